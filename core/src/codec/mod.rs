@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Codecs behind two traits, [`Decoder`] and [`Encoder`].
+//!
+//! The jitter buffer owns a leg's decoders and the media half its encoder; both are used through
+//! `&mut self` by the audio thread. All memory is taken when a codec is made.
+
+use core::fmt;
+
+/// Longest packet that any codec here may describe, in milliseconds (Opus, RFC 6716 section 2.1.4).
+pub const MAX_PACKET_MS: usize = 120;
+/// Samples per channel of the longest packet at the highest rate.
+pub const MAX_PACKET_SAMPLES: usize = 48 * MAX_PACKET_MS;
+
+/// What a codec's PCM looks like and how its RTP timestamps count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// PCM samples per second and channel.
+    pub sample_rate_hz: u32,
+    /// Interleaved channels, 1 or 2.
+    pub channels: u8,
+    /// RTP timestamp ticks per second. Not always the sample rate: G.722 says 8000 at 16 kHz
+    /// (RFC 3551 section 4.5.2), Opus always 48000 (RFC 7587 section 4.1).
+    pub rtp_clock_hz: u32,
+}
+
+/// Why a codec could not do what was asked. The codec stays usable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The payload is not one of this codec's.
+    Malformed,
+    /// The output buffer is too small.
+    Capacity,
+    /// The codec has no such function (in-band FEC, own concealment).
+    Unsupported,
+    /// A parameter is out of range.
+    InvalidArgument,
+    /// The codec's library reported a failure of its own.
+    Internal,
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "payload is not valid for this codec",
+            Self::Capacity => "output buffer too small",
+            Self::Unsupported => "codec has no such function",
+            Self::InvalidArgument => "codec parameter out of range",
+            Self::Internal => "codec library failure",
+        })
+    }
+}
+
+impl core::error::Error for CodecError {}
+
+/// Turns payloads into PCM. Lengths of PCM are samples over all channels.
+///
+/// Real-time: every method but [`Decoder::reset`] of a third-party codec; implementations say so.
+pub trait Decoder: Send {
+    /// Rate, channels and RTP clock.
+    fn format(&self) -> Format;
+
+    /// Samples per channel that `payload` decodes to, read from the payload without decoding it.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`].
+    fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError>;
+
+    /// Decodes `payload` to the front of `pcm` and returns how many samples there are.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`], [`CodecError::Capacity`] and [`CodecError::Internal`]; `pcm` may
+    /// hold anything then.
+    fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError>;
+
+    /// Whether the codec conceals losses itself, from its own state ([`Decoder::conceal`]).
+    fn conceals(&self) -> bool {
+        false
+    }
+
+    /// Makes up for a lost stretch of exactly `pcm.len()` samples, continuing the last decoded one
+    /// (multiples of 2.5 ms).
+    ///
+    /// # Errors
+    /// [`CodecError::Unsupported`] unless [`Decoder::conceals`]; else as [`Decoder::decode`].
+    fn conceal(&mut self, pcm: &mut [i16]) -> Result<usize, CodecError> {
+        let _ = pcm;
+        Err(CodecError::Unsupported)
+    }
+
+    /// Recovers the last `pcm.len()` samples before `next`, a packet whose predecessor was lost,
+    /// from the redundancy in `next` (Opus in-band FEC). `next` itself is decoded afterwards.
+    ///
+    /// # Errors
+    /// [`CodecError::Unsupported`] when the codec or this payload has no redundancy; else as
+    /// [`Decoder::decode`].
+    fn recover(&mut self, next: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        let _ = (next, pcm);
+        Err(CodecError::Unsupported)
+    }
+
+    /// Forgets everything heard so far, as for a new stream.
+    fn reset(&mut self);
+}
+
+/// Turns PCM into payloads. Lengths of PCM are samples over all channels.
+pub trait Encoder: Send {
+    /// Rate, channels and RTP clock.
+    fn format(&self) -> Format;
+
+    /// Encodes one packet's worth of `pcm` to the front of `payload` and returns its length in
+    /// bytes; 0 when the codec has nothing to send for it (discontinuous transmission).
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`CodecError::Capacity`] when `payload` is too small, [`CodecError::InvalidArgument`] when
+    /// the codec can't make a packet of `pcm.len()` samples.
+    fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError>;
+
+    /// Forgets everything encoded so far, as for a new stream.
+    fn reset(&mut self);
+}

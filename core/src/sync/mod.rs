@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where halves meet: wait-free, without locks.
+//!
+//! - [`ring`]: a bounded single-producer single-consumer ring, for commands and packets.
+//! - [`snapshot`]: the last value that one writer published, readable from any thread.
+//!
+//! Memory orderings stand on the atomics themselves, not in fences, so that ThreadSanitizer can
+//! follow them; under `--cfg loom` the same code runs on loom's atomics.
+
+pub mod ring;
+pub mod snapshot;
+
+/// The atomics and cells in use: the standard ones, or loom's under `--cfg loom`.
+pub(crate) mod primitive {
+    #[cfg(not(loom))]
+    pub(crate) use alloc::sync::Arc;
+    #[cfg(not(loom))]
+    pub(crate) use core::sync::atomic;
+    #[cfg(loom)]
+    pub(crate) use loom::cell::UnsafeCell;
+    #[cfg(loom)]
+    pub(crate) use loom::sync::{Arc, atomic};
+
+    /// loom's interface over the standard cell.
+    #[cfg(not(loom))]
+    #[derive(Debug)]
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    #[cfg(not(loom))]
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(core::cell::UnsafeCell::new(value))
+        }
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The last value that one writer published, readable from any thread without stopping the writer.
+//!
+//! A sequence lock (Hans-J. Boehm, "Can seqlocks get along with programming language memory
+//! models?", 2012) over atomic words: no undefined behaviour to argue about, and no `unsafe`.
+//! The writer is wait-free. A reader that meets the writer in the middle of a publication tries
+//! again, a bounded number of times.
+
+use super::primitive::Arc;
+use super::primitive::atomic::{AtomicU64, Ordering};
+
+/// How often a reader tries before it says that the writer was busy throughout.
+const ATTEMPTS: usize = if cfg!(loom) { 2 } else { 64 };
+
+/// A value that fits a fixed number of 64-bit words.
+pub trait Words<const N: usize>: Sized {
+    /// The value as words.
+    fn to_words(&self) -> [u64; N];
+    /// The value that [`Words::to_words`] turned into these words.
+    fn from_words(words: &[u64; N]) -> Self;
+}
+
+impl<const N: usize> Words<N> for [u64; N] {
+    fn to_words(&self) -> [u64; N] {
+        *self
+    }
+    fn from_words(words: &[u64; N]) -> Self {
+        *words
+    }
+}
+
+/// Makes a snapshot of `N` words whose first value is `initial`.
+///
+/// Real-time: no (allocates).
+pub fn snapshot<T: Words<N>, const N: usize>(initial: &T) -> (Publisher<N>, Snapshot<N>) {
+    let shared = Arc::new(Shared {
+        sequence: AtomicU64::new(0),
+        words: initial.to_words().map(AtomicU64::new),
+    });
+    (Publisher { shared: Arc::clone(&shared), sequence: 0 }, Snapshot { shared })
+}
+
+#[derive(Debug)]
+struct Shared<const N: usize> {
+    /// Odd while a publication is under way.
+    sequence: AtomicU64,
+    words: [AtomicU64; N],
+}
+
+/// The writing half. Used by one thread at a time.
+#[derive(Debug)]
+pub struct Publisher<const N: usize> {
+    shared: Arc<Shared<N>>,
+    sequence: u64,
+}
+
+impl<const N: usize> Publisher<N> {
+    /// Makes `value` the one that readers see.
+    ///
+    /// Real-time: yes.
+    pub fn publish<T: Words<N>>(&mut self, value: &T) {
+        self.shared.sequence.store(self.sequence | 1, Ordering::Relaxed);
+        for (word, new) in self.shared.words.iter().zip(value.to_words()) {
+            // Release: a reader that sees this word also sees the odd sequence number before it.
+            word.store(new, Ordering::Release);
+        }
+        self.sequence = self.sequence.wrapping_add(2);
+        self.shared.sequence.store(self.sequence, Ordering::Release);
+    }
+}
+
+/// The reading half; may be cloned and used from any number of threads.
+#[derive(Debug, Clone)]
+pub struct Snapshot<const N: usize> {
+    shared: Arc<Shared<N>>,
+}
+
+impl<const N: usize> Snapshot<N> {
+    /// The last published value, whole; `None` if the writer was publishing during every attempt,
+    /// which a writer that publishes at most once per packet can't bring about.
+    ///
+    /// Real-time: yes (bounded).
+    pub fn read<T: Words<N>>(&self) -> Option<T> {
+        for _ in 0..ATTEMPTS {
+            let before = self.shared.sequence.load(Ordering::Acquire);
+            // Acquire on each word keeps the second look at the sequence number behind them all.
+            let words = core::array::from_fn(|i| self.shared.words[i].load(Ordering::Acquire));
+            let after = self.shared.sequence.load(Ordering::Relaxed);
+            if before == after && before & 1 == 0 {
+                return Some(T::from_words(&words));
+            }
+            core::hint::spin_loop();
+        }
+        None
+    }
+}
+
+#[cfg(all(test, not(loom), feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_never_see_half_of_a_value() {
+        const COUNT: u64 = if cfg!(miri) { 300 } else { 200_000 };
+        let (mut publisher, snapshot) = snapshot(&[0_u64; 3]);
+        std::thread::scope(|scope| {
+            scope.spawn(move || (1..=COUNT).for_each(|n| publisher.publish(&[n, n * 2, n * 3])));
+            let mut last = 0;
+            while last < COUNT {
+                if let Some([a, b, c]) = snapshot.read::<[u64; 3]>() {
+                    assert_eq!((b, c), (a * 2, a * 3));
+                    assert!(a >= last, "a reader went back in time");
+                    last = a;
+                }
+            }
+        });
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+
+    #[test]
+    fn every_interleaving_gives_a_whole_value() {
+        loom::model(|| {
+            let (mut publisher, snapshot) = snapshot(&[0_u64; 2]);
+            let thread = loom::thread::spawn(move || {
+                publisher.publish(&[1, 1]);
+                publisher.publish(&[2, 2]);
+            });
+            if let Some([a, b]) = snapshot.read::<[u64; 2]>() {
+                assert_eq!(a, b);
+            }
+            thread.join().unwrap();
+            assert_eq!(snapshot.read::<[u64; 2]>(), Some([2, 2]));
+        });
+    }
+}
