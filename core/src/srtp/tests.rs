@@ -2,4 +2,5 @@
 //! Tests of whole sessions: the RFCs' packets, and what a receiver accepts and refuses.
 
 mod behaviour;
+mod kernels;
 mod vectors;
