@@ -43,6 +43,16 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// A job without a packet.
+    pub(crate) fn empty() -> Self {
+        Self { buffer: &mut [], clear: 0, end: 0, tail: None, iv: 0 }
+    }
+
+    /// The same job for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Job<'_> {
+        Job { buffer: self.buffer, ..*self }
+    }
+
     /// Clear bytes and text, within bounds whatever the fields say.
     #[inline]
     pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
@@ -168,6 +178,16 @@ impl CryptoKey {
         }
     }
 
+    /// Whether several packets of such keys are faster done at once.
+    #[inline(always)]
+    pub(crate) fn has_lanes(&self) -> bool {
+        match &self.schedule {
+            Schedule::Portable(_) => false,
+            #[cfg(target_arch = "x86_64")]
+            Schedule::X86(key) => key.has_lanes(),
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn cipher(&self) -> Cipher {
         self.cipher
@@ -191,6 +211,59 @@ impl CryptoKey {
             Schedule::X86(key) => key.open(job, expected, tag_bytes),
             Schedule::Portable(key) => key.open(job, expected, tag_bytes),
         }
+    }
+}
+
+/// Packets that the batch functions take at a time.
+pub(crate) const LANES: usize = 16;
+
+/// Seals up to [`LANES`] packets, each with its own key; all keys have [`CryptoKey::has_lanes`].
+pub(crate) fn seal_batch(
+    keys: &[&CryptoKey],
+    packets: &mut [Job<'_>],
+    tags: &mut [Tag; LANES],
+) {
+    for (key, packet) in keys.iter().zip(packets.iter_mut()) {
+        key.xor_keystream(packet.iv, packet.text());
+    }
+    mac_batch(keys, packets, tags);
+}
+
+/// Opens up to [`LANES`] packets, each with its own key, expected tag and number of tag bytes; all
+/// keys have [`CryptoKey::has_lanes`].
+pub(crate) fn open_batch(
+    keys: &[&CryptoKey],
+    packets: &mut [Job<'_>],
+    expected: &[(Tag, usize); LANES],
+    opened: &mut [bool; LANES],
+) {
+    let mut tags = [[0; 16]; LANES];
+    mac_batch(keys, packets, &mut tags);
+    for (i, (key, packet)) in keys.iter().zip(packets.iter_mut()).enumerate().take(LANES) {
+        opened[i] = tags_match(tags[i], expected[i].0, expected[i].1);
+        if opened[i] {
+            key.xor_keystream(packet.iv, packet.text());
+        }
+    }
+}
+
+fn mac_batch(keys: &[&CryptoKey], packets: &mut [Job<'_>], tags: &mut [Tag; LANES]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut scheduled = [None; LANES];
+        for (to, key) in scheduled.iter_mut().zip(keys) {
+            if let Schedule::X86(key) = &key.schedule {
+                *to = Some(&**key);
+            }
+        }
+        if x86::mac_batch(&scheduled, packets, tags) {
+            return;
+        }
+    }
+    for ((key, packet), tag) in keys.iter().zip(packets).zip(tags) {
+        // Nothing is encrypted behind the end, so this is the tag alone.
+        let end = packet.end;
+        *tag = key.seal(Job { clear: end, ..packet.reborrow() });
     }
 }
 

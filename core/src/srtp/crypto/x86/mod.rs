@@ -17,9 +17,8 @@ mod vaes256;
 mod vaes512;
 
 pub(crate) use key::{Key, Tier};
-pub(crate) use sha1x16::LANES;
 
-use super::{Job, Tag};
+use super::{Job, LANES, Tag};
 use crate::srtp::suite::Cipher;
 
 /// Whether this processor has what a tier needs.
@@ -122,7 +121,7 @@ impl Key {
         }
     }
 
-    /// Whether [`seal_batch`] does several packets of this key at once.
+    /// Whether [`mac_batch`] does several packets of such keys at once.
     #[inline(always)]
     pub(crate) fn has_lanes(&self) -> bool {
         self.tier() == Tier::Vaes512 && self.cipher() != Cipher::Gcm
@@ -145,19 +144,17 @@ unsafe fn ctr(key: &Key, tier: Tier, iv: u128, text: *mut u8, len: usize) {
     }
 }
 
-/// Seals up to [`LANES`] packets whose keys all have [`Key::has_lanes`].
-pub(crate) fn seal_batch(keys: &[&Key], jobs: &mut [Job<'_>], tags: &mut [Tag; LANES]) {
-    for (key, job) in keys.iter().zip(jobs.iter_mut()) {
-        key.xor_keystream(job.iv, job.text());
-    }
-    mac_batch(keys, jobs, tags);
-}
-
-/// Computes the tags of up to [`LANES`] packets whose keys all have [`Key::has_lanes`].
-pub(crate) fn mac_batch(keys: &[&Key], jobs: &[Job<'_>], tags: &mut [Tag; LANES]) {
-    if !keys.iter().all(|key| key.has_lanes()) {
-        return;
+/// Computes the tags of up to [`LANES`] packets; false, and nothing done, unless all keys have
+/// [`Key::has_lanes`].
+pub(crate) fn mac_batch(
+    keys: &[Option<&Key>; LANES],
+    jobs: &[Job<'_>],
+    tags: &mut [Tag; LANES],
+) -> bool {
+    if !keys.iter().take(jobs.len()).all(|key| key.is_some_and(Key::has_lanes)) {
+        return false;
     }
     // SAFETY: keys with lanes are of the tier that needs everything that the function needs.
-    unsafe { sha1x16::hmac16(keys, jobs, tags) }
+    unsafe { sha1x16::hmac16(keys, jobs, tags) };
+    true
 }

@@ -9,10 +9,7 @@
 use core::arch::x86_64::*;
 
 use super::key::Key;
-use crate::srtp::crypto::{Job, Tag};
-
-/// Packets at once.
-pub(crate) const LANES: usize = 16;
+use crate::srtp::crypto::{Job, LANES, Tag};
 
 /// What a lane still has to hash.
 #[derive(Clone, Copy)]
@@ -53,7 +50,11 @@ impl Lane {
 /// # Safety
 /// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,bmi2")]
-pub(super) unsafe fn hmac16(keys: &[&Key], jobs: &[Job<'_>], tags: &mut [Tag; LANES]) {
+pub(super) unsafe fn hmac16(
+    keys: &[Option<&Key>; LANES],
+    jobs: &[Job<'_>],
+    tags: &mut [Tag; LANES],
+) {
     let mut lanes = [Lane::IDLE; LANES];
     let mut inner = [[0_u32; LANES]; 5];
     let mut outer = [[0_u32; LANES]; 5];
@@ -61,6 +62,7 @@ pub(super) unsafe fn hmac16(keys: &[&Key], jobs: &[Job<'_>], tags: &mut [Tag; LA
     let mut bits_low = [0_u32; LANES];
     let mut most = 0;
     for (i, (key, job)) in keys.iter().zip(jobs).take(LANES).enumerate() {
+        let Some(key) = key else { continue };
         let lane = Lane::of(job);
         most = most.max(lane.blocks);
         bits_high[i] = (lane.bits() >> 32) as u32;
