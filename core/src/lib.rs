@@ -33,3 +33,5 @@ mod math;
 pub mod rtp;
 pub mod srtp;
 pub mod sync;
+#[cfg(all(test, feature = "std"))]
+mod test_support;
