@@ -289,8 +289,8 @@ impl Encoder for OpusEncoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
-    use std::vec::Vec;
 
     fn tone(rate: u32, count: usize) -> Vec<i16> {
         let step = 440.0 * 2.0 * core::f32::consts::PI / rate as f32;
