@@ -28,6 +28,7 @@
 extern crate alloc;
 
 pub mod codec;
+pub mod dsp;
 pub mod jitter;
 mod math;
 pub mod rtp;
