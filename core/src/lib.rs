@@ -31,6 +31,7 @@ pub mod codec;
 pub mod dsp;
 pub mod jitter;
 mod math;
+pub mod mixer;
 pub mod rtp;
 pub mod srtp;
 pub mod sync;
