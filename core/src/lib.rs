@@ -28,8 +28,12 @@
 extern crate alloc;
 
 pub mod codec;
+pub mod dsp;
 pub mod jitter;
 mod math;
+pub mod mixer;
 pub mod rtp;
 pub mod srtp;
 pub mod sync;
+#[cfg(all(test, feature = "std"))]
+mod test_support;

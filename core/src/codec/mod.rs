@@ -4,6 +4,10 @@
 //! The jitter buffer owns a leg's decoders and the media half its encoder; both are used through
 //! `&mut self` by the audio thread. All memory is taken when a codec is made.
 
+pub mod g711;
+#[cfg(feature = "opus")]
+pub mod opus;
+
 use core::fmt;
 
 /// Longest packet that any codec here may describe, in milliseconds (Opus, RFC 6716 section 2.1.4).
