@@ -14,7 +14,7 @@ const FINE_BINS: usize = 128;
 const COARSE_MS: usize = 4;
 const COARSE_BINS: usize = 218;
 /// Bins of the histogram of excess delay: 1 ms up to 128 ms, then 4 ms up to 1 s.
-pub const HISTOGRAM_BINS: usize = FINE_BINS + COARSE_BINS;
+pub(crate) const HISTOGRAM_BINS: usize = FINE_BINS + COARSE_BINS;
 /// How much the weight of what was seen before shrinks with each packet.
 const FORGET: f32 = 0.999;
 /// Packets whose least delay is the short-term minimum.

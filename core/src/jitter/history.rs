@@ -69,6 +69,20 @@ impl PcmBuffer {
         &mut self.samples[self.end..]
     }
 
+    /// Room behind the pending samples, to look at.
+    #[inline]
+    pub(crate) fn tail(&self) -> &[i16] {
+        &self.samples[self.end..]
+    }
+
+    /// Calls `write` with everything up to the last pending sample, and with the tail from there on.
+    #[inline]
+    pub(crate) fn continue_with(&mut self, count: usize, write: impl FnOnce(&[i16], &mut [i16])) {
+        let (past, tail) = self.samples.split_at_mut(self.end);
+        let count = count.min(tail.len());
+        write(past, &mut tail[..count]);
+    }
+
     /// Makes the first `count` samples of the tail pending.
     #[inline]
     pub(crate) fn commit(&mut self, count: usize) {

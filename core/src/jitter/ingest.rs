@@ -33,7 +33,7 @@ pub(crate) struct PacketMeta {
     /// The marker bit: the first packet of a talk spurt.
     pub(crate) marker: bool,
     /// The slot that holds the payload's next part, while there is one.
-    next: u16,
+    pub(super) next: u16,
 }
 
 /// Possession of a slot. Can be neither copied nor made up outside this file.
@@ -204,6 +204,12 @@ impl SlotReader {
             at = Slot(self.pool.meta(&at).next);
         }
         &scratch[..len]
+    }
+
+    /// Whether the payload lies in one slot, so that no scratch is needed for it.
+    #[inline]
+    pub(crate) fn is_whole(&self, slot: &Slot) -> bool {
+        usize::from(self.pool.meta(slot).len) <= self.pool.slot_bytes
     }
 
     /// Gives a packet's slots back.

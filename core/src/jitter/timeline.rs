@@ -62,9 +62,9 @@ impl Timeline {
         self.stream.is_some()
     }
 
-    /// Whether a packet is of the stream that is played now.
-    pub(crate) fn is_current(&self, meta: &PacketMeta) -> bool {
-        self.stream.is_some_and(|s| s.ssrc == meta.ssrc)
+    /// The RTP clock of the stream that is played now.
+    pub(crate) fn clock_hz(&self) -> Option<u32> {
+        self.stream.map(|s| s.clock_hz)
     }
 
     /// The newest extended sequence number.

@@ -59,12 +59,17 @@ impl Window {
             at -= 1;
         }
         let same = |e: &Entry| e.start == entry.start && e.is_noise() == entry.is_noise();
-        if (at > 0 && same(&self.entries[at - 1])) || self.entries.len() == self.entries.capacity()
-        {
+        if (at > 0 && same(&self.entries[at - 1])) || self.is_full() {
             return Err(entry);
         }
         self.entries.insert(at, entry);
         Ok(())
+    }
+
+    /// Whether there is no room for another.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() == self.entries.capacity()
     }
 
     /// The oldest packet.
