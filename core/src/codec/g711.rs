@@ -118,6 +118,10 @@ impl Decoder for G711 {
         FORMAT
     }
 
+    fn is_stateless(&self) -> bool {
+        true
+    }
+
     fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
         if payload.is_empty() { Err(CodecError::Malformed) } else { Ok(payload.len()) }
     }

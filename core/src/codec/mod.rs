@@ -80,6 +80,12 @@ pub trait Decoder: Send {
     /// hold anything then.
     fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError>;
 
+    /// Whether a payload decodes to the same samples whatever was decoded before, so that it may be
+    /// looked into out of turn (G.711).
+    fn is_stateless(&self) -> bool {
+        false
+    }
+
     /// Whether the codec conceals losses itself, from its own state ([`Decoder::conceal`]).
     fn conceals(&self) -> bool {
         false
