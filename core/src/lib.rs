@@ -28,8 +28,15 @@
 extern crate alloc;
 
 pub mod codec;
+pub mod conference;
+pub mod dsp;
 pub mod jitter;
+pub mod leg;
 mod math;
+pub mod mixer;
 pub mod rtp;
 pub mod srtp;
+pub mod stats;
 pub mod sync;
+#[cfg(all(test, feature = "std"))]
+mod test_support;

@@ -4,6 +4,13 @@
 //! The jitter buffer owns a leg's decoders and the media half its encoder; both are used through
 //! `&mut self` by the audio thread. All memory is taken when a codec is made.
 
+pub mod g711;
+#[cfg(feature = "opus")]
+pub mod opus;
+mod spec;
+
+pub use spec::CodecSpec;
+
 use core::fmt;
 
 /// Longest packet that any codec here may describe, in milliseconds (Opus, RFC 6716 section 2.1.4).
@@ -72,6 +79,12 @@ pub trait Decoder: Send {
     /// [`CodecError::Malformed`], [`CodecError::Capacity`] and [`CodecError::Internal`]; `pcm` may
     /// hold anything then.
     fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError>;
+
+    /// Whether a payload decodes to the same samples whatever was decoded before, so that it may be
+    /// looked into out of turn (G.711).
+    fn is_stateless(&self) -> bool {
+        false
+    }
 
     /// Whether the codec conceals losses itself, from its own state ([`Decoder::conceal`]).
     fn conceals(&self) -> bool {

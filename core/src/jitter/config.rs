@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a jitter buffer is made from: [`JitterConfig`], checked once, and why it can't be made:
+//! [`JitterError`]. Used at creation only, on any thread.
+
+use core::fmt;
+
+/// Longest delay that the estimator can tell apart, hence the largest maximum delay, in
+/// milliseconds.
+pub const MAX_DELAY_MS: u16 = 1000;
+/// Most slots that a buffer may have.
+pub const MAX_SLOTS: u16 = 1024;
+/// Largest payload that is ever accepted, in bytes; it may span several slots.
+pub const MAX_PAYLOAD_BYTES: usize = 1500;
+
+/// How the playout delay is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DelayMode {
+    /// From the network's behaviour, between the minimum and the maximum delay.
+    #[default]
+    Adaptive,
+    /// Always the target delay; only the sender's clock drift is followed, in pauses.
+    Fixed,
+    /// The target delay, with neither stretching nor concealment: missing audio is silence. For
+    /// modem and fax signals, which survive neither.
+    Frozen,
+}
+
+/// How the drift between the sender's clock and ours is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DriftMode {
+    /// In steps, hidden in pauses: right for speech.
+    #[default]
+    Steps,
+    /// By resampling slowly, within 0.5 %: right for music, recordings, trunks and modems.
+    Resample,
+}
+
+/// What a jitter buffer is made from. All memory is taken at creation and follows from `slots`,
+/// `slot_bytes` and `sample_rate_hz`; the default takes less than 20 KiB for G.711.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JitterConfig {
+    /// Rate of the mono PCM that is pulled: 8000, 16000, 32000 or 48000 Hz.
+    pub sample_rate_hz: u32,
+    /// Packets that can wait, 8 to [`MAX_SLOTS`].
+    pub slots: u16,
+    /// Payload bytes of one slot, 32 to [`MAX_PAYLOAD_BYTES`]. A larger payload takes several.
+    pub slot_bytes: u16,
+    /// Largest payload that is accepted, in bytes, up to [`MAX_PAYLOAD_BYTES`].
+    pub max_payload_bytes: u16,
+    /// The delay never goes below this; milliseconds over the fastest packets' way.
+    pub min_delay_ms: u16,
+    /// The delay never goes above this; 20 to [`MAX_DELAY_MS`].
+    pub max_delay_ms: u16,
+    /// The delay of [`DelayMode::Fixed`] and [`DelayMode::Frozen`].
+    pub target_delay_ms: u16,
+    /// How the delay is chosen.
+    pub mode: DelayMode,
+    /// How clock drift is taken up.
+    pub drift: DriftMode,
+    /// Delay outside this buffer that a listener perceives on top of it (network, packet time, the
+    /// other direction), milliseconds: what the estimator adds when it weighs loss against delay.
+    pub outside_delay_ms: u16,
+    /// Events that the black box remembers; 0 leaves it out.
+    pub black_box_events: u32,
+}
+
+impl Default for JitterConfig {
+    fn default() -> Self {
+        Self {
+            sample_rate_hz: 8000,
+            slots: 56,
+            slot_bytes: 160,
+            max_payload_bytes: MAX_PAYLOAD_BYTES as u16,
+            min_delay_ms: 0,
+            max_delay_ms: 600,
+            target_delay_ms: 60,
+            mode: DelayMode::Adaptive,
+            drift: DriftMode::Steps,
+            outside_delay_ms: 60,
+            black_box_events: 0,
+        }
+    }
+}
+
+impl JitterConfig {
+    /// The default at another output rate.
+    pub fn at_rate(sample_rate_hz: u32) -> Self {
+        Self { sample_rate_hz, ..Self::default() }
+    }
+
+    /// Says what is out of range.
+    ///
+    /// # Errors
+    /// The [`JitterError`] of the first member that is.
+    pub fn validate(&self) -> Result<(), JitterError> {
+        if !matches!(self.sample_rate_hz, 8000 | 16000 | 32000 | 48000) {
+            return Err(JitterError::SampleRate);
+        }
+        if !(8..=MAX_SLOTS).contains(&self.slots) {
+            return Err(JitterError::Slots);
+        }
+        let payload = 32..=MAX_PAYLOAD_BYTES as u16;
+        if !payload.contains(&self.slot_bytes) || !payload.contains(&self.max_payload_bytes) {
+            return Err(JitterError::SlotBytes);
+        }
+        if !(20..=MAX_DELAY_MS).contains(&self.max_delay_ms)
+            || self.min_delay_ms > self.max_delay_ms
+            || self.target_delay_ms > self.max_delay_ms
+        {
+            return Err(JitterError::Delay);
+        }
+        Ok(())
+    }
+}
+
+/// Why a jitter buffer could not be made or set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JitterError {
+    /// The output rate is not 8000, 16000, 32000 or 48000 Hz.
+    SampleRate,
+    /// Fewer than 8 slots or more than [`MAX_SLOTS`].
+    Slots,
+    /// A slot or payload size below 32 or above [`MAX_PAYLOAD_BYTES`] bytes.
+    SlotBytes,
+    /// Minimum, target and maximum delay contradict each other or [`MAX_DELAY_MS`].
+    Delay,
+    /// A payload type above 127.
+    PayloadType,
+    /// A decoder that gives other than one or two channels, or no usable rate.
+    DecoderFormat,
+    /// No decoder at all.
+    NoDecoder,
+}
+
+impl fmt::Display for JitterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SampleRate => "output rate is not 8000, 16000, 32000 or 48000 Hz",
+            Self::Slots => "number of slots out of range",
+            Self::SlotBytes => "slot or payload size out of range",
+            Self::Delay => "minimum, target and maximum delay contradict each other",
+            Self::PayloadType => "payload type above 127",
+            Self::DecoderFormat => "decoder's rate or channels can't be played at this output rate",
+            Self::NoDecoder => "no decoder",
+        })
+    }
+}
+
+impl core::error::Error for JitterError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid_at_every_rate_and_contradictions_are_refused() {
+        for rate in [8000, 16000, 32000, 48000] {
+            assert_eq!(JitterConfig::at_rate(rate).validate(), Ok(()));
+        }
+        let base = JitterConfig::default();
+        let cases = [
+            (JitterConfig { sample_rate_hz: 44100, ..base }, JitterError::SampleRate),
+            (JitterConfig { slots: 7, ..base }, JitterError::Slots),
+            (JitterConfig { slots: MAX_SLOTS + 1, ..base }, JitterError::Slots),
+            (JitterConfig { slot_bytes: 0, ..base }, JitterError::SlotBytes),
+            (JitterConfig { max_payload_bytes: 2000, ..base }, JitterError::SlotBytes),
+            (JitterConfig { max_delay_ms: 10, ..base }, JitterError::Delay),
+            (JitterConfig { min_delay_ms: 601, ..base }, JitterError::Delay),
+            (JitterConfig { target_delay_ms: 601, ..base }, JitterError::Delay),
+        ];
+        for (config, error) in cases {
+            assert_eq!(config.validate(), Err(error));
+        }
+    }
+}

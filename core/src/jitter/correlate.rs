@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Correlation for pitch and splice searches: integer arithmetic, so that every instruction set
+//! gives the same bits. Audio thread only; nothing allocates.
+//!
+//! Signals are first brought to 12 bits and to about 8 kHz ([`shrink`]): pitch needs no more, and
+//! then sums of up to [`MAX_TERMS`] products fit 32 bits.
+#![allow(unsafe_code)] // A function compiled for AVX2 may only be called where AVX2 is.
+
+use crate::math;
+
+/// Products that a sum of 12-bit samples may have: 2^11 * 2^11 * 512 = 2^31.
+pub(crate) const MAX_TERMS: usize = 511;
+
+/// Copies `source` averaged over runs of `step` samples, scaled so that the largest fits 12 bits,
+/// to the front of `out`; returns how many there are. A rest shorter than `step` is left out at the
+/// *front*, so that ends coincide.
+#[inline]
+pub(crate) fn shrink<'a>(source: &[i16], step: usize, out: &'a mut [i16]) -> &'a mut [i16] {
+    let step = step.max(1);
+    let count = (source.len() / step).min(out.len());
+    let source = &source[source.len() - count * step..];
+    let out = &mut out[..count];
+    if step == 1 {
+        out.copy_from_slice(source);
+    } else {
+        for (to, run) in out.iter_mut().zip(source.chunks_exact(step)) {
+            let sum: i32 = run.iter().map(|&s| i32::from(s)).sum();
+            *to = (sum / step as i32) as i16;
+        }
+    }
+    // The OR of magnitudes has the same top bit as the largest.
+    let bits = out.iter().fold(0_u16, |all, &s| all | (s ^ (s >> 15)) as u16);
+    let shift = (16 - bits.leading_zeros()).saturating_sub(11);
+    for sample in out.iter_mut() {
+        *sample >>= shift;
+    }
+    out
+}
+
+/// `sums[k]` = sum over i of `target[i] * region[k + i]`, for every `k` at which it fits.
+#[inline]
+pub(crate) fn cross(target: &[i16], region: &[i16], sums: &mut [i32]) {
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2; the function asks for nothing else.
+        unsafe { cross_avx2(target, region, sums) };
+        return;
+    }
+    cross_body(target, region, sums);
+}
+
+/// The same code as the portable twin, compiled for wider vectors.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+#[target_feature(enable = "avx2")]
+fn cross_avx2(target: &[i16], region: &[i16], sums: &mut [i32]) {
+    cross_body(target, region, sums);
+}
+
+#[inline(always)]
+fn cross_body(target: &[i16], region: &[i16], sums: &mut [i32]) {
+    for (k, sum) in sums.iter_mut().enumerate() {
+        let Some(part) = region.get(k..k + target.len()) else { return };
+        *sum = dot(target, part);
+    }
+}
+
+#[inline(always)]
+fn dot(a: &[i16], b: &[i16]) -> i32 {
+    a.iter().zip(b).map(|(&x, &y)| i32::from(x) * i32::from(y)).fold(0, i32::wrapping_add)
+}
+
+/// The sum of squares.
+#[inline]
+pub(crate) fn energy(signal: &[i16]) -> i64 {
+    // Runs short enough that the sum of a run fits 32 bits unsigned would need 1 product; widen.
+    signal.iter().map(|&s| i64::from(i32::from(s) * i32::from(s))).sum()
+}
+
+/// The mean square, as a power.
+#[inline]
+pub(crate) fn power(signal: &[i16]) -> f32 {
+    energy(signal) as f32 / signal.len().max(1) as f32
+}
+
+/// Where in `region` the `target` fits best: the offset `k` with the greatest normalised
+/// correlation plus `bonus * k`, and that correlation without the bonus.
+///
+/// Both are 12-bit signals of one [`shrink`] (a common scale is not needed); at most
+/// [`MAX_OFFSETS`] offsets are tried.
+pub(crate) fn best_offset(target: &[i16], region: &[i16], bonus: f32) -> (usize, f32) {
+    let target = &target[..target.len().min(MAX_TERMS)];
+    if region.len() < target.len() || target.is_empty() {
+        return (0, 0.0);
+    }
+    let offsets = (region.len() - target.len() + 1).min(MAX_OFFSETS);
+    let mut sums = [0_i32; MAX_OFFSETS];
+    cross(target, region, &mut sums[..offsets]);
+    let target_energy = dot(target, target) as f32;
+    let mut window = dot(&region[..target.len()], &region[..target.len()]);
+    let (mut best, mut best_score, mut best_correlation) = (0, f32::MIN, 0.0);
+    for k in 0..offsets {
+        let correlation = sums[k] as f32 / math::sqrt(target_energy * window as f32 + 1.0);
+        let score = correlation + bonus * k as f32;
+        if score > best_score {
+            (best, best_score, best_correlation) = (k, score, correlation);
+        }
+        if let Some(&new) = region.get(k + target.len()) {
+            let old = i32::from(region[k]);
+            window += i32::from(new) * i32::from(new) - old * old;
+        }
+    }
+    (best, best_correlation)
+}
+
+/// Offsets that [`best_offset`] tries at most.
+pub(crate) const MAX_OFFSETS: usize = 160;
+
+/// The normalised correlation of two signals of equal length, -1 to 1.
+pub(crate) fn similarity(a: &[i16], b: &[i16]) -> f32 {
+    let cross: i64 = a.iter().zip(b).map(|(&x, &y)| i64::from(i32::from(x) * i32::from(y))).sum();
+    let energies = energy(a) as f32 * energy(b) as f32;
+    cross as f32 / math::sqrt(energies + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_instruction_set_gives_the_same_bits(
+            target in prop::collection::vec(-2048_i16..2048, 1..150),
+            region in prop::collection::vec(-2048_i16..2048, 0..300),
+        ) {
+            let (mut a, mut b) = ([0; 160], [0; 160]);
+            cross(&target, &region, &mut a);
+            cross_body(&target, &region, &mut b);
+            prop_assert_eq!(a, b);
+        }
+
+        #[test]
+        fn shrinking_keeps_twelve_bits(source in prop::collection::vec(any::<i16>(), 0..200), step in 1_usize..7) {
+            let mut out = [0; 64];
+            let out = shrink(&source, step, &mut out);
+            prop_assert!(out.iter().all(|s| (-2048..2048).contains(s)));
+            prop_assert_eq!(out.len(), (source.len() / step).min(64));
+        }
+    }
+
+    #[test]
+    fn the_best_offset_of_a_copy_is_where_it_was_copied_from() {
+        let mut seed = 1_u32;
+        let region: alloc::vec::Vec<i16> = (0..280)
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 20) as i16 - 2048
+            })
+            .collect();
+        for at in [0, 1, 77, 140] {
+            let (offset, correlation) = best_offset(&region[at..at + 140], &region, 0.0);
+            assert_eq!(offset, at);
+            assert!(correlation > 0.999);
+        }
+    }
+}

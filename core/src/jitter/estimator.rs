@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How late packets come: the level of the delay, the distribution above it, losses, drift.
+//!
+//! A packet's *delay* is the time at which it could be used less its media time: only differences
+//! between delays mean anything. The *base* is the least delay of the last 16 s, the *level* follows
+//! the least of the last 25 packets (so it moves with routes and queues that fill), and what a delay
+//! exceeds the level by goes into a histogram in which older packets weigh less and less. Audio
+//! thread only; everything is bounded, nothing allocates after creation.
+
+use alloc::boxed::Box;
+
+/// Delays below this are told apart to the millisecond, above it to [`COARSE_MS`].
+const FINE_BINS: usize = 128;
+const COARSE_MS: usize = 4;
+const COARSE_BINS: usize = 218;
+/// Bins of the histogram of excess delay: 1 ms up to 128 ms, then 4 ms up to 1 s.
+pub(crate) const HISTOGRAM_BINS: usize = FINE_BINS + COARSE_BINS;
+/// How much the weight of what was seen before shrinks with each packet.
+const FORGET: f32 = 0.999;
+/// Packets whose least delay is the short-term minimum.
+const LEVEL_PACKETS: usize = 25;
+/// A rise of the short-term minimum that the level follows, ms; less is jitter.
+const LEVEL_RISE_MS: f32 = 25.0;
+/// Buckets of one second whose least delay is the base.
+const BASE_SECONDS: usize = 16;
+/// A packet that comes this soon after its predecessor, and this much less late, was held up behind
+/// it: it says little that is new.
+const FOLLOWER_GAP_MS: f32 = 5.0;
+const FOLLOWER_DROP_MS: f32 = 10.0;
+const FOLLOWER_WEIGHT: f32 = 0.3;
+/// Step of the loss rate's exponential average, and most losses that one gap counts for.
+const LOSS_STEP: f32 = 0.004;
+const LOSS_BURST: u16 = 25;
+
+/// Lower edge of a bin, in milliseconds of excess delay.
+pub(crate) fn bin_edge_ms(bin: usize) -> f32 {
+    if bin <= FINE_BINS { bin as f32 } else { (FINE_BINS + (bin - FINE_BINS) * COARSE_MS) as f32 }
+}
+
+fn bin_of(excess_ms: f32) -> usize {
+    // Saturates: a negative excess is 0.
+    let ms = excess_ms as usize;
+    if ms < FINE_BINS {
+        ms
+    } else {
+        (FINE_BINS + (ms - FINE_BINS) / COARSE_MS).min(HISTOGRAM_BINS - 1)
+    }
+}
+
+/// What is known of the network.
+#[derive(Debug)]
+pub(crate) struct Estimator {
+    histogram: Box<[f32]>,
+    /// Weight of the next packet, growing so that the old need not be scaled down each time.
+    weight: f32,
+    total: f32,
+    /// No bin above this has weight that matters.
+    highest_bin: usize,
+    recent_ms: [f32; LEVEL_PACKETS],
+    packets: u32,
+    second_minima_ms: [f32; BASE_SECONDS],
+    second: u64,
+    level_ms: f32,
+    base_ms: f32,
+    loss: f32,
+    last_arrival_ns: u64,
+    last_delay_ms: f32,
+}
+
+impl Estimator {
+    pub(crate) fn new() -> Self {
+        Self {
+            histogram: alloc::vec![0.0; HISTOGRAM_BINS].into_boxed_slice(),
+            weight: 1.0,
+            total: 0.0,
+            highest_bin: 0,
+            recent_ms: [f32::MAX; LEVEL_PACKETS],
+            packets: 0,
+            second_minima_ms: [f32::MAX; BASE_SECONDS],
+            second: 0,
+            level_ms: 0.0,
+            base_ms: 0.0,
+            loss: 0.0,
+            last_arrival_ns: 0,
+            last_delay_ms: 0.0,
+        }
+    }
+
+    /// The delay of packets that the network hardly held up lately.
+    #[inline]
+    pub(crate) fn level_ms(&self) -> f32 {
+        self.level_ms
+    }
+
+    /// The least delay in 16 s.
+    #[inline]
+    pub(crate) fn base_ms(&self) -> f32 {
+        self.base_ms
+    }
+
+    /// The share of packets that is lost, 0 to 1.
+    #[inline]
+    pub(crate) fn loss(&self) -> f32 {
+        self.loss
+    }
+
+    /// Packets seen so far.
+    pub(crate) fn packets(&self) -> u32 {
+        self.packets
+    }
+
+    /// Counts losses: a packet is the newest so far and came after `skipped` missing ones.
+    #[inline]
+    pub(crate) fn count(&mut self, skipped: u16) {
+        for _ in 0..skipped.min(LOSS_BURST - 1) {
+            self.loss += LOSS_STEP * (1.0 - self.loss);
+        }
+        self.loss -= LOSS_STEP * self.loss;
+    }
+
+    /// Takes in a packet of sound.
+    #[inline]
+    pub(crate) fn observe(&mut self, arrival_ns: u64, delay_ms: f32) {
+        self.observe_level(arrival_ns, delay_ms);
+        let gap_ms = (arrival_ns.wrapping_sub(self.last_arrival_ns) as i64) as f32 * 1e-6;
+        let follower = gap_ms < FOLLOWER_GAP_MS && delay_ms < self.last_delay_ms - FOLLOWER_DROP_MS;
+        self.last_arrival_ns = arrival_ns;
+        self.last_delay_ms = delay_ms;
+        let bin = bin_of(delay_ms - self.level_ms);
+        self.highest_bin = self.highest_bin.max(bin);
+        let mut weight = self.weight;
+        if follower && self.packets > 1 {
+            weight *= FOLLOWER_WEIGHT;
+        } else {
+            self.weight /= FORGET;
+            weight = self.weight;
+        }
+        self.histogram[bin] += weight;
+        self.total += weight;
+        if self.weight > 1e6 {
+            self.rescale();
+        }
+    }
+
+    fn observe_level(&mut self, arrival_ns: u64, delay_ms: f32) {
+        self.recent_ms[self.packets as usize % LEVEL_PACKETS] = delay_ms;
+        let second = arrival_ns / 1_000_000_000;
+        if self.packets == 0 {
+            self.second = second;
+        }
+        // Time that went back counts as standing still; a pause empties all it skipped.
+        let elapsed = second.saturating_sub(self.second).min(BASE_SECONDS as u64);
+        for n in 0..elapsed {
+            self.second_minima_ms[((second - n) % BASE_SECONDS as u64) as usize] = f32::MAX;
+        }
+        self.second = self.second.max(second);
+        let bucket = &mut self.second_minima_ms[(self.second % BASE_SECONDS as u64) as usize];
+        *bucket = bucket.min(delay_ms);
+        self.base_ms = self.second_minima_ms.iter().copied().fold(f32::MAX, f32::min);
+        let recent_ms = self.recent_ms.iter().copied().fold(f32::MAX, f32::min);
+        self.packets = self.packets.saturating_add(1);
+        if self.packets <= 5
+            || recent_ms < self.level_ms
+            || recent_ms > self.level_ms + LEVEL_RISE_MS
+        {
+            self.level_ms = recent_ms;
+        }
+        self.level_ms = self.level_ms.max(self.base_ms);
+    }
+
+    /// Keeps the weights in the range of the type.
+    #[cold]
+    fn rescale(&mut self) {
+        let scale = 1.0 / self.weight;
+        for bin in self.histogram.iter_mut() {
+            *bin *= scale;
+        }
+        self.total *= scale;
+        self.weight = 1.0;
+    }
+
+    /// The histogram of excess delay up to the highest bin that matters, and the weights that a
+    /// packet has now and that all have together.
+    #[inline]
+    pub(crate) fn histogram(&mut self) -> (&[f32], f32, f32) {
+        while self.highest_bin > 40 && self.histogram[self.highest_bin] < 1e-3 * self.weight {
+            self.highest_bin -= 1;
+        }
+        (&self.histogram[..=self.highest_bin], self.weight, self.total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn bins_are_where_their_edges_say() {
+        for bin in 0..HISTOGRAM_BINS {
+            assert_eq!(bin_of(bin_edge_ms(bin)), bin);
+            assert_eq!(bin_of(bin_edge_ms(bin + 1) - 0.01), bin);
+        }
+        assert_eq!(bin_of(-5.0), 0);
+        assert_eq!(bin_of(1e9), HISTOGRAM_BINS - 1);
+        assert_eq!(bin_of(f32::NAN), 0);
+    }
+
+    #[test]
+    fn the_level_follows_a_slower_route_within_25_packets_and_a_faster_one_at_once() {
+        let mut estimator = Estimator::new();
+        let mut at = 0;
+        let mut feed = |estimator: &mut Estimator, delay_ms: f32, packets: u32| {
+            for _ in 0..packets {
+                at += 20 * MS;
+                estimator.observe(at, delay_ms);
+            }
+        };
+        feed(&mut estimator, 40.0, 50);
+        assert_eq!((estimator.level_ms(), estimator.base_ms()), (40.0, 40.0));
+        feed(&mut estimator, 120.0, 24);
+        assert_eq!(estimator.level_ms(), 40.0);
+        feed(&mut estimator, 120.0, 1);
+        assert_eq!((estimator.level_ms(), estimator.base_ms()), (120.0, 40.0));
+        feed(&mut estimator, 60.0, 1);
+        assert_eq!(estimator.level_ms(), 60.0);
+        // After 16 s on another route nothing remembers the old one.
+        feed(&mut estimator, 60.0, 850);
+        assert_eq!(estimator.base_ms(), 60.0);
+    }
+
+    #[test]
+    fn a_small_rise_is_jitter_and_leaves_the_level() {
+        let mut estimator = Estimator::new();
+        for n in 0..100 {
+            estimator.observe(n * 20 * MS, if n < 50 { 40.0 } else { 60.0 });
+        }
+        assert_eq!(estimator.level_ms(), 40.0);
+    }
+
+    #[test]
+    fn the_loss_rate_settles_at_the_true_share() {
+        let mut estimator = Estimator::new();
+        for n in 0..5000 {
+            estimator.count(u16::from(n % 9 == 0));
+        }
+        assert!((estimator.loss() - 0.1).abs() < 0.01, "{}", estimator.loss());
+    }
+
+    #[test]
+    fn weights_stay_finite_for_ever() {
+        let mut estimator = Estimator::new();
+        for n in 0..100_000_u64 {
+            estimator.observe(n * 20 * MS, (n % 50) as f32);
+        }
+        let (histogram, weight, total) = estimator.histogram();
+        assert!(weight.is_finite() && total.is_finite());
+        let sum: f32 = histogram.iter().sum();
+        assert!((sum / total - 1.0).abs() < 0.01);
+    }
+}

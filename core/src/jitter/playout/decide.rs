@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! When the delay changes: going back to packets that came after all, adapting in pauses, cutting.
+//! Audio thread only.
+
+use super::conceal::to_pcm;
+use super::{DECODES, Goal, Playout};
+use crate::jitter::correlate::{best_offset, shrink};
+use crate::jitter::decoders::Kind;
+use crate::jitter::stats::Operation;
+
+/// A pause is confirmed by this many quiet frames before, and by this much quiet ahead.
+const PAUSE_FRAMES: u32 = 5;
+const PAUSE_AHEAD_FRAMES: usize = 3;
+/// In a pause, the delay is brought down when it is this much above the target, up when below.
+const SHORTEN_MS: f32 = 25.0;
+const LENGTHEN_MS: f32 = 8.0;
+const LENGTHEN_MOST_MS: f32 = 50.0;
+/// Cross-fade of a splice in a pause, samples at 8 kHz.
+const PAUSE_FADE: usize = 40;
+/// A delay this far above the target, for so many frames, is cut even in speech.
+const CUT_MS: f32 = 60.0;
+const CUT_FRAMES: u32 = 15;
+/// The splice of a cut is looked for this far around where it should be, and compared over this
+/// much (samples at 8 kHz).
+const CUT_REACH: usize = 60;
+const CUT_WINDOW: usize = 64;
+/// Going back may leave the delay this far above the target.
+const REWIND_SLACK_MS: f32 = 10.0;
+/// When going back leaves the delay short of the target, concealment goes on this long at most.
+const STALL_MS: f32 = 60.0;
+/// Late packets that are looked into in one frame.
+const PEEKS: u32 = 8;
+
+impl Playout {
+    /// After an underrun, packets may come whose time is partly or wholly over: go back to them when
+    /// that leaves a delay near the target, else leave them out.
+    pub(super) fn rewind(&mut self, now_ns: u64, goal: &Goal) {
+        let Some(began) = self.underrun else { return };
+        let late_ms = self.lateness_ms(now_ns, self.next);
+        let room_ms = (goal.target_ms + REWIND_SLACK_MS).min(goal.max_ms) - late_ms;
+        let mut peeks = PEEKS;
+        for index in 0..self.window.entries().len() {
+            let entry = &self.window.entries()[index];
+            if entry.start >= self.next {
+                return;
+            }
+            if entry.is_noise() || entry.end() <= began {
+                continue;
+            }
+            let from = entry.start.max(began);
+            let back_ms = self.ms(self.next - from);
+            if late_ms >= goal.target_ms - 5.0 && peeks > 0 {
+                peeks -= 1;
+                if self.sounds_quiet(index) {
+                    continue;
+                }
+            }
+            if back_ms <= room_ms {
+                self.next = from;
+                self.underrun = None;
+                let short_ms = goal.target_ms - (late_ms + back_ms);
+                if short_ms > 8.0 {
+                    let wanted = self.samples(short_ms.min(STALL_MS));
+                    let whole = wanted - wanted % self.frame;
+                    self.extrapolate(if self.current_conceals() { whole } else { wanted });
+                }
+                return;
+            }
+            if room_ms >= 20.0 {
+                let back = self.next - self.samples(room_ms) as i64;
+                let resume = self.window.entries()[index..]
+                    .iter()
+                    .find(|e| !e.is_noise() && e.start <= back && e.end() > back);
+                if let Some(entry) = resume {
+                    self.next = entry.start.max(from);
+                    self.underrun = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn current_conceals(&self) -> bool {
+        self.current.and_then(|index| self.decoders.decoder(index)).is_some_and(|d| d.conceals())
+    }
+
+    /// Whether a waiting packet holds a pause, as far as that can be known out of turn.
+    fn sounds_quiet(&mut self, index: usize) -> bool {
+        let entry = &self.window.entries()[index];
+        let Kind::Sound(decoder) = self.decoders.kind(entry.payload_type) else { return false };
+        let samples = entry.samples as usize;
+        if !self.pcm.reserve(samples) {
+            return false;
+        }
+        let Some(decoder) = self.decoders.decoder_mut(decoder) else { return false };
+        if !decoder.is_stateless() {
+            return false;
+        }
+        let mut scratch = super::Scratch::none();
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
+        let tail = &mut self.pcm.tail_mut()[..samples];
+        decoder.decode(payload, tail) == Ok(samples) && {
+            let tail = &self.pcm.tail()[..samples];
+            self.is_quiet(tail)
+        }
+    }
+
+    /// Moves the delay towards the target where nobody hears it: in a pause.
+    pub(super) fn adapt(&mut self, now_ns: u64, goal: &Goal, budget: &mut u32) -> Operation {
+        let mut operation = Operation::Normal;
+        if !goal.adapt || self.comfort || self.quiet_frames < PAUSE_FRAMES {
+            return operation;
+        }
+        for _ in 0..DECODES {
+            let excess_ms = self.lateness_ms(now_ns, self.head()) - goal.target_ms;
+            if (-LENGTHEN_MS..=SHORTEN_MS).contains(&excess_ms) {
+                break;
+            }
+            let pending = self.pcm.pending();
+            let ahead = pending.len().min(PAUSE_AHEAD_FRAMES * self.frame);
+            if ahead < self.frame || !self.is_quiet(&pending[..ahead]) {
+                break;
+            }
+            if excess_ms < 0.0 {
+                if self.insert_pause((-excess_ms).min(LENGTHEN_MOST_MS)) {
+                    operation = Operation::Expand;
+                }
+                break;
+            }
+            if !self.remove_pause(excess_ms) {
+                break;
+            }
+            operation = Operation::Accelerate;
+            self.decode_ahead(budget);
+        }
+        match operation {
+            Operation::Accelerate => self.stats.accelerations += 1,
+            Operation::Expand => self.stats.expansions += 1,
+            _ => {}
+        }
+        operation
+    }
+
+    /// Takes up to `excess_ms` out of the pending pause.
+    fn remove_pause(&mut self, excess_ms: f32) -> bool {
+        let fade = PAUSE_FADE * self.unit;
+        let pending = self.pcm.pending().len();
+        let follows = self
+            .window
+            .entries()
+            .iter()
+            .any(|e| !e.is_noise() && e.start <= self.next && e.end() > self.next);
+        let keep = if follows { fade } else { self.frame.max(fade) };
+        let count = self.samples(excess_ms).min(pending.saturating_sub(keep));
+        if count < 8 * self.unit {
+            return false;
+        }
+        self.splice(0, count, fade);
+        true
+    }
+
+    /// Takes `count` pending samples out at `at`, cross-fading over `fade` samples.
+    fn splice(&mut self, at: usize, count: usize, fade: usize) {
+        let pending = self.pcm.pending_mut();
+        for i in 0..fade.min(pending.len().saturating_sub(at + count)) {
+            let w = (i as f32 + 0.5) / fade as f32;
+            let (old, new) = (f32::from(pending[at + i]), f32::from(pending[at + count + i]));
+            pending[at + i] = to_pcm(old + (new - old) * w);
+        }
+        self.pcm.remove(at + fade, count);
+        self.stats.removed_samples += count as u64;
+    }
+
+    /// Puts `ms` of the pause just played in front of the pending one.
+    fn insert_pause(&mut self, ms: f32) -> bool {
+        let fade = PAUSE_FADE * self.unit;
+        let count = self.samples(ms);
+        if count < fade || count + fade > self.pcm.played() || self.pcm.pending().len() < fade {
+            return false;
+        }
+        if !self.pcm.open(count) {
+            return false;
+        }
+        let played = self.pcm.played();
+        let all = self.pcm.all_mut();
+        for i in 0..count {
+            let again = f32::from(all[played + i - count]);
+            // The seam: from what would have come to the repetition.
+            let w = ((i as f32 + 0.5) / fade as f32).min(1.0);
+            let would = if i < fade { f32::from(all[played + count + i]) } else { again };
+            all[played + i] = to_pcm(would + (again - would) * w);
+        }
+        self.stats.inserted_samples += count as u64;
+        true
+    }
+
+    /// Cuts the delay down in one step, in speech too, when it has been far above the target for
+    /// some time, or at once when it is above the maximum. Whole packets in the cut are never
+    /// decoded.
+    pub(super) fn cut(&mut self, now_ns: u64, goal: &Goal) -> Operation {
+        if self.comfort || (!goal.adapt && self.lateness_ms(now_ns, self.head()) <= goal.max_ms) {
+            return Operation::Normal;
+        }
+        let late_ms = self.lateness_ms(now_ns, self.head());
+        let excess_ms = late_ms - goal.target_ms;
+        if excess_ms <= CUT_MS && late_ms <= goal.max_ms {
+            self.over_frames = 0;
+            return Operation::Normal;
+        }
+        self.over_frames = self.over_frames.saturating_add(1);
+        if self.over_frames <= CUT_FRAMES && late_ms <= goal.max_ms {
+            return Operation::Normal;
+        }
+        if self.remove_speech(self.samples(excess_ms)) {
+            self.over_frames = 0;
+            self.stats.accelerations += 1;
+            return Operation::Accelerate;
+        }
+        Operation::Normal
+    }
+
+    /// Takes about `wanted` samples out after the next few, where the two ends fit best.
+    fn remove_speech(&mut self, wanted: usize) -> bool {
+        let (reach, window) = (CUT_REACH * self.unit, CUT_WINDOW * self.unit);
+        let head = self.head();
+        let (low, high) = (wanted.saturating_sub(reach), wanted + reach);
+        let mut pending = self.pcm.pending().len();
+        if low < window || pending < window {
+            return false;
+        }
+        // What lies between the end of the pending samples and the landing zone need not be decoded.
+        let zone = head + low as i64;
+        let mut removed = 0;
+        if zone > self.next {
+            let Some(landing) =
+                self.window.entries().iter().position(|e| !e.is_noise() && e.end() > zone)
+            else {
+                return false;
+            };
+            if self.window.entries()[landing].start > zone
+                || !self.is_there(zone, head + (high + window + self.frame) as i64)
+            {
+                return false;
+            }
+            for _ in 0..landing {
+                if let Some(entry) = self.window.remove(0) {
+                    self.stats.flushed += 1;
+                    self.slots.release(entry.slot);
+                }
+            }
+            let start = self.window.entries()[0].start.max(self.next);
+            // Only the first part of what is pending is heard before the splice.
+            self.pcm.truncate(window);
+            removed = (start - head) as usize - window;
+            self.next = start;
+            pending = window;
+        }
+        let mut decodes = 2 * DECODES;
+        while pending + removed < high + window + self.frame && decodes > 0 && self.take() {
+            pending = self.pcm.pending().len();
+            decodes -= 1;
+        }
+        let at_least = low - removed.min(low);
+        let room = pending.saturating_sub(window);
+        if room < at_least.max(window) {
+            self.stats.removed_samples += removed as u64;
+            return removed > 0;
+        }
+        let from = at_least.max(if removed > 0 { window } else { 0 });
+        let to = (high - removed).min(room);
+        let count = if to > from {
+            let (mut target, mut region) = ([0; CUT_WINDOW], [0; 2 * CUT_REACH + CUT_WINDOW]);
+            let signal = self.pcm.pending();
+            let target = shrink(&signal[..window], self.unit, &mut target);
+            let end = (to + window).min(signal.len());
+            let region = shrink(&signal[from..end], self.unit, &mut region);
+            from + best_offset(target, region, 0.0).0 * self.unit
+        } else {
+            from
+        };
+        self.splice(0, count, window);
+        self.stats.removed_samples += removed as u64;
+        true
+    }
+
+    /// Whether packets cover a stretch of media time without a gap.
+    fn is_there(&self, from: i64, to: i64) -> bool {
+        let mut covered = from;
+        for entry in self.window.entries().iter().filter(|e| !e.is_noise()) {
+            if entry.start <= covered && entry.end() > covered {
+                covered = entry.end();
+            }
+        }
+        covered >= to
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Joining sound that came to what was made up meanwhile. Audio thread only.
+//!
+//! The concealment goes on for up to 15 ms until it is in phase with what came, then the two are
+//! cross-faded over 8 ms: media time shifts by that much, once, instead of a click.
+
+use super::Playout;
+use super::conceal::{Repetition, to_pcm};
+use crate::jitter::correlate::{best_offset, power, shrink};
+
+/// Samples at 8 kHz: how far the join may be put off, and how long it takes.
+const SHIFT: usize = 120;
+const FADE: usize = 64;
+/// Room in front of what came that the join needs.
+pub(super) const SEARCH: usize = SHIFT + FADE;
+/// What putting the join off costs, in correlation a sample, and the least that is worth it.
+const SHIFT_PENALTY: f32 = 0.002;
+const WORTHWHILE: f32 = 0.5;
+
+impl Playout {
+    /// Joins `count` samples, decoded at [`SEARCH`] behind the pending ones, to the concealment
+    /// before them; returns how many samples the tail holds then.
+    pub(super) fn join(&mut self, count: usize) -> usize {
+        let unit = self.unit;
+        let lead = SEARCH * unit;
+        let fade = (FADE * unit).min(count);
+        let end = self.pcm.all().len();
+        let last = power(&self.pcm.all()[end - self.frame..]);
+        if last <= 4.0 * self.floor * self.floor {
+            // The concealment has died away: nothing to be in phase with.
+            let tail = self.pcm.tail_mut();
+            tail.copy_within(lead..lead + count, 0);
+            if self.concealed > 6 * self.frame {
+                for (i, sample) in tail[..fade].iter_mut().enumerate() {
+                    *sample = to_pcm(f32::from(*sample) * (i as f32 + 0.5) / fade as f32);
+                }
+            }
+            return count;
+        }
+        let repetition = Repetition::after(self.pcm.all(), self.lag, unit);
+        self.pcm.continue_with(lead, |past, tail| {
+            repetition.run(past, lead, |i, y| tail[i] = to_pcm(y));
+        });
+        let mut shift = 0;
+        if self.concealed >= self.frame && fade == FADE * unit {
+            let (mut came, mut made) = ([0; FADE], [0; SEARCH]);
+            let tail = self.pcm.tail_mut();
+            let came = shrink(&tail[lead..lead + fade], unit, &mut came);
+            let made = shrink(&tail[..lead], unit, &mut made);
+            let (offset, correlation) = best_offset(came, made, -SHIFT_PENALTY);
+            if correlation >= WORTHWHILE + SHIFT_PENALTY * offset as f32 {
+                shift = offset * unit;
+            }
+        }
+        let tail = self.pcm.tail_mut();
+        for i in 0..fade {
+            let w = (i as f32 + 0.5) / fade as f32;
+            let (made, came) = (f32::from(tail[shift + i]), f32::from(tail[lead + i]));
+            tail[lead + i] = to_pcm(made + (came - made) * w);
+        }
+        tail.copy_within(lead..lead + count, shift);
+        self.stats.merges += 1;
+        self.stats.inserted_samples += shift as u64;
+        shift + count
+    }
+}

@@ -1,0 +1,660 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From packets in their places to PCM without holes, 10 ms at a time.
+//!
+//! Media time advances in real time, whatever happens; the *lateness* of a position is the present
+//! less its media time, so the lateness of the next sample is the delay in force. It is held steady
+//! within a talk spurt, since listeners (and PESQ) mind many small changes of time scale more than
+//! one large step.
+//!
+//! - this file: what a 10 ms frame is made of, decoding, and the gaps.
+//! - [`decide`]: going back to packets that came after all, adapting in pauses, cutting.
+//! - [`conceal`]: continuing the past, filling between past and future.
+//! - [`merge`]: joining what came to what was made up.
+//! - [`noise`]: comfort noise.
+//!
+//! Audio thread only. A pull's work is bounded: a number of packets decoded, one pitch search for
+//! each side of a gap, one splice search.
+
+pub(crate) mod conceal;
+mod decide;
+mod merge;
+mod noise;
+
+use self::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
+use self::noise::Noise;
+use super::config::{JitterConfig, JitterError};
+use super::correlate::power;
+use super::decoders::{DecoderMap, Kind};
+use super::history::PcmBuffer;
+use super::ingest::{PacketMeta, Slot, SlotReader};
+use super::stats::{JitterStats, Operation};
+use super::window::{Entry, Window};
+use crate::math;
+
+/// Samples at 8 kHz that are decoded ahead of the ear, when they are there: enough to tell a pause
+/// and to splice in it.
+const AHEAD: usize = 320;
+/// Longest gap that is filled from both sides.
+const MAX_GAP: usize = 640;
+/// Longest packet.
+const MAX_PACKET: usize = 960;
+/// Packets decoded in a 10 ms frame before what is not urgent waits for the next frame.
+const DECODES: u32 = 4;
+/// Concealment fades from here on, and is noise from there on (samples at 8 kHz).
+const FADE_START: f32 = 240.0;
+const FADE_END: f32 = 800.0;
+/// How far the delay may be short of the target when a talk spurt begins.
+const SPURT_SLACK_MS: f32 = 9.0;
+
+/// What the delay control wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Goal {
+    /// Lateness to aim at, to start at, and never to exceed.
+    pub(crate) target_ms: f32,
+    pub(crate) start_ms: f32,
+    pub(crate) max_ms: f32,
+    /// Whether time may be stretched and cut.
+    pub(crate) adapt: bool,
+    /// Whether late packets may be gone back to.
+    pub(crate) rewind: bool,
+    /// Whether gaps are concealed; else they are silence.
+    pub(crate) conceal: bool,
+}
+
+/// The playing end of the buffer.
+#[derive(Debug)]
+pub(crate) struct Playout {
+    pub(crate) slots: SlotReader,
+    pub(crate) decoders: DecoderMap,
+    pub(crate) window: Window,
+    pub(crate) stats: JitterStats,
+    pcm: PcmBuffer,
+    /// The output rate over 8 kHz, and samples of 10 ms.
+    unit: usize,
+    frame: usize,
+    /// When media position 0 is.
+    origin_ns: u64,
+    /// Media position behind the last pending sample.
+    next: i64,
+    started: bool,
+    /// The decoder that made the last sound.
+    current: Option<u8>,
+    /// Samples made up since the last real one, and the period that is repeated.
+    concealed: usize,
+    lag: usize,
+    /// Where concealment began with nothing newer there: packets from there on may still come.
+    underrun: Option<i64>,
+    comfort: bool,
+    noise: Noise,
+    /// The signal's quiet and loud levels (root mean square).
+    floor: f32,
+    peak: f32,
+    quiet_frames: u32,
+    over_frames: u32,
+}
+
+impl Playout {
+    pub(crate) fn new(
+        config: &JitterConfig,
+        slots: SlotReader,
+        decoders: DecoderMap,
+    ) -> Result<Self, JitterError> {
+        let unit = (config.sample_rate_hz / 8000) as usize;
+        for decoder in decoders.decoders() {
+            let format = decoder.format();
+            if format.channels != 1
+                || format.rtp_clock_hz == 0
+                || format.sample_rate_hz != config.sample_rate_hz
+            {
+                return Err(JitterError::DecoderFormat);
+            }
+        }
+        let keep = 480 * unit;
+        Ok(Self {
+            slots,
+            decoders,
+            window: Window::new(config.slots),
+            stats: JitterStats::default(),
+            pcm: PcmBuffer::new(keep, (AHEAD + MAX_GAP + MAX_PACKET + 240) * unit),
+            unit,
+            frame: 80 * unit,
+            origin_ns: 0,
+            next: 0,
+            started: false,
+            current: None,
+            concealed: 0,
+            lag: 0,
+            underrun: None,
+            comfort: false,
+            noise: Noise::new(),
+            floor: 100.0,
+            peak: 300.0,
+            quiet_frames: 0,
+            over_frames: 0,
+        })
+    }
+
+    /// Samples of 10 ms.
+    #[inline]
+    pub(crate) fn frame_samples(&self) -> usize {
+        self.frame
+    }
+
+    /// Says when media position 0 is.
+    pub(crate) fn set_origin(&mut self, origin_ns: u64) {
+        self.origin_ns = origin_ns;
+    }
+
+    /// The media position whose lateness is 0 at a time.
+    pub(crate) fn position_at(&self, now_ns: u64) -> i64 {
+        let frame = self.frame as i64;
+        let elapsed_ns = now_ns.wrapping_sub(self.origin_ns) as i64;
+        let (frames, rest) = (elapsed_ns.div_euclid(10_000_000), elapsed_ns.rem_euclid(10_000_000));
+        frames * frame + rest * frame / 10_000_000
+    }
+
+    /// How late a media position is, in milliseconds.
+    #[inline]
+    pub(crate) fn lateness_ms(&self, now_ns: u64, position: i64) -> f32 {
+        let frame = self.frame as i64;
+        let elapsed_ns = now_ns.wrapping_sub(self.origin_ns) as i64;
+        let media_ns = position
+            .div_euclid(frame)
+            .saturating_mul(10_000_000)
+            .saturating_add(position.rem_euclid(frame) * 10_000_000 / frame);
+        elapsed_ns.saturating_sub(media_ns) as f32 * 1e-6
+    }
+
+    /// The media position of the next sample that is played.
+    #[inline]
+    pub(crate) fn head(&self) -> i64 {
+        self.next - self.pcm.pending().len() as i64
+    }
+
+    /// Media position up to which packets are of no use any more.
+    #[inline]
+    pub(crate) fn horizon(&self) -> Option<i64> {
+        self.started.then(|| self.underrun.unwrap_or(self.next))
+    }
+
+    pub(crate) fn has_started(&self) -> bool {
+        self.started
+    }
+
+    /// Samples in so many milliseconds.
+    #[inline]
+    fn samples(&self, ms: f32) -> usize {
+        (ms * (8 * self.unit) as f32) as usize
+    }
+
+    #[inline]
+    fn ms(&self, samples: i64) -> f32 {
+        samples as f32 / (8 * self.unit) as f32
+    }
+
+    /// Makes the next 10 ms.
+    pub(crate) fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> Operation {
+        if !self.started && !self.start(now_ns, goal) {
+            out.fill(0);
+            return Operation::Silence;
+        }
+        let merges = self.stats.merges;
+        let mut budget = DECODES;
+        if goal.rewind {
+            self.rewind(now_ns, goal);
+        }
+        self.decode_ahead(&mut budget);
+        let mut operation = self.adapt(now_ns, goal, &mut budget);
+        operation = operation.max(self.cut(now_ns, goal));
+        operation = operation.max(self.complete(now_ns, goal));
+        self.pcm.play(out);
+        if self.is_quiet(out) {
+            self.quiet_frames = self.quiet_frames.saturating_add(1);
+        } else {
+            self.quiet_frames = 0;
+        }
+        if self.stats.merges != merges {
+            operation = operation.max(Operation::Merge);
+        }
+        operation.max(Operation::Normal)
+    }
+
+    /// Begins with the first packet, once it is late enough.
+    fn start(&mut self, now_ns: u64, goal: &Goal) -> bool {
+        let Some(first) = self.window.entries().iter().find(|e| !e.is_noise()) else {
+            return false;
+        };
+        if self.lateness_ms(now_ns, first.start) < goal.start_ms {
+            return false;
+        }
+        self.next = first.start;
+        self.started = true;
+        true
+    }
+
+    /// Decodes up to [`AHEAD`], of what follows without a gap.
+    fn decode_ahead(&mut self, budget: &mut u32) {
+        while !self.comfort
+            && *budget > 0
+            && self.pcm.pending().len() < AHEAD * self.unit
+            && self.take()
+        {
+            *budget -= 1;
+        }
+    }
+
+    /// Makes sure of 10 ms: sound if it is there, else what stands in for it.
+    fn complete(&mut self, now_ns: u64, goal: &Goal) -> Operation {
+        let mut operation = Operation::Normal;
+        // Each turn adds a sample at least, or changes from sound to noise or back.
+        for _ in 0..2 * self.frame {
+            let need = self.frame.saturating_sub(self.pcm.pending().len());
+            if need == 0 {
+                break;
+            }
+            if self.comfort {
+                operation = operation.max(self.comfort_noise(now_ns, goal, need));
+                continue;
+            }
+            if self.take() {
+                continue;
+            }
+            if self.noise_begins() {
+                continue;
+            }
+            operation = Operation::Conceal;
+            // A description of noise ends a gap, too, but says nothing of the sound before it.
+            let gap = self
+                .window
+                .entries()
+                .iter()
+                .find(|e| e.end() > self.next)
+                .map(|e| ((e.start - self.next).max(1) as usize, e.fresh || e.is_noise()));
+            if !goal.conceal {
+                self.silence(gap.map_or(need, |(gap, _)| gap.min(need)));
+                continue;
+            }
+            match gap {
+                Some((gap, false)) if gap <= MAX_GAP * self.unit && self.fill_gap(gap) => {}
+                Some((gap, _)) => {
+                    self.underrun = None;
+                    self.continue_past(need.min(gap));
+                }
+                None => {
+                    self.underrun.get_or_insert(self.next);
+                    self.continue_past(need);
+                }
+            }
+        }
+        operation
+    }
+
+    /// Stands in for the sender's silence until its next talk spurt has its time.
+    fn comfort_noise(&mut self, now_ns: u64, goal: &Goal, need: usize) -> Operation {
+        let sound = self.window.entries().iter().find(|e| !e.is_noise() && e.end() > self.next);
+        let spurt = sound.map(|e| e.start);
+        if let Some(start) = spurt {
+            let position = start - self.pcm.pending().len() as i64;
+            if self.lateness_ms(now_ns, position) >= goal.target_ms - SPURT_SLACK_MS {
+                // The offset of a new spurt is chosen freely.
+                self.next = start;
+                self.comfort = false;
+                self.concealed = 0;
+                return Operation::Normal;
+            }
+        }
+        self.noise_begins();
+        let count = need.min(self.frame);
+        if !self.pcm.reserve(count) {
+            return Operation::ComfortNoise;
+        }
+        self.noise.fill(&mut self.pcm.tail_mut()[..count]);
+        self.pcm.commit(count);
+        self.next += count as i64;
+        if let Some(start) = spurt {
+            self.next = self.next.min(start);
+        }
+        self.concealed = 0;
+        self.stats.comfort_noise_samples += count as u64;
+        Operation::ComfortNoise
+    }
+
+    /// Takes a description of noise that is due; `true` when there was one.
+    fn noise_begins(&mut self) -> bool {
+        let due = |e: &Entry| e.is_noise() && e.start <= self.next;
+        let Some(index) = self.window.entries().iter().position(due) else { return false };
+        let Some(entry) = self.window.remove(index) else { return false };
+        let mut scratch = [0; 64];
+        self.noise.describe(self.slots.payload(&entry.slot, &mut scratch));
+        self.slots.release(entry.slot);
+        self.stats.played += 1;
+        self.comfort = true;
+        self.underrun = None;
+        true
+    }
+
+    /// Decodes the packet at the end of what is pending, if there is one; joins it to a concealment.
+    fn take(&mut self) -> bool {
+        let next = self.next;
+        let Some(index) =
+            self.window.entries().iter().position(|e| !e.is_noise() && e.end() > next)
+        else {
+            return false;
+        };
+        if self.window.entries()[index].start > next {
+            return false;
+        }
+        let lead = if self.concealed > 0 { merge::SEARCH * self.unit } else { 0 };
+        let samples = self.window.entries()[index].samples as usize;
+        if !self.pcm.reserve(lead + samples) {
+            return false;
+        }
+        // What stands before it has had its chance.
+        self.discard_before(index);
+        let Some(entry) = self.window.remove(0) else { return false };
+        let skip = (next - entry.start) as usize;
+        let own = self.conceals(&entry);
+        let lead = if own { 0 } else { lead };
+        let Some(count) = self.decode_at(&entry, lead) else {
+            self.stats.dropped += 1;
+            self.slots.release(entry.slot);
+            return false;
+        };
+        self.stats.played += 1;
+        self.slots.release(entry.slot);
+        let tail = self.pcm.tail_mut();
+        tail.copy_within(lead + skip..lead + count, lead);
+        let count = count - skip;
+        let added = if lead > 0 { self.join(count) } else { count };
+        self.pcm.commit(added);
+        self.next += count as i64;
+        self.concealed = 0;
+        self.underrun = None;
+        true
+    }
+
+    /// Gives back the packets before `index`: their time is over.
+    fn discard_before(&mut self, index: usize) {
+        for _ in 0..index {
+            self.discard_first();
+        }
+    }
+
+    fn discard_first(&mut self) {
+        if let Some(entry) = self.window.remove(0) {
+            self.stats.late += 1;
+            self.slots.release(entry.slot);
+        }
+    }
+
+    /// Puts a packet in its place, or counts why it has none.
+    pub(crate) fn insert(&mut self, entry: Entry) {
+        if self.horizon().is_some_and(|horizon| entry.end() <= horizon && !entry.is_noise()) {
+            self.stats.late += 1;
+            self.slots.release(entry.slot);
+            return;
+        }
+        if self.window.is_full() && self.window.first().is_some_and(|e| e.end() <= self.next) {
+            // Kept only in case the delay rises far enough to go back to it.
+            self.discard_first();
+        }
+        if let Err(entry) = self.window.insert(entry) {
+            self.stats.dropped += 1;
+            self.slots.release(entry.slot);
+        }
+    }
+
+    /// How many samples a packet decodes to, 0 for comfort noise; `None` when no decoder wants it.
+    pub(crate) fn samples_of(&self, slot: &Slot, meta: &PacketMeta) -> Option<u32> {
+        let Kind::Sound(index) = self.decoders.kind(meta.payload_type) else { return Some(0) };
+        let decoder = self.decoders.decoder(index)?;
+        let mut scratch = Scratch::none();
+        let payload = self.slots.payload(slot, scratch.for_payload(&self.slots, slot));
+        let samples = decoder.packet_samples(payload).ok()?;
+        (1..=MAX_PACKET * self.unit).contains(&samples).then_some(samples as u32)
+    }
+
+    fn decoder_index(&self, entry: &Entry) -> Option<u8> {
+        match self.decoders.kind(entry.payload_type) {
+            Kind::Sound(index) => Some(index),
+            _ => None,
+        }
+    }
+
+    /// Whether the entry's codec conceals by itself.
+    fn conceals(&self, entry: &Entry) -> bool {
+        self.decoder_index(entry)
+            .and_then(|index| self.decoders.decoder(index))
+            .is_some_and(crate::codec::Decoder::conceals)
+    }
+
+    /// Decodes an entry to the tail of the PCM at `offset`, which has room for its samples; `None`
+    /// when the decoder refuses it, or makes other than it said.
+    fn decode_at(&mut self, entry: &Entry, offset: usize) -> Option<usize> {
+        let index = self.decoder_index(entry)?;
+        let samples = entry.samples as usize;
+        let pcm = self.pcm.tail_mut().get_mut(offset..offset + samples)?;
+        let decoder = self.decoders.decoder_mut(index)?;
+        if entry.fresh || self.current.is_some_and(|c| c != index) {
+            decoder.reset();
+        }
+        let mut scratch = Scratch::none();
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
+        let count = decoder.decode(payload, pcm).ok().filter(|&count| count == samples)?;
+        self.current = Some(index);
+        for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame) {
+            let level = math::sqrt(power(chunk));
+            self.floor = if level < self.floor { level + 0.5 } else { self.floor * 1.002 }.max(3.0);
+            self.peak = level.max(self.peak * 0.9995);
+        }
+        Some(count)
+    }
+
+    /// Whether every 10 ms of a signal is as soft as a pause.
+    fn is_quiet(&self, signal: &[i16]) -> bool {
+        let threshold = (3.0 * self.floor).max(self.peak / 25.0);
+        let threshold = threshold * threshold;
+        signal.chunks_exact(self.frame).all(|chunk| power(chunk) <= threshold)
+    }
+
+    /// Fills the gap before the next packet from both sides, and takes that packet; `false` when
+    /// there is not enough behind the gap to do so.
+    fn fill_gap(&mut self, gap: usize) -> bool {
+        let next = self.next;
+        let start = next + gap as i64;
+        let Some(at) = self.window.entries().iter().position(|e| !e.is_noise() && e.start == start)
+        else {
+            return false;
+        };
+        if self.conceals(&self.window.entries()[at]) {
+            return self.recover_gap(at, gap);
+        }
+        let (mut behind, mut packets) = (0, 0);
+        for entry in &self.window.entries()[at..] {
+            if entry.is_noise() || entry.start != start + behind as i64 || entry.fresh {
+                break;
+            }
+            behind += entry.samples as usize;
+            packets += 1;
+            if behind >= AHEAD * self.unit || packets == DECODES {
+                break;
+            }
+        }
+        if behind < FUTURE * self.unit || !self.pcm.reserve(gap + behind) {
+            return false;
+        }
+        self.discard_before(at);
+        let mut decoded = 0;
+        for _ in 0..packets {
+            let Some(entry) = self.window.remove(0) else { break };
+            match self.decode_at(&entry, gap + decoded) {
+                Some(count) => {
+                    decoded += count;
+                    self.stats.played += 1;
+                }
+                None => {
+                    self.stats.dropped += 1;
+                    packets = 0;
+                }
+            }
+            self.slots.release(entry.slot);
+            if packets == 0 {
+                break;
+            }
+        }
+        if decoded < FUTURE * self.unit {
+            // A decoder refused what it had promised: what was decoded before that still plays.
+            self.pcm.tail_mut().copy_within(gap..gap + decoded, 0);
+            self.pcm.commit(decoded);
+            self.next = start + decoded as i64;
+            return true;
+        }
+        let hole = self.pcm.all().len();
+        self.pcm.commit(gap + decoded);
+        fill_between(self.pcm.all_mut(), hole, gap, self.unit);
+        self.begin_concealment(gap);
+        self.next = start + decoded as i64;
+        self.concealed = 0;
+        self.underrun = None;
+        true
+    }
+
+    /// Lets the codec make up for the gap before the packet at `at`: the last packet's worth from
+    /// that packet's redundancy, what stands before it by its own concealment.
+    fn recover_gap(&mut self, at: usize, gap: usize) -> bool {
+        let entry = &self.window.entries()[at];
+        let packet = entry.samples as usize;
+        if !self.pcm.reserve(gap + packet + self.frame) {
+            return false;
+        }
+        let Some(index) = self.decoder_index(entry) else { return false };
+        let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
+        let tail = self.pcm.tail_mut();
+        let quantum = 20 * self.unit;
+        let mut done = 0;
+        while gap - done > packet {
+            let count = (gap - done - packet).min(self.frame * 2).next_multiple_of(quantum);
+            let made = decoder.conceal(&mut tail[done..done + count]).unwrap_or(0);
+            done += made.min(count);
+            if made == 0 {
+                break;
+            }
+        }
+        let left = gap.saturating_sub(done);
+        let mut scratch = Scratch::none();
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
+        // The redundancy is a whole packet's; of a shorter rest, its end.
+        if left > 0 && decoder.recover(payload, &mut tail[done..done + packet]) == Ok(packet) {
+            tail.copy_within(done + packet - left..done + packet, done);
+            self.stats.recovered += 1;
+        } else if left > 0 {
+            let count = left.next_multiple_of(quantum).min(packet.max(quantum));
+            if decoder.conceal(&mut tail[done..done + count]).is_err() {
+                tail[done..done + left].fill(0);
+            }
+        }
+        self.pcm.commit(gap);
+        self.begin_concealment(gap);
+        self.next += gap as i64;
+        self.concealed = 0;
+        self.underrun = None;
+        true
+    }
+
+    fn begin_concealment(&mut self, samples: usize) {
+        if self.concealed == 0 {
+            self.stats.concealments += 1;
+        }
+        self.stats.concealed_samples += samples as u64;
+    }
+
+    /// Media time goes by in silence.
+    fn silence(&mut self, count: usize) {
+        if self.pcm.reserve(count) {
+            self.begin_concealment(count);
+            self.pcm.tail_mut()[..count].fill(0);
+            self.pcm.commit(count);
+        }
+        self.next += count as i64;
+        self.concealed = 0;
+    }
+
+    /// Continues the past over `count` samples of media time.
+    fn continue_past(&mut self, count: usize) {
+        let made = self.extrapolate(count);
+        self.next += made as i64;
+    }
+
+    /// Appends about `count` samples that continue the past, without moving media time; returns how
+    /// many.
+    fn extrapolate(&mut self, count: usize) -> usize {
+        let quantum = 20 * self.unit;
+        let whole = count.next_multiple_of(quantum);
+        if !self.pcm.reserve(whole.max(count)) {
+            return 0;
+        }
+        self.begin_concealment(count);
+        let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
+        if let Some(decoder) = decoder.filter(|d| d.conceals()) {
+            let tail = self.pcm.tail_mut();
+            let mut done = 0;
+            while done < count {
+                let part = (whole - done).min(2 * self.frame);
+                let made = decoder.conceal(&mut tail[done..done + part]).unwrap_or(0);
+                if made == 0 {
+                    tail[done..done + part].fill(0);
+                }
+                done += part;
+            }
+        } else {
+            self.repeat(count);
+        }
+        self.pcm.commit(count);
+        self.concealed += count;
+        count
+    }
+
+    /// Writes the repetition of the last period to the tail, fading into noise.
+    fn repeat(&mut self, count: usize) {
+        let (floor, unit) = (self.floor, self.unit);
+        let (all, end) = (self.pcm.all(), self.pcm.all().len());
+        if self.concealed == 0 {
+            self.lag = find_lag(&all[end - PAST * unit..], unit);
+        }
+        let start = self.concealed as f32;
+        let (from, to) = (FADE_START * unit as f32, FADE_END * unit as f32);
+        let gain = |t: f32| ((to - t) / (to - from)).clamp(0.0, 1.0);
+        // The past has faded already.
+        let past_gain = gain(start);
+        let repetition = Repetition::after(all, self.lag, unit);
+        let noise = &mut self.noise;
+        self.pcm.continue_with(count, |past, tail| {
+            repetition.run(past, count, |i, y| {
+                let g = gain(start + i as f32);
+                let kept = if past_gain > 0.0 { y * g / past_gain } else { 0.0 };
+                let hiss = if g < 1.0 { (1.0 - g) * noise.white() * floor } else { 0.0 };
+                tail[i] = to_pcm(kept + hiss);
+            });
+        });
+    }
+}
+
+/// Room on the stack for a payload that spans several slots; zeroed only then.
+struct Scratch(Option<[u8; super::config::MAX_PAYLOAD_BYTES]>);
+
+impl Scratch {
+    #[inline]
+    fn none() -> Self {
+        Self(None)
+    }
+
+    #[inline]
+    fn for_payload(&mut self, slots: &SlotReader, slot: &Slot) -> &mut [u8] {
+        if slots.is_whole(slot) {
+            return &mut [];
+        }
+        self.0.get_or_insert([0; super::config::MAX_PAYLOAD_BYTES])
+    }
+}

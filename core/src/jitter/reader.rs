@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The audio thread's half: [`JitterReader`]. Takes packets from the ring to their places, keeps the
+//! estimate of the network, and pulls PCM.
+
+use core::fmt;
+
+use super::config::{DelayMode, JitterConfig};
+use super::control::Shared;
+use super::decoders::Kind;
+use super::estimator::Estimator;
+use super::ingest::{PacketMeta, Slot};
+use super::playout::{Goal, Playout};
+use super::stats::{COUNTERS, JitterStats, PullInfo};
+use super::target::Target;
+use super::timeline::{Placement, Timeline};
+use super::window::Entry;
+use crate::sync::primitive::Arc;
+use crate::sync::snapshot::Publisher;
+
+/// Frames of 10 ms between two choices of the target.
+const CHOOSE_FRAMES: u32 = 3;
+/// Frames between two publications of the counters.
+const PUBLISH_FRAMES: u32 = 10;
+/// A delay this far from the usual is a jump of the timeline, not jitter.
+const JUMP_MS: f32 = 2000.0;
+/// A packet counts as usable when it is pulled for, but no later than this after it came: a stalled
+/// audio thread is not the network's fault.
+const MAX_PULL_WAIT_NS: u64 = 20_000_000;
+/// Over the level, the lateness at which the first packet is played.
+const START_MS: f32 = 10.0;
+
+/// Why nothing was pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PullError {
+    /// The buffer is not a whole number of 10 ms at the output rate, or empty.
+    Length,
+}
+
+impl fmt::Display for PullError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Length => "not a whole number of 10 ms of PCM",
+        })
+    }
+}
+
+impl core::error::Error for PullError {}
+
+/// Pulls PCM; used by one thread at a time.
+#[derive(Debug)]
+pub struct JitterReader {
+    playout: Playout,
+    timeline: Timeline,
+    estimator: Estimator,
+    target: Target,
+    shared: Arc<Shared>,
+    publisher: Publisher<COUNTERS>,
+    outside_ms: f32,
+    /// The first packet that did not fit the stream, until a second one follows it.
+    suspect: Option<(Slot, PacketMeta)>,
+    frames: u32,
+    goal_ms: f32,
+    delay: DelayMeter,
+}
+
+impl JitterReader {
+    pub(crate) fn new(
+        config: &JitterConfig,
+        playout: Playout,
+        shared: Arc<Shared>,
+        publisher: Publisher<COUNTERS>,
+    ) -> Self {
+        Self {
+            playout,
+            timeline: Timeline::new(config.sample_rate_hz),
+            estimator: Estimator::new(),
+            target: Target::default(),
+            shared,
+            publisher,
+            outside_ms: f32::from(config.outside_delay_ms),
+            suspect: None,
+            frames: 0,
+            goal_ms: 0.0,
+            delay: DelayMeter::default(),
+        }
+    }
+
+    /// Fills `pcm` with the next samples, with all packets that have been inserted so far at hand;
+    /// `now_ns` is when the first of the samples is due.
+    ///
+    /// Real-time: yes; the work per 10 ms is bounded. (Decoders of other libraries are as real-time
+    /// as they say.)
+    ///
+    /// # Errors
+    /// [`PullError::Length`]; nothing happens then.
+    pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, PullError> {
+        let frame = self.playout.frame_samples();
+        if pcm.is_empty() || pcm.len() % frame != 0 {
+            return Err(PullError::Length);
+        }
+        self.drain(now_ns);
+        let mut info = PullInfo::default();
+        for (n, out) in pcm.chunks_exact_mut(frame).enumerate() {
+            let now_ns = now_ns.wrapping_add(n as u64 * 10_000_000);
+            let goal = self.goal();
+            let operation = self.playout.frame(now_ns, &goal, out);
+            info.operation = info.operation.max(operation);
+            info.delay_ms = self.delay_ms(now_ns);
+            self.count(out.len(), info.delay_ms);
+        }
+        info.target_delay_ms = self.goal_ms - self.estimator.base_ms();
+        info.waiting_packets = self.playout.window.entries().len() as u16;
+        Ok(info)
+    }
+
+    /// The counters now.
+    ///
+    /// Real-time: yes.
+    pub fn stats(&self) -> JitterStats {
+        let mut stats = self.playout.stats;
+        self.shared.add_to(&mut stats);
+        let suspects = u64::from(self.suspect.is_some());
+        stats.waiting = self.playout.window.entries().len() as u64 + suspects;
+        let to_us = |ms: f32| (ms.max(0.0) * 1000.0) as u64;
+        (stats.mean_delay_us, stats.delay_p95_us) = self.delay.mean_and_p95_us();
+        stats.delay_us = to_us(self.delay.last_ms);
+        stats.target_delay_us = to_us(self.goal_ms - self.estimator.base_ms());
+        stats
+    }
+
+    /// What the delay control wants now.
+    fn goal(&mut self) -> Goal {
+        let settings = self.shared.settings();
+        if self.frames % CHOOSE_FRAMES == 0 {
+            let elapsed_ms = 10.0 * CHOOSE_FRAMES as f32;
+            self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
+        }
+        self.frames = self.frames.wrapping_add(1);
+        let (level_ms, base_ms) = (self.estimator.level_ms(), self.estimator.base_ms());
+        let (min_ms, max_ms) = (f32::from(settings.min_ms), f32::from(settings.max_ms));
+        let fixed_ms = base_ms + f32::from(settings.target_ms);
+        let (target_ms, start_ms) = match settings.mode {
+            DelayMode::Adaptive => {
+                let bounds = (base_ms + min_ms, base_ms + max_ms);
+                let within = |ms: f32| ms.clamp(bounds.0, bounds.1);
+                (within(level_ms + self.target.margin_ms()), within(level_ms + START_MS))
+            }
+            _ => (fixed_ms, fixed_ms),
+        };
+        self.goal_ms = target_ms;
+        Goal {
+            target_ms,
+            start_ms,
+            max_ms: base_ms + max_ms,
+            adapt: settings.mode != DelayMode::Frozen,
+            rewind: settings.mode == DelayMode::Adaptive,
+            conceal: settings.mode != DelayMode::Frozen,
+        }
+    }
+
+    fn delay_ms(&self, now_ns: u64) -> f32 {
+        if !self.playout.has_started() {
+            return 0.0;
+        }
+        // The sample that is next is due 10 ms after the one just pulled was.
+        let next_ns = now_ns.wrapping_add(10_000_000);
+        self.playout.lateness_ms(next_ns, self.playout.head()) - self.estimator.base_ms()
+    }
+
+    fn count(&mut self, samples: usize, delay_ms: f32) {
+        self.playout.stats.samples += samples as u64;
+        if self.playout.has_started() {
+            self.delay.add(delay_ms);
+        } else {
+            self.playout.stats.silence_samples += samples as u64;
+        }
+        if self.frames % PUBLISH_FRAMES == 0 {
+            let stats = self.stats();
+            self.publisher.publish(&stats);
+        }
+    }
+
+    /// Takes everything that arrived to its place.
+    fn drain(&mut self, now_ns: u64) {
+        while let Some((slot, meta)) = self.playout.slots.take() {
+            self.place(slot, meta, now_ns);
+        }
+    }
+
+    fn place(&mut self, slot: Slot, meta: PacketMeta, now_ns: u64) {
+        let kind = self.playout.decoders.kind(meta.payload_type);
+        let Some(clock_hz) = self.clock_hz(kind) else {
+            self.timeline.pass(&meta);
+            self.playout.stats.passed += 1;
+            self.playout.slots.release(slot);
+            return;
+        };
+        let usable_ns = usable_ns(&meta, now_ns);
+        let level_ms = self.estimator.level_ms();
+        let playout = &self.playout;
+        let placement = self.timeline.place(&meta, clock_hz, |position| {
+            let jump_ms = playout.lateness_ms(usable_ns, position) - level_ms;
+            (-JUMP_MS..JUMP_MS).contains(&jump_ms)
+        });
+        match placement {
+            Placement::Placed { position, sequence, skipped } => {
+                self.accept(slot, &meta, position, sequence, skipped, usable_ns, false);
+            }
+            Placement::Duplicate => {
+                self.playout.stats.duplicate += 1;
+                self.playout.slots.release(slot);
+            }
+            Placement::Strange => self.suspect(slot, meta, clock_hz, now_ns),
+        }
+    }
+
+    /// The RTP clock that a packet's timestamp counts in; `None` for what is not played.
+    fn clock_hz(&self, kind: Kind) -> Option<u32> {
+        match kind {
+            Kind::Sound(index) => Some(self.playout.decoders.decoder(index)?.format().rtp_clock_hz),
+            // Comfort noise counts in the clock of the codec that it stands in for.
+            Kind::ComfortNoise => Some(self.timeline.clock_hz().unwrap_or(8000)),
+            Kind::Redundant | Kind::Unknown => None,
+        }
+    }
+
+    fn accept(
+        &mut self,
+        slot: Slot,
+        meta: &PacketMeta,
+        position: i64,
+        sequence: i64,
+        skipped: Option<u16>,
+        usable_ns: u64,
+        fresh: bool,
+    ) {
+        match skipped {
+            Some(skipped) => {
+                self.estimator.count(skipped);
+                self.playout.stats.missing += u64::from(skipped);
+            }
+            None => {
+                let missing = &mut self.playout.stats.missing;
+                *missing = missing.saturating_sub(1);
+            }
+        }
+        let Some(samples) = self.playout.samples_of(&slot, meta) else {
+            self.playout.stats.dropped += 1;
+            self.playout.slots.release(slot);
+            return;
+        };
+        if samples > 0 {
+            let delay_ms = self.playout.lateness_ms(usable_ns, position);
+            self.estimator.observe(meta.arrival_ns, delay_ms);
+        }
+        self.playout.insert(Entry {
+            start: position,
+            samples,
+            sequence: sequence as u32,
+            slot,
+            payload_type: meta.payload_type,
+            fresh,
+        });
+    }
+
+    /// Keeps a packet that did not fit the stream until a second one follows it; then the stream
+    /// goes on with these two.
+    fn suspect(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32, now_ns: u64) {
+        let first = !self.timeline.has_begun();
+        let before = self.suspect.take();
+        let follows = before.as_ref().is_some_and(|(_, b)| {
+            b.ssrc == meta.ssrc && b.sequence.wrapping_add(1) == meta.sequence
+        });
+        if first {
+            self.begin(slot, meta, clock_hz, now_ns);
+            return;
+        }
+        match before {
+            Some((before_slot, before_meta)) if follows => {
+                let kind = self.playout.decoders.kind(before_meta.payload_type);
+                let before_clock = self.clock_hz(kind).unwrap_or(clock_hz);
+                self.begin(before_slot, before_meta, before_clock, now_ns);
+                self.place(slot, meta, now_ns);
+            }
+            before => {
+                if let Some((stray, _)) = before {
+                    self.playout.stats.dropped += 1;
+                    self.playout.slots.release(stray);
+                }
+                self.suspect = Some((slot, meta));
+            }
+        }
+    }
+
+    /// Starts a stream, or a new stretch of one: its first packet is placed where it would be if the
+    /// network had held it up as usual, but behind what still waits of the old stretch.
+    fn begin(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32, now_ns: u64) {
+        let usable_ns = usable_ns(&meta, now_ns);
+        let fresh = self.timeline.has_begun();
+        let position = if fresh {
+            self.playout.stats.restarts += 1;
+            self.restart_position(&meta, clock_hz, usable_ns)
+        } else {
+            self.playout.set_origin(usable_ns);
+            0
+        };
+        self.timeline.anchor(&meta, clock_hz, position);
+        if let Placement::Placed { position, sequence, .. } =
+            self.timeline.place(&meta, clock_hz, |_| true)
+        {
+            self.accept(slot, &meta, position, sequence, Some(0), usable_ns, fresh);
+        }
+    }
+
+    fn restart_position(&self, meta: &PacketMeta, clock_hz: u32, usable_ns: u64) -> i64 {
+        let level_ms = self.estimator.level_ms();
+        // Only the sequence numbers began anew: the timestamps still hold.
+        if let Some(position) = self.timeline.position(meta, clock_hz) {
+            let jump_ms = self.playout.lateness_ms(usable_ns, position) - level_ms;
+            if (-JUMP_MS..JUMP_MS).contains(&jump_ms) {
+                return position;
+            }
+        }
+        let level_ns = (level_ms * 1e6) as i64;
+        let usual = self.playout.position_at(usable_ns.wrapping_sub(level_ns as u64));
+        let waiting = self.playout.window.end();
+        usual.max(waiting.unwrap_or(usual)).max(self.playout.horizon().unwrap_or(usual))
+    }
+}
+
+fn usable_ns(meta: &PacketMeta, now_ns: u64) -> u64 {
+    let waited = now_ns.saturating_sub(meta.arrival_ns).min(MAX_PULL_WAIT_NS);
+    meta.arrival_ns.wrapping_add(waited)
+}
+
+/// Steps of the delay histogram, and how many there are.
+const METER_STEP_MS: f32 = 8.0;
+const METER_STEPS: usize = 64;
+
+/// Mean and distribution of the buffer's delay.
+#[derive(Debug)]
+struct DelayMeter {
+    last_ms: f32,
+    sum_us: u64,
+    count: u64,
+    steps: [u32; METER_STEPS],
+}
+
+impl Default for DelayMeter {
+    fn default() -> Self {
+        Self { last_ms: 0.0, sum_us: 0, count: 0, steps: [0; METER_STEPS] }
+    }
+}
+
+impl DelayMeter {
+    #[inline]
+    fn add(&mut self, delay_ms: f32) {
+        let delay_ms = delay_ms.max(0.0);
+        self.last_ms = delay_ms;
+        self.sum_us += (delay_ms * 1000.0) as u64;
+        self.count += 1;
+        let step = ((delay_ms / METER_STEP_MS) as usize).min(METER_STEPS - 1);
+        self.steps[step] = self.steps[step].saturating_add(1);
+    }
+
+    fn mean_and_p95_us(&self) -> (u64, u64) {
+        if self.count == 0 {
+            return (0, 0);
+        }
+        let mut left = self.count - self.count * 95 / 100;
+        let mut step = METER_STEPS;
+        while step > 0 && left > 0 {
+            step -= 1;
+            left = left.saturating_sub(u64::from(self.steps[step]));
+        }
+        (self.sum_us / self.count, ((step + 1) as f32 * METER_STEP_MS * 1000.0) as u64)
+    }
+}

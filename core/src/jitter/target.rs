@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How much delay to keep: loss weighed against delay by what each costs in quality.
+//!
+//! A packet that comes after its time is heard as damage; delay is heard as a worse conversation.
+//! The E-model (ITU-T G.107, in the simplified form of Cole and Rosenbluth, "Voice over IP
+//! performance monitoring", 2001) puts both on one scale of rating points: delay costs 0.024 a
+//! millisecond, and 0.11 more beyond 177 ms; late packets about 3 a per cent. The margin over the
+//! level is where the sum is least. It rises at once and falls slowly. Audio thread only.
+
+use super::estimator::{Estimator, bin_edge_ms};
+
+/// Rating points for all packets late.
+const LATE_COST: f32 = 300.0;
+/// Rating points per millisecond of mouth-to-ear delay, below and beyond the knee.
+const DELAY_COST: f32 = 0.024;
+const KNEE_COST: f32 = 0.11;
+const KNEE_MS: f32 = 177.3;
+/// As many packets on time are assumed to have been seen before the first, so that a few late ones
+/// early on don't frighten.
+const PRIOR_PACKETS: f32 = 400.0;
+/// Over the histogram's answer, so that rounding never makes a packet late.
+const MARGIN_MS: f32 = 1.0;
+/// With losses, the packet after a gap should be there when the gap is: it is filled better
+/// (both sides known, or redundancy in that packet).
+const LOSS_THRESHOLD: f32 = 0.008;
+const LOSS_MARGIN_MS: f32 = 45.0;
+/// How fast the margin may fall, per second.
+const FALL_MS_PER_S: f32 = 20.0;
+
+/// The target delay.
+#[derive(Debug, Default)]
+pub(crate) struct Target {
+    margin_ms: f32,
+}
+
+impl Target {
+    /// The margin over the estimator's level.
+    #[inline]
+    pub(crate) fn margin_ms(&self) -> f32 {
+        self.margin_ms
+    }
+
+    /// Chooses anew, `elapsed_ms` after the last time.
+    pub(crate) fn choose(&mut self, estimator: &mut Estimator, outside_ms: f32, elapsed_ms: f32) {
+        let mut margin = best_margin_ms(estimator, outside_ms) + MARGIN_MS;
+        if estimator.loss() > LOSS_THRESHOLD {
+            margin = margin.max(LOSS_MARGIN_MS);
+        }
+        let fallen = self.margin_ms - FALL_MS_PER_S * 1e-3 * elapsed_ms;
+        self.margin_ms = margin.max(fallen);
+    }
+}
+
+/// The margin at which late packets and delay together cost least.
+fn best_margin_ms(estimator: &mut Estimator, outside_ms: f32) -> f32 {
+    let outside_ms = outside_ms + estimator.level_ms() - estimator.base_ms();
+    let (histogram, weight, total) = estimator.histogram();
+    let per_weight = LATE_COST / (total + PRIOR_PACKETS * weight);
+    let mut late = 0.0;
+    let (mut best_cost, mut best_ms) = (f32::MAX, 0.0);
+    for (bin, in_bin) in histogram.iter().enumerate().rev() {
+        let margin_ms = bin_edge_ms(bin + 1);
+        let delay_ms = outside_ms + margin_ms;
+        let cost =
+            per_weight * late + DELAY_COST * delay_ms + KNEE_COST * (delay_ms - KNEE_MS).max(0.0);
+        if cost < best_cost {
+            (best_cost, best_ms) = (cost, margin_ms);
+        }
+        late += in_bin;
+    }
+    best_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(delays_ms: impl Iterator<Item = f32>) -> f32 {
+        let mut estimator = Estimator::new();
+        for (n, delay_ms) in delays_ms.enumerate() {
+            estimator.observe(n as u64 * 20_000_000, delay_ms);
+        }
+        let mut target = Target::default();
+        target.choose(&mut estimator, 60.0, 30.0);
+        target.margin_ms()
+    }
+
+    #[test]
+    fn a_network_without_jitter_needs_no_margin() {
+        assert!(after((0..1000).map(|_| 40.0)) <= 2.0);
+    }
+
+    #[test]
+    fn frequent_jitter_is_covered_and_a_rare_spike_is_not() {
+        let frequent = after((0..3000).map(|n| 40.0 + (n % 10) as f32 * 5.0));
+        assert!((45.0..50.0).contains(&frequent), "{frequent}");
+        let rare = after((0..3000).map(|n| if n % 1000 == 500 { 400.0 } else { 40.0 }));
+        assert!(rare < 10.0, "{rare}");
+    }
+
+    #[test]
+    fn the_margin_rises_at_once_and_falls_slowly() {
+        let mut estimator = Estimator::new();
+        for n in 0..200 {
+            estimator.observe(n * 20_000_000, 40.0 + (n % 5) as f32 * 10.0);
+        }
+        let mut target = Target::default();
+        target.choose(&mut estimator, 60.0, 30.0);
+        let high = target.margin_ms();
+        assert!(high > 40.0);
+        let mut calm = Estimator::new();
+        calm.observe(0, 0.0);
+        target.choose(&mut calm, 60.0, 1000.0);
+        assert_eq!(target.margin_ms(), high - FALL_MS_PER_S);
+    }
+}

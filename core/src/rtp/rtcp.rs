@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! RTCP packets (RFC 3550 section 6): sender and receiver reports, source descriptions, BYE.
+//!
+//! [`Packets`] walks a compound packet without copying; what is malformed ends the walk with an
+//! error, and what is unknown is skipped, as section 6.1 asks. [`CompoundWriter`] writes into a
+//! caller's buffer.
+
+use core::fmt;
+
+const SENDER_REPORT: u8 = 200;
+const RECEIVER_REPORT: u8 = 201;
+const SOURCE_DESCRIPTION: u8 = 202;
+const GOODBYE: u8 = 203;
+/// SDES item: canonical name (section 6.5.1).
+const CNAME: u8 = 1;
+
+/// Why bytes are not a compound RTCP packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RtcpError {
+    /// A packet ends behind the datagram, or is too short for what its counts say.
+    Truncated,
+    /// The version field is not 2.
+    Version,
+    /// The padding count is impossible.
+    Padding,
+    /// The buffer is too small for what is to be written.
+    Capacity,
+    /// More than 31 blocks, or a text longer than 255 bytes.
+    TooMany,
+}
+
+impl fmt::Display for RtcpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "RTCP packet shorter than its header says",
+            Self::Version => "RTCP version is not 2",
+            Self::Padding => "RTCP padding count is impossible",
+            Self::Capacity => "buffer too small for the RTCP packet",
+            Self::TooMany => "more than 31 RTCP blocks or a text longer than 255 bytes",
+        })
+    }
+}
+
+impl core::error::Error for RtcpError {}
+
+/// What a receiver says of one source (section 6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReportBlock {
+    /// The source that the block speaks of.
+    pub ssrc: u32,
+    /// Lost since the last report, in 1/256 of what was expected.
+    pub fraction_lost: u8,
+    /// Lost since the start, 24 bits signed.
+    pub cumulative_lost: i32,
+    /// Extended highest sequence number received.
+    pub highest_sequence: u32,
+    /// Interarrival jitter in ticks.
+    pub jitter_ticks: u32,
+    /// Middle 32 bits of the NTP time of the last sender report, 0 for none.
+    pub last_sender_report: u32,
+    /// Since that report, in 1/65536 s.
+    pub delay_since_last_sender_report: u32,
+}
+
+/// What a sender says of itself (section 6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SenderInfo {
+    /// NTP time of the report, 32.32 fixed point.
+    pub ntp: u64,
+    /// The same instant on the RTP clock.
+    pub rtp_timestamp: u32,
+    /// Packets sent since the start.
+    pub packets: u32,
+    /// Payload bytes sent since the start.
+    pub octets: u32,
+}
+
+impl SenderInfo {
+    /// The middle 32 bits of the NTP time, as report blocks quote it.
+    pub fn ntp_middle(&self) -> u32 {
+        (self.ntp >> 16) as u32
+    }
+}
+
+/// Report blocks of a packet, not copied.
+#[derive(Debug, Clone, Copy)]
+pub struct Blocks<'a>(&'a [u8]);
+
+impl Iterator for Blocks<'_> {
+    type Item = ReportBlock;
+
+    fn next(&mut self) -> Option<ReportBlock> {
+        let (block, rest) = self.0.split_first_chunk::<24>()?;
+        self.0 = rest;
+        let lost = word(block, 4);
+        Some(ReportBlock {
+            ssrc: word(block, 0),
+            fraction_lost: (lost >> 24) as u8,
+            // Sign-extends the low 24 bits.
+            cumulative_lost: (lost << 8) as i32 >> 8,
+            highest_sequence: word(block, 8),
+            jitter_ticks: word(block, 12),
+            last_sender_report: word(block, 16),
+            delay_since_last_sender_report: word(block, 20),
+        })
+    }
+}
+
+/// One packet of a compound.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Packet<'a> {
+    /// SR: the sender, what it says of itself, and what it says of others.
+    SenderReport(u32, SenderInfo, Blocks<'a>),
+    /// RR: the receiver and what it says of others.
+    ReceiverReport(u32, Blocks<'a>),
+    /// SDES: the first chunk's source and its CNAME, if it has one.
+    SourceDescription(u32, Option<&'a [u8]>),
+    /// BYE: the sources that leave, as big-endian words.
+    Goodbye(Sources<'a>),
+    /// A packet type that is not read here.
+    Other(u8),
+}
+
+/// Sources of a BYE packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a>(&'a [u8]);
+
+impl Iterator for Sources<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let (source, rest) = self.0.split_first_chunk::<4>()?;
+        self.0 = rest;
+        Some(u32::from_be_bytes(*source))
+    }
+}
+
+/// Walks the packets of a compound; ends after the first error.
+#[derive(Debug, Clone)]
+pub struct Packets<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Packets<'a> {
+    /// The packets in `datagram`.
+    ///
+    /// Real-time: yes.
+    pub fn new(datagram: &'a [u8]) -> Self {
+        Self { rest: datagram }
+    }
+
+    fn read(&mut self) -> Result<Packet<'a>, RtcpError> {
+        let (header, _) = self.rest.split_first_chunk::<4>().ok_or(RtcpError::Truncated)?;
+        if header[0] >> 6 != 2 {
+            return Err(RtcpError::Version);
+        }
+        let length = 4 * (usize::from(u16::from_be_bytes([header[2], header[3]])) + 1);
+        let packet = self.rest.get(..length).ok_or(RtcpError::Truncated)?;
+        self.rest = &self.rest[length..];
+        let mut body = &packet[4..];
+        if header[0] & 0x20 != 0 {
+            body = match body.last() {
+                Some(&count)
+                    if count != 0 && count % 4 == 0 && usize::from(count) <= body.len() =>
+                {
+                    &body[..body.len() - usize::from(count)]
+                }
+                _ => return Err(RtcpError::Padding),
+            };
+        }
+        let count = usize::from(header[0] & 31);
+        let take = |body: &'a [u8], at: usize, len: usize| {
+            body.get(at..at + len).ok_or(RtcpError::Truncated)
+        };
+        Ok(match header[1] {
+            SENDER_REPORT => {
+                let info = take(body, 0, 24)?;
+                let sender = SenderInfo {
+                    ntp: u64::from(word(info, 4)) << 32 | u64::from(word(info, 8)),
+                    rtp_timestamp: word(info, 12),
+                    packets: word(info, 16),
+                    octets: word(info, 20),
+                };
+                let blocks = Blocks(take(body, 24, 24 * count)?);
+                Packet::SenderReport(word(info, 0), sender, blocks)
+            }
+            RECEIVER_REPORT => {
+                let ssrc = word(take(body, 0, 4)?, 0);
+                Packet::ReceiverReport(ssrc, Blocks(take(body, 4, 24 * count)?))
+            }
+            SOURCE_DESCRIPTION if count > 0 => {
+                let ssrc = word(take(body, 0, 4)?, 0);
+                Packet::SourceDescription(ssrc, cname(&body[4..])?)
+            }
+            GOODBYE => Packet::Goodbye(Sources(take(body, 0, 4 * count)?)),
+            other => Packet::Other(other),
+        })
+    }
+}
+
+impl<'a> Iterator for Packets<'a> {
+    type Item = Result<Packet<'a>, RtcpError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let packet = self.read();
+        if packet.is_err() {
+            self.rest = &[];
+        }
+        Some(packet)
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    match bytes.get(at..at + 4) {
+        Some(&[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]),
+        _ => 0,
+    }
+}
+
+/// The CNAME among the items of a chunk (section 6.5).
+fn cname(mut items: &[u8]) -> Result<Option<&[u8]>, RtcpError> {
+    while let [kind, rest @ ..] = items {
+        if *kind == 0 {
+            break;
+        }
+        let (length, rest) = rest.split_first().ok_or(RtcpError::Truncated)?;
+        let text = rest.get(..usize::from(*length)).ok_or(RtcpError::Truncated)?;
+        if *kind == CNAME {
+            return Ok(Some(text));
+        }
+        items = &rest[text.len()..];
+    }
+    Ok(None)
+}
+
+/// Writes a compound packet into a caller's buffer, one packet after another.
+#[derive(Debug)]
+pub struct CompoundWriter<'a> {
+    out: &'a mut [u8],
+    used: usize,
+}
+
+impl<'a> CompoundWriter<'a> {
+    /// Starts at the front of `out`.
+    pub fn new(out: &'a mut [u8]) -> Self {
+        Self { out, used: 0 }
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// Adds a sender report.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`RtcpError::Capacity`], [`RtcpError::TooMany`]; nothing is written then. The same for the
+    /// other packets.
+    pub fn sender_report(
+        &mut self,
+        ssrc: u32,
+        info: &SenderInfo,
+        blocks: &[ReportBlock],
+    ) -> Result<(), RtcpError> {
+        let body = self.packet(SENDER_REPORT, blocks.len(), 24 + 24 * blocks.len())?;
+        put(body, 0, ssrc);
+        put(body, 4, (info.ntp >> 32) as u32);
+        put(body, 8, info.ntp as u32);
+        put(body, 12, info.rtp_timestamp);
+        put(body, 16, info.packets);
+        put(body, 20, info.octets);
+        put_blocks(&mut body[24..], blocks);
+        Ok(())
+    }
+
+    /// Adds a receiver report.
+    ///
+    /// # Errors
+    /// See [`CompoundWriter::sender_report`].
+    pub fn receiver_report(&mut self, ssrc: u32, blocks: &[ReportBlock]) -> Result<(), RtcpError> {
+        let body = self.packet(RECEIVER_REPORT, blocks.len(), 4 + 24 * blocks.len())?;
+        put(body, 0, ssrc);
+        put_blocks(&mut body[4..], blocks);
+        Ok(())
+    }
+
+    /// Adds a source description with one CNAME.
+    ///
+    /// # Errors
+    /// See [`CompoundWriter::sender_report`].
+    pub fn source_description(&mut self, ssrc: u32, cname: &[u8]) -> Result<(), RtcpError> {
+        let length = u8::try_from(cname.len()).map_err(|_| RtcpError::TooMany)?;
+        // The item list ends with at least one zero byte and is padded to a word (section 6.5).
+        let body =
+            self.packet(SOURCE_DESCRIPTION, 1, (4 + 2 + cname.len() + 1).next_multiple_of(4))?;
+        body.fill(0);
+        put(body, 0, ssrc);
+        body[4] = CNAME;
+        body[5] = length;
+        body[6..6 + cname.len()].copy_from_slice(cname);
+        Ok(())
+    }
+
+    /// Adds a BYE for one source.
+    ///
+    /// # Errors
+    /// See [`CompoundWriter::sender_report`].
+    pub fn goodbye(&mut self, ssrc: u32) -> Result<(), RtcpError> {
+        let body = self.packet(GOODBYE, 1, 4)?;
+        put(body, 0, ssrc);
+        Ok(())
+    }
+
+    /// Writes a header and gives the body's room.
+    fn packet(&mut self, kind: u8, count: usize, body: usize) -> Result<&mut [u8], RtcpError> {
+        if count > 31 {
+            return Err(RtcpError::TooMany);
+        }
+        let packet =
+            self.out.get_mut(self.used..self.used + 4 + body).ok_or(RtcpError::Capacity)?;
+        self.used += packet.len();
+        let (header, body) = packet.split_at_mut(4);
+        // Length counts words less one, so the header's own word drops out.
+        let words = (body.len() / 4) as u16;
+        header[..2].copy_from_slice(&[0x80 | count as u8, kind]);
+        header[2..].copy_from_slice(&words.to_be_bytes());
+        Ok(body)
+    }
+}
+
+fn put(bytes: &mut [u8], at: usize, value: u32) {
+    bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+}
+
+fn put_blocks(bytes: &mut [u8], blocks: &[ReportBlock]) {
+    for (out, block) in bytes.chunks_exact_mut(24).zip(blocks) {
+        let lost = block.cumulative_lost.clamp(-0x80_0000, 0x7f_ffff) as u32 & 0xff_ffff;
+        put(out, 0, block.ssrc);
+        put(out, 4, u32::from(block.fraction_lost) << 24 | lost);
+        put(out, 8, block.highest_sequence);
+        put(out, 12, block.jitter_ticks);
+        put(out, 16, block.last_sender_report);
+        put(out, 20, block.delay_since_last_sender_report);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    fn block() -> impl Strategy<Value = ReportBlock> {
+        (any::<[u32; 5]>(), any::<u8>(), -0x80_0000..0x80_0000).prop_map(|(w, fraction, lost)| {
+            ReportBlock {
+                ssrc: w[0],
+                fraction_lost: fraction,
+                cumulative_lost: lost,
+                highest_sequence: w[1],
+                jitter_ticks: w[2],
+                last_sender_report: w[3],
+                delay_since_last_sender_report: w[4],
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            ssrc: u32, ntp: u64, words: [u32; 3], blocks in prop::collection::vec(block(), 0..5),
+            name in prop::collection::vec(any::<u8>(), 0..256),
+        ) {
+            let info = SenderInfo { ntp, rtp_timestamp: words[0], packets: words[1], octets: words[2] };
+            let mut out = [0xaa; 900];
+            let mut writer = CompoundWriter::new(&mut out);
+            writer.sender_report(ssrc, &info, &blocks).unwrap();
+            writer.receiver_report(ssrc, &blocks).unwrap();
+            writer.source_description(ssrc, &name).unwrap();
+            writer.goodbye(ssrc).unwrap();
+            let length = writer.len();
+            prop_assert_eq!(length % 4, 0);
+            let packets: Vec<_> = Packets::new(&out[..length]).collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(packets.len(), 4);
+            for packet in packets {
+                match packet {
+                    Packet::SenderReport(from, read, list) => {
+                        prop_assert_eq!((from, read), (ssrc, info));
+                        prop_assert_eq!(list.collect::<Vec<_>>(), blocks.clone());
+                    }
+                    Packet::ReceiverReport(from, list) => {
+                        prop_assert_eq!(from, ssrc);
+                        prop_assert_eq!(list.collect::<Vec<_>>(), blocks.clone());
+                    }
+                    Packet::SourceDescription(from, text) => {
+                        prop_assert_eq!((from, text), (ssrc, Some(name.as_slice())));
+                    }
+                    Packet::Goodbye(sources) => prop_assert_eq!(sources.collect::<Vec<_>>(), [ssrc]),
+                    Packet::Other(kind) => prop_assert!(false, "type {kind}"),
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_walked_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            for packet in Packets::new(&bytes).flatten() {
+                if let Packet::SenderReport(_, _, blocks) | Packet::ReceiverReport(_, blocks) = packet {
+                    prop_assert!(blocks.count() <= 31);
+                }
+            }
+        }
+
+        #[test]
+        fn a_compound_cut_anywhere_is_refused_or_ends_at_a_packet(cut in 0_usize..56) {
+            let mut out = [0; 56];
+            let mut writer = CompoundWriter::new(&mut out);
+            writer.receiver_report(1, &[ReportBlock::default()]).unwrap();
+            writer.source_description(1, b"a@b").unwrap();
+            writer.goodbye(1).unwrap();
+            prop_assert_eq!(writer.len(), 56);
+            let whole = [0, 32, 48].contains(&cut);
+            prop_assert_eq!(Packets::new(&out[..cut]).all(|p| p.is_ok()), whole);
+        }
+    }
+
+    #[test]
+    fn an_unknown_packet_type_is_skipped() {
+        let bytes = [0x80, 207, 0, 1, 0, 0, 0, 9, 0x81, 203, 0, 1, 0, 0, 0, 7];
+        let kinds: Vec<_> = Packets::new(&bytes).map(|p| p.unwrap()).collect();
+        assert!(matches!(kinds[0], Packet::Other(207)));
+        assert!(matches!(kinds[1], Packet::Goodbye(s) if { s }.next() == Some(7)));
+    }
+
+    #[test]
+    fn a_writer_without_room_writes_nothing() {
+        let mut out = [7; 27];
+        let mut writer = CompoundWriter::new(&mut out);
+        assert_eq!(writer.sender_report(1, &SenderInfo::default(), &[]), Err(RtcpError::Capacity));
+        assert_eq!(writer.source_description(1, &[0; 256]), Err(RtcpError::TooMany));
+        assert!(writer.is_empty());
+        assert_eq!(out, [7; 27]);
+    }
+}
