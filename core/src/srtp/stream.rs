@@ -11,6 +11,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::SrtpError;
+use super::index::INDEX_LIMIT;
 use super::replay::Position;
 
 /// Words of the SRTCP replay window: 128 bits, which outlasts minutes of RTCP.
@@ -35,7 +36,14 @@ pub(crate) struct Stream {
 
 impl Stream {
     fn new(ssrc: u32, initial_roc: u32) -> Self {
-        Self { ssrc, initial_roc, rtp_limit: u64::MAX, rtcp_limit: u64::MAX, ..Self::default() }
+        Self {
+            ssrc,
+            initial_roc,
+            rtp_limit: u64::MAX,
+            rtcp_limit: u64::MAX,
+            rtp_notice: INDEX_LIMIT,
+            ..Self::default()
+        }
     }
 }
 
