@@ -10,13 +10,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::checkpoint::Description;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Job, Tag};
 use super::event::{Event, Events, Stats};
 use super::extension;
 use super::index::{INDEX_LIMIT, guess};
 use super::policy::weakness;
-use super::session_keys::{KeyRing, PreparedKeys, RetiredKeys};
+use super::session_keys::{KeyRing, PreparedKeys, RetiredKeys, SessionKeys};
 use super::stream::Streams;
 use super::suite::Cipher;
 use super::{RTCP_CLEAR_BYTES, SrtpError, StreamState, Suite};
@@ -34,7 +35,7 @@ pub struct Receiver {
     /// Packets that wait in a batch.
     pub(super) staged: u16,
     /// Authentication failures in a row.
-    failures: u32,
+    pub(super) failures: u32,
     stats: Stats,
     events: Events,
 }
@@ -68,8 +69,8 @@ pub(super) struct Plan {
     /// The tag as received.
     pub(super) tag: Tag,
     pub(super) key: KeyPlace,
-    header_bytes: usize,
-    header: Header,
+    pub(super) header_bytes: usize,
+    pub(super) header: Header,
 }
 
 /// Which key a packet is tried under.
@@ -81,7 +82,7 @@ pub(super) struct KeyPlace {
 
 /// What is to be done with a packet's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Header {
+pub(super) enum Header {
     #[default]
     Clear,
     /// Elements may be encrypted; the extension stands here.
@@ -677,9 +678,41 @@ impl Receiver {
         size_of::<Self>() + self.ring.heap_bytes() + previous + self.streams.heap_bytes()
     }
 
-    #[cold]
-    pub(super) fn note_failure(&mut self, _datagram: &mut [u8], _plan: &Plan) {
-        self.failures = self.failures.saturating_add(1);
+    pub(super) fn describe(&self, out: &mut Vec<u8>) {
+        let rules = &self.rules;
+        Description {
+            suite: self.ring.suite,
+            flags: [
+                rules.plain_rtp,
+                rules.plain_rtcp && !self.ring.suite.is_null(),
+                rules.cryptex,
+                false,
+            ],
+            rate_log2: self.ring.rate_log2,
+            active: self.ring.active,
+            encrypted_extensions: &rules.encrypted_extensions,
+        }
+        .write(out);
+    }
+
+    pub(super) fn keys(&self) -> &[SessionKeys] {
+        &self.ring.keys
+    }
+
+    pub(super) fn keys_mut(&mut self) -> &mut [SessionKeys] {
+        &mut self.ring.keys
+    }
+
+    pub(super) fn set_active(&mut self, active: usize) {
+        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
+    }
+
+    pub(super) fn key_count(&self) -> usize {
+        self.ring.keys.len()
+    }
+
+    pub(super) fn report(&mut self, event: Event) {
+        self.events.push(event, &mut self.stats);
     }
 }
 

@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::checkpoint::Description;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Job, Tag};
 use super::event::{Event, Events, Stats};
@@ -27,6 +28,9 @@ pub struct Sender {
     rules: Rules,
     stats: Stats,
     events: Events,
+    /// Number of the latest checkpoint, and the packets that it reserves while it is unconfirmed.
+    pub(super) generation: u64,
+    pub(super) pending_reserve: u64,
 }
 
 /// What of the configuration matters for each packet.
@@ -89,6 +93,8 @@ impl Sender {
             streams: Streams::new(config.max_streams, config.replay_window),
             stats: Stats::default(),
             events: Events::default(),
+            generation: 0,
+            pending_reserve: 0,
         };
         if let SsrcPolicy::Only(list) = &config.ssrcs {
             for &ssrc in list {
@@ -478,6 +484,39 @@ impl Sender {
     /// Memory that this half takes, in bytes.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.ring.heap_bytes() + self.streams.heap_bytes()
+    }
+
+    pub(super) fn describe(&self, out: &mut Vec<u8>) {
+        let rules = &self.rules;
+        Description {
+            suite: self.ring.suite,
+            flags: [
+                rules.plain_rtp,
+                rules.plain_rtcp && !self.ring.suite.is_null(),
+                rules.cryptex,
+                false,
+            ],
+            rate_log2: self.ring.rate_log2,
+            active: self.ring.active,
+            encrypted_extensions: &rules.encrypted_extensions,
+        }
+        .write(out);
+    }
+
+    pub(super) fn keys(&self) -> &[SessionKeys] {
+        &self.ring.keys
+    }
+
+    pub(super) fn keys_mut(&mut self) -> &mut [SessionKeys] {
+        &mut self.ring.keys
+    }
+
+    pub(super) fn set_active(&mut self, active: usize) {
+        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
+    }
+
+    pub(super) fn accept_known_streams_only(&mut self) {
+        self.rules.any_ssrc = false;
     }
 
     /// Whether the batch kernels take this session's packets.

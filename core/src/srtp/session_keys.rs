@@ -124,7 +124,7 @@ pub(crate) struct KeyRing {
     /// The key to send under, or the one that was last received under.
     pub(crate) active: usize,
     pub(crate) mki_bytes: usize,
-    rate_log2: Option<u8>,
+    pub(crate) rate_log2: Option<u8>,
 }
 
 impl KeyRing {
