@@ -202,7 +202,7 @@ fn run(library: &std::sync::Arc<Library>, suite: Suite, seed: u64, packets: usiz
         }
     }
     let stats = our_receiver.stats();
-    assert!(stats.rtp_packets > packets as u64 / 10, "{stats:?}");
+    assert!(stats.rtp_packets > 100, "{stats:?}");
     assert!(stats.replayed > 0 && stats.too_old > 0 && stats.authentication_failed > 0);
 }
 
