@@ -8,7 +8,7 @@
 //! sessions; nothing is allocated.
 
 use super::crypto::{self, CryptoKey, LANES, Tag};
-use super::receiver::{self, Receiver};
+use super::receiver::{self, Opened, Receiver};
 use super::sender::{self, Sender};
 use super::{MAX_TRAILER_BYTES, SrtpError};
 
@@ -55,16 +55,20 @@ pub fn protect_batch<S: AsRef<Sender> + AsMut<Sender>>(sessions: &mut [S], jobs:
         };
         let sender = session.as_mut();
         if !sender.has_lanes() {
-            // Taken apart, so that the result is not copied through memory.
-            match sender.protect(job.buffer, job.len) {
-                Ok(len) => job.result = Ok(len),
-                Err(error) => job.result = Err(error),
+            // Two assignments, since one would be a copy through memory of what was just written.
+            if let Some(len) = sender.protect_in_order(job.buffer, job.len) {
+                job.result = Ok(len);
+                continue;
             }
+            job.result = sender.protect_any(job.buffer, job.len);
             continue;
         }
-        match sender.plan(job.buffer, job.len) {
-            Ok(plan) => stage.push(at, plan.end, plan),
-            Err(error) => job.result = Err(error),
+        match sender.plan_in_order(job.buffer, job.len) {
+            Some(plan) => stage.push(at, plan.end, plan),
+            None => match sender.plan_any(job.buffer, job.len) {
+                Ok(plan) => stage.push(at, plan.end, plan),
+                Err(error) => job.result = Err(error),
+            },
         }
         if stage.count == STAGE {
             seal_stage(sessions, jobs, &mut stage);
@@ -93,6 +97,20 @@ pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
         };
         let receiver = session.as_mut();
         if !receiver.has_lanes() {
+            if let Some(datagram) = job.buffer.get_mut(..job.len)
+                && let Some(opened) = receiver.unprotect_in_order(datagram)
+            {
+                // Two assignments, since one would be a copy through memory of what was just
+                // written.
+                if let Opened::Done(len) = opened {
+                    job.result = Ok(len);
+                    continue;
+                }
+                if let Opened::Forged(plan) = opened {
+                    job.result = receiver.retry(datagram, plan);
+                }
+                continue;
+            }
             job.result = unprotect_one(receiver, job);
             continue;
         }
@@ -118,7 +136,17 @@ pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
             job.result = receiver.refuse(SrtpError::Capacity);
             continue;
         };
-        match receiver.plan(datagram) {
+        if let Some(plan) = receiver.plan_in_order(datagram)
+            && receiver.is_simple(&plan)
+        {
+            receiver.staged += 1;
+            stage.push(at, plan.end, plan);
+            if stage.count == STAGE {
+                open_stage(sessions, jobs, &mut stage);
+            }
+            continue;
+        }
+        match receiver.plan_any(datagram) {
             Ok(plan) if receiver.is_simple(&plan) => {
                 receiver.staged += 1;
                 stage.push(at, plan.end, plan);
@@ -134,11 +162,12 @@ pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
     open_stage(sessions, jobs, &mut stage);
 }
 
+#[inline(always)]
 fn unprotect_one(receiver: &mut Receiver, job: &mut Job<'_>) -> Result<usize, SrtpError> {
-    match job.buffer.get_mut(..job.len) {
-        Some(datagram) => receiver.unprotect(datagram),
-        None => receiver.refuse(SrtpError::Capacity),
-    }
+    let Some(datagram) = job.buffer.get_mut(..job.len) else {
+        return receiver.refuse(SrtpError::Capacity);
+    };
+    receiver.unprotect_any(datagram)
 }
 
 fn peek(receiver: &mut Receiver, job: &Job<'_>) -> Option<receiver::Plan> {
@@ -160,6 +189,7 @@ impl<P: Copy + Default> Stage<P> {
         Self { plans: [P::default(); STAGE], jobs: [0; STAGE], lengths: [0; STAGE], count: 0 }
     }
 
+    #[inline(always)]
     fn push(&mut self, job: usize, len: usize, plan: P) {
         if let (Some(a), Some(b), Some(c)) = (
             self.plans.get_mut(self.count),

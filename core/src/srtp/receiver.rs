@@ -72,6 +72,14 @@ pub(super) struct Plan {
     pub(super) header: Header,
 }
 
+/// What became of a packet in order.
+pub(super) enum Opened {
+    /// Its new length.
+    Done(usize),
+    /// It does not authenticate as planned.
+    Forged(Plan),
+}
+
 /// Which key a packet is tried under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct KeyPlace {
@@ -153,9 +161,23 @@ impl Receiver {
     /// The datagram is untouched then, and so is the session but for counters and events.
     #[inline]
     pub fn unprotect(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
-        let Some(plan) = self.plan_in_order(datagram) else { return self.unprotect_any(datagram) };
-        if !self.attempt(datagram, &plan) {
-            return self.retry(datagram, plan);
+        match self.unprotect_in_order(datagram) {
+            Some(Opened::Done(len)) => Ok(len),
+            Some(Opened::Forged(plan)) => self.retry(datagram, plan),
+            None => self.unprotect_any(datagram),
+        }
+    }
+
+    /// Unprotects a packet that [`Receiver::plan_in_order`] plans.
+    #[inline(always)]
+    pub(super) fn unprotect_in_order(&mut self, datagram: &mut [u8]) -> Option<Opened> {
+        let plan = self.plan_in_order(datagram)?;
+        let (tail, tag_bytes) = (self.tail(plan.index), self.rules.rtp_tag_bytes);
+        let key = self.rtp_key(plan.key)?;
+        let iv = key.iv(plan.ssrc, plan.index);
+        let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
+        if !key.open(job, plan.tag, tag_bytes) {
+            return Some(Opened::Forged(plan));
         }
         self.failures = 0;
         if let Some(at) = plan.stream
@@ -167,11 +189,12 @@ impl Receiver {
             keys.spend_rtp_quietly();
         }
         self.stats.rtp_packets += 1;
-        Ok(plan.end)
+        Some(Opened::Done(plan.end))
     }
 
+    /// As [`Receiver::unprotect`], for any packet.
     #[inline(never)]
-    fn unprotect_any(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
+    pub(super) fn unprotect_any(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
         let plan = self.plan_any(datagram)?;
         self.execute(datagram, plan)
     }
@@ -179,7 +202,7 @@ impl Receiver {
     /// The plan of nearly every packet: the next one of a known stream, of a session without
     /// special wishes. `None` for all others, [`Receiver::plan_any`] does.
     #[inline(always)]
-    fn plan_in_order(&mut self, datagram: &[u8]) -> Option<Plan> {
+    pub(super) fn plan_in_order(&mut self, datagram: &[u8]) -> Option<Plan> {
         let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = datagram.first_chunk::<12>()?;
         if !self.rules.ordinary || first >> 6 != 2 || self.overlap_left > 0 {
             return None;
@@ -221,7 +244,7 @@ impl Receiver {
         if opened { self.commit(datagram, &plan) } else { self.retry(datagram, plan) }
     }
 
-    /// As [`Receiver::plan`], but a refusal is not counted.
+    /// As [`Receiver::plan_any`], but a refusal is not counted.
     pub(super) fn peek(&mut self, datagram: &[u8]) -> Option<Plan> {
         self.try_plan(datagram).ok()
     }
@@ -234,16 +257,8 @@ impl Receiver {
     }
 
     /// Works out index, key and layout; changes nothing but counters.
-    #[inline(always)]
-    pub(super) fn plan(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
-        match self.plan_in_order(datagram) {
-            Some(plan) => Ok(plan),
-            None => self.plan_any(datagram),
-        }
-    }
-
     #[inline(never)]
-    fn plan_any(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
+    pub(super) fn plan_any(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
         self.try_plan(datagram).inspect_err(|&e| self.stats.count(e))
     }
 
@@ -386,7 +401,11 @@ impl Receiver {
 
     /// What else may be right when the most likely index and key are not.
     #[cold]
-    fn retry(&mut self, datagram: &mut [u8], mut plan: Plan) -> Result<usize, SrtpError> {
+    pub(super) fn retry(
+        &mut self,
+        datagram: &mut [u8],
+        mut plan: Plan,
+    ) -> Result<usize, SrtpError> {
         let first = plan;
         if self.ring.mki_bytes == 0
             && let Some(ring) = self.overlapping()
@@ -449,8 +468,7 @@ impl Receiver {
         if place.previous || place.position != self.ring.active || self.overlap_left > 0 {
             self.note_other_key(place);
         }
-        let ring =
-            if place.previous { self.previous.as_mut() } else { Some(&mut self.ring) };
+        let ring = if place.previous { self.previous.as_mut() } else { Some(&mut self.ring) };
         if let Some(keys) = ring.and_then(|ring| ring.keys.get_mut(place.position)) {
             let left = if rtp { keys.spend_rtp() } else { keys.spend_rtcp() };
             if let Some(packets_left) = left {

@@ -120,14 +120,36 @@ impl Sender {
     /// and so is the session but for counters.
     #[inline]
     pub fn protect(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        match self.plan_in_order(buffer, len) {
-            Some(plan) => self.seal(buffer, &plan),
+        match self.protect_in_order(buffer, len) {
+            Some(len) => Ok(len),
             None => self.protect_any(buffer, len),
         }
     }
 
+    /// Protects a packet that [`Sender::plan_in_order`] plans.
+    #[inline(always)]
+    pub(super) fn protect_in_order(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
+        let plan = self.plan_in_order(buffer, len)?;
+        let key = self.rtp_key()?;
+        let tag = key.seal(Job {
+            buffer,
+            clear: plan.clear,
+            end: plan.end,
+            tail: plan.tail,
+            iv: plan.iv,
+        });
+        write_tag(buffer.get_mut(plan.end..plan.total)?, tag);
+        self.stats.rtp_packets += 1;
+        Some(plan.total)
+    }
+
+    /// As [`Sender::protect`], for any packet.
     #[inline(never)]
-    fn protect_any(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
+    pub(super) fn protect_any(
+        &mut self,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<usize, SrtpError> {
         let plan = self.plan_any(buffer, len)?;
         if plan.sources != 0 && !self.rules.aead {
             return self.protect_with_sources(buffer, &plan);
@@ -143,19 +165,10 @@ impl Sender {
         self.finish(buffer, plan, tag)
     }
 
-    /// Checks the packet, gives it its index, and notes that the index is used.
-    #[inline(always)]
-    pub(super) fn plan(&mut self, buffer: &mut [u8], len: usize) -> Result<Plan, SrtpError> {
-        match self.plan_in_order(buffer, len) {
-            Some(plan) => Ok(plan),
-            None => self.plan_any(buffer, len),
-        }
-    }
-
     /// The plan of nearly every packet: the next one of a known stream, of a session without
     /// special wishes. `None`, and nothing changed, for all others, [`Sender::plan_any`] does.
     #[inline(always)]
-    fn plan_in_order(&mut self, buffer: &[u8], len: usize) -> Option<Plan> {
+    pub(super) fn plan_in_order(&mut self, buffer: &[u8], len: usize) -> Option<Plan> {
         let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = buffer.first_chunk::<12>()?;
         let total = len.checked_add(self.rules.rtp_tag_bytes)?;
         if !self.rules.ordinary
@@ -182,9 +195,9 @@ impl Sender {
         Some(Plan { clear, end: len, iv: keys.rtp.iv(ssrc, index), tail, sources: 0, total })
     }
 
-    /// As [`Sender::plan`], for any packet.
+    /// Checks the packet, gives it its index, and notes that the index is used.
     #[inline(never)]
-    fn plan_any(&mut self, buffer: &mut [u8], len: usize) -> Result<Plan, SrtpError> {
+    pub(super) fn plan_any(&mut self, buffer: &mut [u8], len: usize) -> Result<Plan, SrtpError> {
         self.try_plan(buffer, len).inspect_err(|&e| self.stats.count(e))
     }
 
