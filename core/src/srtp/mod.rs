@@ -22,6 +22,11 @@
 //! neither the session nor the packet's bytes: packets are authenticated before they are
 //! decrypted.
 //!
+//! Memory is taken when a half is made. With one of the kernels for x86-64, one stream and the
+//! default window a half takes about 2 KiB, keys and kernels' tables included, and each further
+//! stream 108 bytes; a session of one stream each way stays within 4 KiB, which a test holds it to.
+//! The portable AES keeps larger round keys: up to 3 KiB a half.
+//!
 //! Not in here: key agreement (DTLS, MIKEY, ZRTP), and RFC 4771's rollover counter in the packet.
 //!
 //! ```

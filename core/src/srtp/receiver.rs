@@ -500,7 +500,7 @@ impl Receiver {
                 let ring =
                     if plan.key.previous { self.previous.as_ref() } else { Some(&self.ring) };
                 let keys = ring.and_then(|ring| ring.keys.get(plan.key.position));
-                if let Some((aes, salt)) = keys.and_then(|keys| keys.header.as_ref()) {
+                if let Some((aes, salt)) = keys.and_then(|keys| keys.header.as_deref()) {
                     let iv = salt ^ u128::from(plan.ssrc) << 64 ^ u128::from(plan.index) << 16;
                     let ids = &self.rules.encrypted_extensions;
                     extension::crypt_elements(datagram, at, plan.header_bytes, ids, aes, iv);

@@ -274,7 +274,7 @@ impl Sender {
             Header::Clear => {}
             Header::Elements { at } => {
                 let salt_iv = u128::from(ssrc) << 64 | u128::from(index) << 16;
-                if let Some((aes, salt)) = &keys.header {
+                if let Some((aes, salt)) = keys.header.as_deref() {
                     let (ids, iv) = (&self.rules.encrypted_extensions, salt ^ salt_iv);
                     extension::crypt_elements(buffer, at, plan.clear, ids, aes, iv);
                 }

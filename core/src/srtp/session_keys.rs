@@ -5,6 +5,7 @@
 //! [`PreparedKeys`] is made on any thread, handed to a half, and comes back as [`RetiredKeys`] to
 //! be dropped on any thread, so that the thread in between neither allocates nor frees.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -27,7 +28,7 @@ pub(crate) struct SessionKeys {
     pub(crate) rtp: CryptoKey,
     pub(crate) rtcp: CryptoKey,
     /// Cipher and salt for header extension elements (RFC 6904), if any are encrypted.
-    pub(crate) header: Option<(portable::Aes, u128)>,
+    pub(crate) header: Option<Box<(portable::Aes, u128)>>,
     /// Packets left, and at how many left the notice is due.
     pub(crate) rtp_left: u64,
     pub(crate) rtcp_left: u64,
@@ -52,7 +53,7 @@ impl SessionKeys {
             derive(master, Label::HeaderSalt, 0, &mut salt[..14]);
             let aes = portable::Aes::new(key);
             key.zeroize();
-            Some((aes?, u128::from_be_bytes(salt)))
+            Some(Box::new((aes?, u128::from_be_bytes(salt))))
         };
         Ok(Self {
             rtp,

@@ -3,6 +3,7 @@
 
 mod batch;
 mod behaviour;
+mod extensions;
 mod failover;
 mod kernels;
 mod vectors;

@@ -288,7 +288,7 @@ fn rekeying_loses_no_packet_on_either_side_of_it() {
         let (mut sender, _) = pair(&old);
         let mut receiver =
             Receiver::new(&SessionConfig { rekey_overlap_packets: 3, ..old.clone() }).unwrap();
-        let mut seal = |sender: &mut Sender, s| protect(sender, &rtp(5, s, 10)).unwrap();
+        let seal = |sender: &mut Sender, s| protect(sender, &rtp(5, s, 10)).unwrap();
         let before: Vec<_> = (0..6).map(|s| seal(&mut sender, s)).collect();
         let _old = sender.rekey(PreparedKeys::new(&new).unwrap()).unwrap();
         let after: Vec<_> = (6..12).map(|s| seal(&mut sender, s)).collect();
@@ -496,4 +496,25 @@ fn diagnosis_tries_other_suites_of_the_same_key() {
     let stranger = config(Suite::AesCm128HmacSha1_80, 9);
     assert_eq!(Receiver::diagnose(&stranger, &sealed).unwrap(), None);
     assert_eq!(Receiver::diagnose(&stranger, &sealed[..5]), Err(SrtpError::Malformed));
+}
+
+#[test]
+fn sessions_and_streams_are_as_small_as_documented() {
+    for &kernel in Kernel::ALL.iter().filter(|kernel| kernel.is_available()) {
+        for suite in Suite::ALL {
+            let mut config = config(suite, 1);
+            config.engine = Engine::Builtin(kernel);
+            config.max_streams = 1;
+            let (sender, receiver) = pair(&config);
+            let session = sender.memory_bytes() + receiver.memory_bytes();
+            config.max_streams = 2;
+            let stream = Receiver::new(&config).unwrap().memory_bytes() - receiver.memory_bytes();
+            assert!(stream <= 256, "{stream} bytes a stream");
+            // The portable AES-256 keeps bit-sliced round keys, which are four times as large.
+            if kernel != Kernel::Portable {
+                assert!(session <= 4096, "{session} bytes a session, {kernel:?} {suite:?}");
+            }
+            std::eprintln!("{kernel:?} {suite:?}: session {session}, further stream {stream}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Keys in the layout that the x86-64 kernels read, 640 bytes each. Made when keys are prepared,
+//! Keys in the layout that the x86-64 kernels read, 624 bytes each. Made when keys are prepared,
 //! not on the packet path (but for a key derivation rate, and then without allocating).
 #![allow(unsafe_code)] // intrinsics, in functions that say which features they need
 
@@ -25,7 +25,7 @@ pub(crate) enum Tier {
 }
 
 /// Session keys, scheduled.
-#[repr(C, align(64))]
+#[repr(C, align(16))]
 pub(crate) struct Key {
     /// AES round keys.
     round_keys: [[u8; 16]; 15],
