@@ -11,6 +11,7 @@
 //! | unprotect what is received | [`Receiver`] |
 //! | do both for many sessions at once | [`protect_batch`], [`unprotect_batch`] |
 //! | re-key while traffic flows | [`PreparedKeys`] |
+//! | bring other cryptography | [`backend::Backend`] |
 //! | go on in another process | [`checkpoint`] |
 //! | find out what is wrong | [`SrtpError`], [`Event`], [`Stats`] |
 //!
@@ -73,7 +74,7 @@ mod tests;
 
 pub use batch::{Job, protect_batch, unprotect_batch};
 pub use config::{MAX_KEYS, MAX_STREAMS, SessionConfig, SsrcPolicy};
-pub use crypto::{Engine, Kernel};
+pub use crypto::{Engine, Kernel, backend};
 pub use error::SrtpError;
 pub use event::{Event, FailureCause, Stats};
 pub use keys::{MAX_MKI_BYTES, MAX_RTCP_LIFETIME, MAX_RTP_LIFETIME, MasterKey};

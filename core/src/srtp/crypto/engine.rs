@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which code does the cryptography: the choice, and what this machine offers.
 
+use alloc::sync::Arc;
+
+use super::backend::Backend;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::srtp::SrtpError;
@@ -62,12 +65,15 @@ pub enum Engine {
     Best,
     /// This one; a session can't be made where it is not available.
     Builtin(Kernel),
+    /// Code from outside. It can't be combined with a key derivation rate, which needs keys
+    /// scheduled on the packet path.
+    External(Arc<dyn Backend>),
 }
 
 impl Engine {
     pub(crate) fn kernel(&self) -> Result<Kernel, SrtpError> {
         match self {
-            Self::Best => Ok(Kernel::best()),
+            Self::Best | Self::External(_) => Ok(Kernel::best()),
             Self::Builtin(kernel) if kernel.is_available() => Ok(*kernel),
             Self::Builtin(_) => Err(SrtpError::UnavailableBackend),
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What seals and opens: session keys, scheduled for the kernel that will use them.
 //!
+//! - [`backend`]: cryptography from outside.
 //! - [`engine`]: which code is used, and what this machine offers.
 //! - [`portable`]: RustCrypto, on every target, and the oracle of the tests.
 //! - `x86`: kernels for AES-NI, VAES-256 and VAES-512.
@@ -9,6 +10,7 @@
 //! initialization vector. Which RFC that comes from, the callers know; down here SRTP and SRTCP
 //! are the same.
 
+pub mod backend;
 mod engine;
 pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -115,6 +117,7 @@ pub(crate) struct CryptoKey {
 // The kernels' keys stand in place: a pointer more would be a cache miss more for each packet.
 #[allow(clippy::large_enum_variant)]
 enum Schedule {
+    External(backend::Key),
     Portable(portable::Key),
     #[cfg(target_arch = "x86_64")]
     X86(x86::Key),
@@ -127,8 +130,12 @@ impl CryptoKey {
         engine: &Engine,
     ) -> Result<Self, SrtpError> {
         let cipher = suite.cipher();
-        let kernel = engine.kernel()?;
         let salt = salt_of(material);
+        if let Engine::External(backend) = engine {
+            let schedule = Schedule::External(backend::Key::new(backend, suite, material)?);
+            return Ok(Self { cipher, salt, schedule });
+        }
+        let kernel = engine.kernel()?;
         #[cfg(target_arch = "x86_64")]
         if let Some(tier) = kernel.tier() {
             let key = x86::Key::new(tier, cipher, material)?;
@@ -143,6 +150,7 @@ impl CryptoKey {
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.schedule {
             Schedule::Portable(key) => key.heap_bytes(),
+            Schedule::External(_) => 0,
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(_) => 0,
         }
@@ -152,6 +160,7 @@ impl CryptoKey {
     pub(crate) fn xor_keystream(&self, iv: u128, text: &mut [u8]) {
         match &self.schedule {
             Schedule::Portable(key) => key.xor_keystream(iv, text),
+            Schedule::External(key) => key.xor_keystream(self.cipher, iv, text),
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.xor_keystream(iv, text),
         }
@@ -162,6 +171,8 @@ impl CryptoKey {
         self.salt = salt_of(material);
         match &mut self.schedule {
             Schedule::Portable(key) => key.replace(material),
+            // A configuration that would need this is refused: scheduling may allocate.
+            Schedule::External(_) => {}
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.replace(material),
         }
@@ -192,6 +203,7 @@ impl CryptoKey {
     pub(crate) fn has_lanes(&self) -> bool {
         match &self.schedule {
             Schedule::Portable(_) => false,
+            Schedule::External(_) => true,
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.has_lanes(),
         }
@@ -209,6 +221,7 @@ impl CryptoKey {
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.seal(job),
             Schedule::Portable(key) => key.seal(job),
+            Schedule::External(key) => key.seal(job),
         }
     }
 
@@ -219,6 +232,7 @@ impl CryptoKey {
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.open(job, expected, tag_bytes),
             Schedule::Portable(key) => key.open(job, expected, tag_bytes),
+            Schedule::External(key) => key.open(job, expected, tag_bytes),
         }
     }
 }
@@ -228,10 +242,32 @@ pub(crate) const LANES: usize = 16;
 
 /// Seals up to [`LANES`] packets, each with its own key; all keys have [`CryptoKey::has_lanes`].
 pub(crate) fn seal_batch(keys: &[&CryptoKey], packets: &mut [Job<'_>], tags: &mut [Tag; LANES]) {
+    if let Some(outside) = of_one_backend(keys) {
+        return backend::seal(outside.get(..keys.len()).unwrap_or(&[]), packets, tags);
+    }
+    if keys.iter().any(|key| matches!(key.schedule, Schedule::External(_))) {
+        for ((key, packet), tag) in keys.iter().zip(packets).zip(tags) {
+            *tag = key.seal(packet.reborrow());
+        }
+        return;
+    }
     for (key, packet) in keys.iter().zip(packets.iter_mut()) {
         key.xor_keystream(packet.iv, packet.text());
     }
     mac_batch(keys, packets, tags);
+}
+
+/// The keys' outside forms, if all are one backend's.
+fn of_one_backend<'k>(keys: &[&'k CryptoKey]) -> Option<[&'k backend::Key; LANES]> {
+    let Schedule::External(first) = &keys.first()?.schedule else { return None };
+    let mut outside = [first; LANES];
+    for (to, key) in outside.iter_mut().zip(keys) {
+        match &key.schedule {
+            Schedule::External(key) if key.same_backend(first) => *to = key,
+            _ => return None,
+        }
+    }
+    Some(outside)
 }
 
 /// Opens up to [`LANES`] packets, each with its own key, expected tag and number of tag bytes; all
@@ -242,6 +278,16 @@ pub(crate) fn open_batch(
     expected: &[(Tag, usize); LANES],
     opened: &mut [bool; LANES],
 ) {
+    if let Some(outside) = of_one_backend(keys) {
+        let outside = outside.get(..keys.len()).unwrap_or(&[]);
+        return backend::open(outside, packets, expected, opened);
+    }
+    if keys.iter().any(|key| matches!(key.schedule, Schedule::External(_))) {
+        for (i, (key, packet)) in keys.iter().zip(packets).enumerate().take(LANES) {
+            opened[i] = key.open(packet.reborrow(), expected[i].0, expected[i].1);
+        }
+        return;
+    }
     let mut tags = [[0; 16]; LANES];
     mac_batch(keys, packets, &mut tags);
     for (i, (key, packet)) in keys.iter().zip(packets.iter_mut()).enumerate().take(LANES) {

@@ -518,3 +518,31 @@ fn sessions_and_streams_are_as_small_as_documented() {
         }
     }
 }
+
+#[test]
+fn outside_cryptography_gives_the_same_packets() {
+    use super::super::backend::RustCrypto;
+    for suite in Suite::ALL {
+        let inside = config(suite, 1);
+        let mut outside = inside.clone();
+        outside.engine = Engine::External(alloc::sync::Arc::new(RustCrypto));
+        let (mut sender, mut receiver) = pair(&inside);
+        let (mut other_sender, mut other_receiver) = pair(&outside);
+        for sequence in 65535_u16..=65535 {
+            let packet = rtp(5, sequence, 77);
+            let sealed = protect(&mut sender, &packet).unwrap();
+            assert_eq!(protect(&mut other_sender, &packet).unwrap(), sealed, "{suite:?}");
+            let mut forged = sealed.clone();
+            forged[20] ^= 1;
+            let refused = unprotect(&mut other_receiver, &forged);
+            assert_eq!(refused, Err(SrtpError::AuthenticationFailed));
+            assert_eq!(unprotect(&mut other_receiver, &sealed).unwrap(), packet);
+            let report = protect_rtcp(&mut sender, &rtcp(5)).unwrap();
+            assert_eq!(protect_rtcp(&mut other_sender, &rtcp(5)).unwrap(), report);
+            assert_eq!(unprotect_rtcp(&mut other_receiver, &report).unwrap(), rtcp(5));
+            unprotect(&mut receiver, &sealed).unwrap();
+        }
+        outside.key_derivation_rate_log2 = Some(1);
+        assert_eq!(Sender::new(&outside).unwrap_err(), SrtpError::InvalidConfig);
+    }
+}
