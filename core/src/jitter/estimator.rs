@@ -34,11 +34,7 @@ const LOSS_BURST: u16 = 25;
 
 /// Lower edge of a bin, in milliseconds of excess delay.
 pub(crate) fn bin_edge_ms(bin: usize) -> f32 {
-    if bin <= FINE_BINS {
-        bin as f32
-    } else {
-        (FINE_BINS + (bin - FINE_BINS) * COARSE_MS) as f32
-    }
+    if bin <= FINE_BINS { bin as f32 } else { (FINE_BINS + (bin - FINE_BINS) * COARSE_MS) as f32 }
 }
 
 fn bin_of(excess_ms: f32) -> usize {
@@ -108,11 +104,6 @@ impl Estimator {
         self.loss
     }
 
-    /// Packets seen so far.
-    pub(crate) fn packets(&self) -> u32 {
-        self.packets
-    }
-
     /// Counts losses: a packet is the newest so far and came after `skipped` missing ones.
     #[inline]
     pub(crate) fn count(&mut self, skipped: u16) {
@@ -127,8 +118,7 @@ impl Estimator {
     pub(crate) fn observe(&mut self, arrival_ns: u64, delay_ms: f32) {
         self.observe_level(arrival_ns, delay_ms);
         let gap_ms = (arrival_ns.wrapping_sub(self.last_arrival_ns) as i64) as f32 * 1e-6;
-        let follower =
-            gap_ms < FOLLOWER_GAP_MS && delay_ms < self.last_delay_ms - FOLLOWER_DROP_MS;
+        let follower = gap_ms < FOLLOWER_GAP_MS && delay_ms < self.last_delay_ms - FOLLOWER_DROP_MS;
         self.last_arrival_ns = arrival_ns;
         self.last_delay_ms = delay_ms;
         let bin = bin_of(delay_ms - self.level_ms);

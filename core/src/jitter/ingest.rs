@@ -290,8 +290,7 @@ mod loom_tests {
                 sizes
                     .iter()
                     .filter(|&&len| {
-                        let meta =
-                            PacketMeta { payload_type: len, ..PacketMeta::default() };
+                        let meta = PacketMeta { payload_type: len, ..PacketMeta::default() };
                         writer.push(meta, &[len; 3][..usize::from(len)])
                     })
                     .count()

@@ -220,9 +220,7 @@ impl JitterReader {
         match kind {
             Kind::Sound(index) => Some(self.playout.decoders.decoder(index)?.format().rtp_clock_hz),
             // Comfort noise counts in the clock of the codec that it stands in for.
-            Kind::ComfortNoise => {
-                Some(self.timeline.clock_hz().unwrap_or(8000))
-            }
+            Kind::ComfortNoise => Some(self.timeline.clock_hz().unwrap_or(8000)),
             Kind::Redundant | Kind::Unknown => None,
         }
     }

@@ -67,11 +67,6 @@ impl Timeline {
         self.stream.map(|s| s.clock_hz)
     }
 
-    /// The newest extended sequence number.
-    pub(crate) fn newest_sequence(&self) -> Option<i64> {
-        self.stream.map(|s| s.sequence)
-    }
-
     /// Where the present mapping would put a packet, whatever its sequence number.
     pub(crate) fn position(&self, meta: &PacketMeta, clock_hz: u32) -> Option<i64> {
         let stream = self.stream.as_ref()?;
@@ -190,7 +185,10 @@ mod tests {
         let mut timeline = Timeline::new(16000);
         timeline.anchor(&meta(65530, u32::MAX - 159), 8000, 1000);
         for n in 0..20_i64 {
-            let m = meta(65530_u16.wrapping_add(n as u16), (u32::MAX - 159).wrapping_add(160 * n as u32));
+            let m = meta(
+                65530_u16.wrapping_add(n as u16),
+                (u32::MAX - 159).wrapping_add(160 * n as u32),
+            );
             let placed = timeline.place(&m, 8000, |_| true);
             assert_eq!(position(placed), Some(1000 + 320 * n));
             assert_eq!(timeline.place(&m, 8000, |_| true), Placement::Duplicate);

@@ -2,8 +2,8 @@
 //! When the delay changes: going back to packets that came after all, adapting in pauses, cutting.
 //! Audio thread only.
 
-use super::{DECODES, Goal, Playout};
 use super::conceal::to_pcm;
+use super::{DECODES, Goal, Playout};
 use crate::jitter::correlate::{best_offset, shrink};
 use crate::jitter::decoders::Kind;
 use crate::jitter::stats::Operation;
@@ -146,9 +146,11 @@ impl Playout {
     fn remove_pause(&mut self, excess_ms: f32) -> bool {
         let fade = PAUSE_FADE * self.unit;
         let pending = self.pcm.pending().len();
-        let follows = self.window.entries().iter().any(|e| {
-            !e.is_noise() && e.start <= self.next && e.end() > self.next
-        });
+        let follows = self
+            .window
+            .entries()
+            .iter()
+            .any(|e| !e.is_noise() && e.start <= self.next && e.end() > self.next);
         let keep = if follows { fade } else { self.frame.max(fade) };
         let count = self.samples(excess_ms).min(pending.saturating_sub(keep));
         if count < 8 * self.unit {

@@ -336,7 +336,8 @@ impl Playout {
     /// Decodes the packet at the end of what is pending, if there is one; joins it to a concealment.
     fn take(&mut self) -> bool {
         let next = self.next;
-        let Some(index) = self.window.entries().iter().position(|e| !e.is_noise() && e.end() > next)
+        let Some(index) =
+            self.window.entries().iter().position(|e| !e.is_noise() && e.end() > next)
         else {
             return false;
         };
@@ -438,7 +439,8 @@ impl Playout {
             decoder.reset();
         }
         let mut scratch = Scratch::none();
-        let payload = self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         let count = decoder.decode(payload, pcm).ok().filter(|&count| count == samples)?;
         self.current = Some(index);
         for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame) {
@@ -541,7 +543,8 @@ impl Playout {
         }
         let left = gap.saturating_sub(done);
         let mut scratch = Scratch::none();
-        let payload = self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         // The redundancy is a whole packet's; of a shorter rest, its end.
         if left > 0 && decoder.recover(payload, &mut tail[done..done + packet]) == Ok(packet) {
             tail.copy_within(done + packet - left..done + packet, done);
