@@ -34,6 +34,7 @@ mod math;
 pub mod mixer;
 pub mod rtp;
 pub mod srtp;
+pub mod stats;
 pub mod sync;
 #[cfg(all(test, feature = "std"))]
 mod test_support;

@@ -7,6 +7,9 @@
 pub mod g711;
 #[cfg(feature = "opus")]
 pub mod opus;
+mod spec;
+
+pub use spec::CodecSpec;
 
 use core::fmt;
 

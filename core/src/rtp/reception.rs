@@ -34,11 +34,22 @@ pub struct Reception {
     /// The sequence number that would confirm a suspected restart.
     suspect: Option<u16>,
     received: u32,
-    expected_prior: u32,
-    received_prior: u32,
     transit: Option<u32>,
     /// Interarrival jitter times 16, in ticks (A.8's integer form).
     jitter_x16: u32,
+}
+
+/// What has been received up to now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// See [`Reception::expected`].
+    pub expected: u32,
+    /// See [`Reception::received`].
+    pub received: u32,
+    /// Extended highest sequence number received.
+    pub highest_sequence: u32,
+    /// Interarrival jitter in ticks of the RTP clock.
+    pub jitter_ticks: u32,
 }
 
 /// The numbers of a report block (RFC 3550 section 6.4.1).
@@ -48,10 +59,37 @@ pub struct Report {
     pub fraction_lost: u8,
     /// Lost since the start, clamped to 24 bits signed; duplicates make it negative.
     pub cumulative_lost: i32,
-    /// Extended highest sequence number received.
-    pub highest_sequence: u32,
-    /// Interarrival jitter in ticks of the RTP clock.
-    pub jitter_ticks: u32,
+}
+
+/// Makes the loss figures of successive reports: what each interval lost (RFC 3550 A.3). Kept by
+/// whoever reports, which need not be the thread that receives.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reporter {
+    expected_prior: u32,
+    received_prior: u32,
+}
+
+impl Reporter {
+    /// The figures since the last call.
+    ///
+    /// Real-time: yes.
+    pub fn report(&mut self, now: &Summary) -> Report {
+        if now.expected < self.expected_prior {
+            // The source restarted, and so does the interval.
+            *self = Self::default();
+        }
+        let expected = now.expected - self.expected_prior;
+        let received = now.received.wrapping_sub(self.received_prior);
+        *self = Self { expected_prior: now.expected, received_prior: now.received };
+        let lost = i64::from(expected) - i64::from(received);
+        let fraction_lost = if expected == 0 || lost <= 0 {
+            0
+        } else {
+            ((lost << 8) / i64::from(expected)).min(255) as u8
+        };
+        let total = i64::from(now.expected) - i64::from(now.received);
+        Report { fraction_lost, cumulative_lost: total.clamp(-0x80_0000, 0x7f_ffff) as i32 }
+    }
 }
 
 impl Reception {
@@ -65,8 +103,6 @@ impl Reception {
             highest: 0,
             suspect: None,
             received: 0,
-            expected_prior: 0,
-            received_prior: 0,
             transit: None,
             jitter_x16: 0,
         }
@@ -111,24 +147,11 @@ impl Reception {
         (self.jitter_x16 >> 4) as f32 * 1_000.0 / self.clock_hz.max(1) as f32
     }
 
-    /// The numbers for the next report; starts the next interval.
-    ///
-    /// Real-time: yes.
-    pub fn report(&mut self) -> Report {
-        let expected = self.expected();
-        let expected_interval = expected.wrapping_sub(self.expected_prior);
-        let received_interval = self.received.wrapping_sub(self.received_prior);
-        self.expected_prior = expected;
-        self.received_prior = self.received;
-        let lost = i64::from(expected_interval) - i64::from(received_interval);
-        let fraction_lost = if expected_interval == 0 || lost <= 0 {
-            0
-        } else {
-            ((lost << 8) / i64::from(expected_interval)).min(255) as u8
-        };
-        Report {
-            fraction_lost,
-            cumulative_lost: self.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
+    /// The numbers that reports are made of.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            expected: self.expected(),
+            received: self.received,
             highest_sequence: self.highest,
             jitter_ticks: self.jitter_x16 >> 4,
         }
@@ -178,8 +201,6 @@ impl Reception {
         self.highest = u32::from(sequence);
         self.suspect = None;
         self.received = 0;
-        self.expected_prior = 0;
-        self.received_prior = 0;
     }
 
     fn jitter(&mut self, timestamp: u32, arrival_ns: u64) {
@@ -227,11 +248,13 @@ mod tests {
             }
         }
         // Expected 65530..=65550 less the last, which is lost and not known of yet.
-        let report = reception.report();
-        assert_eq!(report.highest_sequence, 0x1_0000 + 13);
+        let mut reporter = Reporter::default();
+        let report = reporter.report(&reception.summary());
+        assert_eq!(reception.summary().highest_sequence, 0x1_0000 + 13);
         assert_eq!(report.cumulative_lost, 4);
         assert_eq!(report.fraction_lost, (4 * 256 / 20) as u8);
-        assert_eq!(reception.report().fraction_lost, 0, "nothing was expected since");
+        let again = reporter.report(&reception.summary());
+        assert_eq!(again.fraction_lost, 0, "nothing was expected since");
     }
 
     #[test]
@@ -241,7 +264,7 @@ mod tests {
         assert_eq!(reception.packet(101, 0, 0), Verdict::Valid);
         assert_eq!(reception.packet(30_000, 0, 0), Verdict::Suspect);
         assert_eq!(reception.packet(30_001, 0, 0), Verdict::Restarted);
-        assert_eq!(reception.report().cumulative_lost, 0);
+        assert_eq!(reception.lost(), 0);
     }
 
     #[test]
@@ -258,7 +281,7 @@ mod tests {
             model += ((late_ticks - last_transit).abs() - model) / 16.0;
             last_transit = late_ticks;
         }
-        let ticks = f64::from(reception.report().jitter_ticks);
+        let ticks = f64::from(reception.summary().jitter_ticks);
         assert!((ticks - model).abs() <= 1.0, "{ticks} against {model}");
     }
 
@@ -266,9 +289,10 @@ mod tests {
         #[test]
         fn any_sequence_of_packets_keeps_the_sums_sane(packets in prop::collection::vec(any::<(u16, u32, u64)>(), 0..300)) {
             let mut reception = Reception::new(48_000);
+            let mut reporter = Reporter::default();
             for (sequence, timestamp, arrival_ns) in packets {
                 reception.packet(sequence, timestamp, arrival_ns);
-                let report = reception.clone().report();
+                let report = reporter.report(&reception.summary());
                 prop_assert!(report.cumulative_lost.abs() <= 0x80_0000);
             }
         }

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A codec by name: what a session description says, and what makes encoders and decoders of it.
+
+use alloc::boxed::Box;
+
+use super::g711::{self, G711, Law};
+#[cfg(feature = "opus")]
+use super::opus::{OpusConfig, OpusDecoder, OpusEncoder, RTP_CLOCK_HZ};
+use super::{CodecError, Decoder, Encoder, Format};
+use crate::stats::emodel::Impairment;
+
+/// Which codec, with its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CodecSpec {
+    /// G.711 mu-law, `PCMU/8000`.
+    Pcmu,
+    /// G.711 A-law, `PCMA/8000`.
+    Pcma,
+    /// Opus, `opus/48000/2`; the sample rate is that of its PCM.
+    #[cfg(feature = "opus")]
+    Opus(OpusConfig),
+}
+
+impl CodecSpec {
+    /// The codec of an `a=rtpmap` encoding such as `PCMU/8000` or `opus/48000/2` (RFC 8866 section
+    /// 6.6; names are compared without regard to case, channels may be left out). Opus PCM is
+    /// 48 kHz mono.
+    pub fn from_rtpmap(encoding: &str) -> Option<Self> {
+        let (name, rest) = encoding.split_once('/')?;
+        let clock = rest.split('/').next()?;
+        let named =
+            |wanted: &str, clock_hz: &str| name.eq_ignore_ascii_case(wanted) && clock == clock_hz;
+        if named("PCMU", "8000") {
+            return Some(Self::Pcmu);
+        }
+        if named("PCMA", "8000") {
+            return Some(Self::Pcma);
+        }
+        #[cfg(feature = "opus")]
+        if named("opus", "48000") {
+            return Some(Self::Opus(OpusConfig::default()));
+        }
+        None
+    }
+
+    /// The codec of a static payload type (RFC 3551 section 6).
+    pub fn from_static_payload_type(payload_type: u8) -> Option<Self> {
+        match payload_type {
+            0 => Some(Self::Pcmu),
+            8 => Some(Self::Pcma),
+            _ => None,
+        }
+    }
+
+    /// The encoding's name as IANA registers it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+            #[cfg(feature = "opus")]
+            Self::Opus(_) => "opus",
+        }
+    }
+
+    /// Rate, channels and RTP clock.
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Pcmu | Self::Pcma => g711::FORMAT,
+            #[cfg(feature = "opus")]
+            Self::Opus(config) => Format {
+                sample_rate_hz: config.sample_rate_hz,
+                channels: config.channels,
+                rtp_clock_hz: RTP_CLOCK_HZ,
+            },
+        }
+    }
+
+    /// How the codec fares in the E-model.
+    pub fn impairment(&self) -> Impairment {
+        match self {
+            Self::Pcmu | Self::Pcma => Impairment::G711,
+            #[cfg(feature = "opus")]
+            Self::Opus(_) => Impairment::OPUS,
+        }
+    }
+
+    /// Makes an encoder.
+    ///
+    /// Real-time: no (allocates).
+    ///
+    /// # Errors
+    /// [`CodecError::InvalidArgument`] for settings out of range.
+    pub fn encoder(&self) -> Result<Box<dyn Encoder>, CodecError> {
+        Ok(match self {
+            Self::Pcmu => Box::new(G711(Law::Mu)),
+            Self::Pcma => Box::new(G711(Law::A)),
+            #[cfg(feature = "opus")]
+            Self::Opus(config) => Box::new(OpusEncoder::new(config)?),
+        })
+    }
+
+    /// Makes a decoder to mono PCM, at `preferred_rate_hz` where the codec can choose.
+    ///
+    /// Real-time: no (allocates).
+    ///
+    /// # Errors
+    /// [`CodecError::InvalidArgument`] for settings out of range.
+    pub fn decoder(&self, preferred_rate_hz: u32) -> Result<Box<dyn Decoder>, CodecError> {
+        let _ = preferred_rate_hz;
+        Ok(match self {
+            Self::Pcmu => Box::new(G711(Law::Mu)),
+            Self::Pcma => Box::new(G711(Law::A)),
+            #[cfg(feature = "opus")]
+            Self::Opus(config) => {
+                let can = matches!(preferred_rate_hz, 8_000 | 12_000 | 16_000 | 24_000 | 48_000);
+                let rate = if can { preferred_rate_hz } else { config.sample_rate_hz };
+                Box::new(OpusDecoder::new(rate, 1)?)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rtpmap_encodings_are_recognised_by_name_and_clock() {
+        assert_eq!(CodecSpec::from_rtpmap("PCMU/8000"), Some(CodecSpec::Pcmu));
+        assert_eq!(CodecSpec::from_rtpmap("pcma/8000/1"), Some(CodecSpec::Pcma));
+        for wrong in ["PCMU/16000", "PCMU", "", "/", "G729/8000", "opus/8000"] {
+            assert_eq!(CodecSpec::from_rtpmap(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "opus")]
+    fn every_codec_decodes_what_it_encodes() {
+        let opus = CodecSpec::from_rtpmap("opus/48000/2").unwrap();
+        for spec in [CodecSpec::Pcmu, CodecSpec::Pcma, opus] {
+            let mut encoder = spec.encoder().unwrap();
+            let mut decoder = spec.decoder(spec.format().sample_rate_hz).unwrap();
+            let samples = spec.format().sample_rate_hz as usize / 50;
+            let pcm = vec![1000_i16; samples];
+            let (mut payload, mut out) = ([0; 1500], vec![0; samples]);
+            let length = encoder.encode(&pcm, &mut payload).unwrap();
+            assert_eq!(decoder.decode(&payload[..length], &mut out), Ok(samples));
+        }
+    }
+}

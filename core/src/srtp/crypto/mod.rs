@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What seals and opens: session keys, scheduled for the kernel that will use them.
+//!
+//! - [`portable`]: RustCrypto, on every target, and the oracle of the tests.
+//!
+//! A [`Job`] is one packet for one key: what is authenticated, what is encrypted, and the
+//! initialization vector. Which RFC that comes from, the callers know; down here SRTP and SRTCP
+//! are the same.
+
+mod engine;
+pub(crate) mod portable;
+
+pub use engine::{Engine, Kernel};
+use zeroize::Zeroize;
+
+use super::suite::Cipher;
+use super::{SrtpError, Suite};
+
+/// A tag, of which a suite sends the first bytes.
+pub(crate) type Tag = [u8; 16];
+
+/// One packet to seal or open.
+pub(crate) struct Job<'a> {
+    /// The packet from its first byte; what lies behind `end` is not looked at.
+    pub(crate) buffer: &'a mut [u8],
+    /// Bytes in front that are authenticated but not encrypted.
+    pub(crate) clear: usize,
+    /// Where the text ends; not before `clear` nor behind the buffer.
+    pub(crate) end: usize,
+    /// Authenticated after the packet: the rollover counter (HMAC suites), or the word of E bit
+    /// and index (SRTCP; part of the associated data in GCM).
+    pub(crate) tail: Option<[u8; 4]>,
+    /// The initialization vector with a counter of 0 (RFC 3711 section 4.1.1, RFC 7714 section 8.1
+    /// and 9.1).
+    pub(crate) iv: u128,
+}
+
+impl Job<'_> {
+    /// Clear bytes and text, within bounds whatever the fields say.
+    #[inline]
+    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
+        let message = self.message();
+        message.split_at(self.clear.min(message.len()))
+    }
+
+    /// Everything that is authenticated but the tail.
+    #[inline]
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.buffer[..self.end.min(self.buffer.len())]
+    }
+
+    /// The text alone.
+    #[inline]
+    pub(crate) fn text(&mut self) -> &mut [u8] {
+        let end = self.end.min(self.buffer.len());
+        &mut self.buffer[self.clear.min(end)..end]
+    }
+}
+
+/// Derived session keys on their way to a schedule; zeroized on drop.
+#[derive(Default)]
+pub(crate) struct Material {
+    pub(crate) cipher: [u8; 32],
+    pub(crate) cipher_bytes: usize,
+    pub(crate) auth: [u8; 20],
+    /// As long as the suite's; the rest 0.
+    pub(crate) salt: [u8; 14],
+}
+
+impl Material {
+    pub(crate) fn cipher_key(&self) -> &[u8] {
+        self.cipher.get(..self.cipher_bytes).unwrap_or(&self.cipher)
+    }
+}
+
+impl Drop for Material {
+    fn drop(&mut self) {
+        self.cipher.zeroize();
+        self.auth.zeroize();
+        self.salt.zeroize();
+    }
+}
+
+/// Compares the first `bytes` of two tags in constant time.
+#[inline]
+pub(crate) fn tags_match(a: Tag, b: Tag, bytes: usize) -> bool {
+    let difference = u128::from_be_bytes(a) ^ u128::from_be_bytes(b);
+    let shift = 128 - 8 * bytes.clamp(1, 16) as u32;
+    // One test of the accumulated difference: no byte is told from another.
+    core::hint::black_box(difference >> shift) == 0
+}
+
+/// Session keys of one direction's SRTP or SRTCP.
+pub(crate) struct CryptoKey {
+    cipher: Cipher,
+    /// The session salt where the IV has it.
+    salt: u128,
+    schedule: Schedule,
+}
+
+enum Schedule {
+    Portable(portable::Key),
+}
+
+impl CryptoKey {
+    pub(crate) fn new(
+        suite: Suite,
+        material: &Material,
+        engine: &Engine,
+    ) -> Result<Self, SrtpError> {
+        let cipher = suite.cipher();
+        let schedule = match engine.kernel()? {
+            Kernel::Portable => Schedule::Portable(portable::Key::new(cipher, material)?),
+        };
+        Ok(Self { cipher, salt: salt_of(material), schedule })
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.schedule {
+            Schedule::Portable(key) => key.heap_bytes(),
+        }
+    }
+
+    /// XORs `text` with the keystream, for what is not in one piece.
+    pub(crate) fn xor_keystream(&self, iv: u128, text: &mut [u8]) {
+        match &self.schedule {
+            Schedule::Portable(key) => key.xor_keystream(iv, text),
+        }
+    }
+
+    /// Puts other keys for the same suite in place, without allocating.
+    pub(crate) fn replace(&mut self, material: &Material) {
+        self.salt = salt_of(material);
+        match &mut self.schedule {
+            Schedule::Portable(key) => key.replace(material),
+        }
+    }
+
+    /// The initialization vector of a packet; `index` is the 48-bit SRTP or the SRTCP index.
+    #[inline(always)]
+    pub(crate) fn iv(&self, ssrc: u32, index: u64) -> u128 {
+        let packet = u128::from(ssrc) << 48 | u128::from(index);
+        match self.cipher {
+            Cipher::Gcm => self.salt ^ packet << 32,
+            _ => self.salt ^ packet << 16,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn cipher(&self) -> Cipher {
+        self.cipher
+    }
+
+    /// Encrypts the job's text in place and returns the tag.
+    #[inline(always)]
+    pub(crate) fn seal(&self, mut job: Job<'_>) -> Tag {
+        match &self.schedule {
+            Schedule::Portable(key) => key.seal(&mut job),
+        }
+    }
+
+    /// Verifies the tag's first bytes, and only if they match decrypts the text in place.
+    #[inline(always)]
+    pub(crate) fn open(&self, mut job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+        match &self.schedule {
+            Schedule::Portable(key) => key.open(&mut job, expected, tag_bytes),
+        }
+    }
+}
+
+/// The salt as the IV has it: 112 bits above a 16-bit counter, or 96 above a 32-bit one; in both
+/// cases left-aligned.
+fn salt_of(material: &Material) -> u128 {
+    let mut salt = [0; 16];
+    salt[..14].copy_from_slice(&material.salt);
+    u128::from_be_bytes(salt)
+}

@@ -1,0 +1,664 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The receiving half of a session: SRTP to RTP, SRTCP to RTCP (RFC 3711 sections 3.3 and 3.4,
+//! RFC 7714 sections 8 and 9). It belongs to the thread that reads the socket.
+//!
+//! The order is: find the stream, guess the index, check the replay window, authenticate, decrypt,
+//! and only then change any state. A packet that fails leaves everything as it was, its own bytes
+//! included.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::config::{SessionConfig, SsrcPolicy};
+use super::crypto::{CryptoKey, Job, Tag};
+use super::event::{Event, Events, Stats};
+use super::extension;
+use super::index::{INDEX_LIMIT, guess};
+use super::policy::weakness;
+use super::session_keys::{KeyRing, PreparedKeys, RetiredKeys};
+use super::stream::Streams;
+use super::suite::Cipher;
+use super::{RTCP_CLEAR_BYTES, SrtpError, StreamState, Suite};
+use crate::rtp::RtpPacket;
+use crate::rtp::header::FIXED_HEADER_BYTES;
+
+/// Unprotects packets. See the [module documentation](super) for an example.
+pub struct Receiver {
+    ring: Box<KeyRing>,
+    /// The keys before the last re-keying, and for how many packets they still count.
+    previous: Option<Box<KeyRing>>,
+    overlap_left: u32,
+    pub(super) streams: Streams,
+    rules: Rules,
+    /// Authentication failures in a row.
+    failures: u32,
+    stats: Stats,
+    events: Events,
+}
+
+/// What of the configuration matters for each packet.
+struct Rules {
+    rtp_tag_bytes: usize,
+    rtcp_tag_bytes: usize,
+    aead: bool,
+    any_ssrc: bool,
+    plain_rtp: bool,
+    plain_rtcp: bool,
+    cryptex: bool,
+    encrypted_extensions: Vec<u8>,
+    initial_roc: u32,
+    roc_retry: u8,
+    overlap: u32,
+}
+
+/// A packet whose place in its stream has been worked out, but which nothing has vouched for yet.
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) ssrc: u32,
+    pub(super) index: u64,
+    /// Position of the stream, if it is known.
+    pub(super) stream: Option<usize>,
+    pub(super) clear: usize,
+    pub(super) end: usize,
+    /// The tag as received.
+    pub(super) tag: Tag,
+    pub(super) key: KeyPlace,
+    header_bytes: usize,
+    header: Header,
+}
+
+/// Which key a packet is tried under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyPlace {
+    pub(super) previous: bool,
+    pub(super) position: usize,
+}
+
+/// What is to be done with a packet's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Header {
+    Clear,
+    /// Elements may be encrypted; the extension stands here.
+    Elements {
+        at: usize,
+    },
+    /// All of it is encrypted; the extension had this profile.
+    Cryptex {
+        at: usize,
+        sources: usize,
+        profile: u16,
+    },
+}
+
+impl Receiver {
+    /// Makes a receiving half and takes all of its memory.
+    ///
+    /// Real-time: no.
+    ///
+    /// # Errors
+    /// As [`SessionConfig::validate`], and [`SrtpError::UnavailableBackend`].
+    pub fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
+        let ring = PreparedKeys::new(config)?.0;
+        let suite = config.suite;
+        let mut this = Self {
+            ring,
+            previous: None,
+            overlap_left: 0,
+            streams: Streams::new(config.max_streams, config.replay_window),
+            rules: Rules {
+                rtp_tag_bytes: suite.tag_bytes(),
+                rtcp_tag_bytes: suite.rtcp_tag_bytes(),
+                aead: suite.cipher() == Cipher::Gcm,
+                any_ssrc: config.ssrcs == SsrcPolicy::Any,
+                plain_rtp: config.unencrypted_srtp,
+                plain_rtcp: config.unencrypted_srtcp || suite.is_null(),
+                cryptex: config.cryptex,
+                encrypted_extensions: config.encrypted_extensions.clone(),
+                initial_roc: config.initial_roc,
+                roc_retry: config.roc_retry,
+                overlap: config.rekey_overlap_packets,
+            },
+            failures: 0,
+            stats: Stats::default(),
+            events: Events::default(),
+        };
+        if let SsrcPolicy::Only(list) = &config.ssrcs {
+            for &ssrc in list {
+                if this.streams.find(ssrc).is_none() {
+                    this.streams.insert(ssrc, config.initial_roc)?;
+                }
+            }
+        }
+        if let Some(weakness) = weakness(suite) {
+            this.events.push(Event::WeakSuite { suite, weakness }, &mut this.stats);
+        }
+        Ok(this)
+    }
+
+    /// Turns the SRTP packet in `datagram` into an RTP packet in place, and returns its length.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`SrtpError::Malformed`], [`SrtpError::AuthenticationFailed`], [`SrtpError::Replayed`],
+    /// [`SrtpError::TooOld`], [`SrtpError::UnknownMki`], [`SrtpError::UnknownSsrc`],
+    /// [`SrtpError::StreamLimit`], [`SrtpError::IndexExhausted`], [`SrtpError::KeyExhausted`].
+    /// The datagram is untouched then, and so is the session but for counters and events.
+    #[inline]
+    pub fn unprotect(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
+        let plan = self.plan(datagram)?;
+        if self.attempt(datagram, &plan) {
+            return self.commit(datagram, &plan);
+        }
+        self.retry(datagram, plan)
+    }
+
+    /// Works out index, key and layout; changes nothing but counters.
+    #[inline(always)]
+    pub(super) fn plan(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
+        self.try_plan(datagram).inspect_err(|&e| self.stats.count(e))
+    }
+
+    #[inline(always)]
+    fn try_plan(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
+        let packet = RtpPacket::parse(datagram).map_err(|_| SrtpError::Malformed)?;
+        let (ssrc, sequence) = (packet.ssrc(), packet.sequence());
+        let (tag_bytes, mki_bytes) = (self.rules.rtp_tag_bytes, self.ring.mki_bytes);
+        let header_bytes = packet.header_bytes();
+        let end = match datagram.len().checked_sub(tag_bytes + mki_bytes) {
+            Some(end) if end >= header_bytes => end,
+            _ => return Err(SrtpError::Malformed),
+        };
+        let mut header = Header::Clear;
+        if self.rules.cryptex || !self.rules.encrypted_extensions.is_empty() {
+            header = Header::of(&packet, self.rules.cryptex);
+        }
+        let clear = match header {
+            _ if self.rules.plain_rtp => end,
+            Header::Cryptex { .. } => extension::CRYPTEX_CLEAR_BYTES,
+            _ => header_bytes,
+        };
+
+        let stream = self.streams.find(ssrc);
+        let mut index = u64::from(self.rules.initial_roc) << 16 | u64::from(sequence);
+        match stream {
+            Some(at) => {
+                if let Some((stream, window)) = self.streams.at(at) {
+                    index = match stream.rtp.highest() {
+                        Some(highest) => guess(highest, sequence),
+                        None => u64::from(stream.initial_roc) << 16 | u64::from(sequence),
+                    };
+                    stream.rtp.check(window, index)?;
+                }
+            }
+            None if !self.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
+            None if self.streams.is_full() => return Err(SrtpError::StreamLimit),
+            None => {}
+        }
+        if index >= INDEX_LIMIT {
+            return Err(SrtpError::IndexExhausted);
+        }
+        let (key, tag) = if mki_bytes == 0 {
+            let key = KeyPlace { previous: false, position: self.ring.active };
+            (key, read_tag(datagram.get(end..).unwrap_or(&[])))
+        } else {
+            let trailer = datagram.get(end..).unwrap_or(&[]);
+            let split = if self.rules.aead { tag_bytes } else { mki_bytes };
+            let (a, b) = trailer.split_at(split.min(trailer.len()));
+            let (mki, tag) = if self.rules.aead { (b, a) } else { (a, b) };
+            (self.key_of(mki)?, read_tag(tag))
+        };
+        Ok(Plan { ssrc, index, stream, clear, end, tag, key, header_bytes, header })
+    }
+
+    /// The key with this identifier, in the current set or the one before.
+    fn key_of(&self, mki: &[u8]) -> Result<KeyPlace, SrtpError> {
+        if let Some(position) = self.ring.find(mki) {
+            return Ok(KeyPlace { previous: false, position });
+        }
+        match self.overlapping().and_then(|ring| ring.find(mki)) {
+            Some(position) => Ok(KeyPlace { previous: true, position }),
+            None => Err(SrtpError::UnknownMki),
+        }
+    }
+
+    /// The previous keys, while they count.
+    fn overlapping(&self) -> Option<&KeyRing> {
+        self.previous.as_deref().filter(|_| self.overlap_left > 0)
+    }
+
+    #[inline(always)]
+    fn ring_mut(&mut self, previous: bool) -> Option<&mut KeyRing> {
+        if previous { self.previous.as_deref_mut() } else { Some(&mut self.ring) }
+    }
+
+    /// The SRTP key of a place.
+    #[inline(always)]
+    pub(super) fn rtp_key(&self, place: KeyPlace) -> Option<&CryptoKey> {
+        let ring = if place.previous { self.previous.as_deref()? } else { &self.ring };
+        ring.keys.get(place.position).map(|keys| &keys.rtp)
+    }
+
+    /// Whether the plan is one that the batch kernels can carry out.
+    #[inline(always)]
+    pub(super) fn is_simple(&self, plan: &Plan) -> bool {
+        plan.stream.is_some()
+            && plan.header == Header::Clear
+            && !self.ring.has_rate()
+            && self.rules.roc_retry == 0
+            && self.overlap_left == 0
+            && self.ring.mki_bytes == 0
+    }
+
+    /// Authenticates, and decrypts if that succeeds.
+    #[inline(always)]
+    fn attempt(&mut self, datagram: &mut [u8], plan: &Plan) -> bool {
+        if self.ring.has_rate()
+            && let Some(ring) = self.ring_mut(plan.key.previous)
+        {
+            ring.derive_for_rtp(plan.key.position, plan.index);
+        }
+        let tag_bytes = self.rules.rtp_tag_bytes;
+        let tail = self.tail(plan.index);
+        let Some(key) = self.rtp_key(plan.key) else { return false };
+        let iv = key.iv(plan.ssrc, plan.index);
+        if let Header::Cryptex { sources, .. } = plan.header
+            && sources != 0
+            && !self.rules.plain_rtp
+        {
+            return attempt_with_sources(key, datagram, plan, tail, iv, tag_bytes, sources);
+        }
+        let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
+        key.open(job, plan.tag, tag_bytes)
+    }
+
+    /// The rollover counter, where the suite authenticates it explicitly.
+    #[inline(always)]
+    pub(super) fn tail(&self, index: u64) -> Option<[u8; 4]> {
+        if self.rules.aead { None } else { Some(((index >> 16) as u32).to_be_bytes()) }
+    }
+
+    pub(super) fn tag_bytes(&self) -> usize {
+        self.rules.rtp_tag_bytes
+    }
+
+    /// What else may be right when the most likely index and key are not.
+    #[cold]
+    fn retry(&mut self, datagram: &mut [u8], mut plan: Plan) -> Result<usize, SrtpError> {
+        let first = plan;
+        if self.ring.mki_bytes == 0
+            && let Some(ring) = self.overlapping()
+        {
+            plan.key = KeyPlace { previous: true, position: ring.active };
+            if self.attempt(datagram, &plan) {
+                return self.commit(datagram, &plan);
+            }
+            plan.key = first.key;
+        }
+        let started = match plan.stream.and_then(|at| self.streams.at(at)) {
+            Some((stream, _)) => stream.rtp.highest().is_some(),
+            None => false,
+        };
+        for step in 1..=u64::from(self.rules.roc_retry) {
+            let up = first.index.checked_add(step << 16).filter(|&i| i < INDEX_LIMIT);
+            let down = first.index.checked_sub(step << 16).filter(|_| !started);
+            for index in [up, down].into_iter().flatten() {
+                plan.index = index;
+                if self.attempt(datagram, &plan) {
+                    self.stats.rollover_corrected += 1;
+                    let event = Event::RolloverCorrected {
+                        ssrc: plan.ssrc,
+                        expected: (first.index >> 16) as u32,
+                        actual: (index >> 16) as u32,
+                    };
+                    self.events.push(event, &mut self.stats);
+                    return self.commit(datagram, &plan);
+                }
+            }
+        }
+        self.stats.count(SrtpError::AuthenticationFailed);
+        self.note_failure(datagram, &first);
+        Err(SrtpError::AuthenticationFailed)
+    }
+
+    /// Notes that an authenticated packet has been received.
+    #[inline(always)]
+    pub(super) fn commit(&mut self, datagram: &mut [u8], plan: &Plan) -> Result<usize, SrtpError> {
+        self.failures = 0;
+        let at = match plan.stream {
+            Some(at) => at,
+            None => self.streams.insert(plan.ssrc, self.rules.initial_roc)?,
+        };
+        if let Some((stream, window)) = self.streams.at(at) {
+            stream.rtp.commit(window, plan.index);
+        }
+        self.note_key(plan.key, true);
+        self.stats.rtp_packets += 1;
+        let mut len = plan.end;
+        if plan.header != Header::Clear {
+            len = self.restore_header(datagram, plan);
+        }
+        Ok(len)
+    }
+
+    /// Counts a packet against its key, and follows the peer to another one.
+    #[inline(always)]
+    fn note_key(&mut self, place: KeyPlace, rtp: bool) {
+        if place.previous || place.position != self.ring.active || self.overlap_left > 0 {
+            self.note_other_key(place);
+        }
+        let ring =
+            if place.previous { self.previous.as_deref_mut() } else { Some(&mut *self.ring) };
+        if let Some(keys) = ring.and_then(|ring| ring.keys.get_mut(place.position)) {
+            let left = if rtp { keys.spend_rtp() } else { keys.spend_rtcp() };
+            if let Some(packets_left) = left {
+                let event = Event::KeyExpiring { key: place.position, packets_left };
+                self.events.push(event, &mut self.stats);
+            }
+        }
+    }
+
+    #[cold]
+    fn note_other_key(&mut self, place: KeyPlace) {
+        if place.previous {
+            self.stats.under_previous_keys += 1;
+            return;
+        }
+        self.overlap_left = self.overlap_left.saturating_sub(1);
+        if place.position != self.ring.active {
+            self.ring.active = place.position;
+            self.events.push(Event::KeySwitched { key: place.position }, &mut self.stats);
+        }
+    }
+
+    /// Decrypts what of the header is encrypted besides the text.
+    #[cold]
+    fn restore_header(&self, datagram: &mut [u8], plan: &Plan) -> usize {
+        match plan.header {
+            Header::Clear => {}
+            Header::Elements { at } => {
+                let ring =
+                    if plan.key.previous { self.previous.as_deref() } else { Some(&*self.ring) };
+                let keys = ring.and_then(|ring| ring.keys.get(plan.key.position));
+                if let Some((aes, salt)) = keys.and_then(|keys| keys.header.as_ref()) {
+                    let iv = salt ^ u128::from(plan.ssrc) << 64 ^ u128::from(plan.index) << 16;
+                    let ids = &self.rules.encrypted_extensions;
+                    extension::crypt_elements(datagram, at, plan.header_bytes, ids, aes, iv);
+                }
+            }
+            Header::Cryptex { at, sources, profile } => {
+                if sources != 0 && !self.rules.plain_rtp {
+                    extension::sources_before_word(datagram, sources);
+                }
+                extension::set_profile(datagram, at, profile);
+            }
+        }
+        plan.end
+    }
+
+    /// Turns the SRTCP packet in `datagram` into a compound RTCP packet in place, and returns its
+    /// length.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// As [`Receiver::unprotect`], and [`SrtpError::NotPermitted`] for an unencrypted packet that
+    /// the configuration does not allow.
+    pub fn unprotect_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
+        self.try_unprotect_rtcp(datagram).inspect_err(|&e| self.stats.count(e))
+    }
+
+    fn try_unprotect_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
+        let ssrc = super::rtcp_ssrc(datagram)?;
+        let (tag_bytes, mki_bytes) = (self.rules.rtcp_tag_bytes, self.ring.mki_bytes);
+        let end = match datagram.len().checked_sub(tag_bytes + mki_bytes + 4) {
+            Some(end) if end >= RTCP_CLEAR_BYTES => end,
+            _ => return Err(SrtpError::Malformed),
+        };
+        let trailer = datagram.get(end..).unwrap_or(&[]);
+        let (tag, word, mki) = if self.rules.aead {
+            let (tag, rest) = trailer.split_at(tag_bytes.min(trailer.len()));
+            let (word, mki) = rest.split_at(4.min(rest.len()));
+            (tag, word, mki)
+        } else {
+            let (word, rest) = trailer.split_at(4.min(trailer.len()));
+            let (mki, tag) = rest.split_at(mki_bytes.min(rest.len()));
+            (tag, word, mki)
+        };
+        let &[w0, w1, w2, w3] = word else { return Err(SrtpError::Malformed) };
+        let tail = [w0, w1, w2, w3];
+        let index = u64::from(u32::from_be_bytes(tail) & 0x7fff_ffff);
+        let encrypted = w0 & 0x80 != 0;
+        if !encrypted && !self.rules.plain_rtcp {
+            return Err(SrtpError::NotPermitted);
+        }
+        let tag = read_tag(tag);
+        let mut place = if mki_bytes == 0 {
+            KeyPlace { previous: false, position: self.ring.active }
+        } else {
+            self.key_of(mki)?
+        };
+
+        let stream = self.streams.find(ssrc);
+        match stream {
+            Some(at) => {
+                if let Some((stream, _)) = self.streams.at(at) {
+                    stream.rtcp.check(&stream.rtcp_window, index)?;
+                }
+            }
+            None if !self.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
+            None if self.streams.is_full() => return Err(SrtpError::StreamLimit),
+            None => {}
+        }
+        let clear = if encrypted { RTCP_CLEAR_BYTES } else { end };
+        let mut opened = self.attempt_rtcp(datagram, place, ssrc, index, clear, end, tail, tag);
+        if !opened
+            && mki_bytes == 0
+            && let Some(ring) = self.overlapping()
+        {
+            place = KeyPlace { previous: true, position: ring.active };
+            opened = self.attempt_rtcp(datagram, place, ssrc, index, clear, end, tail, tag);
+        }
+        if !opened {
+            return Err(SrtpError::AuthenticationFailed);
+        }
+        let at = match stream {
+            Some(at) => at,
+            None => self.streams.insert(ssrc, self.rules.initial_roc)?,
+        };
+        if let Some((stream, _)) = self.streams.at(at) {
+            stream.rtcp.commit(&mut stream.rtcp_window, index);
+        }
+        self.note_key(place, false);
+        self.stats.rtcp_packets += 1;
+        Ok(end)
+    }
+
+    fn attempt_rtcp(
+        &mut self,
+        datagram: &mut [u8],
+        place: KeyPlace,
+        ssrc: u32,
+        index: u64,
+        clear: usize,
+        end: usize,
+        tail: [u8; 4],
+        tag: Tag,
+    ) -> bool {
+        let tag_bytes = self.rules.rtcp_tag_bytes;
+        let Some(ring) = self.ring_mut(place.previous) else { return false };
+        ring.derive_for_rtcp(place.position, index);
+        let Some(keys) = ring.keys.get(place.position) else { return false };
+        let iv = keys.rtcp.iv(ssrc, index);
+        let job = Job { buffer: datagram, clear, end, tail: Some(tail), iv };
+        keys.rtcp.open(job, tag, tag_bytes)
+    }
+
+    /// Accepts packets under other keys from now on, and under the present ones for
+    /// [`SessionConfig::rekey_overlap_packets`] more. Rollover counters and replay windows go on.
+    /// Returns the keys before the present ones, if there were any left, to be dropped elsewhere.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// The new keys come back with [`SrtpError::InvalidConfig`] if they are for another suite or
+    /// have identifiers of another length.
+    pub fn rekey(
+        &mut self,
+        keys: PreparedKeys,
+    ) -> Result<Option<RetiredKeys>, (SrtpError, PreparedKeys)> {
+        if keys.0.suite != self.ring.suite
+            || keys.0.mki_bytes != self.ring.mki_bytes
+            || keys.0.keys.iter().any(|k| k.header.is_some())
+                == self.rules.encrypted_extensions.is_empty()
+        {
+            return Err((SrtpError::InvalidConfig, keys));
+        }
+        let mut ring = keys.0;
+        ring.carry_lifetimes(&self.ring);
+        let old = core::mem::replace(&mut self.ring, ring);
+        self.overlap_left = self.rules.overlap;
+        Ok(self.previous.replace(old).map(RetiredKeys))
+    }
+
+    /// Ends the overlap: the previous keys don't count any more, and come back to be dropped
+    /// elsewhere.
+    ///
+    /// Real-time: yes.
+    pub fn retire_previous_keys(&mut self) -> Option<RetiredKeys> {
+        self.overlap_left = 0;
+        self.previous.take().map(RetiredKeys)
+    }
+
+    /// Adds a stream, or gives it another state, as when a call is re-negotiated with the same
+    /// keys or joined late. Indices up to those in `state` count as received.
+    ///
+    /// # Errors
+    /// [`SrtpError::StreamLimit`], and [`SrtpError::InvalidConfig`] for indices out of range.
+    pub fn set_stream(&mut self, state: StreamState) -> Result<(), SrtpError> {
+        super::set_stream(&mut self.streams, state)
+    }
+
+    /// Forgets a stream; whether it was known. Old packets of it may be replayed afterwards.
+    pub fn remove_stream(&mut self, ssrc: u32) -> bool {
+        self.streams.remove(ssrc)
+    }
+
+    /// The streams, with what is needed to go on with them elsewhere.
+    pub fn streams(&self) -> impl ExactSizeIterator<Item = StreamState> {
+        self.streams.iter().map(|(stream, _)| StreamState::of(stream))
+    }
+
+    /// The oldest event that has not been polled yet.
+    ///
+    /// Real-time: yes.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.poll()
+    }
+
+    /// Counters since the half was made.
+    ///
+    /// Real-time: yes.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The suite in use.
+    pub fn suite(&self) -> Suite {
+        self.ring.suite
+    }
+
+    /// Memory that this half takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let previous = self.previous.as_ref().map_or(0, |ring| ring.heap_bytes());
+        size_of::<Self>() + self.ring.heap_bytes() + previous + self.streams.heap_bytes()
+    }
+
+    #[cold]
+    pub(super) fn note_failure(&mut self, _datagram: &mut [u8], _plan: &Plan) {
+        self.failures = self.failures.saturating_add(1);
+    }
+}
+
+impl Header {
+    fn of(packet: &RtpPacket<'_>, cryptex: bool) -> Self {
+        let sources = packet.contributing_sources().len();
+        let at = FIXED_HEADER_BYTES + 4 * sources;
+        match packet.extension() {
+            None => Self::Clear,
+            Some(_) if !cryptex => Self::Elements { at },
+            Some((profile, _)) => match extension::incoming(profile) {
+                Some(profile) => Self::Cryptex { at, sources, profile },
+                None => Self::Clear,
+            },
+        }
+    }
+}
+
+/// A cryptex packet with contributing sources: GCM authenticates it with the sources moved, the
+/// HMAC suites as it was sent.
+#[cold]
+fn attempt_with_sources(
+    key: &CryptoKey,
+    datagram: &mut [u8],
+    plan: &Plan,
+    tail: Option<[u8; 4]>,
+    iv: u128,
+    tag_bytes: usize,
+    sources: usize,
+) -> bool {
+    if key.cipher() == Cipher::Gcm {
+        extension::sources_behind_word(datagram, sources);
+        let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
+        let opened = key.open(job, plan.tag, tag_bytes);
+        if !opened {
+            extension::sources_before_word(datagram, sources);
+        }
+        return opened;
+    }
+    let job = Job { buffer: datagram, clear: plan.end, end: plan.end, tail, iv };
+    if !key.open(job, plan.tag, tag_bytes) {
+        return false;
+    }
+    extension::sources_behind_word(datagram, sources);
+    if let Some(text) = datagram.get_mut(plan.clear..plan.end) {
+        key.xor_keystream(iv, text);
+    }
+    true
+}
+
+#[inline(always)]
+fn read_tag(bytes: &[u8]) -> Tag {
+    let mut tag = [0; 16];
+    if let Some(whole) = bytes.first_chunk::<16>() {
+        tag = *whole;
+    } else if let Some(ten) = bytes.first_chunk::<10>() {
+        tag[..10].copy_from_slice(ten);
+    } else if let Some(four) = bytes.first_chunk::<4>() {
+        tag[..4].copy_from_slice(four);
+    }
+    tag
+}
+
+impl AsRef<Self> for Receiver {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AsMut<Self> for Receiver {
+    fn as_mut(&mut self) -> &mut Self {
+        self
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("suite", &self.ring.suite)
+            .field("streams", &self.streams.iter().len())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Session keys derived from master keys and scheduled for the backend: the part of a session that
+//! re-keying replaces.
+//!
+//! [`PreparedKeys`] is made on any thread, handed to a half, and comes back as [`RetiredKeys`] to
+//! be dropped on any thread, so that the thread in between neither allocates nor frees.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use zeroize::Zeroize;
+
+use super::config::SessionConfig;
+use super::crypto::{CryptoKey, Engine, Material, portable};
+use super::kdf::{Label, derive};
+use super::keys::{MAX_RTCP_LIFETIME, MasterKey};
+use super::suite::Cipher;
+use super::{SrtpError, Suite};
+
+/// An [`Event::KeyExpiring`](super::Event::KeyExpiring) comes when so many packets are left, or a
+/// sixteenth of the lifetime where that is less.
+const EXPIRY_NOTICE: u64 = 1 << 16;
+
+/// One master key's session keys.
+pub(crate) struct SessionKeys {
+    pub(crate) master: MasterKey,
+    pub(crate) rtp: CryptoKey,
+    pub(crate) rtcp: CryptoKey,
+    /// Cipher and salt for header extension elements (RFC 6904), if any are encrypted.
+    pub(crate) header: Option<(portable::Aes, u128)>,
+    /// Packets left, and at how many left the notice is due.
+    pub(crate) rtp_left: u64,
+    pub(crate) rtcp_left: u64,
+    notice_at: u64,
+    /// Index divided by the key derivation rate, for which the keys are derived.
+    rtp_epoch: u64,
+    rtcp_epoch: u64,
+}
+
+impl SessionKeys {
+    fn new(config: &SessionConfig, master: &MasterKey) -> Result<Self, SrtpError> {
+        let suite = config.suite;
+        let rtp = CryptoKey::new(suite, &rtp_material(suite, master, 0), &config.engine)?;
+        let rtcp = CryptoKey::new(suite, &rtcp_material(suite, master, 0), &config.engine)?;
+        let header = if config.encrypted_extensions.is_empty() {
+            None
+        } else {
+            let mut key = [0; 32];
+            let key = &mut key[..suite.key_bytes()];
+            derive(master, Label::HeaderCipher, 0, key);
+            let mut salt = [0; 16];
+            derive(master, Label::HeaderSalt, 0, &mut salt[..14]);
+            let aes = portable::Aes::new(key);
+            key.zeroize();
+            Some((aes?, u128::from_be_bytes(salt)))
+        };
+        Ok(Self {
+            rtp,
+            rtcp,
+            header,
+            rtp_left: master.lifetime(),
+            rtcp_left: master.lifetime().min(MAX_RTCP_LIFETIME),
+            notice_at: EXPIRY_NOTICE.min(master.lifetime() / 16),
+            rtp_epoch: 0,
+            rtcp_epoch: 0,
+            master: master.clone(),
+        })
+    }
+
+    /// Counts one packet; how many are left if the host is to be told.
+    #[inline(always)]
+    pub(crate) fn spend_rtp(&mut self) -> Option<u64> {
+        self.rtp_left = self.rtp_left.saturating_sub(1);
+        (self.rtp_left == self.notice_at).then_some(self.rtp_left)
+    }
+
+    /// As [`SessionKeys::spend_rtp`], for SRTCP.
+    pub(crate) fn spend_rtcp(&mut self) -> Option<u64> {
+        self.rtcp_left = self.rtcp_left.saturating_sub(1);
+        (self.rtcp_left == self.notice_at).then_some(self.rtcp_left)
+    }
+}
+
+/// What is derived for SRTP.
+pub(crate) fn rtp_material(suite: Suite, master: &MasterKey, r: u64) -> Material {
+    material(suite, master, r, [Label::RtpCipher, Label::RtpAuth, Label::RtpSalt])
+}
+
+fn rtcp_material(suite: Suite, master: &MasterKey, r: u64) -> Material {
+    material(suite, master, r, [Label::RtcpCipher, Label::RtcpAuth, Label::RtcpSalt])
+}
+
+fn material(suite: Suite, master: &MasterKey, r: u64, labels: [Label; 3]) -> Material {
+    let mut material = Material { cipher_bytes: suite.key_bytes(), ..Material::default() };
+    let bytes = material.cipher_bytes;
+    derive(master, labels[0], r, &mut material.cipher[..bytes]);
+    if suite.cipher() != Cipher::Gcm {
+        derive(master, labels[1], r, &mut material.auth);
+    }
+    derive(master, labels[2], r, &mut material.salt[..suite.salt_bytes()]);
+    material
+}
+
+/// The keys of a session at one time.
+pub(crate) struct KeyRing {
+    pub(crate) suite: Suite,
+    pub(crate) keys: Vec<SessionKeys>,
+    /// The key to send under, or the one that was last received under.
+    pub(crate) active: usize,
+    pub(crate) mki_bytes: usize,
+    rate_log2: Option<u8>,
+    pub(crate) engine: Engine,
+}
+
+impl KeyRing {
+    fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
+        config.validate()?;
+        let keys: Result<_, _> =
+            config.keys.iter().map(|master| SessionKeys::new(config, master)).collect();
+        Ok(Self {
+            suite: config.suite,
+            keys: keys?,
+            active: 0,
+            mki_bytes: config.keys.first().map_or(0, |key| key.mki().len()),
+            rate_log2: config.key_derivation_rate_log2,
+            engine: config.engine.clone(),
+        })
+    }
+
+    /// Position of the key with this identifier.
+    pub(crate) fn find(&self, mki: &[u8]) -> Option<usize> {
+        self.keys.iter().position(|key| key.master.mki() == mki)
+    }
+
+    pub(crate) fn has_rate(&self) -> bool {
+        self.rate_log2.is_some()
+    }
+
+    /// Makes the SRTP keys of one position those for `index`. With a key derivation rate of 0
+    /// there is nothing to do.
+    #[inline(always)]
+    pub(crate) fn derive_for_rtp(&mut self, position: usize, index: u64) {
+        let Some(rate) = self.rate_log2 else { return };
+        let r = index >> rate;
+        if let Some(keys) = self.keys.get_mut(position)
+            && keys.rtp_epoch != r
+        {
+            keys.rtp.replace(&rtp_material(self.suite, &keys.master, r));
+            keys.rtp_epoch = r;
+        }
+    }
+
+    /// As [`KeyRing::derive_for_rtp`], for SRTCP.
+    pub(crate) fn derive_for_rtcp(&mut self, position: usize, index: u64) {
+        let Some(rate) = self.rate_log2 else { return };
+        let r = index >> rate;
+        if let Some(keys) = self.keys.get_mut(position)
+            && keys.rtcp_epoch != r
+        {
+            keys.rtcp.replace(&rtcp_material(self.suite, &keys.master, r));
+            keys.rtcp_epoch = r;
+        }
+    }
+
+    /// Keys that were in `old` too go on with what is left of their lifetime.
+    pub(crate) fn carry_lifetimes(&mut self, old: &Self) {
+        for key in &mut self.keys {
+            for before in &old.keys {
+                if key.master.same_material(&before.master) {
+                    key.rtp_left = key.rtp_left.min(before.rtp_left);
+                    key.rtcp_left = key.rtcp_left.min(before.rtcp_left);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let keys = self.keys.iter().map(|k| k.rtp.heap_bytes() + k.rtcp.heap_bytes());
+        size_of::<Self>() + self.keys.capacity() * size_of::<SessionKeys>() + keys.sum::<usize>()
+    }
+}
+
+/// Keys ready to be handed to a half: made where allocating is no harm.
+pub struct PreparedKeys(pub(crate) Box<KeyRing>);
+
+impl PreparedKeys {
+    /// Derives and schedules the keys of `config`; its suite, keys, key derivation rate, encrypted
+    /// extensions and backend are what matters.
+    ///
+    /// Real-time: no.
+    ///
+    /// # Errors
+    /// As [`SessionConfig::validate`], and [`SrtpError::UnavailableBackend`].
+    pub fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
+        Ok(Self(Box::new(KeyRing::new(config)?)))
+    }
+}
+
+impl fmt::Debug for PreparedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreparedKeys").field("suite", &self.0.suite).finish_non_exhaustive()
+    }
+}
+
+/// Keys that a half has done with. Dropping them overwrites and frees them, which is for a thread
+/// that may.
+#[must_use = "dropping it frees memory, which is not for a real-time thread"]
+pub struct RetiredKeys(#[allow(dead_code)] pub(crate) Box<KeyRing>);
+
+impl fmt::Debug for RetiredKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetiredKeys").field("suite", &self.0.suite).finish_non_exhaustive()
+    }
+}

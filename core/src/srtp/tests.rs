@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tests of whole sessions: the RFCs' packets, and what a receiver accepts and refuses.
+
+mod behaviour;
+mod vectors;
