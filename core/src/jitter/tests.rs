@@ -192,9 +192,11 @@ fn a_pull_of_other_than_whole_10_ms_is_refused_and_changes_nothing() {
 
 #[test]
 fn reordered_packets_within_the_delay_are_put_right_to_the_sample() {
-    let mut config = JitterConfig::default();
-    config.mode = DelayMode::Fixed;
-    config.target_delay_ms = 60;
+    let config = JitterConfig {
+        mode: DelayMode::Fixed,
+        target_delay_ms: 60,
+        ..JitterConfig::default()
+    };
     let mut bench = Bench::new(&config);
     for n in 0..100_u16 {
         // Swap each third pair.
@@ -296,9 +298,7 @@ fn unknown_payload_types_are_passed_over_and_not_taken_for_losses() {
 
 #[test]
 fn what_can_not_go_in_is_refused_and_counted() {
-    let mut config = JitterConfig::default();
-    config.slots = 8;
-    config.max_payload_bytes = 400;
+    let config = JitterConfig { slots: 8, max_payload_bytes: 400, ..JitterConfig::default() };
     let mut bench = Bench::new(&config);
     assert_eq!(bench.writer.insert(&[1, 2, 3], 0), Err(InsertError::Malformed));
     assert_eq!(bench.send_payload(0, 0, &[0; 401]), Err(InsertError::Oversized));
