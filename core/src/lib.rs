@@ -28,8 +28,10 @@
 extern crate alloc;
 
 pub mod codec;
+pub mod conference;
 pub mod dsp;
 pub mod jitter;
+pub mod leg;
 mod math;
 pub mod mixer;
 pub mod rtp;

@@ -1,4 +1,35 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the example programs share.
+//! What the programs in `src/bin` share: sockets, threads, files and reports around the engine.
+//!
+//! - [`clock`]: one monotonic clock and a 10 ms beat.
+//! - [`endpoint`]: a phone, that is a leg with a socket and two threads.
+//! - [`capture`]: RTP out of pcap, pcapng and rtpdump files.
+//! - [`bridge`]: a conference with a socket a leg.
+//! - [`relay`]: a network that loses, delays and reorders, the same way for the same seed.
+//! - [`speech`]: recordings, and who says what when.
+//! - [`hearing`]: whether somebody heard what somebody else said.
+//! - [`report`]: an HTML page with plots and players.
 
 pub mod capture;
+pub mod clock;
+pub mod hearing;
+pub mod relay;
+pub mod speech;
+
+/// What a program says when it gives up: what was wrong, and where.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Puts what was being done in front of an error.
+pub trait Context<T> {
+    /// `what` is a noun phrase: "reading speech.wav".
+    ///
+    /// # Errors
+    /// The error, with `what` before it.
+    fn context(self, what: impl std::fmt::Display) -> Result<T, Failure>;
+}
+
+impl<T, E: std::fmt::Display> Context<T> for Result<T, E> {
+    fn context(self, what: impl std::fmt::Display) -> Result<T, Failure> {
+        self.map_err(|error| format!("{what}: {error}").into())
+    }
+}

@@ -1,2 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! ffi.
+//! The C library: `include/ale_media.h` over the crate `ale-media`.
+//!
+//! One file a C object. Each entry point is three steps: turn pointers into references or refuse
+//! ([`pointer`]), call the engine, turn the outcome into a status ([`status`]); all inside
+//! [`panic::guard`], so that no panic crosses the boundary. Names are C's here, since C is who
+//! reads them.
+#![allow(unsafe_code)] // The boundary to C: pointers come in raw.
+#![allow(non_camel_case_types, clippy::missing_safety_doc)] // The header says what callers owe.
+#![allow(unreachable_pub)] // Everything here is public through its symbol.
+
+mod codec;
+mod conference;
+mod jitter;
+mod leg;
+mod leg_stats;
+mod mixer;
+mod panic;
+mod pointer;
+mod srtp;
+mod status;

@@ -66,6 +66,18 @@ pub struct ParticipantId {
     pub(crate) generation: u32,
 }
 
+impl ParticipantId {
+    /// The name as a number, for hosts that carry it around.
+    pub fn to_u64(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    /// The name behind [`ParticipantId::to_u64`].
+    pub fn from_u64(number: u64) -> Self {
+        Self { index: number as u32, generation: (number >> 32) as u32 }
+    }
+}
+
 /// What a mixer is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct MixerConfig {

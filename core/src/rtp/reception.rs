@@ -122,6 +122,11 @@ impl Reception {
         verdict
     }
 
+    /// Ticks a second of the source's timestamps.
+    pub fn clock_hz(&self) -> u32 {
+        self.clock_hz
+    }
+
     /// Whether the source has passed its probation.
     pub fn is_valid(&self) -> bool {
         self.started && self.probation == 0

@@ -12,7 +12,7 @@ pub mod emodel;
 macro_rules! counters {
     (
         $(#[$attribute:meta])*
-        pub struct $name:ident: $count:literal {
+        pub struct $name:ident {
             $($(#[$field_attribute:meta])* pub $field:ident,)*
         }
     ) => {
@@ -22,11 +22,21 @@ macro_rules! counters {
             $($(#[$field_attribute])* pub $field: u64,)*
         }
 
-        impl $crate::sync::snapshot::Words<$count> for $name {
-            fn to_words(&self) -> [u64; $count] {
+        impl $name {
+            /// Words of its snapshot.
+            pub(crate) const WORDS: usize = [$(stringify!($field)),*].len();
+
+            /// Each counter's name and value.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($field), self.$field)),*].into_iter()
+            }
+        }
+
+        impl $crate::sync::snapshot::Words<{ $name::WORDS }> for $name {
+            fn to_words(&self) -> [u64; $name::WORDS] {
                 [$(self.$field),*]
             }
-            fn from_words(words: &[u64; $count]) -> Self {
+            fn from_words(words: &[u64; $name::WORDS]) -> Self {
                 let [$($field),*] = *words;
                 Self { $($field),* }
             }

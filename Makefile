@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# `make help` lists what there is. `make demo` and `make test` install what they miss.
+
+CARGO ?= cargo
+CC ?= cc
+CXX ?= c++
+SECONDS ?= 60
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET_DIR)/release
+C_FLAGS := -std=c99 -O2 -g -Wall -Wextra -Werror -pedantic -Iinclude
+# What a static Rust library needs of the system on Linux.
+C_LIBS := -lpthread -ldl -lm
+DEMO_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check tools library programs c-programs header header-check header-compiles \
+        c-test loom bench compare fuzz cross docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+demo: tools programs c-programs ## an encrypted conference of four phones on this machine, and its report
+	$(RELEASE)/conference --c-phone $(RELEASE)/c/phone $(DEMO_FLAGS)
+
+test: tools check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, the demo
+	$(CARGO) test --workspace
+	$(CARGO) test -p ale-media --no-default-features --features std
+	$(CARGO) check -p ale-media --no-default-features
+	$(MAKE) loom
+	$(MAKE) c-test
+	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
+
+check: tools header-check header-compiles ## formatting, lints, documentation and header, without running anything
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	$(CARGO) check --workspace --benches --quiet
+	$(CARGO) check -p ale-media-fuzz --bins --features libfuzzer --quiet
+
+tools: ## install what the build needs and this machine lacks
+	@.ci/install-tools
+
+library: tools ## libale_media.a and libale_media.so, in target/release
+	$(CARGO) build --release -p ale-media-ffi
+
+programs: tools ## the programs of examples/, in target/release
+	$(CARGO) build --release -p examples
+
+c-programs: library ## the programs of examples/c, in target/release/c
+	@mkdir -p $(RELEASE)/c
+	$(CC) $(C_FLAGS) examples/c/phone.c -o $(RELEASE)/c/phone $(RELEASE)/libale_media.a $(C_LIBS)
+
+c-test: library c-programs ## the C tests, plain and under valgrind
+	@mkdir -p $(RELEASE)/c
+	@set -e; for test in ffi/tests/c/*.c; do \
+	    name=$(RELEASE)/c/$$(basename $$test .c); \
+	    $(CC) $(C_FLAGS) $$test -o $$name $(RELEASE)/libale_media.a $(C_LIBS); \
+	    echo "$$test"; $$name; \
+	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
+	done
+	.ci/phone-under-valgrind $(RELEASE)/c/phone
+
+header: ## write include/ale_media.h anew from ffi/
+	$(CARGO) run --quiet -p ale-media-header -- include/ale_media.h
+
+header-check: ## fail if include/ale_media.h is stale
+	@mkdir -p $(TARGET_DIR)
+	$(CARGO) run --quiet -p ale-media-header -- $(TARGET_DIR)/ale_media.h
+	diff -u include/ale_media.h $(TARGET_DIR)/ale_media.h
+
+header-compiles: ## the header alone, as C99 and C++11
+	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/ale_media.h
+	$(CXX) -std=c++11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/ale_media.h
+
+loom: ## every interleaving of the rings and snapshots
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \
+	    $(CARGO) test -p ale-media --lib --no-default-features --features std --release loom
+
+bench: tools ## criterion benches
+	$(CARGO) bench -p benches
+
+compare: tools ## ours beside peers: make compare WHAT=srtp|jitter|mixer|codec|leg
+	$(CARGO) run --release -p benches --bin compare -- $(WHAT)
+
+fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
+	@command -v cargo-fuzz >/dev/null || { echo "needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
+	@set -e; for target in $$(cd fuzz/fuzz_targets && ls *.rs | sed 's/\.rs$$//'); do \
+	    echo "== $$target"; \
+	    $(CARGO) +nightly fuzz run --fuzz-dir fuzz --features libfuzzer $$target -- \
+	        -max_total_time=$(SECONDS) -max_len=4096; \
+	done
+
+cross: ## compile the engine for 64-bit and 32-bit ARM (needs the rustup targets)
+	@set -e; for target in aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf; do \
+	    rustup target list --installed | grep -q $$target || rustup target add $$target; \
+	    $(CARGO) check -p ale-media --no-default-features --target $$target; \
+	done
+
+docs: ## the crate's documentation, in target/doc
+	$(CARGO) doc --workspace --no-deps
+
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf out

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a leg is made for.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::codec::{CodecError, CodecSpec};
+use crate::jitter::{DecoderMap, JitterConfig, JitterError};
+use crate::srtp::{SessionConfig, SrtpError};
+
+/// The codec that a leg sends, and under which payload type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SendCodec {
+    /// 0 to 127; not 64 to 95, which RTCP would claim (RFC 5761 section 4).
+    pub payload_type: u8,
+    /// Codec.
+    pub codec: CodecSpec,
+    /// Packet time in ms: a multiple of 10, at most 120.
+    pub packet_ms: u16,
+}
+
+/// A codec that a leg understands, and under which payload type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceiveCodec {
+    /// As [`SendCodec::payload_type`].
+    pub payload_type: u8,
+    /// Codec.
+    pub codec: CodecSpec,
+}
+
+/// Keys for both directions.
+#[derive(Debug, Clone)]
+pub struct SrtpConfig {
+    /// For what the leg sends: the local `a=crypto` line (RFC 4568 section 5.1).
+    pub send: SessionConfig,
+    /// For what the leg receives: the remote `a=crypto` line.
+    pub receive: SessionConfig,
+}
+
+/// What a leg is made for. The leg makes no random numbers: the identifiers that RFC 3550
+/// section 5.1 wants random come from the host.
+#[derive(Debug, Clone)]
+pub struct LegConfig {
+    /// Synchronization source of what the leg sends; random.
+    pub local_ssrc: u32,
+    /// Sequence number of the first packet; random.
+    pub initial_sequence: u16,
+    /// Timestamp of the first packet; random.
+    pub initial_timestamp: u32,
+    /// Canonical name in RTCP (RFC 7022), at most 255 bytes.
+    pub cname: String,
+    /// What the leg sends. Its sample rate is the rate of the leg's PCM in both directions.
+    pub send: SendCodec,
+    /// What the leg understands; the first entry's clock measures the arrival jitter.
+    pub receive: Vec<ReceiveCodec>,
+    /// Payload type of comfort noise (RFC 3389), 13 as a rule.
+    pub comfort_noise_payload_type: Option<u8>,
+    /// The only remote source to listen to; `None` takes the first that proves valid, and another
+    /// when it is authenticated or the first has fallen silent.
+    pub remote_ssrc: Option<u32>,
+    /// Keys; `None` for plain RTP.
+    pub srtp: Option<SrtpConfig>,
+    /// Jitter buffer; its sample rate is overruled by [`LegConfig::send`]'s.
+    pub jitter: JitterConfig,
+    /// Mean interval between RTCP reports in ms, 0 for none (RFC 3550 section 6.2 says 5000).
+    pub rtcp_interval_ms: u32,
+    /// NTP time, 32.32 fixed point, at the zero of the host's monotonic clock. 0 counts from
+    /// there, which RFC 3550 section 6.4.1 allows where the wall clock is unknown.
+    pub ntp_at_zero: u64,
+}
+
+impl LegConfig {
+    /// A leg that sends and receives one codec in plain RTP, with all else at common values.
+    pub fn new(local_ssrc: u32, payload_type: u8, codec: CodecSpec) -> Self {
+        Self {
+            local_ssrc,
+            initial_sequence: 0,
+            initial_timestamp: 0,
+            cname: String::from("ale-media"),
+            send: SendCodec { payload_type, codec, packet_ms: 20 },
+            receive: alloc::vec![ReceiveCodec { payload_type, codec }],
+            comfort_noise_payload_type: Some(13),
+            remote_ssrc: None,
+            srtp: None,
+            jitter: JitterConfig::default(),
+            rtcp_interval_ms: 5_000,
+            ntp_at_zero: 0,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), LegError> {
+        let valid = |payload_type: u8| payload_type < 128 && !(64..96).contains(&payload_type);
+        let mut seen = [false; 128];
+        let received = self.receive.iter().map(|codec| codec.payload_type);
+        for payload_type in received.chain(self.comfort_noise_payload_type) {
+            match seen.get_mut(usize::from(payload_type)) {
+                Some(slot) if valid(payload_type) && !*slot => *slot = true,
+                _ => return Err(LegError::PayloadType(payload_type)),
+            }
+        }
+        if !valid(self.send.payload_type) {
+            return Err(LegError::PayloadType(self.send.payload_type));
+        }
+        if self.receive.is_empty() {
+            return Err(LegError::NoReceiveCodec);
+        }
+        let packet_ms = self.send.packet_ms;
+        if packet_ms == 0 || packet_ms > 120 || !packet_ms.is_multiple_of(10) {
+            return Err(LegError::PacketTime(packet_ms));
+        }
+        if self.send.codec.format().channels != 1 {
+            return Err(LegError::Channels);
+        }
+        if self.cname.is_empty() || self.cname.len() > 255 {
+            return Err(LegError::CanonicalName);
+        }
+        Ok(())
+    }
+
+    /// The jitter buffer's configuration at the leg's rate.
+    pub(super) fn jitter_config(&self) -> JitterConfig {
+        JitterConfig {
+            sample_rate_hz: self.send.codec.format().sample_rate_hz,
+            ..self.jitter.clone()
+        }
+    }
+
+    pub(super) fn decoders(&self) -> Result<DecoderMap, LegError> {
+        let rate = self.send.codec.format().sample_rate_hz;
+        let mut map = DecoderMap::new();
+        for receive in &self.receive {
+            let decoder = receive.codec.decoder(rate).map_err(LegError::Codec)?;
+            map.insert(receive.payload_type, decoder).map_err(LegError::Jitter)?;
+        }
+        if let Some(payload_type) = self.comfort_noise_payload_type {
+            map.insert_comfort_noise(payload_type).map_err(LegError::Jitter)?;
+        }
+        Ok(map)
+    }
+}
+
+/// Why a leg could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LegError {
+    /// A payload type above 127, in RTCP's range, or given twice.
+    PayloadType(u8),
+    /// Nothing to receive.
+    NoReceiveCodec,
+    /// Not a multiple of 10 ms up to 120.
+    PacketTime(u16),
+    /// Legs are mono.
+    Channels,
+    /// Empty or longer than 255 bytes.
+    CanonicalName,
+    /// A codec's settings.
+    Codec(CodecError),
+    /// A jitter buffer's settings.
+    Jitter(JitterError),
+    /// An SRTP session's settings.
+    Srtp(SrtpError),
+}
+
+impl fmt::Display for LegError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PayloadType(number) => {
+                write!(f, "payload type {number} is above 127, in RTCP's range or given twice")
+            }
+            Self::NoReceiveCodec => f.write_str("a leg needs a codec to receive"),
+            Self::PacketTime(ms) => {
+                write!(f, "packet time {ms} ms is not a multiple of 10 up to 120")
+            }
+            Self::Channels => f.write_str("a leg sends one channel"),
+            Self::CanonicalName => f.write_str("canonical name is empty or longer than 255 bytes"),
+            Self::Codec(error) => error.fmt(f),
+            Self::Jitter(error) => error.fmt(f),
+            Self::Srtp(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for LegError {}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The control half: orders to the other two, and what can be read of them, from any thread.
+//!
+//! Orders go through a ring each and take effect when the other half is used next. What an order
+//! replaces (key schedules) comes back through a second ring, to be freed here and not on a
+//! real-time thread.
+
+use core::fmt;
+
+use super::config::LegConfig;
+use super::media::MediaStats;
+use super::receiver::ReceiverStats;
+use crate::jitter::{JitterControl, JitterStats};
+use crate::srtp::{PreparedKeys, RetiredKeys, SessionConfig, SrtpError, Suite};
+use crate::stats::emodel::{self, Impairment, Quality};
+use crate::sync::ring::{Consumer, Producer};
+use crate::sync::snapshot::Snapshot;
+
+/// An order to the network thread's half.
+#[derive(Debug)]
+pub(super) enum ReceiverCommand {
+    Rekey(PreparedKeys),
+}
+
+/// An order to the audio thread's half.
+#[derive(Debug)]
+pub(super) enum MediaCommand {
+    SetMuted(bool),
+    Rekey(PreparedKeys),
+}
+
+/// What an order has replaced, on its way to be freed.
+#[derive(Debug)]
+#[allow(dead_code)] // Held only to be dropped.
+pub(super) enum Spent {
+    Retired(RetiredKeys),
+    Refused(PreparedKeys),
+}
+
+/// Why an order was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// Earlier orders still wait: the other half is not being used.
+    Busy,
+    /// The leg was made without keys, or for another suite.
+    Suite,
+    /// The new keys were refused.
+    Srtp(SrtpError),
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("earlier orders to the leg still wait"),
+            Self::Suite => f.write_str("the leg was made without keys, or for another suite"),
+            Self::Srtp(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ControlError {}
+
+/// What can be said of a leg just now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LegStats {
+    /// The network thread's half.
+    pub receiver: ReceiverStats,
+    /// The audio thread's half.
+    pub media: MediaStats,
+    /// The jitter buffer.
+    pub jitter: JitterStats,
+    /// Packets that the network lost, in percent of those expected.
+    pub loss_percent: f32,
+    /// Sound that had to be made up, in percent of what was heard.
+    pub concealed_percent: f32,
+    /// Interarrival jitter in ms (RFC 3550 A.8).
+    pub jitter_ms: f32,
+    /// Round-trip time in ms, 0 if unknown.
+    pub round_trip_ms: f32,
+    /// The listener's rating of what is heard, by the E-model.
+    pub quality: Quality,
+}
+
+/// The control half of a leg.
+#[derive(Debug)]
+pub struct LegControl {
+    jitter: JitterControl,
+    to_receiver: Producer<ReceiverCommand>,
+    spent_by_receiver: Consumer<Spent>,
+    to_media: Producer<MediaCommand>,
+    spent_by_media: Consumer<Spent>,
+    receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
+    media_stats: Snapshot<{ MediaStats::WORDS }>,
+    send_suite: Option<Suite>,
+    receive_suite: Option<Suite>,
+    impairment: Impairment,
+    packet_ms: f32,
+}
+
+impl LegControl {
+    pub(super) fn new(
+        config: &LegConfig,
+        jitter: JitterControl,
+        (to_receiver, spent_by_receiver): (Producer<ReceiverCommand>, Consumer<Spent>),
+        (to_media, spent_by_media): (Producer<MediaCommand>, Consumer<Spent>),
+        receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
+        media_stats: Snapshot<{ MediaStats::WORDS }>,
+    ) -> Self {
+        let codec = config.receive.first().map_or(config.send.codec, |receive| receive.codec);
+        Self {
+            jitter,
+            to_receiver,
+            spent_by_receiver,
+            to_media,
+            spent_by_media,
+            receiver_stats,
+            media_stats,
+            send_suite: config.srtp.as_ref().map(|srtp| srtp.send.suite),
+            receive_suite: config.srtp.as_ref().map(|srtp| srtp.receive.suite),
+            impairment: codec.impairment(),
+            packet_ms: f32::from(config.send.packet_ms),
+        }
+    }
+
+    /// Sends silence in place of what is pushed, or no longer.
+    ///
+    /// # Errors
+    /// [`ControlError::Busy`].
+    pub fn set_muted(&mut self, muted: bool) -> Result<(), ControlError> {
+        self.to_media.push(MediaCommand::SetMuted(muted)).map_err(|_| ControlError::Busy)
+    }
+
+    /// Replaces the keys of what is sent. The key schedule is made here; the audio thread takes it
+    /// at its next call.
+    ///
+    /// Real-time: no (allocates).
+    ///
+    /// # Errors
+    /// [`ControlError::Suite`], [`ControlError::Srtp`], [`ControlError::Busy`].
+    pub fn rekey_send(&mut self, config: &SessionConfig) -> Result<(), ControlError> {
+        self.collect();
+        let keys = prepare(config, self.send_suite)?;
+        self.to_media.push(MediaCommand::Rekey(keys)).map_err(|_| ControlError::Busy)
+    }
+
+    /// Replaces the keys of what is received, at the network thread's next datagram. Packets under
+    /// the old keys are still taken for the session's overlap.
+    ///
+    /// Real-time: no (allocates).
+    ///
+    /// # Errors
+    /// [`ControlError::Suite`], [`ControlError::Srtp`], [`ControlError::Busy`].
+    pub fn rekey_receive(&mut self, config: &SessionConfig) -> Result<(), ControlError> {
+        self.collect();
+        let keys = prepare(config, self.receive_suite)?;
+        self.to_receiver.push(ReceiverCommand::Rekey(keys)).map_err(|_| ControlError::Busy)
+    }
+
+    /// The jitter buffer's settings.
+    pub fn jitter(&mut self) -> &mut JitterControl {
+        &mut self.jitter
+    }
+
+    /// What can be said of the leg just now.
+    ///
+    /// Real-time: yes, but meant for anybody else.
+    pub fn stats(&self) -> LegStats {
+        let receiver = self.receiver_stats.read::<ReceiverStats>().unwrap_or_default();
+        let media = self.media_stats.read::<MediaStats>().unwrap_or_default();
+        let jitter = self.jitter.stats().unwrap_or_default();
+        let lost = receiver.expected.saturating_sub(receiver.received);
+        let loss_percent = percent(lost, receiver.expected);
+        let round_trip_ms = receiver.round_trip_ns as f32 * 1e-6;
+        let clock_khz = receiver.clock_hz.max(1_000) as f32 * 1e-3;
+        let audible = jitter.samples.saturating_sub(jitter.silence_samples);
+        let concealed = percent(jitter.concealed_samples, audible);
+        // Half a round trip, the sender's packet, and the time in the buffer.
+        let delay_ms = round_trip_ms / 2.0 + self.packet_ms + jitter.mean_delay_us as f32 * 1e-3;
+        LegStats {
+            receiver,
+            media,
+            jitter,
+            loss_percent,
+            concealed_percent: concealed,
+            jitter_ms: receiver.jitter_ticks as f32 / clock_khz,
+            round_trip_ms,
+            quality: emodel::quality(self.impairment, concealed, 1.0, delay_ms),
+        }
+    }
+
+    /// Frees what orders have replaced; done by itself before the next order.
+    fn collect(&mut self) {
+        while self.spent_by_receiver.pop().is_some() {}
+        while self.spent_by_media.pop().is_some() {}
+    }
+}
+
+/// New keys' schedules, for a half that was made for `suite`.
+fn prepare(config: &SessionConfig, suite: Option<Suite>) -> Result<PreparedKeys, ControlError> {
+    if suite != Some(config.suite) {
+        return Err(ControlError::Suite);
+    }
+    PreparedKeys::new(config).map_err(ControlError::Srtp)
+}
+
+fn percent(part: u64, whole: u64) -> f32 {
+    if whole == 0 { 0.0 } else { part as f32 * 100.0 / whole as f32 }
+}

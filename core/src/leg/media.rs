@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The audio thread's half: PCM out of the jitter buffer, PCM into packets, reports.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::fmt;
+
+use super::config::LegConfig;
+use super::control::{MediaCommand, Spent};
+use super::receiver::ReceiverStats;
+use super::rtcp::{Scheduler, ntp_time, write_compound};
+use crate::codec::{CodecError, Encoder};
+use crate::dsp::level::{SILENCE_DBOV, level_dbov};
+use crate::jitter::{JitterReader, PullError, PullInfo};
+use crate::rtp::RtpHeader;
+use crate::rtp::rtcp::SenderInfo;
+use crate::srtp::{self, MAX_TRAILER_BYTES};
+use crate::stats::counters;
+use crate::sync::ring::{Consumer, Producer};
+use crate::sync::snapshot::{Publisher, Snapshot};
+
+/// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
+pub const MAX_DATAGRAM_BYTES: usize = 1_452;
+/// PCM that may wait to be sent, in ms: one packet of the longest packet time, and as much again.
+const BACKLOG_MS: usize = 240;
+
+counters! {
+    /// What the audio thread's half has done, since the leg's creation.
+    pub struct MediaStats {
+        /// RTP packets sent.
+        pub packets,
+        /// Their payload bytes.
+        pub octets,
+        /// RTCP datagrams sent.
+        pub rtcp_packets,
+        /// Packets that the codec did not need to send (discontinuous transmission).
+        pub suppressed,
+        /// Packets lost because the codec refused the PCM.
+        pub encode_errors,
+        /// Packets lost because SRTP refused (exhausted key, repeated index).
+        pub protect_errors,
+        /// Samples thrown away because nobody called [`LegMedia::poll_transmit`].
+        pub overrun_samples,
+        /// Level of what was pushed last, in -dBov; not a count.
+        pub pushed_level_dbov,
+        /// Level of what was pulled last, in -dBov; not a count.
+        pub pulled_level_dbov,
+    }
+}
+
+/// Why the audio half refused. Nothing has changed then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaError {
+    /// PCM that is not a multiple of 10 ms, or empty.
+    InvalidLength,
+}
+
+impl fmt::Display for MediaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidLength => "PCM is not a multiple of 10 ms",
+        })
+    }
+}
+
+impl core::error::Error for MediaError {}
+
+impl From<PullError> for MediaError {
+    fn from(_: PullError) -> Self {
+        Self::InvalidLength
+    }
+}
+
+/// The audio thread's half of a leg.
+pub struct LegMedia {
+    reader: JitterReader,
+    encoder: Box<dyn Encoder>,
+    protect: Option<srtp::Sender>,
+    heard: Snapshot<{ ReceiverStats::WORDS }>,
+    publisher: Publisher<{ MediaStats::WORDS }>,
+    commands: Consumer<MediaCommand>,
+    spent: Producer<Spent>,
+    stats: MediaStats,
+    muted: bool,
+
+    sample_rate_hz: u32,
+    ssrc: u32,
+    payload_type: u8,
+    sequence: u16,
+    timestamp: u32,
+    packet_samples: usize,
+    packet_ticks: u32,
+    /// The next packet starts a talk spurt.
+    marker: bool,
+
+    backlog: Box<[i16]>,
+    backlog_samples: usize,
+    datagram: Box<[u8]>,
+    datagram_bytes: usize,
+
+    scheduler: Scheduler,
+    cname: Box<[u8]>,
+    ntp_at_zero: u64,
+}
+
+impl LegMedia {
+    pub(super) fn new(
+        config: &LegConfig,
+        reader: JitterReader,
+        protect: Option<srtp::Sender>,
+        heard: Snapshot<{ ReceiverStats::WORDS }>,
+        publisher: Publisher<{ MediaStats::WORDS }>,
+        commands: Consumer<MediaCommand>,
+        spent: Producer<Spent>,
+    ) -> Result<Self, CodecError> {
+        let send = &config.send;
+        let format = send.codec.format();
+        let packet_ms = u32::from(send.packet_ms);
+        let silent = u64::from(SILENCE_DBOV);
+        let stats = MediaStats {
+            pushed_level_dbov: silent,
+            pulled_level_dbov: silent,
+            ..MediaStats::default()
+        };
+        Ok(Self {
+            reader,
+            encoder: send.codec.encoder()?,
+            protect,
+            heard,
+            publisher,
+            commands,
+            spent,
+            stats,
+            muted: false,
+            sample_rate_hz: format.sample_rate_hz,
+            ssrc: config.local_ssrc,
+            payload_type: send.payload_type,
+            sequence: config.initial_sequence,
+            timestamp: config.initial_timestamp,
+            packet_samples: (format.sample_rate_hz / 1_000 * packet_ms) as usize,
+            packet_ticks: format.rtp_clock_hz / 1_000 * packet_ms,
+            marker: true,
+            backlog: vec![0; format.sample_rate_hz as usize / 1_000 * BACKLOG_MS].into(),
+            backlog_samples: 0,
+            datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
+            datagram_bytes: 0,
+            scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
+            cname: config.cname.as_bytes().into(),
+            ntp_at_zero: config.ntp_at_zero,
+        })
+    }
+
+    /// Samples a second of the PCM in both directions.
+    pub fn sample_rate_hz(&self) -> u32 {
+        self.sample_rate_hz
+    }
+
+    /// Fills `pcm`, a multiple of 10 ms, with what is to be heard from `now_ns` on.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`MediaError::InvalidLength`]; `pcm` is not touched then.
+    pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, MediaError> {
+        self.apply_commands();
+        let info = self.reader.pull(now_ns, pcm)?;
+        self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
+        Ok(info)
+    }
+
+    /// Takes `pcm`, a multiple of 10 ms, to be sent; [`LegMedia::poll_transmit`] makes packets of
+    /// it. What does not fit, because nobody polls, is thrown away and counted.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`MediaError::InvalidLength`].
+    pub fn push(&mut self, pcm: &[i16]) -> Result<(), MediaError> {
+        let frame = (self.sample_rate_hz / 100) as usize;
+        if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
+            return Err(MediaError::InvalidLength);
+        }
+        let room = &mut self.backlog[self.backlog_samples..];
+        let count = room.len().min(pcm.len());
+        if self.muted {
+            room[..count].fill(0);
+            self.stats.pushed_level_dbov = u64::from(SILENCE_DBOV);
+        } else {
+            room[..count].copy_from_slice(&pcm[..count]);
+            self.stats.pushed_level_dbov = u64::from(level_dbov(pcm));
+        }
+        self.backlog_samples += count;
+        self.stats.overrun_samples += (pcm.len() - count) as u64;
+        Ok(())
+    }
+
+    /// The next datagram to send, RTP or RTCP ([`is_rtcp`](crate::rtp::is_rtcp) tells which);
+    /// `None` when there is nothing more to send at `now_ns`. To be called until it says so.
+    ///
+    /// Real-time: yes.
+    pub fn poll_transmit(&mut self, now_ns: u64) -> Option<&[u8]> {
+        self.apply_commands();
+        self.datagram_bytes = 0;
+        while self.datagram_bytes == 0 && self.backlog_samples >= self.packet_samples {
+            self.datagram_bytes = self.next_packet().unwrap_or(0);
+        }
+        if self.datagram_bytes == 0 && self.scheduler.is_due(now_ns) {
+            self.datagram_bytes = self.report(now_ns, false).unwrap_or(0);
+        }
+        if self.datagram_bytes == 0 {
+            self.publisher.publish(&self.stats);
+            return None;
+        }
+        self.datagram.get(..self.datagram_bytes)
+    }
+
+    /// A last report with a BYE (RFC 3550 section 6.6), to be sent when the leg ends.
+    ///
+    /// Real-time: yes.
+    pub fn goodbye(&mut self, now_ns: u64) -> Option<&[u8]> {
+        self.datagram_bytes = self.report(now_ns, true)?;
+        self.datagram.get(..self.datagram_bytes)
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> MediaStats {
+        self.stats
+    }
+
+    /// Encodes and protects one packet time of the backlog; `None` if there is nothing to send.
+    fn next_packet(&mut self) -> Option<usize> {
+        let header = RtpHeader {
+            marker: self.marker,
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+            ..RtpHeader::default()
+        };
+        let payload_limit = self.datagram.len() - MAX_TRAILER_BYTES;
+        let header_bytes = header.write(&mut self.datagram).ok()?;
+        let pcm = &self.backlog[..self.packet_samples];
+        let encoded = self.encoder.encode(pcm, &mut self.datagram[header_bytes..payload_limit]);
+        self.timestamp = self.timestamp.wrapping_add(self.packet_ticks);
+        self.backlog.copy_within(self.packet_samples..self.backlog_samples, 0);
+        self.backlog_samples -= self.packet_samples;
+        let payload_bytes = match encoded {
+            Ok(0) => {
+                self.stats.suppressed += 1;
+                self.marker = true;
+                return None;
+            }
+            Ok(bytes) => bytes,
+            Err(_) => {
+                self.stats.encode_errors += 1;
+                return None;
+            }
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.marker = false;
+        let plain_bytes = header_bytes + payload_bytes;
+        let bytes = match &mut self.protect {
+            Some(session) => match session.protect(&mut self.datagram, plain_bytes) {
+                Ok(bytes) => bytes,
+                Err(_) => {
+                    self.stats.protect_errors += 1;
+                    return None;
+                }
+            },
+            None => plain_bytes,
+        };
+        self.stats.packets += 1;
+        self.stats.octets += payload_bytes as u64;
+        Some(bytes)
+    }
+
+    fn report(&mut self, now_ns: u64, goodbye: bool) -> Option<usize> {
+        let heard = self.heard.read::<ReceiverStats>().unwrap_or_default();
+        let block = self.scheduler.block(&heard, now_ns);
+        let info = SenderInfo {
+            ntp: ntp_time(self.ntp_at_zero, now_ns),
+            rtp_timestamp: self.timestamp,
+            packets: self.stats.packets as u32,
+            octets: self.stats.octets as u32,
+        };
+        let sender = (self.stats.packets > 0).then_some(&info);
+        let out = &mut self.datagram;
+        let plain_bytes =
+            write_compound(out, self.ssrc, &self.cname, sender, block, goodbye).ok()?;
+        let bytes = match &mut self.protect {
+            Some(session) => match session.protect_rtcp(out, plain_bytes) {
+                Ok(bytes) => bytes,
+                Err(_) => {
+                    self.stats.protect_errors += 1;
+                    return None;
+                }
+            },
+            None => plain_bytes,
+        };
+        self.stats.rtcp_packets += 1;
+        Some(bytes)
+    }
+
+    fn apply_commands(&mut self) {
+        while let Some(command) = self.commands.pop() {
+            match command {
+                MediaCommand::SetMuted(muted) => self.muted = muted,
+                MediaCommand::Rekey(keys) => {
+                    let Some(session) = &mut self.protect else { continue };
+                    let spent = match session.rekey(keys) {
+                        Ok(retired) => Spent::Retired(retired),
+                        Err((_, refused)) => Spent::Refused(refused),
+                    };
+                    // A full ring means that nobody collects; then it is freed here after all.
+                    let _ = self.spent.push(spent);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for LegMedia {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LegMedia")
+            .field("ssrc", &self.ssrc)
+            .field("payload_type", &self.payload_type)
+            .field("sample_rate_hz", &self.sample_rate_hz)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

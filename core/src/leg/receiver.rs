@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The network thread's half: from a datagram to the jitter buffer, or to the RTCP figures.
+
+use core::fmt;
+
+use super::config::LegConfig;
+use super::control::{ReceiverCommand, Spent};
+use super::rtcp::{ntp_time, round_trip_ns};
+use crate::jitter::{InsertError, JitterWriter};
+use crate::rtp::reception::{Reception, Verdict};
+use crate::rtp::rtcp::{Packet, Packets, ReportBlock};
+use crate::rtp::{RtpPacket, is_rtcp};
+use crate::srtp::{self, SrtpError};
+use crate::stats::counters;
+use crate::sync::ring::{Consumer, Producer};
+use crate::sync::snapshot::Publisher;
+
+/// RTP clock of comfort noise (RFC 3389 section 4).
+const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
+/// Silence after which an unauthenticated source gives way to another.
+const SOURCE_TIMEOUT_NS: u64 = 1_000_000_000;
+
+counters! {
+    /// What the network thread's half has seen. All count from the leg's creation, unless they say
+    /// otherwise; times are in nanoseconds.
+    pub struct ReceiverStats {
+        /// Datagrams given to [`LegReceiver::receive`].
+        pub datagrams,
+        /// RTP packets that reached the jitter buffer.
+        pub packets,
+        /// Their payload bytes.
+        pub octets,
+        /// RTCP datagrams that were read.
+        pub rtcp_packets,
+        /// Neither RTP nor RTCP, truncated, or with impossible padding.
+        pub malformed,
+        /// SRTP or SRTCP authentication failed: forged, damaged, or the keys don't match.
+        pub authentication_failed,
+        /// Received before, or too old for the replay window to tell.
+        pub replayed,
+        /// Refused by SRTP for another reason (unknown MKI, too many streams, exhausted key).
+        pub srtp_refused,
+        /// Of a payload type that was not negotiated.
+        pub unknown_payload_type,
+        /// Of a source that the leg does not listen to.
+        pub unknown_ssrc,
+        /// Larger than a slot of the jitter buffer.
+        pub oversized,
+        /// No slot was free: the audio thread has stalled.
+        pub no_slot,
+        /// Sequence numbers that jumped; believed if the next one follows.
+        pub sequence_jumps,
+        /// Times that the leg turned to another source.
+        pub source_changes,
+        /// Times that the source said goodbye (BYE).
+        pub goodbyes,
+        /// The source listened to; not a count.
+        pub remote_ssrc,
+        /// Packets that the source should have sent so far.
+        pub expected,
+        /// Packets of the source that came, duplicates included.
+        pub received,
+        /// Extended highest sequence number; not a count.
+        pub highest_sequence,
+        /// Interarrival jitter in ticks of the RTP clock (RFC 3550 A.8); not a count.
+        pub jitter_ticks,
+        /// The source's RTP clock in ticks a second; not a count.
+        pub clock_hz,
+        /// Middle 32 bits of the NTP time in the last sender report; not a count.
+        pub sender_report_ntp,
+        /// When that report arrived; not a count.
+        pub sender_report_arrival_ns,
+        /// Reports about what this leg sends.
+        pub reports_received,
+        /// Round-trip time by the last of them, 0 if unknown; not a count.
+        pub round_trip_ns,
+        /// Fraction lost in it, in 1/256; not a count.
+        pub remote_fraction_lost,
+        /// Cumulative loss in it, sign-extended; not a count.
+        pub remote_cumulative_lost,
+        /// Jitter in it, in ticks; not a count.
+        pub remote_jitter_ticks,
+        /// Whether a source is valid just now, 0 or 1; not a count.
+        pub source_valid,
+    }
+}
+
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Received {
+    /// RTP, now in the jitter buffer.
+    Media,
+    /// RTP of a source that has not proved itself yet; not played.
+    Probation,
+    /// RTCP, read.
+    Report,
+    /// RTCP with a BYE of the source listened to.
+    Goodbye,
+}
+
+/// Why a datagram was dropped. The leg goes on as if it had not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// Neither RTP nor RTCP, truncated, or with impossible padding.
+    Malformed,
+    /// SRTP refused it.
+    Srtp(SrtpError),
+    /// The payload type was not negotiated.
+    UnknownPayloadType(u8),
+    /// The source is not the one that the leg listens to.
+    UnknownSsrc(u32),
+    /// Larger than a slot of the jitter buffer.
+    Oversized,
+    /// The jitter buffer has no free slot.
+    NoSlot,
+}
+
+impl fmt::Display for ReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("neither RTP nor RTCP, or truncated"),
+            Self::Srtp(error) => error.fmt(f),
+            Self::UnknownPayloadType(number) => write!(f, "payload type {number} not negotiated"),
+            Self::UnknownSsrc(ssrc) => write!(f, "source {ssrc:#010x} is not listened to"),
+            Self::Oversized => f.write_str("packet larger than a slot of the jitter buffer"),
+            Self::NoSlot => f.write_str("jitter buffer full: the audio thread has stalled"),
+        }
+    }
+}
+
+impl core::error::Error for ReceiveError {}
+
+/// The network thread's half of a leg.
+#[derive(Debug)]
+pub struct LegReceiver {
+    writer: JitterWriter,
+    unprotect: Option<srtp::Receiver>,
+    /// RTP clock of each negotiated payload type, 0 for the others.
+    clocks_hz: [u32; 128],
+    local_ssrc: u32,
+    remote_ssrc: Option<u32>,
+    ntp_at_zero: u64,
+    source: Option<Source>,
+    /// A source that is not listened to but may be next.
+    candidate: Option<Source>,
+    stats: ReceiverStats,
+    publisher: Publisher<{ ReceiverStats::WORDS }>,
+    commands: Consumer<ReceiverCommand>,
+    spent: Producer<Spent>,
+}
+
+#[derive(Debug)]
+struct Source {
+    ssrc: u32,
+    reception: Reception,
+    last_arrival_ns: u64,
+}
+
+impl LegReceiver {
+    pub(super) fn new(
+        config: &LegConfig,
+        writer: JitterWriter,
+        unprotect: Option<srtp::Receiver>,
+        publisher: Publisher<{ ReceiverStats::WORDS }>,
+        commands: Consumer<ReceiverCommand>,
+        spent: Producer<Spent>,
+    ) -> Self {
+        let mut clocks_hz = [0; 128];
+        for receive in &config.receive {
+            let clock = &mut clocks_hz[usize::from(receive.payload_type & 0x7f)];
+            *clock = receive.codec.format().rtp_clock_hz;
+        }
+        if let Some(payload_type) = config.comfort_noise_payload_type {
+            clocks_hz[usize::from(payload_type & 0x7f)] = COMFORT_NOISE_CLOCK_HZ;
+        }
+        Self {
+            writer,
+            unprotect,
+            clocks_hz,
+            local_ssrc: config.local_ssrc,
+            remote_ssrc: config.remote_ssrc,
+            ntp_at_zero: config.ntp_at_zero,
+            source: None,
+            candidate: None,
+            stats: ReceiverStats::default(),
+            publisher,
+            commands,
+            spent,
+        }
+    }
+
+    /// Takes one datagram, RTP or RTCP, that arrived at `arrival_ns`. It is decrypted in place, so
+    /// that afterwards `datagram` holds the plain packet or, after an error, anything.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`ReceiveError`]; each kind has a counter, and the leg goes on.
+    pub fn receive(
+        &mut self,
+        datagram: &mut [u8],
+        arrival_ns: u64,
+    ) -> Result<Received, ReceiveError> {
+        self.apply_commands();
+        self.stats.datagrams += 1;
+        let result = if is_rtcp(datagram) {
+            self.receive_rtcp(datagram, arrival_ns)
+        } else {
+            self.receive_rtp(datagram, arrival_ns)
+        };
+        if let Err(error) = result {
+            self.count(error);
+        }
+        self.publisher.publish(&self.stats);
+        result
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> ReceiverStats {
+        self.stats
+    }
+
+    /// The sessions's own counters and events, if the leg has keys.
+    pub fn srtp(&mut self) -> Option<&mut srtp::Receiver> {
+        self.unprotect.as_mut()
+    }
+
+    fn receive_rtp(
+        &mut self,
+        datagram: &mut [u8],
+        arrival_ns: u64,
+    ) -> Result<Received, ReceiveError> {
+        let length = match &mut self.unprotect {
+            Some(session) => session.unprotect(datagram).map_err(ReceiveError::Srtp)?,
+            None => datagram.len(),
+        };
+        let datagram = datagram.get(..length).ok_or(ReceiveError::Malformed)?;
+        let packet = RtpPacket::parse(datagram).map_err(|_| ReceiveError::Malformed)?;
+        let payload = packet.payload().map_err(|_| ReceiveError::Malformed)?;
+        let payload_type = packet.payload_type();
+        let clock_hz = self.clocks_hz[usize::from(payload_type)];
+        if clock_hz == 0 {
+            return Err(ReceiveError::UnknownPayloadType(payload_type));
+        }
+        match self.source(&packet, clock_hz, arrival_ns)? {
+            Verdict::Probation => return Ok(Received::Probation),
+            Verdict::Suspect => self.stats.sequence_jumps += 1,
+            Verdict::Valid | Verdict::Restarted => {}
+        }
+        self.writer.insert_packet(&packet, arrival_ns).map_err(|error| match error {
+            InsertError::Oversized => ReceiveError::Oversized,
+            InsertError::NoSlot => ReceiveError::NoSlot,
+            _ => ReceiveError::Malformed,
+        })?;
+        self.stats.packets += 1;
+        self.stats.octets += payload.len() as u64;
+        Ok(Received::Media)
+    }
+
+    /// Decides whose packet it is and counts it there.
+    fn source(
+        &mut self,
+        packet: &RtpPacket<'_>,
+        clock_hz: u32,
+        arrival_ns: u64,
+    ) -> Result<Verdict, ReceiveError> {
+        let ssrc = packet.ssrc();
+        if self.remote_ssrc.is_some_and(|only| only != ssrc) {
+            return Err(ReceiveError::UnknownSsrc(ssrc));
+        }
+        let authenticated = self.unprotect.is_some();
+        let is_current = match &self.source {
+            Some(source) if source.ssrc == ssrc => true,
+            // An unauthenticated stranger can't push a talking source aside.
+            Some(source) if !authenticated && source.is_talking(arrival_ns) => {
+                return Err(ReceiveError::UnknownSsrc(ssrc));
+            }
+            _ => false,
+        };
+        let slot = if is_current { &mut self.source } else { &mut self.candidate };
+        if slot.as_ref().is_none_or(|source| source.ssrc != ssrc) {
+            let reception = Reception::new(clock_hz);
+            *slot = Some(Source { ssrc, reception, last_arrival_ns: arrival_ns });
+        }
+        let Some(source) = slot else { return Err(ReceiveError::Malformed) };
+        source.last_arrival_ns = arrival_ns;
+        let verdict = source.reception.packet(packet.sequence(), packet.timestamp(), arrival_ns);
+        if !is_current && verdict != Verdict::Probation {
+            self.stats.source_changes += u64::from(self.source.is_some());
+            self.source = self.candidate.take();
+        }
+        if let Some(source) = &self.source {
+            let summary = source.reception.summary();
+            self.stats.remote_ssrc = u64::from(source.ssrc);
+            self.stats.source_valid = 1;
+            self.stats.expected = u64::from(summary.expected);
+            self.stats.received = u64::from(summary.received);
+            self.stats.highest_sequence = u64::from(summary.highest_sequence);
+            self.stats.jitter_ticks = u64::from(summary.jitter_ticks);
+            self.stats.clock_hz = u64::from(source.reception.clock_hz());
+        }
+        Ok(verdict)
+    }
+
+    fn receive_rtcp(
+        &mut self,
+        datagram: &mut [u8],
+        arrival_ns: u64,
+    ) -> Result<Received, ReceiveError> {
+        let length = match &mut self.unprotect {
+            Some(session) => session.unprotect_rtcp(datagram).map_err(ReceiveError::Srtp)?,
+            None => datagram.len(),
+        };
+        let datagram = datagram.get(..length).ok_or(ReceiveError::Malformed)?;
+        // Nothing of a compound counts before all of it has been read.
+        if datagram.is_empty() || !Packets::new(datagram).all(|packet| packet.is_ok()) {
+            return Err(ReceiveError::Malformed);
+        }
+        let mut outcome = Received::Report;
+        for packet in Packets::new(datagram).flatten() {
+            match packet {
+                Packet::SenderReport(ssrc, info, blocks) => {
+                    if self.source.as_ref().is_some_and(|source| source.ssrc == ssrc) {
+                        self.stats.sender_report_ntp = u64::from(info.ntp_middle());
+                        self.stats.sender_report_arrival_ns = arrival_ns;
+                    }
+                    blocks.for_each(|block| self.report(&block, arrival_ns));
+                }
+                Packet::ReceiverReport(_, blocks) => {
+                    blocks.for_each(|block| self.report(&block, arrival_ns));
+                }
+                Packet::Goodbye(mut sources) => {
+                    let current = self.source.as_ref().map(|source| source.ssrc);
+                    if sources.any(|ssrc| Some(ssrc) == current) {
+                        self.stats.goodbyes += 1;
+                        outcome = Received::Goodbye;
+                    }
+                }
+                Packet::SourceDescription(..) | Packet::Other(_) => {}
+            }
+        }
+        self.stats.rtcp_packets += 1;
+        Ok(outcome)
+    }
+
+    /// Takes in what the peer says of our stream.
+    fn report(&mut self, block: &ReportBlock, arrival_ns: u64) {
+        if block.ssrc != self.local_ssrc {
+            return;
+        }
+        self.stats.reports_received += 1;
+        self.stats.remote_fraction_lost = u64::from(block.fraction_lost);
+        self.stats.remote_cumulative_lost = i64::from(block.cumulative_lost) as u64;
+        self.stats.remote_jitter_ticks = u64::from(block.jitter_ticks);
+        if let Some(round_trip) = round_trip_ns(block, ntp_time(self.ntp_at_zero, arrival_ns)) {
+            self.stats.round_trip_ns = round_trip;
+        }
+    }
+
+    fn count(&mut self, error: ReceiveError) {
+        let counter = match error {
+            ReceiveError::Malformed | ReceiveError::Srtp(SrtpError::Malformed) => {
+                &mut self.stats.malformed
+            }
+            ReceiveError::Srtp(SrtpError::AuthenticationFailed) => {
+                &mut self.stats.authentication_failed
+            }
+            ReceiveError::Srtp(SrtpError::Replayed | SrtpError::TooOld) => &mut self.stats.replayed,
+            ReceiveError::Srtp(SrtpError::UnknownSsrc) | ReceiveError::UnknownSsrc(_) => {
+                &mut self.stats.unknown_ssrc
+            }
+            ReceiveError::Srtp(_) => &mut self.stats.srtp_refused,
+            ReceiveError::UnknownPayloadType(_) => &mut self.stats.unknown_payload_type,
+            ReceiveError::Oversized => &mut self.stats.oversized,
+            ReceiveError::NoSlot => &mut self.stats.no_slot,
+        };
+        *counter += 1;
+    }
+
+    fn apply_commands(&mut self) {
+        while let Some(command) = self.commands.pop() {
+            match command {
+                ReceiverCommand::Rekey(keys) => {
+                    let Some(session) = &mut self.unprotect else { continue };
+                    let spent = match session.rekey(keys) {
+                        Ok(None) => continue,
+                        Ok(Some(retired)) => Spent::Retired(retired),
+                        Err((_, refused)) => Spent::Refused(refused),
+                    };
+                    // A full ring means that nobody collects; then it is freed here after all.
+                    let _ = self.spent.push(spent);
+                }
+            }
+        }
+    }
+}
+
+impl Source {
+    fn is_talking(&self, now_ns: u64) -> bool {
+        self.reception.is_valid() && now_ns.saturating_sub(self.last_arrival_ns) < SOURCE_TIMEOUT_NS
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! When a leg reports and what it says (RFC 3550 section 6): reports of one sender to one receiver.
+
+use super::receiver::ReceiverStats;
+use crate::rtp::reception::{Reporter, Summary};
+use crate::rtp::rtcp::{CompoundWriter, ReportBlock, RtcpError, SenderInfo};
+
+/// Compensation for timer reconsideration (RFC 3550 section 6.3.1): e - 3/2.
+const COMPENSATION: f32 = 1.218_28;
+
+/// The host's monotonic time as NTP time, 32.32 fixed point.
+pub(super) fn ntp_time(ntp_at_zero: u64, now_ns: u64) -> u64 {
+    let seconds = now_ns / 1_000_000_000;
+    let fraction = ((now_ns % 1_000_000_000) << 32) / 1_000_000_000;
+    ntp_at_zero.wrapping_add(seconds << 32 | fraction)
+}
+
+/// Round-trip time by a report block that arrived at NTP time `now` (RFC 3550 section 6.4.1): now
+/// less the report that it answers less how long the peer kept it. `None` if it answers none, or
+/// if the peer claims the impossible.
+pub(super) fn round_trip_ns(block: &ReportBlock, now: u64) -> Option<u64> {
+    if block.last_sender_report == 0 {
+        return None;
+    }
+    let middle = (now >> 16) as u32;
+    let ticks = middle
+        .wrapping_sub(block.last_sender_report)
+        .wrapping_sub(block.delay_since_last_sender_report);
+    // In 1/65536 s; what looks like more than nine hours is a negative difference.
+    (ticks < 1 << 31).then(|| (u64::from(ticks) * 1_000_000_000) >> 16)
+}
+
+/// Decides when the next report is due, and writes it.
+#[derive(Debug)]
+pub(super) struct Scheduler {
+    interval_ms: u32,
+    next_ns: Option<u64>,
+    random: u32,
+    reporter: Reporter,
+    reporter_ssrc: u64,
+}
+
+impl Scheduler {
+    /// Reports every `interval_ms` on average, 0 for never. `seed` spreads legs that start
+    /// together.
+    pub(super) fn new(interval_ms: u32, seed: u32) -> Self {
+        Self {
+            interval_ms,
+            next_ns: None,
+            random: seed | 1,
+            reporter: Reporter::default(),
+            reporter_ssrc: 0,
+        }
+    }
+
+    /// Whether a report is due; the first comes after half an interval (section 6.3.2).
+    pub(super) fn is_due(&mut self, now_ns: u64) -> bool {
+        if self.interval_ms == 0 {
+            return false;
+        }
+        match self.next_ns {
+            None => {
+                let first = self.draw_ns() / 2;
+                self.next_ns = Some(now_ns.saturating_add(first));
+                false
+            }
+            Some(next) if now_ns >= next => {
+                let wait = self.draw_ns();
+                self.next_ns = Some(now_ns.saturating_add(wait));
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// An interval between a half and one and a half times the mean (section 6.3.1).
+    fn draw_ns(&mut self) -> u64 {
+        // George Marsaglia, "Xorshift RNGs" (2003): spreading legs apart needs no better.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        let factor = (0.5 + self.random as f32 / u32::MAX as f32) / COMPENSATION;
+        (f64::from(self.interval_ms) * f64::from(factor) * 1e6) as u64
+    }
+
+    /// What to say of the peer; nothing before it has sent anything.
+    pub(super) fn block(&mut self, heard: &ReceiverStats, now_ns: u64) -> Option<ReportBlock> {
+        if heard.source_valid == 0 {
+            return None;
+        }
+        if heard.remote_ssrc != self.reporter_ssrc {
+            self.reporter = Reporter::default();
+            self.reporter_ssrc = heard.remote_ssrc;
+        }
+        let report = self.reporter.report(&Summary {
+            expected: heard.expected as u32,
+            received: heard.received as u32,
+            highest_sequence: heard.highest_sequence as u32,
+            jitter_ticks: heard.jitter_ticks as u32,
+        });
+        let since = now_ns.saturating_sub(heard.sender_report_arrival_ns);
+        let since = (u128::from(since) << 16) / 1_000_000_000;
+        Some(ReportBlock {
+            ssrc: heard.remote_ssrc as u32,
+            fraction_lost: report.fraction_lost,
+            cumulative_lost: report.cumulative_lost,
+            highest_sequence: heard.highest_sequence as u32,
+            jitter_ticks: heard.jitter_ticks as u32,
+            last_sender_report: heard.sender_report_ntp as u32,
+            delay_since_last_sender_report: if heard.sender_report_ntp == 0 {
+                0
+            } else {
+                since.min(u128::from(u32::MAX)) as u32
+            },
+        })
+    }
+}
+
+/// Writes a compound packet: a report, who we are, and on request a farewell (section 6.1).
+pub(super) fn write_compound(
+    out: &mut [u8],
+    ssrc: u32,
+    cname: &[u8],
+    sender: Option<&SenderInfo>,
+    block: Option<ReportBlock>,
+    goodbye: bool,
+) -> Result<usize, RtcpError> {
+    let mut writer = CompoundWriter::new(out);
+    let blocks = block.as_slice();
+    match sender {
+        Some(info) => writer.sender_report(ssrc, info, blocks)?,
+        None => writer.receiver_report(ssrc, blocks)?,
+    }
+    writer.source_description(ssrc, cname)?;
+    if goodbye {
+        writer.goodbye(ssrc)?;
+    }
+    Ok(writer.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip_follows_the_rfcs_own_example() {
+        // RFC 3550 section 6.4.1, figure 2: 6.125 s.
+        let block = ReportBlock {
+            last_sender_report: 0xb705_2000,
+            delay_since_last_sender_report: 0x0005_4000,
+            ..Default::default()
+        };
+        let now = 0xb710_8000_u64 << 16;
+        assert_eq!(round_trip_ns(&block, now), Some(6_125_000_000));
+        assert_eq!(round_trip_ns(&ReportBlock::default(), now), None);
+        let liar = ReportBlock { delay_since_last_sender_report: 0x0100_0000, ..block };
+        assert_eq!(round_trip_ns(&liar, now), None);
+    }
+
+    #[test]
+    fn intervals_lie_between_a_half_and_one_and_a_half_of_the_mean() {
+        let mut scheduler = Scheduler::new(5_000, 0x1234_5678);
+        let mut due = alloc::vec::Vec::new();
+        for ms in 0..2_000_000_u64 {
+            if scheduler.is_due(ms * 1_000_000) {
+                due.push(ms);
+            }
+        }
+        let gaps: alloc::vec::Vec<_> = due.windows(2).map(|w| w[1] - w[0]).collect();
+        assert!(gaps.iter().all(|gap| (2_050..=6_160).contains(gap)), "{gaps:?}");
+        let mean = gaps.iter().sum::<u64>() as f32 / gaps.len() as f32;
+        assert!((3_700.0..4_500.0).contains(&mean), "5000 / 1.218 on average, not {mean}");
+        assert!(!Scheduler::new(0, 1).is_due(u64::MAX));
+    }
+
+    #[test]
+    fn ntp_time_counts_seconds_and_fractions() {
+        assert_eq!(ntp_time(5 << 32, 2_500_000_000), 7 << 32 | 1 << 31);
+    }
+}

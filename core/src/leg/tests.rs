@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Two legs that talk to each other, and what strangers do to them.
+
+use super::*;
+use crate::codec::CodecSpec;
+use crate::codec::opus::OpusConfig;
+use crate::rtp::is_rtcp;
+use crate::rtp::rtcp::{CompoundWriter, Packet, Packets, ReportBlock};
+use crate::srtp::{MasterKey, SessionConfig, SrtpError, Suite};
+use alloc::vec::Vec;
+use proptest::prelude::*;
+
+const TICK_NS: u64 = 10_000_000;
+/// The way from one leg to the other.
+const WAY_NS: u64 = 15_000_000;
+
+struct End {
+    receiver: LegReceiver,
+    media: LegMedia,
+    control: LegControl,
+}
+
+fn end(config: &LegConfig) -> End {
+    let (receiver, media, control) = Leg::new(config).unwrap();
+    End { receiver, media, control }
+}
+
+fn key(byte: u8, suite: Suite) -> SessionConfig {
+    let material = vec![byte; suite.key_bytes() + suite.salt_bytes()];
+    SessionConfig::new(suite, MasterKey::from_concatenated(suite, &material).unwrap())
+}
+
+fn pair(codec: CodecSpec, suite: Option<Suite>) -> (LegConfig, LegConfig) {
+    let mut a = LegConfig::new(0xa, 96, codec);
+    let mut b = LegConfig::new(0xb, 96, codec);
+    (a.rtcp_interval_ms, b.rtcp_interval_ms) = (500, 500);
+    if let Some(suite) = suite {
+        a.srtp = Some(SrtpConfig { send: key(1, suite), receive: key(2, suite) });
+        b.srtp = Some(SrtpConfig { send: key(2, suite), receive: key(1, suite) });
+    }
+    (a, b)
+}
+
+/// A voice-like tone whose pitch moves, different for each seed.
+fn sound(seed: u64, tick: u64, rate: u32, pcm: &mut [i16]) {
+    let frame = pcm.len() as u64;
+    for (n, sample) in pcm.iter_mut().enumerate() {
+        let t = (tick * frame + n as u64) as f32 / rate as f32;
+        let phase = core::f32::consts::TAU * (300.0 + 80.0 * seed as f32) * t;
+        *sample = (6_000.0 * (phase + 2.0 * (3.0 * t).sin()).sin()) as i16;
+    }
+}
+
+/// Lets both talk for `ticks`, `meddle` seeing each datagram under way (from a to b: true), and
+/// returns what b heard.
+fn talk(
+    a: &mut End,
+    b: &mut End,
+    ticks: core::ops::Range<u64>,
+    mut meddle: impl FnMut(bool, &mut Vec<u8>, &mut End),
+) -> Vec<i16> {
+    let rate = a.media.sample_rate_hz();
+    let frame = (rate / 100) as usize;
+    let mut under_way: Vec<(u64, bool, Vec<u8>)> = Vec::new();
+    let mut heard = Vec::new();
+    for tick in ticks {
+        let now_ns = tick * TICK_NS;
+        for (due, to_b, mut datagram) in core::mem::take(&mut under_way) {
+            if due > now_ns {
+                under_way.push((due, to_b, datagram));
+                continue;
+            }
+            let target = if to_b { &mut *b } else { &mut *a };
+            meddle(to_b, &mut datagram, target);
+            let _ = target.receiver.receive(&mut datagram, due);
+        }
+        let mut pcm = vec![0; frame];
+        for (end, seed, to_b) in [(&mut *a, 1, true), (&mut *b, 2, false)] {
+            end.media.pull(now_ns, &mut pcm).unwrap();
+            if !to_b {
+                heard.extend_from_slice(&pcm);
+            }
+            sound(seed, tick, rate, &mut pcm);
+            end.media.push(&pcm).unwrap();
+            while let Some(datagram) = end.media.poll_transmit(now_ns) {
+                under_way.push((now_ns + WAY_NS, to_b, datagram.to_vec()));
+            }
+        }
+    }
+    heard
+}
+
+/// The best normalized correlation of the end of what was heard with the sound of `seed`.
+fn likeness(heard: &[i16], seed: u64, rate: u32) -> f32 {
+    let window = rate as usize / 4;
+    let mut said = vec![0; heard.len()];
+    sound(seed, 0, rate, &mut said);
+    let tail = &heard[heard.len() - window..];
+    let dot = |a: &[i16], b: &[i16]| -> f64 {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    (0..rate as usize / 4)
+        .map(|lag| {
+            let end = said.len() - lag;
+            let other = &said[end - window..end];
+            (dot(tail, other) / (dot(tail, tail) * dot(other, other)).sqrt().max(1.0)) as f32
+        })
+        .fold(0.0, f32::max)
+}
+
+#[test]
+fn each_hears_the_other_in_every_codec_and_suite() {
+    let wide = CodecSpec::Opus(OpusConfig { sample_rate_hz: 16_000, ..Default::default() });
+    for codec in [CodecSpec::Pcmu, CodecSpec::Pcma, wide] {
+        for suite in [None, Some(Suite::AesCm128HmacSha1_80), Some(Suite::AeadAes128Gcm)] {
+            let (a, b) = pair(codec, suite);
+            let (mut a, mut b) = (end(&a), end(&b));
+            let heard = talk(&mut a, &mut b, 0..150, |_, _, _| {});
+            let rate = a.media.sample_rate_hz();
+            let like = likeness(&heard, 1, rate);
+            assert!(like > 0.9, "{} with {suite:?}: {like}", codec.name());
+            assert!(likeness(&heard, 2, rate) < 0.5, "its own voice does not come back");
+            let stats = b.control.stats();
+            assert_eq!(stats.receiver.packets, stats.jitter.inserted);
+            assert!(stats.quality.mos > 4.0, "{stats:?}");
+            assert_eq!(stats.loss_percent, 0.0);
+        }
+    }
+}
+
+#[test]
+fn reports_carry_loss_and_the_round_trip_time() {
+    let (a, b) = pair(CodecSpec::Pcma, Some(Suite::AeadAes128Gcm));
+    let (mut a, mut b) = (end(&a), end(&b));
+    let mut count = 0;
+    talk(&mut a, &mut b, 0..500, |to_b, datagram, _| {
+        if to_b && !is_rtcp(datagram) {
+            count += 1;
+            if count % 10 == 5 {
+                datagram[20] ^= 1; // Fails authentication: as good as lost.
+            }
+        }
+    });
+    let (said, heard) = (a.control.stats(), b.control.stats());
+    assert!((heard.loss_percent - 10.0).abs() < 1.0, "{}", heard.loss_percent);
+    assert!(heard.receiver.authentication_failed > 20);
+    assert!(heard.concealed_percent > 5.0);
+    assert!(said.receiver.reports_received > 3);
+    assert!((said.receiver.remote_fraction_lost as i64 - 25).abs() <= 12, "about 10 % of 256");
+    // Reports leave with the tick, so what the peer kept is counted and the way both times is left.
+    let expected_ms = 2.0 * WAY_NS as f32 * 1e-6;
+    assert!((said.round_trip_ms - expected_ms).abs() < 1.0, "{} ms", said.round_trip_ms);
+}
+
+#[test]
+fn re_keying_while_both_talk_loses_nothing() {
+    let suite = Suite::AesCm128HmacSha1_80;
+    let (a, b) = pair(CodecSpec::Pcmu, Some(suite));
+    let (mut a, mut b) = (end(&a), end(&b));
+    talk(&mut a, &mut b, 0..100, |_, _, _| {});
+    // The receiver first; packets under the old keys are still under way then.
+    b.control.rekey_receive(&key(3, suite)).unwrap();
+    a.control.rekey_send(&key(3, suite)).unwrap();
+    let heard = talk(&mut a, &mut b, 100..250, |_, _, _| {});
+    assert_eq!(b.control.stats().receiver.authentication_failed, 0);
+    assert!(!heard.is_empty());
+    let other = key(3, Suite::AeadAes128Gcm);
+    assert_eq!(a.control.rekey_send(&other), Err(ControlError::Suite));
+    let mut plain = end(&pair(CodecSpec::Pcmu, None).0);
+    assert_eq!(plain.control.rekey_receive(&other), Err(ControlError::Suite));
+}
+
+#[test]
+fn orders_to_a_leg_that_nobody_uses_end_in_busy() {
+    let mut leg = end(&pair(CodecSpec::Pcmu, None).0);
+    let taken = (0..100).take_while(|_| leg.control.set_muted(true).is_ok()).count();
+    assert_eq!(taken, COMMANDS);
+    assert_eq!(leg.control.set_muted(true), Err(ControlError::Busy));
+    leg.media.push(&[9; 80]).unwrap();
+    assert!(leg.media.poll_transmit(0).is_none());
+    assert_eq!(leg.control.set_muted(false), Ok(()));
+}
+
+#[test]
+fn a_muted_leg_sends_silence_and_goes_on_sending() {
+    let (a, b) = pair(CodecSpec::Pcmu, None);
+    let (mut a, mut b) = (end(&a), end(&b));
+    a.control.set_muted(true).unwrap();
+    let heard = talk(&mut a, &mut b, 0..100, |_, _, _| {});
+    assert!(heard.iter().all(|sample| sample.abs() <= 8));
+    assert!(b.control.stats().receiver.packets > 40);
+    assert_eq!(a.control.stats().media.pushed_level_dbov, 127);
+}
+
+#[test]
+fn every_kind_of_wrong_datagram_has_a_counter_of_its_own() {
+    let suite = Suite::AeadAes128Gcm;
+    let (a, b) = pair(CodecSpec::Pcmu, Some(suite));
+    let (mut a, mut b) = (end(&a), end(&b));
+    let mut kept: Option<Vec<u8>> = None;
+    talk(&mut a, &mut b, 0..60, |to_b, datagram, _| {
+        if to_b && kept.is_none() && !is_rtcp(datagram) {
+            kept = Some(datagram.clone());
+        }
+    });
+    let before = b.receiver.stats();
+    let mut replay = kept.clone().unwrap();
+    let error = b.receiver.receive(&mut replay, 1).unwrap_err();
+    assert_eq!(error, ReceiveError::Srtp(SrtpError::Replayed));
+    let mut forged = kept.unwrap();
+    forged[3] ^= 0x55;
+    let error = b.receiver.receive(&mut forged, 1).unwrap_err();
+    assert_eq!(error, ReceiveError::Srtp(SrtpError::AuthenticationFailed));
+    assert_eq!(
+        b.receiver.receive(&mut [0x80; 5], 1),
+        Err(ReceiveError::Srtp(SrtpError::Malformed))
+    );
+    assert_eq!(b.receiver.receive(&mut [], 1), Err(ReceiveError::Srtp(SrtpError::Malformed)));
+    let after = b.receiver.stats();
+    assert_eq!(after.replayed, before.replayed + 1);
+    assert_eq!(after.authentication_failed, before.authentication_failed + 1);
+    assert_eq!(after.malformed, before.malformed + 2);
+    assert_eq!(after.packets, before.packets);
+}
+
+/// A plain RTP packet.
+fn packet(ssrc: u32, payload_type: u8, sequence: u16, payload: usize) -> Vec<u8> {
+    let mut datagram = vec![0x55; 12 + payload];
+    let header = crate::rtp::RtpHeader {
+        payload_type,
+        sequence,
+        timestamp: u32::from(sequence) * 160,
+        ssrc,
+        ..Default::default()
+    };
+    header.write(&mut datagram).unwrap();
+    datagram
+}
+
+#[test]
+fn plain_rtp_is_refused_by_payload_type_source_and_size() {
+    let mut config = LegConfig::new(1, 0, CodecSpec::Pcmu);
+    config.jitter.max_payload_bytes = 400;
+    let (mut receiver, _media, control) = Leg::new(&config).unwrap();
+    let mut give = |mut datagram: Vec<u8>, ms: u64| receiver.receive(&mut datagram, ms * 1_000_000);
+    assert_eq!(give(packet(7, 0, 1, 160), 0), Ok(Received::Probation));
+    assert_eq!(give(packet(7, 0, 2, 160), 20), Ok(Received::Media));
+    assert_eq!(give(packet(7, 99, 3, 160), 40), Err(ReceiveError::UnknownPayloadType(99)));
+    assert_eq!(give(packet(7, 0, 3, 401), 40), Err(ReceiveError::Oversized));
+    assert_eq!(give(packet(8, 0, 1, 160), 50), Err(ReceiveError::UnknownSsrc(8)));
+    // The first source falls silent; another takes over after its probation.
+    assert_eq!(give(packet(8, 0, 2, 160), 1_100), Ok(Received::Probation));
+    assert_eq!(give(packet(8, 0, 3, 160), 1_120), Ok(Received::Media));
+    assert_eq!(give(packet(7, 0, 4, 160), 1_140), Err(ReceiveError::UnknownSsrc(7)));
+    let stats = control.stats().receiver;
+    assert_eq!((stats.unknown_payload_type, stats.oversized, stats.unknown_ssrc), (1, 1, 2));
+    assert_eq!((stats.source_changes, stats.remote_ssrc), (1, 8));
+}
+
+#[test]
+fn a_full_jitter_buffer_is_counted_and_the_leg_goes_on() {
+    let mut config = LegConfig::new(1, 0, CodecSpec::Pcmu);
+    config.jitter.slots = 8;
+    let (mut receiver, _media, control) = Leg::new(&config).unwrap();
+    for sequence in 0..40 {
+        let _ = receiver.receive(&mut packet(7, 0, sequence, 160), u64::from(sequence));
+    }
+    let stats = control.stats().receiver;
+    assert!(stats.no_slot > 0 && stats.packets + stats.no_slot + 1 == 40, "{stats:?}");
+}
+
+#[test]
+fn a_farewell_is_read_only_from_the_source_listened_to() {
+    let (mut receiver, mut media, _control) =
+        Leg::new(&LegConfig::new(1, 0, CodecSpec::Pcmu)).unwrap();
+    for sequence in 0..3 {
+        let _ = receiver.receive(&mut packet(7, 0, sequence, 160), 0);
+    }
+    let mut bye = |ssrc: u32| {
+        let mut out = [0; 100];
+        let mut writer = CompoundWriter::new(&mut out);
+        writer.receiver_report(ssrc, &[ReportBlock::default()]).unwrap();
+        writer.goodbye(ssrc).unwrap();
+        let length = writer.len();
+        receiver.receive(&mut out[..length], 0)
+    };
+    assert_eq!(bye(8), Ok(Received::Report));
+    assert_eq!(bye(7), Ok(Received::Goodbye));
+    // And ours can be read by others.
+    let farewell = media.goodbye(5).unwrap();
+    let last = Packets::new(farewell).last().unwrap().unwrap();
+    assert!(matches!(last, Packet::Goodbye(sources) if { sources }.next() == Some(1)));
+}
+
+#[test]
+fn wrong_configurations_are_named() {
+    let good = LegConfig::new(1, 0, CodecSpec::Pcmu);
+    let refused = |change: fn(&mut LegConfig)| {
+        let mut config = good.clone();
+        change(&mut config);
+        Leg::new(&config).err()
+    };
+    assert_eq!(refused(|c| c.send.payload_type = 72), Some(LegError::PayloadType(72)));
+    assert_eq!(refused(|c| c.receive[0].payload_type = 13), Some(LegError::PayloadType(13)));
+    assert_eq!(refused(|c| c.receive.clear()), Some(LegError::NoReceiveCodec));
+    assert_eq!(refused(|c| c.send.packet_ms = 25), Some(LegError::PacketTime(25)));
+    assert_eq!(refused(|c| c.cname.clear()), Some(LegError::CanonicalName));
+    assert!(matches!(refused(|c| c.jitter.slots = 0), Some(LegError::Jitter(_))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn any_bytes_are_counted_once_and_do_not_disturb(
+        datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..50), srtp: bool
+    ) {
+        let suite = srtp.then_some(Suite::AesCm128HmacSha1_80);
+        let mut leg = end(&pair(CodecSpec::Pcmu, suite).0);
+        let count = datagrams.len() as u64;
+        let mut ok = 0;
+        for (n, mut datagram) in datagrams.into_iter().enumerate() {
+            if n % 2 == 0 && datagram.len() > 1 {
+                datagram[0] = 0x80; // Let half of them look like RTP.
+                datagram[1] &= 0x60;
+            }
+            ok += u64::from(leg.receiver.receive(&mut datagram, n as u64 * 1_000_000).is_ok());
+            let mut pcm = [0; 80];
+            leg.media.pull(n as u64 * TICK_NS, &mut pcm).unwrap();
+        }
+        let s = leg.receiver.stats();
+        let wrong = s.malformed + s.authentication_failed + s.replayed + s.srtp_refused
+            + s.unknown_payload_type + s.unknown_ssrc + s.oversized + s.no_slot;
+        prop_assert_eq!((s.datagrams, wrong), (count, count - ok));
+    }
+}
