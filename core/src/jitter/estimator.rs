@@ -104,11 +104,6 @@ impl Estimator {
         self.loss
     }
 
-    /// Packets seen so far.
-    pub(crate) fn packets(&self) -> u32 {
-        self.packets
-    }
-
     /// Counts losses: a packet is the newest so far and came after `skipped` missing ones.
     #[inline]
     pub(crate) fn count(&mut self, skipped: u16) {

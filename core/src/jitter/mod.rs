@@ -32,6 +32,8 @@ mod playout;
 mod reader;
 mod stats;
 mod target;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod tests;
 mod timeline;
 mod window;
 mod writer;

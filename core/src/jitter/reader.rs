@@ -96,7 +96,7 @@ impl JitterReader {
     /// [`PullError::Length`]; nothing happens then.
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, PullError> {
         let frame = self.playout.frame_samples();
-        if pcm.is_empty() || pcm.len() % frame != 0 {
+        if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(PullError::Length);
         }
         self.drain(now_ns);
@@ -132,7 +132,7 @@ impl JitterReader {
     /// What the delay control wants now.
     fn goal(&mut self) -> Goal {
         let settings = self.shared.settings();
-        if self.frames % CHOOSE_FRAMES == 0 {
+        if self.frames.is_multiple_of(CHOOSE_FRAMES) {
             let elapsed_ms = 10.0 * CHOOSE_FRAMES as f32;
             self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
         }
@@ -175,7 +175,7 @@ impl JitterReader {
         } else {
             self.playout.stats.silence_samples += samples as u64;
         }
-        if self.frames % PUBLISH_FRAMES == 0 {
+        if self.frames.is_multiple_of(PUBLISH_FRAMES) {
             let stats = self.stats();
             self.publisher.publish(&stats);
         }

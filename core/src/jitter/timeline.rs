@@ -67,11 +67,6 @@ impl Timeline {
         self.stream.map(|s| s.clock_hz)
     }
 
-    /// The newest extended sequence number.
-    pub(crate) fn newest_sequence(&self) -> Option<i64> {
-        self.stream.map(|s| s.sequence)
-    }
-
     /// Where the present mapping would put a packet, whatever its sequence number.
     pub(crate) fn position(&self, meta: &PacketMeta, clock_hz: u32) -> Option<i64> {
         let stream = self.stream.as_ref()?;

@@ -488,20 +488,14 @@ impl Playout {
         let mut decoded = 0;
         for _ in 0..packets {
             let Some(entry) = self.window.remove(0) else { break };
-            match self.decode_at(&entry, gap + decoded) {
-                Some(count) => {
-                    decoded += count;
-                    self.stats.played += 1;
-                }
-                None => {
-                    self.stats.dropped += 1;
-                    packets = 0;
-                }
-            }
+            let made = self.decode_at(&entry, gap + decoded);
             self.slots.release(entry.slot);
-            if packets == 0 {
+            let Some(count) = made else {
+                self.stats.dropped += 1;
                 break;
-            }
+            };
+            decoded += count;
+            self.stats.played += 1;
         }
         if decoded < FUTURE * self.unit {
             // A decoder refused what it had promised: what was decoded before that still plays.
