@@ -114,6 +114,16 @@ typedef enum {
   ALE_RECEIVED_GOODBYE = 3,
 } ale_received;
 
+/* How the playout delay is chosen. */
+typedef enum {
+  /* From the network's behaviour. */
+  ALE_DELAY_ADAPTIVE = 0,
+  /* Always the target delay. */
+  ALE_DELAY_FIXED = 1,
+  /* The target delay without stretching or concealment, for modems and fax. */
+  ALE_DELAY_FROZEN = 2,
+} ale_delay_mode;
+
 /*
  * A conference. ale_conference_tick, ale_conference_next_datagram and destroy are exclusive to
  * the audio thread; the other functions may be called from any thread meanwhile.
