@@ -23,6 +23,7 @@
 
 mod config;
 mod control;
+mod convert;
 mod correlate;
 mod decoders;
 mod estimator;
@@ -31,6 +32,8 @@ mod ingest;
 mod playout;
 mod reader;
 mod stats;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod stream_tests;
 mod target;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests;

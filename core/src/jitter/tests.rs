@@ -192,11 +192,8 @@ fn a_pull_of_other_than_whole_10_ms_is_refused_and_changes_nothing() {
 
 #[test]
 fn reordered_packets_within_the_delay_are_put_right_to_the_sample() {
-    let config = JitterConfig {
-        mode: DelayMode::Fixed,
-        target_delay_ms: 60,
-        ..JitterConfig::default()
-    };
+    let config =
+        JitterConfig { mode: DelayMode::Fixed, target_delay_ms: 60, ..JitterConfig::default() };
     let mut bench = Bench::new(&config);
     for n in 0..100_u16 {
         // Swap each third pair.
