@@ -8,6 +8,7 @@
 //! | read or write `a=crypto` | [`sdes`] (RFC 4568) |
 //! | protect what is sent | [`Sender`] |
 //! | unprotect what is received | [`Receiver`] |
+//! | do both for many sessions at once | [`protect_batch`], [`unprotect_batch`] |
 //! | re-key while traffic flows | [`PreparedKeys`] |
 //! | find out what is wrong | [`SrtpError`], [`Event`], [`Stats`] |
 //!
@@ -38,6 +39,7 @@
 //! # }
 //! ```
 
+mod batch;
 mod config;
 mod crypto;
 mod error;
@@ -59,6 +61,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 
+pub use batch::{Job, protect_batch, unprotect_batch};
 pub use config::{MAX_KEYS, MAX_STREAMS, SessionConfig, SsrcPolicy};
 pub use crypto::{Engine, Kernel};
 pub use error::SrtpError;

@@ -31,6 +31,8 @@ pub struct Receiver {
     overlap_left: u32,
     pub(super) streams: Streams,
     rules: Rules,
+    /// Packets that wait in a batch.
+    pub(super) staged: u16,
     /// Authentication failures in a row.
     failures: u32,
     stats: Stats,
@@ -53,7 +55,7 @@ struct Rules {
 }
 
 /// A packet whose place in its stream has been worked out, but which nothing has vouched for yet.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Plan {
     pub(super) ssrc: u32,
     pub(super) index: u64,
@@ -69,15 +71,16 @@ pub(super) struct Plan {
 }
 
 /// Which key a packet is tried under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct KeyPlace {
     pub(super) previous: bool,
     pub(super) position: usize,
 }
 
 /// What is to be done with a packet's header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Header {
+    #[default]
     Clear,
     /// Elements may be encrypted; the extension stands here.
     Elements {
@@ -119,6 +122,7 @@ impl Receiver {
                 roc_retry: config.roc_retry,
                 overlap: config.rekey_overlap_packets,
             },
+            staged: 0,
             failures: 0,
             stats: Stats::default(),
             events: Events::default(),
@@ -148,10 +152,37 @@ impl Receiver {
     #[inline]
     pub fn unprotect(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
         let plan = self.plan(datagram)?;
-        if self.attempt(datagram, &plan) {
-            return self.commit(datagram, &plan);
-        }
-        self.retry(datagram, plan)
+        self.execute(datagram, plan)
+    }
+
+    /// Carries a plan out.
+    #[inline(always)]
+    pub(super) fn execute(&mut self, datagram: &mut [u8], plan: Plan) -> Result<usize, SrtpError> {
+        let opened = self.attempt(datagram, &plan);
+        self.conclude(datagram, plan, opened)
+    }
+
+    /// Draws the consequences of a plan whose packet was, or was not, authenticated and decrypted.
+    #[inline(always)]
+    pub(super) fn conclude(
+        &mut self,
+        datagram: &mut [u8],
+        plan: Plan,
+        opened: bool,
+    ) -> Result<usize, SrtpError> {
+        if opened { self.commit(datagram, &plan) } else { self.retry(datagram, plan) }
+    }
+
+    /// As [`Receiver::plan`], but a refusal is not counted.
+    pub(super) fn peek(&mut self, datagram: &[u8]) -> Option<Plan> {
+        self.try_plan(datagram).ok()
+    }
+
+    /// Counts a refusal.
+    #[cold]
+    pub(super) fn refuse(&mut self, error: SrtpError) -> Result<usize, SrtpError> {
+        self.stats.count(error);
+        Err(error)
     }
 
     /// Works out index, key and layout; changes nothing but counters.
@@ -209,6 +240,11 @@ impl Receiver {
             let (mki, tag) = if self.rules.aead { (b, a) } else { (a, b) };
             (self.key_of(mki)?, read_tag(tag))
         };
+        let ring = if key.previous { self.previous.as_deref() } else { Some(&*self.ring) };
+        match ring.and_then(|ring| ring.keys.get(key.position)) {
+            Some(keys) if keys.rtp_left > 0 => {}
+            _ => return Err(SrtpError::KeyExhausted),
+        }
         Ok(Plan { ssrc, index, stream, clear, end, tag, key, header_bytes, header })
     }
 
@@ -240,10 +276,19 @@ impl Receiver {
         ring.keys.get(place.position).map(|keys| &keys.rtp)
     }
 
-    /// Whether the plan is one that the batch kernels can carry out.
+    /// Whether the batch kernels take this session's packets.
+    #[inline(always)]
+    pub(super) fn has_lanes(&self) -> bool {
+        self.ring.keys.get(self.ring.active).is_some_and(|keys| keys.rtp.has_lanes())
+    }
+
+    /// Whether the plan is one that the batch kernels can carry out: on success and on failure
+    /// nothing but the usual happens.
     #[inline(always)]
     pub(super) fn is_simple(&self, plan: &Plan) -> bool {
+        let keys = self.ring.keys.get(plan.key.position);
         plan.stream.is_some()
+            && keys.is_some_and(|keys| keys.rtp_left > u64::from(u16::MAX))
             && plan.header == Header::Clear
             && !self.ring.has_rate()
             && self.rules.roc_retry == 0
@@ -578,6 +623,18 @@ impl Receiver {
     #[cold]
     pub(super) fn note_failure(&mut self, _datagram: &mut [u8], _plan: &Plan) {
         self.failures = self.failures.saturating_add(1);
+    }
+}
+
+impl Plan {
+    /// Whether `later`, a packet of the same session planned before this one was concluded, would
+    /// have been planned the same after it.
+    pub(super) fn is_unaffected_by_order(&self, later: &Self) -> bool {
+        // Another stream shares nothing. In the same one, order matters neither to the guess nor
+        // to the replay window if the later packet is ahead, by less than half of the sequence
+        // number's range.
+        self.stream != later.stream
+            || (later.index > self.index && later.index - self.index < 0x4000)
     }
 }
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::config::{SessionConfig, SsrcPolicy};
-use super::crypto::{Job, Tag};
+use super::crypto::{CryptoKey, Job, Tag};
 use super::event::{Event, Events, Stats};
 use super::extension::{self, Outgoing};
 use super::index::{INDEX_LIMIT, guess};
@@ -43,6 +43,7 @@ pub(super) struct Rules {
 }
 
 /// A packet that has been checked and given its index: what is left is cryptography.
+#[derive(Clone, Copy, Default)]
 pub(super) struct Plan {
     pub(super) clear: usize,
     pub(super) end: usize,
@@ -420,8 +421,18 @@ impl Sender {
         size_of::<Self>() + self.ring.heap_bytes() + self.streams.heap_bytes()
     }
 
-    pub(super) fn ring(&self) -> &KeyRing {
-        &self.ring
+    /// Whether the batch kernels take this session's packets.
+    #[inline(always)]
+    pub(super) fn has_lanes(&self) -> bool {
+        !self.rules.cryptex
+            && !self.ring.has_rate()
+            && self.rtp_key().is_some_and(|key| key.has_lanes())
+    }
+
+    /// The key that packets are sealed with.
+    #[inline(always)]
+    pub(super) fn rtp_key(&self) -> Option<&CryptoKey> {
+        self.ring.keys.get(self.ring.active).map(|keys| &keys.rtp)
     }
 }
 

@@ -12,7 +12,7 @@ use core::fmt;
 use zeroize::Zeroize;
 
 use super::config::SessionConfig;
-use super::crypto::{CryptoKey, Engine, Material, portable};
+use super::crypto::{CryptoKey, Material, portable};
 use super::kdf::{Label, derive};
 use super::keys::{MAX_RTCP_LIFETIME, MasterKey};
 use super::suite::Cipher;
@@ -110,7 +110,6 @@ pub(crate) struct KeyRing {
     pub(crate) active: usize,
     pub(crate) mki_bytes: usize,
     rate_log2: Option<u8>,
-    pub(crate) engine: Engine,
 }
 
 impl KeyRing {
@@ -124,7 +123,6 @@ impl KeyRing {
             active: 0,
             mki_bytes: config.keys.first().map_or(0, |key| key.mki().len()),
             rate_log2: config.key_derivation_rate_log2,
-            engine: config.engine.clone(),
         })
     }
 

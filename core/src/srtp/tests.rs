@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tests of whole sessions: the RFCs' packets, and what a receiver accepts and refuses.
 
+mod batch;
 mod behaviour;
+mod kernels;
 mod vectors;

@@ -135,7 +135,8 @@ impl Key {
     }
 
     /// Encrypts the text in place and returns the tag.
-    pub(crate) fn seal(&self, job: &mut Job<'_>) -> Tag {
+    pub(crate) fn seal(&self, mut job: Job<'_>) -> Tag {
+        let job = &mut job;
         match self {
             Self::Gcm { aes, ghash } => {
                 aes.xor_keystream(job.iv.wrapping_add(2), job.text());
@@ -150,7 +151,8 @@ impl Key {
     }
 
     /// Verifies the tag, and only if it matches decrypts the text in place.
-    pub(crate) fn open(&self, job: &mut Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+    pub(crate) fn open(&self, mut job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+        let job = &mut job;
         let tag = match self {
             Self::Gcm { aes, ghash } => gcm_tag(aes, ghash, job),
             Self::CounterMode { hmac, .. } | Self::Null { hmac } => hmac_tag(hmac, job),

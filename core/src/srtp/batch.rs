@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Many packets of many sessions in one call: what a media server has in its hands at every tick.
+//!
+//! The results and the bytes are those of calling [`Sender::protect`] or [`Receiver::unprotect`]
+//! for one job after the other. What is gained lies in the HMAC suites: SHA-1 is a chain of
+//! dependent steps, so one packet leaves most of the processor idle, and sixteen side by side fill
+//! it. A kernel without lanes does one packet after the other. Runs on the thread that owns the
+//! sessions; nothing is allocated.
+
+use super::crypto::{self, CryptoKey, LANES, Tag};
+use super::receiver::{self, Receiver};
+use super::sender::{self, Sender};
+use super::{MAX_TRAILER_BYTES, SrtpError};
+
+/// Jobs that are looked at before cryptography begins, so that ones of like length come together.
+const STAGE: usize = 4 * LANES;
+/// Fewer packets than these are done faster one by one.
+const MIN_LANES: usize = 5;
+
+/// One packet of a batch.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// Position of the session in the slice.
+    pub session: usize,
+    /// The packet, and room behind it for the trailer when protecting.
+    pub buffer: &'a mut [u8],
+    /// Length of the packet in the buffer.
+    pub len: usize,
+    /// Set by the call: the packet's new length, or why it was refused.
+    pub result: Result<usize, SrtpError>,
+}
+
+impl<'a> Job<'a> {
+    /// A job that has not been done.
+    pub fn new(session: usize, buffer: &'a mut [u8], len: usize) -> Self {
+        Self { session, buffer, len, result: Err(SrtpError::InvalidConfig) }
+    }
+}
+
+// The trailer of any job fits what callers are told to leave room for.
+const _: () = assert!(MAX_TRAILER_BYTES >= 16 + 4 + 128);
+
+/// Protects the packet of each job with the session that it names, as [`Sender::protect`] would,
+/// and sets its result. One session may occur in several jobs. A job whose session is not in the
+/// slice gets [`SrtpError::InvalidConfig`].
+///
+/// Real-time: yes; 64 jobs wait on the stack at a time.
+pub fn protect_batch<S: AsRef<Sender> + AsMut<Sender>>(sessions: &mut [S], jobs: &mut [Job<'_>]) {
+    let mut stage = Stage::<sender::Plan>::new();
+    for at in 0..jobs.len() {
+        let Some(job) = jobs.get_mut(at) else { return };
+        let Some(session) = sessions.get_mut(job.session) else {
+            job.result = Err(SrtpError::InvalidConfig);
+            continue;
+        };
+        let sender = session.as_mut();
+        if !sender.has_lanes() {
+            job.result = sender.protect(job.buffer, job.len);
+            continue;
+        }
+        match sender.plan(job.buffer, job.len) {
+            Ok(plan) => stage.push(at, plan.end, plan),
+            Err(error) => job.result = Err(error),
+        }
+        if stage.count == STAGE {
+            seal_stage(sessions, jobs, &mut stage);
+        }
+    }
+    seal_stage(sessions, jobs, &mut stage);
+}
+
+/// Unprotects the packet of each job with the session that it names, as [`Receiver::unprotect`]
+/// would for `buffer[..len]`, and sets its result. One session may occur in several jobs. A job
+/// whose session is not in the slice gets [`SrtpError::InvalidConfig`], and one whose buffer is
+/// shorter than its length [`SrtpError::Capacity`].
+///
+/// Real-time: yes; 64 jobs wait on the stack at a time.
+pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
+    sessions: &mut [S],
+    jobs: &mut [Job<'_>],
+) {
+    let mut stage = Stage::<receiver::Plan>::new();
+    for at in 0..jobs.len() {
+        let Some(job) = jobs.get_mut(at) else { return };
+        let session_at = job.session;
+        let Some(session) = sessions.get_mut(session_at) else {
+            job.result = Err(SrtpError::InvalidConfig);
+            continue;
+        };
+        let receiver = session.as_mut();
+        if !receiver.has_lanes() {
+            job.result = unprotect_one(receiver, job);
+            continue;
+        }
+        // What this packet is taken for may depend on packets that wait, so it is looked at only
+        // when it can't. With nothing of its session waiting that is at once.
+        if receiver.staged > 0 {
+            let independent = match peek(receiver, job) {
+                Some(plan) => stage.waiting().all(|(other, before)| {
+                    jobs.get(other).is_none_or(|j| j.session != session_at)
+                        || before.is_unaffected_by_order(&plan)
+                }),
+                None => false,
+            };
+            if !independent {
+                open_stage(sessions, jobs, &mut stage);
+            }
+        }
+        let (Some(job), Some(session)) = (jobs.get_mut(at), sessions.get_mut(session_at)) else {
+            return;
+        };
+        let receiver = session.as_mut();
+        let Some(datagram) = job.buffer.get_mut(..job.len) else {
+            job.result = receiver.refuse(SrtpError::Capacity);
+            continue;
+        };
+        match receiver.plan(datagram) {
+            Ok(plan) if receiver.is_simple(&plan) => {
+                receiver.staged += 1;
+                stage.push(at, plan.end, plan);
+            }
+            // Not simple, so it was not taken for independent: nothing of its session waits.
+            Ok(plan) => job.result = receiver.execute(datagram, plan),
+            Err(error) => job.result = Err(error),
+        }
+        if stage.count == STAGE {
+            open_stage(sessions, jobs, &mut stage);
+        }
+    }
+    open_stage(sessions, jobs, &mut stage);
+}
+
+fn unprotect_one(receiver: &mut Receiver, job: &mut Job<'_>) -> Result<usize, SrtpError> {
+    match job.buffer.get_mut(..job.len) {
+        Some(datagram) => receiver.unprotect(datagram),
+        None => receiver.refuse(SrtpError::Capacity),
+    }
+}
+
+fn peek(receiver: &mut Receiver, job: &Job<'_>) -> Option<receiver::Plan> {
+    let plan = receiver.peek(job.buffer.get(..job.len)?)?;
+    receiver.is_simple(&plan).then_some(plan)
+}
+
+/// Jobs that wait for cryptography.
+struct Stage<P> {
+    plans: [P; STAGE],
+    /// Position of each among the jobs.
+    jobs: [usize; STAGE],
+    lengths: [usize; STAGE],
+    count: usize,
+}
+
+impl<P: Copy + Default> Stage<P> {
+    fn new() -> Self {
+        Self { plans: [P::default(); STAGE], jobs: [0; STAGE], lengths: [0; STAGE], count: 0 }
+    }
+
+    fn push(&mut self, job: usize, len: usize, plan: P) {
+        if let (Some(a), Some(b), Some(c)) = (
+            self.plans.get_mut(self.count),
+            self.jobs.get_mut(self.count),
+            self.lengths.get_mut(self.count),
+        ) {
+            (*a, *b, *c) = (plan, job, len);
+            self.count += 1;
+        }
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = (usize, &P)> {
+        self.jobs.iter().copied().zip(&self.plans).take(self.count)
+    }
+
+    /// The waiting jobs, those of like length together.
+    fn order(&self) -> [u8; STAGE] {
+        let mut order = core::array::from_fn(|i| i as u8);
+        let blocks = |i: u8| self.lengths[usize::from(i) % STAGE] / 64;
+        let waiting = &mut order[..self.count];
+        if !waiting.is_sorted_by_key(|&i| blocks(i)) {
+            waiting.sort_unstable_by_key(|&i| blocks(i));
+        }
+        order
+    }
+}
+
+fn seal_stage<S: AsRef<Sender> + AsMut<Sender>>(
+    sessions: &mut [S],
+    jobs: &mut [Job<'_>],
+    stage: &mut Stage<sender::Plan>,
+) {
+    let order = stage.order();
+    for group in order[..stage.count].chunks(LANES) {
+        let mut tags = [[0; 16]; LANES];
+        with_packets(
+            sessions,
+            jobs,
+            group,
+            |i| stage.jobs[usize::from(i) % STAGE],
+            |sessions, session, i| {
+                let plan = &stage.plans[usize::from(i) % STAGE];
+                let key = sessions.get(session)?.as_ref().rtp_key()?;
+                Some((key, plan.clear, plan.end, plan.tail, plan.iv))
+            },
+            |keys, packets| {
+                if packets.len() < MIN_LANES {
+                    for ((key, packet), tag) in keys.iter().zip(packets).zip(&mut tags) {
+                        *tag = key.seal(packet.reborrow());
+                    }
+                } else {
+                    crypto::seal_batch(keys, packets, &mut tags);
+                }
+            },
+        );
+        for (&i, tag) in group.iter().zip(tags) {
+            let i = usize::from(i) % STAGE;
+            if let Some(job) = jobs.get_mut(stage.jobs[i])
+                && let Some(session) = sessions.get_mut(job.session)
+            {
+                job.result = session.as_mut().finish(job.buffer, &stage.plans[i], tag);
+            }
+        }
+    }
+    stage.count = 0;
+}
+
+fn open_stage<S: AsRef<Receiver> + AsMut<Receiver>>(
+    sessions: &mut [S],
+    jobs: &mut [Job<'_>],
+    stage: &mut Stage<receiver::Plan>,
+) {
+    let order = stage.order();
+    let mut opened = [false; STAGE];
+    for group in order[..stage.count].chunks(LANES) {
+        let mut results = [false; LANES];
+        let expected: [(Tag, usize); LANES] = core::array::from_fn(|lane| {
+            let Some(&i) = group.get(lane) else { return ([0; 16], 16) };
+            let i = usize::from(i) % STAGE;
+            let session = jobs.get(stage.jobs[i]).and_then(|job| sessions.get(job.session));
+            (stage.plans[i].tag, session.map_or(16, |s| s.as_ref().tag_bytes()))
+        });
+        with_packets(
+            sessions,
+            jobs,
+            group,
+            |i| stage.jobs[usize::from(i) % STAGE],
+            |sessions, session, i| {
+                let plan = &stage.plans[usize::from(i) % STAGE];
+                let receiver = sessions.get(session)?.as_ref();
+                let key = receiver.rtp_key(plan.key)?;
+                let iv = key.iv(plan.ssrc, plan.index);
+                Some((key, plan.clear, plan.end, receiver.tail(plan.index), iv))
+            },
+            |keys, packets| {
+                if packets.len() < MIN_LANES {
+                    for (((key, packet), result), (tag, bytes)) in
+                        keys.iter().zip(packets).zip(&mut results).zip(expected)
+                    {
+                        *result = key.open(packet.reborrow(), tag, bytes);
+                    }
+                } else {
+                    crypto::open_batch(keys, packets, &expected, &mut results);
+                }
+            },
+        );
+        for (&i, result) in group.iter().zip(results) {
+            opened[usize::from(i) % STAGE] = result;
+        }
+    }
+    for i in 0..stage.count.min(STAGE) {
+        if let Some(job) = jobs.get_mut(stage.jobs[i])
+            && let Some(session) = sessions.get_mut(job.session)
+            && let Some(datagram) = job.buffer.get_mut(..job.len)
+        {
+            let receiver = session.as_mut();
+            receiver.staged = 0;
+            job.result = receiver.conclude(datagram, stage.plans[i], opened[i]);
+        }
+    }
+    stage.count = 0;
+}
+
+/// Where a packet's key is, its layout, its tail and its initialization vector.
+type Spec<'k> = (&'k CryptoKey, usize, usize, Option<[u8; 4]>, u128);
+
+/// Collects keys and packets of up to sixteen jobs, gives them to `run`, and puts the buffers back.
+fn with_packets<'b, S>(
+    sessions: &[S],
+    jobs: &mut [Job<'b>],
+    group: &[u8],
+    job_of: impl Fn(u8) -> usize,
+    spec_of: impl for<'k> Fn(&'k [S], usize, u8) -> Option<Spec<'k>>,
+    run: impl FnOnce(&[&CryptoKey], &mut [crypto::Job<'b>]),
+) {
+    let Some(first) = group.iter().find_map(|&i| {
+        let session = jobs.get(job_of(i))?.session;
+        spec_of(sessions, session, i)
+    }) else {
+        return;
+    };
+    let mut keys = [first.0; LANES];
+    let mut packets: [crypto::Job<'b>; LANES] = core::array::from_fn(|_| crypto::Job::empty());
+    let mut count = 0;
+    for &i in group {
+        let Some(job) = jobs.get_mut(job_of(i)) else { continue };
+        let Some((key, clear, end, tail, iv)) = spec_of(sessions, job.session, i) else {
+            continue;
+        };
+        if let (Some(k), Some(p)) = (keys.get_mut(count), packets.get_mut(count)) {
+            *k = key;
+            let buffer = core::mem::take(&mut job.buffer);
+            *p = crypto::Job { buffer, clear, end, tail, iv };
+            count += 1;
+        }
+    }
+    if let (Some(keys), Some(packets)) = (keys.get(..count), packets.get_mut(..count)) {
+        run(keys, packets);
+    }
+    let mut packets = packets.into_iter();
+    for &i in group {
+        if let Some(job) = jobs.get_mut(job_of(i))
+            && spec_of(sessions, job.session, i).is_some()
+            && let Some(packet) = packets.next()
+        {
+            job.buffer = packet.buffer;
+        }
+    }
+}

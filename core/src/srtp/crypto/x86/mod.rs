@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kernels for x86-64, chosen when a session is made by what the processor has.
+//!
+//! - [`key`]: round keys and powers of the hash key, in one layout for all kernels.
+//! - [`aesni`]: AES-NI and PCLMULQDQ, 128 bits at a time; every x86-64 of the last decade.
+//! - [`vaes256`], [`vaes512`]: the same with two and four blocks in a register.
+//! - [`sha1`]: HMAC-SHA1 of one packet with SHA-NI; [`sha1x16`]: of 16 packets in AVX-512 lanes.
+//!
+//! Nothing in here branches on, or addresses memory by, keys or plaintext; lengths are public.
+#![allow(unsafe_code)] // calls functions that need processor features, after checking for them
+
+mod aesni;
+mod key;
+mod sha1;
+mod sha1x16;
+mod vaes256;
+mod vaes512;
+
+pub(crate) use key::{Key, Tier};
+
+use super::{Job, LANES, Tag};
+use crate::srtp::suite::Cipher;
+
+/// Whether this processor has what a tier needs.
+pub(crate) fn is_available(tier: Tier) -> bool {
+    #[cfg(feature = "std")]
+    {
+        let aesni = std::is_x86_feature_detected!("aes")
+            && std::is_x86_feature_detected!("pclmulqdq")
+            && std::is_x86_feature_detected!("ssse3")
+            && std::is_x86_feature_detected!("sse4.1");
+        let sha = std::is_x86_feature_detected!("sha");
+        let vaes = std::is_x86_feature_detected!("vaes")
+            && std::is_x86_feature_detected!("vpclmulqdq")
+            && std::is_x86_feature_detected!("avx2");
+        match tier {
+            Tier::AesNi => aesni && sha,
+            Tier::Vaes256 => aesni && sha && vaes,
+            Tier::Vaes512 => {
+                aesni
+                    && sha
+                    && vaes
+                    && std::is_x86_feature_detected!("avx512f")
+                    && std::is_x86_feature_detected!("avx512bw")
+                    && std::is_x86_feature_detected!("avx512dq")
+                    && std::is_x86_feature_detected!("avx512vl")
+                    && std::is_x86_feature_detected!("avx512vbmi2")
+                    && std::is_x86_feature_detected!("bmi2")
+            }
+        }
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        let _ = tier;
+        false
+    }
+}
+
+impl Key {
+    /// Encrypts the job's text in place and returns the tag.
+    #[inline(always)]
+    pub(crate) fn seal(&self, job: Job<'_>) -> Tag {
+        let Job { buffer, clear, end, tail, iv } = job;
+        let end = end.min(buffer.len());
+        let clear = clear.min(end);
+        let packet = buffer.as_mut_ptr();
+        // SAFETY: `packet` is valid for `end` bytes and `clear <= end`; a key of a tier is only
+        // made where `is_available(tier)`, which covers every feature that the tier's functions
+        // and SHA-NI need.
+        unsafe {
+            match (self.cipher(), self.tier()) {
+                (Cipher::Gcm, Tier::Vaes512) => vaes512::gcm_seal(self, iv, packet, clear, end, tail),
+                (Cipher::Gcm, Tier::Vaes256) => vaes256::gcm_seal(self, iv, packet, clear, end, tail),
+                (Cipher::Gcm, Tier::AesNi) => aesni::gcm_seal(self, iv, packet, clear, end, tail),
+                (Cipher::CounterMode, tier) => {
+                    ctr(self, tier, iv, packet.add(clear), end - clear);
+                    sha1::hmac(self, packet, end, tail)
+                }
+                (Cipher::Null, _) => sha1::hmac(self, packet, end, tail),
+            }
+        }
+    }
+
+    /// Verifies the tag, and only if it matches decrypts the text in place.
+    #[inline(always)]
+    pub(crate) fn open(&self, job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+        let Job { buffer, clear, end, tail, iv } = job;
+        let end = end.min(buffer.len());
+        let clear = clear.min(end);
+        let packet = buffer.as_mut_ptr();
+        let expected_word = u128::from_ne_bytes(expected);
+        // SAFETY: as in `seal`.
+        unsafe {
+            match (self.cipher(), self.tier()) {
+                (Cipher::Gcm, Tier::Vaes512) => {
+                    vaes512::gcm_open(self, iv, packet, clear, end, tail, expected_word)
+                }
+                (Cipher::Gcm, Tier::Vaes256) => {
+                    vaes256::gcm_open(self, iv, packet, clear, end, tail, expected_word)
+                }
+                (Cipher::Gcm, Tier::AesNi) => {
+                    aesni::gcm_open(self, iv, packet, clear, end, tail, expected_word)
+                }
+                (cipher, tier) => {
+                    let tag = sha1::hmac(self, packet, end, tail);
+                    let opened = super::tags_match(tag, expected, tag_bytes);
+                    if opened && cipher == Cipher::CounterMode {
+                        ctr(self, tier, iv, packet.add(clear), end - clear);
+                    }
+                    opened
+                }
+            }
+        }
+    }
+
+    /// Counter-mode keystream alone; nothing under the other ciphers.
+    pub(crate) fn xor_keystream(&self, iv: u128, text: &mut [u8]) {
+        if self.cipher() == Cipher::CounterMode {
+            // SAFETY: as in `seal`; the pointer and length are a slice's.
+            unsafe { ctr(self, self.tier(), iv, text.as_mut_ptr(), text.len()) }
+        }
+    }
+
+    /// Whether [`mac_batch`] does several packets of such keys at once.
+    #[inline(always)]
+    pub(crate) fn has_lanes(&self) -> bool {
+        self.tier() == Tier::Vaes512 && self.cipher() != Cipher::Gcm
+    }
+}
+
+/// XORs `len` bytes with the keystream whose first counter block is `iv`.
+///
+/// # Safety
+/// The tier's features are available, and `text` is valid for `len` bytes.
+#[inline(always)]
+unsafe fn ctr(key: &Key, tier: Tier, iv: u128, text: *mut u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match tier {
+            Tier::Vaes512 => vaes512::ctr(key, iv, text, len),
+            Tier::Vaes256 => vaes256::ctr(key, iv, text, len),
+            Tier::AesNi => aesni::ctr(key, iv, text, len),
+        }
+    }
+}
+
+/// Computes the tags of up to [`LANES`] packets; false, and nothing done, unless all keys have
+/// [`Key::has_lanes`].
+pub(crate) fn mac_batch(
+    keys: &[Option<&Key>; LANES],
+    jobs: &[Job<'_>],
+    tags: &mut [Tag; LANES],
+) -> bool {
+    if !keys.iter().take(jobs.len()).all(|key| key.is_some_and(Key::has_lanes)) {
+        return false;
+    }
+    // SAFETY: keys with lanes are of the tier that needs everything that the function needs.
+    unsafe { sha1x16::hmac16(keys, jobs, tags) };
+    true
+}

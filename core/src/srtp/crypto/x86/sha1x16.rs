@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! HMAC-SHA1 of sixteen packets at once, one in each 32-bit lane of AVX-512 registers.
+//!
+//! Packets are read where they stand, 64 bytes of each at a time, and transposed. The padding is
+//! put into the last block in the register, so nothing is copied. Packets may differ in length: a
+//! lane that is done keeps its state while others go on.
+#![allow(unsafe_code)] // loads through pointers whose lengths the jobs vouch for
+
+use core::arch::x86_64::*;
+
+use super::key::Key;
+use crate::srtp::crypto::{Job, LANES, Tag};
+
+/// What a lane still has to hash.
+#[derive(Clone, Copy)]
+struct Lane {
+    packet: *const u8,
+    len: usize,
+    /// The bytes that follow the packet, the first in the low byte, and their number.
+    suffix: u64,
+    suffix_bytes: usize,
+    blocks: usize,
+}
+
+impl Lane {
+    /// A lane without a packet.
+    const IDLE: Self =
+        Self { packet: core::ptr::null(), len: 0, suffix: 0, suffix_bytes: 0, blocks: 0 };
+
+    fn of(job: &Job<'_>) -> Self {
+        let message = job.message();
+        // The end mark follows the tail.
+        let (suffix, suffix_bytes) = match job.tail {
+            Some(tail) => (u64::from(u32::from_le_bytes(tail)) | 0x80 << 32, 5),
+            None => (0x80, 1),
+        };
+        let len = message.len();
+        let blocks = (len + suffix_bytes + 8).div_ceil(64);
+        Self { packet: message.as_ptr(), len, suffix, suffix_bytes, blocks }
+    }
+
+    /// The bits of the whole message, the block of the HMAC key included.
+    fn bits(&self) -> u64 {
+        (64 + self.len + self.suffix_bytes - 1) as u64 * 8
+    }
+}
+
+/// Computes the first 16 bytes of HMAC-SHA1 of at most sixteen jobs.
+///
+/// # Safety
+/// The processor has the features.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,bmi2")]
+pub(super) unsafe fn hmac16(
+    keys: &[Option<&Key>; LANES],
+    jobs: &[Job<'_>],
+    tags: &mut [Tag; LANES],
+) {
+    let mut lanes = [Lane::IDLE; LANES];
+    let mut inner = [[0_u32; LANES]; 5];
+    let mut outer = [[0_u32; LANES]; 5];
+    let mut bits_high = [0_u32; LANES];
+    let mut bits_low = [0_u32; LANES];
+    let mut most = 0;
+    for (i, (key, job)) in keys.iter().zip(jobs).take(LANES).enumerate() {
+        let Some(key) = key else { continue };
+        let lane = Lane::of(job);
+        most = most.max(lane.blocks);
+        bits_high[i] = (lane.bits() >> 32) as u32;
+        bits_low[i] = lane.bits() as u32;
+        lanes[i] = lane;
+        let (inner_state, outer_state) = key.hmac_states();
+        for word in 0..5 {
+            inner[word][i] = inner_state[word];
+            outer[word][i] = outer_state[word];
+        }
+    }
+    let mut state = inner.map(|words| load_words(&words));
+    for block in 0..most {
+        let mut running = 0;
+        let mut ending = 0;
+        let mut rows = [_mm512_setzero_si512(); LANES];
+        for (i, (row, lane)) in rows.iter_mut().zip(&lanes).enumerate() {
+            if block < lane.blocks {
+                // SAFETY: the lane's packet is valid for its length.
+                *row = unsafe { block_of(lane, block) };
+                running |= 1 << i;
+                ending |= u16::from(block + 1 == lane.blocks) << i;
+            }
+        }
+        let mut w = transpose(rows);
+        w[14] = _mm512_mask_mov_epi32(w[14], ending, load_words(&bits_high));
+        w[15] = _mm512_mask_mov_epi32(w[15], ending, load_words(&bits_low));
+        let mut next = state;
+        compress(&mut next, w);
+        for (old, new) in state.iter_mut().zip(next) {
+            *old = _mm512_mask_mov_epi32(*old, running, new);
+        }
+    }
+    let zero = _mm512_setzero_si512();
+    let mut w = [zero; 16];
+    w[..5].copy_from_slice(&state);
+    w[5] = _mm512_set1_epi32(i32::MIN);
+    w[15] = _mm512_set1_epi32((64 + 20) * 8);
+    let mut digest = outer.map(|words| load_words(&words));
+    compress(&mut digest, w);
+
+    let mut words = [[0_u32; LANES]; 4];
+    for (words, digest) in words.iter_mut().zip(&digest) {
+        // SAFETY: sixteen words are written to an array of sixteen.
+        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), *digest) };
+    }
+    for (i, tag) in tags.iter_mut().enumerate().take(jobs.len()) {
+        for (bytes, words) in tag.chunks_exact_mut(4).zip(&words) {
+            bytes.copy_from_slice(&words[i].to_be_bytes());
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_words(words: &[u32; LANES]) -> __m512i {
+    // SAFETY: sixteen words are read from an array of sixteen.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
+/// Block `block` of a lane's message, with tail, end mark and zeros, but without the length.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi2")]
+unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
+    let start = 64 * block;
+    if start + 64 <= lane.len {
+        // SAFETY: the whole block lies before the packet's end.
+        return unsafe { _mm512_loadu_si512(lane.packet.add(start).cast()) };
+    }
+    let left = lane.len.saturating_sub(start);
+    let mut bytes = _mm512_setzero_si512();
+    if left > 0 {
+        let selected = _bzhi_u64(u64::MAX, left as u32);
+        // SAFETY: `left` bytes are left of the packet, and only these are accessed.
+        bytes = unsafe { _mm512_maskz_loadu_epi8(selected, lane.packet.add(start).cast()) };
+    }
+    // Where the suffix goes: behind the packet, of which a part may lie in the block before.
+    let position = lane.len.max(start) - start;
+    let done = start.saturating_sub(lane.len).min(lane.suffix_bytes);
+    let count = lane.suffix_bytes - done;
+    let suffix = lane.suffix.checked_shr(8 * done as u32).unwrap_or(0);
+    let places = _bzhi_u64(u64::MAX, count as u32) << position;
+    let suffix = _mm512_zextsi128_si512(_mm_set_epi64x(0, suffix as i64));
+    _mm512_mask_expand_epi8(bytes, places, suffix)
+}
+
+/// Sixteen rows of sixteen big-endian words, turned into sixteen columns of words.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
+    let order = _mm512_broadcast_i32x4(_mm_set_epi8(
+        12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3,
+    ));
+    let zero = _mm512_setzero_si512();
+    let (mut r, mut t) = (rows, [zero; 16]);
+    for row in &mut r {
+        *row = _mm512_shuffle_epi8(*row, order);
+    }
+    for i in (0..16).step_by(2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for i in (0..16).step_by(4) {
+        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    }
+    for i in 0..4 {
+        t[i] = _mm512_shuffle_i32x4::<0x88>(r[i], r[4 + i]);
+        t[4 + i] = _mm512_shuffle_i32x4::<0xdd>(r[i], r[4 + i]);
+        t[8 + i] = _mm512_shuffle_i32x4::<0x88>(r[8 + i], r[12 + i]);
+        t[12 + i] = _mm512_shuffle_i32x4::<0xdd>(r[8 + i], r[12 + i]);
+    }
+    for i in 0..4 {
+        r[i] = _mm512_shuffle_i32x4::<0x88>(t[i], t[8 + i]);
+        r[8 + i] = _mm512_shuffle_i32x4::<0xdd>(t[i], t[8 + i]);
+        r[4 + i] = _mm512_shuffle_i32x4::<0x88>(t[4 + i], t[12 + i]);
+        r[12 + i] = _mm512_shuffle_i32x4::<0xdd>(t[4 + i], t[12 + i]);
+    }
+    r
+}
+
+/// One block in every lane (FIPS 180-4 section 6.1.2).
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn compress(state: &mut [__m512i; 5], mut w: [__m512i; 16]) {
+    let [mut a, mut b, mut c, mut d, mut e] = *state;
+    // Choose, parity, majority, parity, as truth tables of three operands.
+    macro_rules! round {
+        ($i:expr, $function:expr, $constant:expr) => {
+            let i: usize = $i;
+            if i >= 16 {
+                let t = _mm512_ternarylogic_epi32::<0x96>(
+                    w[(i + 13) % 16],
+                    w[(i + 8) % 16],
+                    w[(i + 2) % 16],
+                );
+                w[i % 16] = _mm512_rol_epi32::<1>(_mm512_xor_si512(t, w[i % 16]));
+            }
+            let f = _mm512_ternarylogic_epi32::<$function>(b, c, d);
+            let we = _mm512_add_epi32(
+                _mm512_add_epi32(w[i % 16], _mm512_set1_epi32($constant as u32 as i32)),
+                e,
+            );
+            let t = _mm512_add_epi32(_mm512_add_epi32(_mm512_rol_epi32::<5>(a), f), we);
+            e = d;
+            d = c;
+            c = _mm512_rol_epi32::<30>(b);
+            b = a;
+            a = t;
+        };
+    }
+    macro_rules! five {
+        ($i:expr, $function:expr, $constant:expr) => {
+            round!($i, $function, $constant);
+            round!($i + 1, $function, $constant);
+            round!($i + 2, $function, $constant);
+            round!($i + 3, $function, $constant);
+            round!($i + 4, $function, $constant);
+        };
+    }
+    macro_rules! twenty {
+        ($i:expr, $function:expr, $constant:expr) => {
+            five!($i, $function, $constant);
+            five!($i + 5, $function, $constant);
+            five!($i + 10, $function, $constant);
+            five!($i + 15, $function, $constant);
+        };
+    }
+    twenty!(0, 0xca, 0x5a82_7999_u32);
+    twenty!(20, 0x96, 0x6ed9_eba1_u32);
+    twenty!(40, 0xe8, 0x8f1b_bcdc_u32);
+    twenty!(60, 0x96, 0xca62_c1d6_u32);
+    for (old, new) in state.iter_mut().zip([a, b, c, d, e]) {
+        *old = _mm512_add_epi32(*old, new);
+    }
+}
