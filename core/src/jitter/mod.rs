@@ -30,6 +30,8 @@ mod estimator;
 mod history;
 mod ingest;
 mod playout;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod property_tests;
 mod reader;
 mod stats;
 #[cfg(all(test, feature = "std", not(loom)))]

@@ -83,15 +83,9 @@ enum Header {
     #[default]
     Clear,
     /// Elements may be encrypted; the extension stands here.
-    Elements {
-        at: usize,
-    },
+    Elements { at: usize },
     /// All of it is encrypted; the extension had this profile.
-    Cryptex {
-        at: usize,
-        sources: usize,
-        profile: u16,
-    },
+    Cryptex { at: usize, sources: usize, profile: u16 },
 }
 
 impl Receiver {

@@ -204,6 +204,12 @@ impl Playout {
         let mut operation = self.adapt(now_ns, goal, &mut budget);
         operation = operation.max(self.cut(now_ns, goal));
         operation = operation.max(self.complete(now_ns, goal));
+        let late_ms = self.lateness_ms(now_ns, self.head());
+        if late_ms > goal.max_ms {
+            // A join or a new talk spurt went over the maximum.
+            self.skip_to(self.head() + self.samples(late_ms - goal.max_ms) as i64 + 1);
+            operation = operation.max(self.complete(now_ns, goal));
+        }
         self.pcm.play(out);
         if self.is_quiet(out) {
             self.quiet_frames = self.quiet_frames.saturating_add(1);

@@ -22,8 +22,7 @@ pub enum Kernel {
 
 impl Kernel {
     /// Every kernel of this library, the fastest last; most are for another machine than this.
-    pub const ALL: &'static [Self] =
-        &[Self::Portable, Self::AesNi, Self::Vaes256, Self::Vaes512];
+    pub const ALL: &'static [Self] = &[Self::Portable, Self::AesNi, Self::Vaes256, Self::Vaes512];
 
     /// Whether this machine can run it. Without the feature `std`, which finds out about the
     /// processor, only [`Kernel::Portable`] is available on x86-64.

@@ -218,11 +218,7 @@ impl CryptoKey {
 pub(crate) const LANES: usize = 16;
 
 /// Seals up to [`LANES`] packets, each with its own key; all keys have [`CryptoKey::has_lanes`].
-pub(crate) fn seal_batch(
-    keys: &[&CryptoKey],
-    packets: &mut [Job<'_>],
-    tags: &mut [Tag; LANES],
-) {
+pub(crate) fn seal_batch(keys: &[&CryptoKey], packets: &mut [Job<'_>], tags: &mut [Tag; LANES]) {
     for (key, packet) in keys.iter().zip(packets.iter_mut()) {
         key.xor_keystream(packet.iv, packet.text());
     }

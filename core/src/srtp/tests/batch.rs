@@ -20,11 +20,7 @@ fn outgoing() -> impl Strategy<Value = Outgoing> {
 /// What happens to a packet on the way: a bit flips, it comes twice, it moves.
 type Harm = (u8, prop::sample::Index);
 
-fn sessions<T>(
-    kernel: Kernel,
-    suites: &[usize],
-    make: impl Fn(&SessionConfig) -> T,
-) -> Vec<T> {
+fn sessions<T>(kernel: Kernel, suites: &[usize], make: impl Fn(&SessionConfig) -> T) -> Vec<T> {
     let with = |(i, &suite): (usize, &usize)| {
         let mut config = config(Suite::ALL[suite], i as u8);
         config.engine = Engine::Builtin(kernel);

@@ -103,8 +103,7 @@ fn aes_gcm_agrees_with_wycheproof() {
         };
         for test in group["tests"].as_array().unwrap() {
             let field = |name: &str| hex(test[name].as_str().unwrap());
-            let mut material =
-                Material { cipher_bytes: suite.key_bytes(), ..Material::default() };
+            let mut material = Material { cipher_bytes: suite.key_bytes(), ..Material::default() };
             material.cipher[..suite.key_bytes()].copy_from_slice(&field("key"));
             material.salt[..12].copy_from_slice(&field("iv"));
             let (aad, text, sealed) = (field("aad"), field("msg"), field("ct"));

@@ -69,8 +69,12 @@ impl Key {
         // and SHA-NI need.
         unsafe {
             match (self.cipher(), self.tier()) {
-                (Cipher::Gcm, Tier::Vaes512) => vaes512::gcm_seal(self, iv, packet, clear, end, tail),
-                (Cipher::Gcm, Tier::Vaes256) => vaes256::gcm_seal(self, iv, packet, clear, end, tail),
+                (Cipher::Gcm, Tier::Vaes512) => {
+                    vaes512::gcm_seal(self, iv, packet, clear, end, tail)
+                }
+                (Cipher::Gcm, Tier::Vaes256) => {
+                    vaes256::gcm_seal(self, iv, packet, clear, end, tail)
+                }
                 (Cipher::Gcm, Tier::AesNi) => aesni::gcm_seal(self, iv, packet, clear, end, tail),
                 (Cipher::CounterMode, tier) => {
                     ctr(self, tier, iv, packet.add(clear), end - clear);

@@ -153,9 +153,8 @@ unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
-    let order = _mm512_broadcast_i32x4(_mm_set_epi8(
-        12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3,
-    ));
+    let order =
+        _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
     let zero = _mm512_setzero_si512();
     let (mut r, mut t) = (rows, [zero; 16]);
     for row in &mut r {

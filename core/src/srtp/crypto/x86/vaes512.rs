@@ -157,7 +157,8 @@ unsafe fn last<const ROUNDS: usize, const N: usize>(
 ) -> __m128i {
     let blocks = left.div_ceil(16);
     let tag_block = counters.tag_block(iv);
-    let (stream, mask) = keystream_and_mask::<ROUNDS, N>(key, counters.take::<N>(), tag_block, blocks);
+    let (stream, mask) =
+        keystream_and_mask::<ROUNDS, N>(key, counters.take::<N>(), tag_block, blocks);
     let power = blocks + 2 - usize::from(carry_is_hash);
     let mut hash = Hash::with_lengths(key, carry, power, lengths);
     for (i, stream) in stream.into_iter().enumerate() {
@@ -203,10 +204,18 @@ unsafe fn open<const ROUNDS: usize>(
                     let hash = Hash::with_lengths(key, carry, 2, lengths).finish();
                     aesni::equal(_mm_xor_si128(reverse(hash), mask), expected)
                 }
-                1 => open_group::<ROUNDS, 1>(key, iv, counters, text, all, carry, lengths, expected),
-                2 => open_group::<ROUNDS, 2>(key, iv, counters, text, all, carry, lengths, expected),
-                3 => open_group::<ROUNDS, 3>(key, iv, counters, text, all, carry, lengths, expected),
-                _ => open_group::<ROUNDS, 4>(key, iv, counters, text, all, carry, lengths, expected),
+                1 => {
+                    open_group::<ROUNDS, 1>(key, iv, counters, text, all, carry, lengths, expected)
+                }
+                2 => {
+                    open_group::<ROUNDS, 2>(key, iv, counters, text, all, carry, lengths, expected)
+                }
+                3 => {
+                    open_group::<ROUNDS, 3>(key, iv, counters, text, all, carry, lengths, expected)
+                }
+                _ => {
+                    open_group::<ROUNDS, 4>(key, iv, counters, text, all, carry, lengths, expected)
+                }
             }
         };
     }
@@ -260,7 +269,8 @@ unsafe fn open_group<const ROUNDS: usize, const N: usize>(
 ) -> bool {
     let blocks = left.div_ceil(16);
     let tag_block = counters.tag_block(iv);
-    let (stream, mask) = keystream_and_mask::<ROUNDS, N>(key, counters.take::<N>(), tag_block, blocks);
+    let (stream, mask) =
+        keystream_and_mask::<ROUNDS, N>(key, counters.take::<N>(), tag_block, blocks);
     let mut hash = Hash::with_lengths(key, carry, blocks + 2, lengths);
     let mut plain = [_mm512_setzero_si512(); N];
     for i in 0..N {
@@ -283,7 +293,12 @@ unsafe fn open_group<const ROUNDS: usize, const N: usize>(
 #[target_feature(
     enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,vaes,vpclmulqdq,bmi2,aes,pclmulqdq"
 )]
-unsafe fn ctr_from<const ROUNDS: usize>(key: &Key, mut counters: Counters, text: *mut u8, len: usize) {
+unsafe fn ctr_from<const ROUNDS: usize>(
+    key: &Key,
+    mut counters: Counters,
+    text: *mut u8,
+    len: usize,
+) {
     let (mut text, mut left) = (text, len);
     while left > 0 {
         let take = left.min(GROUP);
@@ -364,7 +379,22 @@ impl Counters {
     fn new(iv: u128, first: i32) -> Self {
         let block = aesni::counter_block(iv);
         let steps = _mm512_set_epi32(
-            first + 3, 0, 0, 0, first + 2, 0, 0, 0, first + 1, 0, 0, 0, first, 0, 0, 0,
+            first + 3,
+            0,
+            0,
+            0,
+            first + 2,
+            0,
+            0,
+            0,
+            first + 1,
+            0,
+            0,
+            0,
+            first,
+            0,
+            0,
+            0,
         );
         Self { next: _mm512_add_epi32(_mm512_broadcast_i32x4(block), steps) }
     }
