@@ -23,14 +23,19 @@
 
 mod config;
 mod control;
+mod convert;
 mod correlate;
 mod decoders;
 mod estimator;
 mod history;
 mod ingest;
 mod playout;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod property_tests;
 mod reader;
 mod stats;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod stream_tests;
 mod target;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests;
