@@ -454,7 +454,7 @@ fn keystream_and_mask<const ROUNDS: usize, const N: usize>(
     tag_block: __m128i,
     text_blocks: usize,
 ) -> ([__m512i; N], __m128i) {
-    if text_blocks % 4 != 0
+    if !text_blocks.is_multiple_of(4)
         && let Some(last) = blocks.last_mut()
     {
         *last = _mm512_inserti32x4::<3>(*last, tag_block);
