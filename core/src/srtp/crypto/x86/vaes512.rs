@@ -29,7 +29,7 @@ pub(super) unsafe fn gcm_seal(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> Tag {
     // SAFETY: the caller's promise, passed on.
     let tag = unsafe {
@@ -55,7 +55,7 @@ pub(super) unsafe fn gcm_open(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
     expected: u128,
 ) -> bool {
     // SAFETY: the caller's promise, passed on.
@@ -97,7 +97,7 @@ unsafe fn seal<const ROUNDS: usize>(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> __m128i {
     let mut counters = Counters::new(iv, 2);
     // SAFETY: `clear` bytes of the packet are valid.
@@ -185,7 +185,7 @@ unsafe fn open<const ROUNDS: usize>(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
     expected: u128,
 ) -> bool {
     let counters = Counters::new(iv, 2);
