@@ -17,8 +17,10 @@ use super::window::Entry;
 use crate::sync::primitive::Arc;
 use crate::sync::snapshot::Publisher;
 
-/// Frames of 10 ms between two choices of the target.
-const CHOOSE_FRAMES: u32 = 3;
+/// Frames of 10 ms between two choices of the target; fewer when a packet came later than the
+/// target allows for, since the target rises at once.
+const CHOOSE_FRAMES: u32 = 12;
+const CHOOSE_SOON_FRAMES: u32 = 3;
 /// Frames between two publications of the counters.
 const PUBLISH_FRAMES: u32 = 10;
 /// A delay this far from the usual is a jump of the timeline, not jitter.
@@ -60,6 +62,9 @@ pub struct JitterReader {
     /// The first packet that did not fit the stream, until a second one follows it.
     suspect: Option<(Slot, PacketMeta)>,
     frames: u32,
+    /// Frames since the target was chosen, and whether it is to be chosen anew before long.
+    unchosen_frames: u32,
+    choose_soon: bool,
     goal_ms: f32,
     delay: DelayMeter,
 }
@@ -81,6 +86,8 @@ impl JitterReader {
             outside_ms: f32::from(config.outside_delay_ms),
             suspect: None,
             frames: 0,
+            unchosen_frames: CHOOSE_FRAMES,
+            choose_soon: false,
             goal_ms: 0.0,
             delay: DelayMeter::default(),
         }
@@ -132,11 +139,15 @@ impl JitterReader {
     /// What the delay control wants now.
     fn goal(&mut self) -> Goal {
         let settings = self.shared.settings();
-        if self.frames.is_multiple_of(CHOOSE_FRAMES) {
-            let elapsed_ms = 10.0 * CHOOSE_FRAMES as f32;
-            self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
-        }
         self.frames = self.frames.wrapping_add(1);
+        self.unchosen_frames += 1;
+        let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
+        if self.unchosen_frames >= enough {
+            let elapsed_ms = 10.0 * self.unchosen_frames as f32;
+            self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
+            self.unchosen_frames = 0;
+            self.choose_soon = false;
+        }
         let (level_ms, base_ms) = (self.estimator.level_ms(), self.estimator.base_ms());
         let (min_ms, max_ms) = (f32::from(settings.min_ms), f32::from(settings.max_ms));
         let fixed_ms = base_ms + f32::from(settings.target_ms);
@@ -238,6 +249,7 @@ impl JitterReader {
         match skipped {
             Some(skipped) => {
                 self.estimator.count(skipped);
+                self.choose_soon |= skipped > 0;
                 self.playout.stats.missing += u64::from(skipped);
             }
             None => {
@@ -252,7 +264,8 @@ impl JitterReader {
         };
         if samples > 0 {
             let delay_ms = self.playout.lateness_ms(usable_ns, position);
-            self.estimator.observe(meta.arrival_ns, delay_ms);
+            let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
+            self.choose_soon |= excess_ms > self.target.margin_ms();
         }
         self.playout.insert(Entry {
             start: position,
