@@ -192,6 +192,13 @@ impl Estimator {
         self.weight = 1.0;
     }
 
+    /// Each bin's lower edge in milliseconds of excess delay, and its share of all packets.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (f32, f32)> + '_ {
+        let scale = 1.0 / self.total.max(f32::MIN_POSITIVE);
+        let bins = self.histogram.iter().enumerate();
+        bins.map(move |(bin, weight)| (bin_edge_ms(bin), weight * scale))
+    }
+
     /// The histogram of excess delay up to the highest bin that matters, and the weights that a
     /// packet has now and that all have together.
     #[inline]

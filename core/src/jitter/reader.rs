@@ -7,6 +7,7 @@ use core::fmt;
 use super::config::{DelayMode, JitterConfig};
 use super::control::Shared;
 use super::decoders::Kind;
+use super::drift::Drift;
 use super::estimator::Estimator;
 use super::ingest::{PacketMeta, Slot};
 use super::playout::{Goal, Playout};
@@ -49,13 +50,25 @@ impl fmt::Display for PullError {
 
 impl core::error::Error for PullError {}
 
+/// A packet that is worth asking for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Missing {
+    /// Its sequence number.
+    pub sequence: u16,
+    /// When it has to be here to be played, on the host's clock.
+    pub deadline_ns: u64,
+}
+
 /// Pulls PCM; used by one thread at a time.
 #[derive(Debug)]
 pub struct JitterReader {
     playout: Playout,
     timeline: Timeline,
     estimator: Estimator,
+    drift: Drift,
     target: Target,
+    /// Samples of the newest packet.
+    packet_samples: u32,
     shared: Arc<Shared>,
     publisher: Publisher<COUNTERS>,
     outside_ms: f32,
@@ -80,6 +93,8 @@ impl JitterReader {
             playout,
             timeline: Timeline::new(config.sample_rate_hz),
             estimator: Estimator::new(),
+            drift: Drift::default(),
+            packet_samples: 0,
             target: Target::default(),
             shared,
             publisher,
@@ -131,9 +146,37 @@ impl JitterReader {
         stats.waiting = self.playout.window.entries().len() as u64 + suspects;
         let to_us = |ms: f32| (ms.max(0.0) * 1000.0) as u64;
         (stats.mean_delay_us, stats.delay_p95_us) = self.delay.mean_and_p95_us();
+        stats.drift_ppm_bits = self.drift.ppm() as i64 as u64;
         stats.delay_us = to_us(self.delay.last_ms);
         stats.target_delay_us = to_us(self.goal_ms - self.estimator.base_ms());
         stats
+    }
+
+    /// The packets that are missing and would still be played, those due first in front, for a
+    /// negative acknowledgement (RFC 4585) with a deadline; returns how many were written to `out`.
+    ///
+    /// Real-time: yes.
+    pub fn missing(&self, now_ns: u64, out: &mut [Missing]) -> usize {
+        let mut count = 0;
+        if !self.playout.has_started() {
+            return 0;
+        }
+        for (sequence, position) in self.timeline.missing(i64::from(self.packet_samples)) {
+            let Some(slot) = out.get_mut(count) else { break };
+            if let Some(deadline_ns) = self.playout.due_ns(now_ns, position) {
+                *slot = Missing { sequence, deadline_ns };
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// How late packets came, older ones weighing less: for steps of delay over the fastest lately,
+    /// each step's lower edge in milliseconds and its share of all packets.
+    ///
+    /// Real-time: yes.
+    pub fn arrival_histogram(&self) -> impl Iterator<Item = (f32, f32)> + '_ {
+        self.estimator.shares()
     }
 
     /// What the delay control wants now.
@@ -264,6 +307,9 @@ impl JitterReader {
         };
         if samples > 0 {
             let delay_ms = self.playout.lateness_ms(usable_ns, position);
+            let waited_ms = usable_ns.wrapping_sub(meta.arrival_ns) as f32 * 1e-6;
+            self.drift.observe(meta.arrival_ns, delay_ms - waited_ms);
+            self.packet_samples = samples;
             let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
             self.choose_soon |= excess_ms > self.target.margin_ms();
         }

@@ -165,6 +165,13 @@ impl Playout {
         elapsed_ns.saturating_sub(media_ns) as f32 * 1e-6
     }
 
+    /// When a media position will be played, unless that time is over.
+    pub(crate) fn due_ns(&self, now_ns: u64, position: i64) -> Option<u64> {
+        let ahead = u64::try_from(position - self.next).ok()?;
+        let pending = self.pcm.pending().len() as u64;
+        Some(now_ns.saturating_add((ahead + pending).saturating_mul(125_000 / self.unit as u64)))
+    }
+
     /// The media position of the next sample that is played.
     #[inline]
     pub(crate) fn head(&self) -> i64 {
