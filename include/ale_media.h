@@ -114,6 +114,16 @@ typedef enum {
   ALE_RECEIVED_GOODBYE = 3,
 } ale_received;
 
+/* How the playout delay is chosen. */
+typedef enum {
+  /* From the network's behaviour. */
+  ALE_DELAY_ADAPTIVE = 0,
+  /* Always the target delay. */
+  ALE_DELAY_FIXED = 1,
+  /* The target delay without stretching or concealment, for modems and fax. */
+  ALE_DELAY_FROZEN = 2,
+} ale_delay_mode;
+
 /*
  * A conference. ale_conference_tick, ale_conference_next_datagram and destroy are exclusive to
  * the audio thread; the other functions may be called from any thread meanwhile.
@@ -455,29 +465,33 @@ typedef struct {
 extern "C" {
 #endif // __cplusplus
 
-/*
- The library's version, "MAJOR.MINOR.PATCH"; lives as long as the program.
+/* ---- Library ---- */
 
- Any thread. Real-time.
+/*
+ * The library's version, "MAJOR.MINOR.PATCH"; lives as long as the program.
+ *
+ * Any thread. Real-time.
  */
 const char *ale_version(void);
 
 /*
- A sentence in English for a status, also for numbers that are none; lives as long as the
- program.
-
- Any thread. Real-time.
+ * A sentence in English for a status, also for numbers that are none; lives as long as the
+ * program.
+ *
+ * Any thread. Real-time.
  */
 const char *ale_status_message(int32_t status);
+
+/* ---- SRTP sessions ---- */
 
 /* Fills a config with the defaults. Any thread. Real-time. */
 ale_status ale_srtp_config_init(ale_srtp_config *config);
 
 /*
- Makes a session. Any thread. Not real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY and
- ALE_ERR_SRTP_NOT_PERMITTED.
+ * Makes a session. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY and
+ * ALE_ERR_SRTP_NOT_PERMITTED.
  */
 ale_status ale_srtp_create(const ale_srtp_config *config, ale_srtp **srtp);
 
@@ -485,10 +499,10 @@ ale_status ale_srtp_create(const ale_srtp_config *config, ale_srtp **srtp);
 void ale_srtp_destroy(ale_srtp *srtp);
 
 /*
- Protects the RTP packet of length bytes in place; capacity bytes must have room for what is
- added (ALE_SRTP_MAX_TRAILER_BYTES at most). Real-time.
-
- Can return ALE_ERR_CAPACITY, ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_SSRC and the ALE_ERR_SRTP group.
+ * Protects the RTP packet of length bytes in place; capacity bytes must have room for what is
+ * added (ALE_SRTP_MAX_TRAILER_BYTES at most). Real-time.
+ *
+ * Can return ALE_ERR_CAPACITY, ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_SSRC and the ALE_ERR_SRTP group.
  */
 ale_status ale_srtp_protect(ale_srtp *srtp,
                             uint8_t *packet,
@@ -497,10 +511,10 @@ ale_status ale_srtp_protect(ale_srtp *srtp,
                             size_t *result_length);
 
 /*
- Checks and decrypts the SRTP packet of length bytes in place. A packet that is refused is left
- as it was. Real-time.
-
- Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_SSRC and the ALE_ERR_SRTP group.
+ * Checks and decrypts the SRTP packet of length bytes in place. A packet that is refused is left
+ * as it was. Real-time.
+ *
+ * Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_SSRC and the ALE_ERR_SRTP group.
  */
 ale_status ale_srtp_unprotect(ale_srtp *srtp,
                               uint8_t *packet,
@@ -533,12 +547,12 @@ ale_status ale_srtp_protect_batch(ale_srtp_job *jobs, size_t count);
 ale_status ale_srtp_unprotect_batch(ale_srtp_job *jobs, size_t count);
 
 /*
- Replaces keys while traffic flows; NULL leaves a direction as it is. Packets under the old keys
- are still taken for some time. The suite must stay. Exclusive to both directions. Not
- real-time.
-
- Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_INVALID_ARGUMENT for another suite or a
- direction that was made without keys.
+ * Replaces keys while traffic flows; NULL leaves a direction as it is. Packets under the old keys
+ * are still taken for some time. The suite must stay. Exclusive to both directions. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_INVALID_ARGUMENT for another suite or a
+ * direction that was made without keys.
  */
 ale_status ale_srtp_rekey(ale_srtp *srtp, const char *send_crypto, const char *receive_crypto);
 
@@ -548,13 +562,15 @@ ale_status ale_srtp_rekey(ale_srtp *srtp, const char *send_crypto, const char *r
  */
 ale_status ale_srtp_stats(ale_srtp *srtp, ale_srtp_counters *sent, ale_srtp_counters *received);
 
+/* ---- Jitter buffer ---- */
+
 /* Fills a config with the defaults. Any thread. Real-time. */
 ale_status ale_jitter_config_init(ale_jitter_config *config);
 
 /*
- Makes a jitter buffer and gives its two halves. Any thread. Not real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_UNSUPPORTED for a codec that is not known.
+ * Makes a jitter buffer and gives its two halves. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_UNSUPPORTED for a codec that is not known.
  */
 ale_status ale_jitter_create(const ale_jitter_config *config,
                              ale_jitter_writer **writer,
@@ -567,9 +583,9 @@ void ale_jitter_writer_destroy(ale_jitter_writer *writer);
 void ale_jitter_reader_destroy(ale_jitter_reader *reader);
 
 /*
- Copies an RTP packet in; never waits. Real-time.
-
- Can return ALE_ERR_MALFORMED, ALE_ERR_OVERSIZED and ALE_ERR_NO_SLOT; each is counted.
+ * Copies an RTP packet in; never waits. Real-time.
+ *
+ * Can return ALE_ERR_MALFORMED, ALE_ERR_OVERSIZED and ALE_ERR_NO_SLOT; each is counted.
  */
 ale_status ale_jitter_insert(ale_jitter_writer *writer,
                              const uint8_t *rtp,
@@ -577,10 +593,10 @@ ale_status ale_jitter_insert(ale_jitter_writer *writer,
                              uint64_t arrival_ns);
 
 /*
- Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
- NULL. Real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT.
+ * Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
+ * NULL. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_jitter_pull(ale_jitter_reader *reader,
                            uint64_t now_ns,
@@ -589,9 +605,9 @@ ale_status ale_jitter_pull(ale_jitter_reader *reader,
                            ale_pull_info *info);
 
 /*
- Sets bounds of the delay in ms. Any thread. Real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT.
+ * Sets bounds of the delay in ms. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_jitter_set_delay_bounds(const ale_jitter_reader *reader,
                                        uint32_t min_ms,
@@ -600,13 +616,15 @@ ale_status ale_jitter_set_delay_bounds(const ale_jitter_reader *reader,
 /* Reads the counters. Real-time. */
 ale_status ale_jitter_stats(const ale_jitter_reader *reader, ale_jitter_counters *stats);
 
+/* ---- Mixer ---- */
+
 /* Fills a config with the defaults. Any thread. Real-time. */
 ale_status ale_mixer_config_init(ale_mixer_config *config);
 
 /*
- Makes a mixer. Any thread. Not real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT.
+ * Makes a mixer. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_mixer_create(const ale_mixer_config *config, ale_mixer **mixer);
 
@@ -614,24 +632,24 @@ ale_status ale_mixer_create(const ale_mixer_config *config, ale_mixer **mixer);
 void ale_mixer_destroy(ale_mixer *mixer);
 
 /*
- Takes a participant in and writes its number to *participant. Real-time.
-
- Can return ALE_ERR_FULL.
+ * Takes a participant in and writes its number to *participant. Real-time.
+ *
+ * Can return ALE_ERR_FULL.
  */
 ale_status ale_mixer_add(ale_mixer *mixer, uint64_t *participant);
 
 /*
- Lets a participant go. Real-time.
-
- Can return ALE_ERR_NOT_FOUND.
+ * Lets a participant go. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND.
  */
 ale_status ale_mixer_remove(ale_mixer *mixer, uint64_t participant);
 
 /*
- Gives 10 ms of a participant's audio, copied. Who gives none before a run is silent in it.
- Real-time.
-
- Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ * Gives 10 ms of a participant's audio, copied. Who gives none before a run is silent in it.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
  */
 ale_status ale_mixer_input(ale_mixer *mixer,
                            uint64_t participant,
@@ -642,32 +660,34 @@ ale_status ale_mixer_input(ale_mixer *mixer,
 ale_status ale_mixer_run(ale_mixer *mixer);
 
 /*
- Writes 10 ms of what a participant hears of the last run: all but itself. Real-time.
-
- Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ * Writes 10 ms of what a participant hears of the last run: all but itself. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
  */
 ale_status ale_mixer_output(ale_mixer *mixer, uint64_t participant, int16_t *pcm, size_t samples);
 
 /*
- Sets how loud the others hear a participant, as a factor from 0 to 8, by a ramp of 10 ms.
- Real-time.
-
- Can return ALE_ERR_NOT_FOUND; ALE_ERR_INVALID_ARGUMENT for a factor out of range or NaN.
+ * Sets how loud the others hear a participant, as a factor from 0 to 8, by a ramp of 10 ms.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND; ALE_ERR_INVALID_ARGUMENT for a factor out of range or NaN.
  */
 ale_status ale_mixer_set_gain(ale_mixer *mixer, uint64_t participant, float factor);
 
 /* Reads the counters. Real-time. */
 ale_status ale_mixer_stats(const ale_mixer *mixer, ale_mixer_counters *stats);
 
+/* ---- Legs ---- */
+
 /* Fills a config with the defaults. Any thread. Real-time. */
 ale_status ale_leg_config_init(ale_leg_config *config);
 
 /*
- Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not
- real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known, and
- ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
+ * Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known, and
+ * ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
  */
 ale_status ale_leg_create(const ale_leg_config *config,
                           ale_leg_receiver **receiver,
@@ -684,11 +704,11 @@ void ale_leg_media_destroy(ale_leg_media *media);
 void ale_leg_control_destroy(ale_leg_control *control);
 
 /*
- Takes a datagram, RTP or RTCP, and decrypts it in place. received may be NULL. Real-time.
-
- Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
- ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
- on. The datagram's bytes may have changed then too.
+ * Takes a datagram, RTP or RTCP, and decrypts it in place. received may be NULL. Real-time.
+ *
+ * Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
+ * ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
+ * on. The datagram's bytes may have changed then too.
  */
 ale_status ale_leg_receive(ale_leg_receiver *receiver,
                            uint8_t *datagram,
@@ -700,10 +720,10 @@ ale_status ale_leg_receive(ale_leg_receiver *receiver,
 uint32_t ale_leg_sample_rate_hz(const ale_leg_media *media);
 
 /*
- Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
- NULL. Real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT.
+ * Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
+ * NULL. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_leg_pull(ale_leg_media *media,
                         uint64_t now_ns,
@@ -712,9 +732,9 @@ ale_status ale_leg_pull(ale_leg_media *media,
                         ale_pull_info *info);
 
 /*
- Takes PCM to be sent, a multiple of 10 ms; ale_leg_poll_transmit makes packets of it. Real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT.
+ * Takes PCM to be sent, a multiple of 10 ms; ale_leg_poll_transmit makes packets of it. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_leg_push(ale_leg_media *media, const int16_t *pcm, size_t samples);
 
@@ -728,9 +748,9 @@ ale_status ale_leg_poll_transmit(ale_leg_media *media,
                                  size_t *length);
 
 /*
- Gives a last RTCP datagram with a BYE, valid until the half is used again. Real-time.
-
- Can return ALE_ERR_NOTHING.
+ * Gives a last RTCP datagram with a BYE, valid until the half is used again. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
  */
 ale_status ale_leg_goodbye(ale_leg_media *media,
                            uint64_t now_ns,
@@ -738,18 +758,18 @@ ale_status ale_leg_goodbye(ale_leg_media *media,
                            size_t *length);
 
 /*
- Sends silence in place of what is pushed (muted not 0), or no longer (0). Real-time.
-
- Can return ALE_ERR_BUSY.
+ * Sends silence in place of what is pushed (muted not 0), or no longer (0). Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
  */
 ale_status ale_leg_set_muted(ale_leg_control *control, int32_t muted);
 
 /*
- Replaces keys while the call goes on, each by an a=crypto line; NULL leaves a direction as it
- is. The suite must stay. Not real-time.
-
- Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_INVALID_ARGUMENT for another suite or a leg without
- keys, and ALE_ERR_BUSY.
+ * Replaces keys while the call goes on, each by an a=crypto line; NULL leaves a direction as it
+ * is. The suite must stay. Not real-time.
+ *
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_INVALID_ARGUMENT for another suite or a leg without
+ * keys, and ALE_ERR_BUSY.
  */
 ale_status ale_leg_rekey(ale_leg_control *control,
                          const char *send_crypto,
@@ -758,6 +778,8 @@ ale_status ale_leg_rekey(ale_leg_control *control,
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
 
+/* ---- Conferences ---- */
+
 /* Fills a config with the defaults. Any thread. Real-time. */
 ale_status ale_conference_config_init(ale_conference_config *config);
 
@@ -765,9 +787,9 @@ ale_status ale_conference_config_init(ale_conference_config *config);
 ale_status ale_join_options_init(ale_join_options *options);
 
 /*
- Makes an empty conference. Any thread. Not real-time.
-
- Can return ALE_ERR_INVALID_ARGUMENT.
+ * Makes an empty conference. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_conference_create(const ale_conference_config *config, ale_conference **conference);
 
@@ -775,11 +797,11 @@ ale_status ale_conference_create(const ale_conference_config *config, ale_confer
 void ale_conference_destroy(ale_conference *conference);
 
 /*
- Lets a leg's media half in at the next tick; it belongs to the conference from then on. options
- may be NULL. Writes the member's number to *member. Any thread. Not real-time.
-
- Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the half stays the caller's
- then.
+ * Lets a leg's media half in at the next tick; it belongs to the conference from then on. options
+ * may be NULL. Writes the member's number to *member. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the half stays the caller's
+ * then.
  */
 ale_status ale_conference_join(const ale_conference *conference,
                                ale_leg_media *media,
@@ -787,37 +809,37 @@ ale_status ale_conference_join(const ale_conference *conference,
                                uint64_t *member);
 
 /*
- Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
- Real-time.
-
- Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ * Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
  */
 ale_status ale_conference_leave(const ale_conference *conference, uint64_t member);
 
 /*
- Gives back the half of a member that has left, now the caller's, and its number. Until then its
- place stays taken. Any thread. Not real-time.
-
- Can return ALE_ERR_NOTHING.
+ * Gives back the half of a member that has left, now the caller's, and its number. Until then its
+ * place stays taken. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
  */
 ale_status ale_conference_reclaim(const ale_conference *conference,
                                   uint64_t *member,
                                   ale_leg_media **media);
 
 /*
- Whether the others hear a member (muted 0) from the next tick on. Any thread. Real-time.
-
- Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ * Whether the others hear a member (muted 0) from the next tick on. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
  */
 ale_status ale_conference_set_muted(const ale_conference *conference,
                                     uint64_t member,
                                     int32_t muted);
 
 /*
- How loud the others hear a member from the next tick on, as a factor from 0 to 8. Any thread.
- Real-time.
-
- Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+ * How loud the others hear a member from the next tick on, as a factor from 0 to 8. Any thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_conference_set_gain(const ale_conference *conference, uint64_t member, float factor);
 

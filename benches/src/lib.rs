@@ -1,2 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! benches.
+//! Measures this library beside its peers, in the same process and alternately, so that what is
+//! reported is a ratio and not a machine.
+//!
+//! - [`harness`]: alternate measurement and the table.
+//! - [`srtp`]: SRTP suites, payloads, sessions, single and in batches.
+//! - `libsrtp`, `peers` (feature `peers`): the others.
+//!
+//! `cargo run --release -p benches --bin compare -- srtp` prints a table;
+//! `cargo bench -p benches` runs the same subjects under criterion.
+
+pub mod harness;
+#[cfg(feature = "peers")]
+pub mod libsrtp;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod srtp;

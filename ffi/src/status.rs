@@ -240,7 +240,8 @@ impl From<ControlError> for ale_status {
     fn from(error: ControlError) -> Self {
         match error {
             ControlError::Srtp(error) => error.into(),
-            _ => ALE_ERR_BUSY,
+            ControlError::Busy => ALE_ERR_BUSY,
+            _ => ALE_ERR_INVALID_ARGUMENT,
         }
     }
 }

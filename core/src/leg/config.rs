@@ -122,7 +122,7 @@ impl LegConfig {
     pub(super) fn jitter_config(&self) -> JitterConfig {
         JitterConfig {
             sample_rate_hz: self.send.codec.format().sample_rate_hz,
-            ..self.jitter.clone()
+            ..self.jitter
         }
     }
 

@@ -6,10 +6,12 @@
 //! |---|---|
 //! | describe a session | [`SessionConfig`], [`Suite`], [`MasterKey`], [`Policy`] |
 //! | read or write `a=crypto` | [`sdes`] (RFC 4568) |
+//! | use what DTLS exports | [`dtls`] (RFC 5764) |
 //! | protect what is sent | [`Sender`] |
 //! | unprotect what is received | [`Receiver`] |
 //! | do both for many sessions at once | [`protect_batch`], [`unprotect_batch`] |
 //! | re-key while traffic flows | [`PreparedKeys`] |
+//! | go on in another process | [`checkpoint`] |
 //! | find out what is wrong | [`SrtpError`], [`Event`], [`Stats`] |
 //!
 //! A call has two sessions, one a direction, with different keys: a [`Sender`] on the thread that
@@ -40,8 +42,11 @@
 //! ```
 
 mod batch;
+pub mod checkpoint;
 mod config;
 mod crypto;
+mod diagnosis;
+pub mod dtls;
 mod error;
 mod event;
 mod extension;

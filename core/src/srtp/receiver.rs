@@ -10,13 +10,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::checkpoint::Description;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Job, Tag};
 use super::event::{Event, Events, Stats};
 use super::extension;
 use super::index::{INDEX_LIMIT, guess};
 use super::policy::weakness;
-use super::session_keys::{KeyRing, PreparedKeys, RetiredKeys};
+use super::session_keys::{KeyRing, PreparedKeys, RetiredKeys, SessionKeys};
 use super::stream::Streams;
 use super::suite::Cipher;
 use super::{RTCP_CLEAR_BYTES, SrtpError, StreamState, Suite};
@@ -34,7 +35,7 @@ pub struct Receiver {
     /// Packets that wait in a batch.
     pub(super) staged: u16,
     /// Authentication failures in a row.
-    failures: u32,
+    pub(super) failures: u32,
     stats: Stats,
     events: Events,
 }
@@ -52,6 +53,8 @@ struct Rules {
     initial_roc: u32,
     roc_retry: u8,
     overlap: u32,
+    /// Nothing of the above asks for more than header, text and tag.
+    ordinary: bool,
 }
 
 /// A packet whose place in its stream has been worked out, but which nothing has vouched for yet.
@@ -66,8 +69,8 @@ pub(super) struct Plan {
     /// The tag as received.
     pub(super) tag: Tag,
     pub(super) key: KeyPlace,
-    header_bytes: usize,
-    header: Header,
+    pub(super) header_bytes: usize,
+    pub(super) header: Header,
 }
 
 /// Which key a packet is tried under.
@@ -79,7 +82,7 @@ pub(super) struct KeyPlace {
 
 /// What is to be done with a packet's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Header {
+pub(super) enum Header {
     #[default]
     Clear,
     /// Elements may be encrypted; the extension stands here.
@@ -98,6 +101,11 @@ impl Receiver {
     pub fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
         let ring = PreparedKeys::new(config)?.0;
         let suite = config.suite;
+        let ordinary = !config.cryptex
+            && config.encrypted_extensions.is_empty()
+            && !config.unencrypted_srtp
+            && !ring.has_rate()
+            && ring.mki_bytes == 0;
         let mut this = Self {
             ring,
             previous: None,
@@ -115,6 +123,7 @@ impl Receiver {
                 initial_roc: config.initial_roc,
                 roc_retry: config.roc_retry,
                 overlap: config.rekey_overlap_packets,
+                ordinary,
             },
             staged: 0,
             failures: 0,
@@ -145,8 +154,54 @@ impl Receiver {
     /// The datagram is untouched then, and so is the session but for counters and events.
     #[inline]
     pub fn unprotect(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
-        let plan = self.plan(datagram)?;
+        let Some(plan) = self.plan_in_order(datagram) else { return self.unprotect_any(datagram) };
+        if !self.attempt(datagram, &plan) {
+            return self.retry(datagram, plan);
+        }
+        self.failures = 0;
+        if let Some(at) = plan.stream
+            && let Some((stream, window)) = self.streams.at(at)
+        {
+            stream.rtp.commit_in_order(window, plan.index);
+        }
+        if let Some(keys) = self.ring.keys.get_mut(plan.key.position) {
+            keys.spend_rtp_quietly();
+        }
+        self.stats.rtp_packets += 1;
+        Ok(plan.end)
+    }
+
+    #[inline(never)]
+    fn unprotect_any(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
+        let plan = self.plan_any(datagram)?;
         self.execute(datagram, plan)
+    }
+
+    /// The plan of nearly every packet: the next one of a known stream, of a session without
+    /// special wishes. `None` for all others, [`Receiver::plan_any`] does.
+    #[inline(always)]
+    fn plan_in_order(&mut self, datagram: &[u8]) -> Option<Plan> {
+        let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = datagram.first_chunk::<12>()?;
+        if !self.rules.ordinary || first >> 6 != 2 || self.overlap_left > 0 {
+            return None;
+        }
+        let mut clear = FIXED_HEADER_BYTES;
+        if first & 0x1f != 0 {
+            clear = RtpPacket::parse(datagram).ok()?.header_bytes();
+        }
+        let end = datagram.len().checked_sub(self.rules.rtp_tag_bytes).filter(|&e| e >= clear)?;
+        let (ssrc, sequence) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1]));
+        let stream = self.streams.find(ssrc)?;
+        let index = self.streams.at(stream)?.0.rtp.next_in_order(sequence)?;
+        let position = self.ring.active;
+        if index >= INDEX_LIMIT || !self.ring.keys.get(position)?.has_plenty() {
+            return None;
+        }
+        let tag = read_tag(datagram.get(end..)?);
+        let key = KeyPlace { previous: false, position };
+        let stream = Some(stream);
+        let header = Header::Clear;
+        Some(Plan { ssrc, index, stream, clear, end, tag, key, header_bytes: clear, header })
     }
 
     /// Carries a plan out.
@@ -182,6 +237,14 @@ impl Receiver {
     /// Works out index, key and layout; changes nothing but counters.
     #[inline(always)]
     pub(super) fn plan(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
+        match self.plan_in_order(datagram) {
+            Some(plan) => Ok(plan),
+            None => self.plan_any(datagram),
+        }
+    }
+
+    #[inline(never)]
+    fn plan_any(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
         self.try_plan(datagram).inspect_err(|&e| self.stats.count(e))
     }
 
@@ -556,6 +619,7 @@ impl Receiver {
         }
         let mut ring = keys.0;
         ring.carry_lifetimes(&self.ring);
+        self.rules.ordinary &= !ring.has_rate();
         let old = core::mem::replace(&mut self.ring, ring);
         self.overlap_left = self.rules.overlap;
         Ok(self.previous.replace(old).map(RetiredKeys))
@@ -614,9 +678,41 @@ impl Receiver {
         size_of::<Self>() + self.ring.heap_bytes() + previous + self.streams.heap_bytes()
     }
 
-    #[cold]
-    pub(super) fn note_failure(&mut self, _datagram: &mut [u8], _plan: &Plan) {
-        self.failures = self.failures.saturating_add(1);
+    pub(super) fn describe(&self, out: &mut Vec<u8>) {
+        let rules = &self.rules;
+        Description {
+            suite: self.ring.suite,
+            flags: [
+                rules.plain_rtp,
+                rules.plain_rtcp && !self.ring.suite.is_null(),
+                rules.cryptex,
+                false,
+            ],
+            rate_log2: self.ring.rate_log2,
+            active: self.ring.active,
+            encrypted_extensions: &rules.encrypted_extensions,
+        }
+        .write(out);
+    }
+
+    pub(super) fn keys(&self) -> &[SessionKeys] {
+        &self.ring.keys
+    }
+
+    pub(super) fn keys_mut(&mut self) -> &mut [SessionKeys] {
+        &mut self.ring.keys
+    }
+
+    pub(super) fn set_active(&mut self, active: usize) {
+        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
+    }
+
+    pub(super) fn key_count(&self) -> usize {
+        self.ring.keys.len()
+    }
+
+    pub(super) fn report(&mut self, event: Event) {
+        self.events.push(event, &mut self.stats);
     }
 }
 

@@ -25,6 +25,22 @@ impl Position {
         self.next.checked_sub(1)
     }
 
+    /// The index after the highest, if there has been one and its sequence number is `sequence`.
+    #[inline(always)]
+    pub(crate) fn next_in_order(self, sequence: u16) -> Option<u64> {
+        (self.next != 0 && self.next as u16 == sequence).then_some(self.next)
+    }
+
+    /// Notes the index that [`Position::next_in_order`] returned.
+    #[inline(always)]
+    pub(crate) fn commit_in_order(&mut self, bits: &mut [u64], index: u64) {
+        let at = word_of(bits, index);
+        if let Some(word) = bits.get_mut(at) {
+            *word |= 1 << (index % 64);
+        }
+        self.next = index + 1;
+    }
+
     /// Whether `index` may be accepted. `bits` has a power of two of words.
     ///
     /// Real-time: yes.
@@ -47,13 +63,8 @@ impl Position {
     #[inline]
     pub(crate) fn commit(&mut self, bits: &mut [u64], index: u64) {
         if index >= self.next {
-            if index == self.next && index % 64 != 0 {
-                // The usual case: the next packet, whose bit lies in a word already begun.
-                let at = word_of(bits, index);
-                if let Some(word) = bits.get_mut(at) {
-                    *word &= !(1 << (index % 64));
-                }
-            } else {
+            // The next index in order clears no bit but its own, which is set below.
+            if index != self.next {
                 self.clear_up_to(bits, index);
             }
             self.next = index + 1;

@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::checkpoint::Description;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Job, Tag};
 use super::event::{Event, Events, Stats};
@@ -18,6 +19,7 @@ use super::stream::Streams;
 use super::suite::Cipher;
 use super::{RTCP_CLEAR_BYTES, RTCP_INDEX_LIMIT, SrtpError, StreamState, Suite};
 use crate::rtp::RtpPacket;
+use crate::rtp::header::FIXED_HEADER_BYTES;
 
 /// Protects packets. See the [module documentation](super) for an example.
 pub struct Sender {
@@ -26,6 +28,9 @@ pub struct Sender {
     rules: Rules,
     stats: Stats,
     events: Events,
+    /// Number of the latest checkpoint, and the packets that it reserves while it is unconfirmed.
+    pub(super) generation: u64,
+    pub(super) pending_reserve: u64,
 }
 
 /// What of the configuration matters for each packet.
@@ -40,6 +45,8 @@ pub(super) struct Rules {
     cryptex: bool,
     encrypted_extensions: Vec<u8>,
     initial_roc: u32,
+    /// Nothing of the above asks for more than header, text and tag.
+    ordinary: bool,
 }
 
 /// A packet that has been checked and given its index: what is left is cryptography.
@@ -76,11 +83,18 @@ impl Sender {
                 cryptex: config.cryptex,
                 encrypted_extensions: config.encrypted_extensions.clone(),
                 initial_roc: config.initial_roc,
+                ordinary: !config.cryptex
+                    && config.encrypted_extensions.is_empty()
+                    && !config.unencrypted_srtp
+                    && !ring.has_rate()
+                    && ring.mki_bytes == 0,
             },
             ring,
             streams: Streams::new(config.max_streams, config.replay_window),
             stats: Stats::default(),
             events: Events::default(),
+            generation: 0,
+            pending_reserve: 0,
         };
         if let SsrcPolicy::Only(list) = &config.ssrcs {
             for &ssrc in list {
@@ -107,21 +121,71 @@ impl Sender {
     /// and so is the session but for counters.
     #[inline]
     pub fn protect(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        let plan = self.plan(buffer, len)?;
+        match self.plan_in_order(buffer, len) {
+            Some(plan) => self.seal(buffer, &plan),
+            None => self.protect_any(buffer, len),
+        }
+    }
+
+    #[inline(never)]
+    fn protect_any(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
+        let plan = self.plan_any(buffer, len)?;
         if plan.sources != 0 && !self.rules.aead {
             return self.protect_with_sources(buffer, &plan);
         }
-        let Some(keys) = self.ring.keys.get(self.ring.active) else {
-            return Err(SrtpError::KeyCount);
-        };
+        self.seal(buffer, &plan)
+    }
+
+    #[inline(always)]
+    fn seal(&mut self, buffer: &mut [u8], plan: &Plan) -> Result<usize, SrtpError> {
+        let Some(key) = self.rtp_key() else { return Err(SrtpError::KeyCount) };
         let job = Job { buffer, clear: plan.clear, end: plan.end, tail: plan.tail, iv: plan.iv };
-        let tag = keys.rtp.seal(job);
-        self.finish(buffer, &plan, tag)
+        let tag = key.seal(job);
+        self.finish(buffer, plan, tag)
     }
 
     /// Checks the packet, gives it its index, and notes that the index is used.
     #[inline(always)]
     pub(super) fn plan(&mut self, buffer: &mut [u8], len: usize) -> Result<Plan, SrtpError> {
+        match self.plan_in_order(buffer, len) {
+            Some(plan) => Ok(plan),
+            None => self.plan_any(buffer, len),
+        }
+    }
+
+    /// The plan of nearly every packet: the next one of a known stream, of a session without
+    /// special wishes. `None`, and nothing changed, for all others, [`Sender::plan_any`] does.
+    #[inline(always)]
+    fn plan_in_order(&mut self, buffer: &[u8], len: usize) -> Option<Plan> {
+        let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = buffer.first_chunk::<12>()?;
+        let total = len.checked_add(self.rules.rtp_tag_bytes)?;
+        if !self.rules.ordinary
+            || first >> 6 != 2
+            || len < FIXED_HEADER_BYTES
+            || total > buffer.len()
+        {
+            return None;
+        }
+        let mut clear = FIXED_HEADER_BYTES;
+        if first & 0x1f != 0 {
+            clear = RtpPacket::parse(buffer.get(..len)?).ok()?.header_bytes();
+        }
+        let (ssrc, sequence) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1]));
+        let at = self.streams.find(ssrc)?;
+        let (stream, window) = self.streams.at(at)?;
+        let index = stream.rtp.next_in_order(sequence)?;
+        let keys = self.ring.keys.get_mut(self.ring.active)?;
+        if index >= stream.rtp_notice || !keys.spend_rtp_quietly() {
+            return None;
+        }
+        stream.rtp.commit_in_order(window, index);
+        let tail = if self.rules.aead { None } else { Some(((index >> 16) as u32).to_be_bytes()) };
+        Some(Plan { clear, end: len, iv: keys.rtp.iv(ssrc, index), tail, sources: 0, total })
+    }
+
+    /// As [`Sender::plan`], for any packet.
+    #[inline(never)]
+    fn plan_any(&mut self, buffer: &mut [u8], len: usize) -> Result<Plan, SrtpError> {
         self.try_plan(buffer, len).inspect_err(|&e| self.stats.count(e))
     }
 
@@ -363,6 +427,7 @@ impl Sender {
         let mut ring = keys.0;
         ring.carry_lifetimes(&self.ring);
         self.rules.mki_bytes = ring.mki_bytes;
+        self.rules.ordinary &= ring.mki_bytes == 0 && !ring.has_rate();
         Ok(RetiredKeys(core::mem::replace(&mut self.ring, ring)))
     }
 
@@ -421,6 +486,39 @@ impl Sender {
         size_of::<Self>() + self.ring.heap_bytes() + self.streams.heap_bytes()
     }
 
+    pub(super) fn describe(&self, out: &mut Vec<u8>) {
+        let rules = &self.rules;
+        Description {
+            suite: self.ring.suite,
+            flags: [
+                rules.plain_rtp,
+                rules.plain_rtcp && !self.ring.suite.is_null(),
+                rules.cryptex,
+                false,
+            ],
+            rate_log2: self.ring.rate_log2,
+            active: self.ring.active,
+            encrypted_extensions: &rules.encrypted_extensions,
+        }
+        .write(out);
+    }
+
+    pub(super) fn keys(&self) -> &[SessionKeys] {
+        &self.ring.keys
+    }
+
+    pub(super) fn keys_mut(&mut self) -> &mut [SessionKeys] {
+        &mut self.ring.keys
+    }
+
+    pub(super) fn set_active(&mut self, active: usize) {
+        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
+    }
+
+    pub(super) fn accept_known_streams_only(&mut self) {
+        self.rules.any_ssrc = false;
+    }
+
     /// Whether the batch kernels take this session's packets.
     #[inline(always)]
     pub(super) fn has_lanes(&self) -> bool {
@@ -446,7 +544,7 @@ enum Header {
 impl Header {
     fn of(packet: &RtpPacket<'_>, cryptex: bool) -> Self {
         let sources = packet.contributing_sources().len();
-        let at = crate::rtp::header::FIXED_HEADER_BYTES + 4 * sources;
+        let at = FIXED_HEADER_BYTES + 4 * sources;
         match packet.extension() {
             Some(_) if !cryptex => Self::Elements { at },
             None if !cryptex => Self::Clear,

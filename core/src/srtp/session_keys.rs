@@ -68,6 +68,21 @@ impl SessionKeys {
         })
     }
 
+    /// Counts one SRTP packet if that is all there is to do: false, and nothing counted, when the
+    /// notice or the end is near.
+    #[inline(always)]
+    pub(crate) fn spend_rtp_quietly(&mut self) -> bool {
+        let plenty = self.rtp_left > self.notice_at + 1;
+        self.rtp_left -= u64::from(plenty);
+        plenty
+    }
+
+    /// Whether [`SessionKeys::spend_rtp_quietly`] would be true.
+    #[inline(always)]
+    pub(crate) fn has_plenty(&self) -> bool {
+        self.rtp_left > self.notice_at + 1
+    }
+
     /// Counts one packet; how many are left if the host is to be told.
     #[inline(always)]
     pub(crate) fn spend_rtp(&mut self) -> Option<u64> {
@@ -109,7 +124,7 @@ pub(crate) struct KeyRing {
     /// The key to send under, or the one that was last received under.
     pub(crate) active: usize,
     pub(crate) mki_bytes: usize,
-    rate_log2: Option<u8>,
+    pub(crate) rate_log2: Option<u8>,
 }
 
 impl KeyRing {

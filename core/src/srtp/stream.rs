@@ -11,6 +11,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::SrtpError;
+use super::index::INDEX_LIMIT;
 use super::replay::Position;
 
 /// Words of the SRTCP replay window: 128 bits, which outlasts minutes of RTCP.
@@ -28,14 +29,33 @@ pub(crate) struct Stream {
     /// Sending: the first SRTP and SRTCP index that no confirmed checkpoint covers.
     pub(crate) rtp_limit: u64,
     pub(crate) rtcp_limit: u64,
+    /// Sending: what the limits will be when the latest checkpoint is confirmed; 0 if it does not
+    /// cover this stream.
+    pub(crate) rtp_pending: u64,
+    pub(crate) rtcp_pending: u64,
     /// Sending: the SRTP index at which another checkpoint is due, and whether that was said.
     pub(crate) rtp_notice: u64,
     pub(crate) noticed: bool,
 }
 
 impl Stream {
-    fn new(ssrc: u32, initial_roc: u32) -> Self {
-        Self { ssrc, initial_roc, rtp_limit: u64::MAX, rtcp_limit: u64::MAX, ..Self::default() }
+    /// Takes the pending limits, of a reservation of so many packets, into force.
+    pub(crate) fn reserve(&mut self, packets: u64) {
+        self.rtp_limit = self.rtp_pending;
+        self.rtcp_limit = self.rtcp_pending;
+        self.rtp_notice = self.rtp_pending.saturating_sub(packets / 2).min(INDEX_LIMIT);
+        self.noticed = false;
+    }
+
+    pub(crate) fn new(ssrc: u32, initial_roc: u32) -> Self {
+        Self {
+            ssrc,
+            initial_roc,
+            rtp_limit: u64::MAX,
+            rtcp_limit: u64::MAX,
+            rtp_notice: INDEX_LIMIT,
+            ..Self::default()
+        }
     }
 }
 

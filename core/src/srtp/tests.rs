@@ -3,5 +3,6 @@
 
 mod batch;
 mod behaviour;
+mod failover;
 mod kernels;
 mod vectors;

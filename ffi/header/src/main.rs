@@ -51,14 +51,13 @@ const SECTIONS: [(&str, &str); 6] = [
 /// Makes the header one that can be read in a sitting: comments of one line take one line, and each
 /// object's functions have a heading.
 fn tidy(header: &str) -> String {
+    let header = compact_comments(header);
     let mut out = String::new();
     let mut sections = SECTIONS.iter().peekable();
     for block in header.split("\n\n") {
-        let block = compact_comments(block);
         if let Some((prefix, title)) = sections.peek()
-            && block.contains(&format!(" {prefix}"))
-            && block.contains(");")
-            && !block.contains("typedef")
+            && block.ends_with(");")
+            && [" ", "*"].iter().any(|before| block.contains(&format!("{before}{prefix}")))
         {
             out.push_str(&format!("/* ---- {title} ---- */\n\n"));
             sections.next();

@@ -424,3 +424,76 @@ fn exhausted_index_is_refused() {
     sender.set_stream(StreamState { rtcp_index: Some((1 << 31) - 1), ..state }).unwrap();
     assert_eq!(protect_rtcp(&mut sender, &rtcp(5)), Err(SrtpError::IndexExhausted));
 }
+
+/// The cause that the first report of a run of failures names.
+fn reported(receiver: &mut Receiver) -> Option<FailureCause> {
+    while let Some(event) = receiver.poll_event() {
+        if let Event::AuthenticationFailing { count, likely, ssrc } = event {
+            assert_eq!((count, ssrc), (16, 5));
+            return Some(likely);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_run_of_failures_is_reported_with_its_likely_cause() {
+    let cm80 = config(Suite::AesCm128HmacSha1_80, 1);
+    let run = |sending: &SessionConfig, receiving: &SessionConfig| {
+        let mut sender = Sender::new(sending).unwrap();
+        let mut receiver = Receiver::new(receiving).unwrap();
+        for sequence in 0..16 {
+            let sealed = protect(&mut sender, &rtp(5, sequence, 40)).unwrap();
+            assert!(unprotect(&mut receiver, &sealed).is_err());
+        }
+        reported(&mut receiver)
+    };
+    assert_eq!(run(&config(cm80.suite, 2), &cm80), Some(FailureCause::Key));
+    let mut ahead = cm80.clone();
+    ahead.initial_roc = 3;
+    let roc = |actual| Some(FailureCause::RolloverCounter { actual });
+    assert_eq!(run(&ahead, &cm80), roc(3));
+    assert_eq!(run(&cm80, &ahead), roc(0));
+    let cm32 = config(Suite::AesCm128HmacSha1_32, 1);
+    let suite = |actual| Some(FailureCause::Suite { actual });
+    assert_eq!(run(&cm32, &cm80), suite(cm32.suite));
+    assert_eq!(run(&cm80, &cm32), suite(cm80.suite));
+    let with_mki = |seeds: [u8; 2]| {
+        let mut config = cm80.clone();
+        let key = |i: usize| master(config.suite, seeds[i]).with_mki(&[i as u8]).unwrap();
+        config.keys = alloc::vec![key(0), key(1)];
+        config
+    };
+    assert_eq!(run(&with_mki([1, 2]), &with_mki([2, 1])), Some(FailureCause::Mki { key: 1 }));
+}
+
+#[test]
+fn a_stream_of_a_stranger_is_told_from_a_wrong_key() {
+    let config1 = config(Suite::AeadAes128Gcm, 1);
+    let (mut sender, mut receiver) = pair(&config1);
+    let good = protect(&mut sender, &rtp(6, 1, 40)).unwrap();
+    unprotect(&mut receiver, &good).unwrap();
+    let mut stranger = Sender::new(&config(Suite::AeadAes128Gcm, 2)).unwrap();
+    for sequence in 0..16 {
+        let sealed = protect(&mut stranger, &rtp(5, sequence, 40)).unwrap();
+        assert_eq!(unprotect(&mut receiver, &sealed), Err(SrtpError::AuthenticationFailed));
+    }
+    assert_eq!(reported(&mut receiver), Some(FailureCause::Ssrc));
+}
+
+#[test]
+fn diagnosis_tries_other_suites_of_the_same_key() {
+    let mut sending = config(Suite::NullHmacSha1_80, 1);
+    sending.initial_roc = 2;
+    let sealed = protect(&mut Sender::new(&sending).unwrap(), &rtp(5, 1, 40)).unwrap();
+    let receiving = config(Suite::AesCm128HmacSha1_80, 1);
+    let cause = Receiver::diagnose(&receiving, &sealed).unwrap();
+    // The tag says nothing of the cipher, so either suite with this tag is an answer.
+    assert_eq!(cause, Some(FailureCause::RolloverCounter { actual: 2 }));
+    let receiving = config(Suite::AesCm128HmacSha1_32, 1);
+    let cause = Receiver::diagnose(&receiving, &sealed).unwrap();
+    assert_eq!(cause, Some(FailureCause::Suite { actual: Suite::AesCm128HmacSha1_80 }));
+    let stranger = config(Suite::AesCm128HmacSha1_80, 9);
+    assert_eq!(Receiver::diagnose(&stranger, &sealed).unwrap(), None);
+    assert_eq!(Receiver::diagnose(&stranger, &sealed[..5]), Err(SrtpError::Malformed));
+}
