@@ -3,6 +3,7 @@
 //! reported is a ratio and not a machine.
 //!
 //! - [`harness`]: alternate measurement and the table.
+//! - [`jitter`]: the jitter buffer.
 //! - [`srtp`]: SRTP suites, payloads, sessions, single and in batches.
 //! - `libsrtp`, `peers` (feature `peers`): the others.
 //!
@@ -10,6 +11,7 @@
 //! `cargo bench -p benches` runs the same subjects under criterion.
 
 pub mod harness;
+pub mod jitter;
 #[cfg(feature = "peers")]
 pub mod libsrtp;
 #[cfg(feature = "peers")]
