@@ -6,6 +6,7 @@
 //! - [`codec`]: encoding and decoding.
 //! - [`leg`]: everything but the socket.
 //! - [`mixer`]: conferences of many sizes.
+//! - [`jitter`]: the jitter buffer.
 //! - [`srtp`]: SRTP suites, payloads, sessions, single and in batches.
 //! - `libsrtp`, `peers` (feature `peers`): the others.
 //!
@@ -14,6 +15,7 @@
 
 pub mod codec;
 pub mod harness;
+pub mod jitter;
 pub mod leg;
 #[cfg(feature = "peers")]
 pub mod libsrtp;

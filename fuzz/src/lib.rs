@@ -3,8 +3,9 @@
 //! any bytes. `cargo test` runs them over the seed corpora in `corpus/`; `make fuzz` lets libFuzzer
 //! look for more.
 
+pub mod jitter;
+
 use ale_media::codec::{CodecSpec, MAX_PACKET_SAMPLES};
-use ale_media::jitter::{self, DecoderMap, JitterConfig};
 use ale_media::leg::{Leg, LegConfig, SrtpConfig};
 use ale_media::rtp::extension::Elements;
 use ale_media::rtp::rtcp::{Packet, Packets};
@@ -82,70 +83,6 @@ pub fn sdes(data: &[u8]) {
     let again = CryptoAttribute::parse(&printed).expect("our own line is understood");
     assert_eq!(again.value(), printed);
     let _ = attribute.to_config();
-}
-
-/// A jitter buffer under any packets and pulls. Each operation is a byte that says what, and some
-/// bytes for it.
-pub fn jitter(data: &[u8]) {
-    let mut map = DecoderMap::new();
-    let decoder = CodecSpec::Pcmu.decoder(8_000).expect("a decoder");
-    map.insert(0, decoder).expect("a payload type");
-    map.insert_comfort_noise(13).expect("a payload type");
-    let (mut writer, mut reader, _control) =
-        jitter::create(&JitterConfig::default(), map).expect("a jitter buffer");
-    let mut now_ns = 0_u64;
-    let mut rest = data;
-    let mut pcm = [0; 240];
-    while let Some((operation, bytes)) = rest.split_first() {
-        match operation % 4 {
-            0 => {
-                let length = usize::from(bytes.first().copied().unwrap_or(0)).min(bytes.len());
-                let _ = writer.insert(&bytes[..length], now_ns);
-                rest = &bytes[length..];
-            }
-            1 => {
-                // A packet that is one, with a sequence number and timestamp of the fuzzer's.
-                let Some((fields, tail)) = bytes.split_first_chunk::<4>() else { return };
-                let mut packet = [0x55; 172];
-                let sequence = u16::from_be_bytes([fields[0], fields[1]]);
-                let header = RtpHeader {
-                    payload_type: if fields[2] > 240 { 13 } else { 0 },
-                    sequence,
-                    timestamp: u32::from(sequence) * 160 + u32::from(fields[3]),
-                    ssrc: u32::from(fields[2] > 250),
-                    ..RtpHeader::default()
-                };
-                let _ = header.write(&mut packet);
-                let _ = writer.insert(&packet, now_ns);
-                rest = tail;
-            }
-            2 => {
-                let frames = 1 + usize::from(bytes.first().copied().unwrap_or(0)) % 3;
-                let pcm = &mut pcm[..frames * 80];
-                let info = reader.pull(now_ns, pcm).expect("a whole number of frames");
-                assert!(info.delay_ms.is_finite());
-                now_ns = now_ns.wrapping_add(frames as u64 * 10_000_000);
-                rest = bytes.get(1..).unwrap_or(&[]);
-            }
-            _ => {
-                let Some((step, tail)) = bytes.split_first_chunk::<2>() else { return };
-                now_ns = now_ns.wrapping_add(u64::from(u16::from_be_bytes(*step)) * 1_000_000);
-                rest = tail;
-            }
-        }
-    }
-    let stats = reader.stats();
-    let accounted = stats.played
-        + stats.late
-        + stats.duplicate
-        + stats.dropped
-        + stats.flushed
-        + stats.passed
-        + stats.malformed
-        + stats.oversized
-        + stats.no_slot
-        + stats.waiting;
-    assert!(accounted <= stats.inserted + 1, "no packet is counted twice: {stats:?}");
 }
 
 /// A leg, plain or encrypted by the first byte, under any datagrams; two bytes of length stand

@@ -11,7 +11,7 @@ const TARGETS: [Target; 7] = [
     ("rtcp", ale_media_fuzz::rtcp),
     ("srtp_unprotect", ale_media_fuzz::srtp_unprotect),
     ("sdes", ale_media_fuzz::sdes),
-    ("jitter", ale_media_fuzz::jitter),
+    ("jitter", ale_media_fuzz::jitter::commands),
     ("leg", ale_media_fuzz::leg),
     ("codec", ale_media_fuzz::codec),
 ];

@@ -26,6 +26,7 @@ mod control;
 mod convert;
 mod correlate;
 mod decoders;
+mod drift;
 mod estimator;
 mod history;
 mod ingest;
@@ -48,7 +49,7 @@ pub use config::{
 };
 pub use control::JitterControl;
 pub use decoders::DecoderMap;
-pub use reader::{JitterReader, PullError};
+pub use reader::{JitterReader, Missing, PullError};
 pub use stats::{JitterStats, Operation, PullInfo};
 pub use writer::{InsertError, JitterWriter};
 

@@ -326,3 +326,55 @@ fn the_control_half_sees_the_counters() {
     assert_eq!(seen.inserted, 50);
     assert!(seen.samples >= 7200 && seen.played >= 40);
 }
+
+#[test]
+fn missing_packets_are_listed_with_the_time_they_are_needed_by() {
+    let config =
+        JitterConfig { mode: DelayMode::Fixed, target_delay_ms: 100, ..JitterConfig::default() };
+    let mut bench = Bench::new(&config);
+    let (mut sequence, mut position) = (65533, 0);
+    bench.run(1000, &mut sequence, &mut position);
+    let mut list = [Missing::default(); 8];
+    assert_eq!(bench.reader.missing(bench.now_ns, &mut list), 0);
+    let lost = sequence;
+    let sent_ns = bench.now_ns;
+    sequence = sequence.wrapping_add(2);
+    position += 320;
+    bench.now_ns += 40 * MS;
+    bench.run(20, &mut sequence, &mut position);
+    // The stall of 40 ms without a pull is taken up by the buffer.
+    let count = bench.reader.missing(bench.now_ns, &mut list);
+    assert_eq!(count, 2);
+    assert_eq!(list[0].sequence, lost);
+    assert_eq!(list[1].sequence, lost.wrapping_add(1));
+    assert!(list[0].deadline_ns > bench.now_ns && list[0].deadline_ns <= sent_ns + 140 * MS);
+    assert_eq!(list[1].deadline_ns - list[0].deadline_ns, 20 * MS);
+    // A packet that comes after all is no longer missing; one whose time is over neither.
+    bench.send(lost, position - 480, 160).unwrap();
+    bench.pull();
+    assert_eq!(bench.reader.missing(bench.now_ns, &mut list), 1);
+    for _ in 0..30 {
+        bench.pull();
+    }
+    assert_eq!(bench.reader.missing(bench.now_ns, &mut list), 0);
+}
+
+#[test]
+fn the_drift_and_the_histogram_tell_what_the_network_did() {
+    let mut bench = Bench::new(&JitterConfig::default());
+    let start = bench.now_ns;
+    // A sender that is 200 ppm fast, every other packet 30 ms late.
+    for n in 0..2000_u64 {
+        bench.now_ns = start + n * 19_996_000 + (n % 2) * 30 * MS;
+        bench.send(n as u16, n as i64 * 160, 160).unwrap();
+        if n % 2 == 1 {
+            bench.now_ns = start + n * 19_996_000 + 31 * MS;
+            let mut pcm = [0; 320];
+            bench.reader.pull(bench.now_ns, &mut pcm).unwrap();
+        }
+    }
+    let ppm = bench.reader.stats().drift_ppm();
+    assert!((150..250).contains(&ppm), "{ppm}");
+    let total: f32 = bench.reader.arrival_histogram().map(|(_, share)| share).sum();
+    assert!((total - 1.0).abs() < 0.01, "{total}");
+}

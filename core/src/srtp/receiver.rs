@@ -449,8 +449,7 @@ impl Receiver {
         if place.previous || place.position != self.ring.active || self.overlap_left > 0 {
             self.note_other_key(place);
         }
-        let ring =
-            if place.previous { self.previous.as_mut() } else { Some(&mut self.ring) };
+        let ring = if place.previous { self.previous.as_mut() } else { Some(&mut self.ring) };
         if let Some(keys) = ring.and_then(|ring| ring.keys.get_mut(place.position)) {
             let left = if rtp { keys.spend_rtp() } else { keys.spend_rtcp() };
             if let Some(packets_left) = left {

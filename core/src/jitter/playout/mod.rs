@@ -39,6 +39,9 @@ const AHEAD: usize = 320;
 const MAX_GAP: usize = 640;
 /// Longest packet.
 const MAX_PACKET: usize = 960;
+/// Room for pending samples: the longest packet behind what is decoded ahead and a join; a longest
+/// gap and two packets of usual length.
+const PENDING: usize = 1640;
 /// Packets decoded in a 10 ms frame before what is not urgent waits for the next frame.
 const DECODES: u32 = 4;
 /// Concealment fades from here on, and is noise from there on (samples at 8 kHz).
@@ -112,7 +115,7 @@ impl Playout {
             decoders,
             window: Window::new(config.slots),
             stats: JitterStats::default(),
-            pcm: PcmBuffer::new(keep, (AHEAD + MAX_GAP + MAX_PACKET + 240) * unit),
+            pcm: PcmBuffer::new(keep, PENDING * unit),
             unit,
             frame: 80 * unit,
             origin_ns: 0,
@@ -160,6 +163,13 @@ impl Playout {
             .saturating_mul(10_000_000)
             .saturating_add(position.rem_euclid(frame) * 10_000_000 / frame);
         elapsed_ns.saturating_sub(media_ns) as f32 * 1e-6
+    }
+
+    /// When a media position will be played, unless that time is over.
+    pub(crate) fn due_ns(&self, now_ns: u64, position: i64) -> Option<u64> {
+        let ahead = u64::try_from(position - self.next).ok()?;
+        let pending = self.pcm.pending().len() as u64;
+        Some(now_ns.saturating_add((ahead + pending).saturating_mul(125_000 / self.unit as u64)))
     }
 
     /// The media position of the next sample that is played.
@@ -403,8 +413,9 @@ impl Playout {
         };
         self.stats.played += 1;
         self.slots.release(entry.slot);
-        let tail = self.pcm.tail_mut();
-        tail.copy_within(lead + skip..lead + count, lead);
+        if skip > 0 {
+            self.pcm.tail_mut().copy_within(lead + skip..lead + count, lead);
+        }
         let count = count - skip;
         let added = if lead > 0 { self.join(count) } else { count };
         self.pcm.commit(added);

@@ -55,18 +55,12 @@ pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option
 /// # Safety
 /// As [`hmac`].
 #[target_feature(enable = "sha,ssse3,sse4.1,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,bmi2")]
-pub(super) unsafe fn hmac_wide(
-    key: &Key,
-    packet: *const u8,
-    len: usize,
-    tail: Option<u32>,
-) -> Tag {
+pub(super) unsafe fn hmac_wide(key: &Key, packet: *const u8, len: usize, tail: Option<u32>) -> Tag {
     let (inner, outer) = key.hmac_states();
     let mut state = State::load(inner);
     let lane = Lane::new(packet, len, tail);
-    let order = _mm512_broadcast_i32x4(_mm_set_epi8(
-        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-    ));
+    let order =
+        _mm512_broadcast_i32x4(_mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
     for block in 0..lane.blocks {
         // SAFETY: the lane is the packet.
         let w = _mm512_shuffle_epi8(unsafe { block_of(&lane, block) }, order);
