@@ -158,7 +158,8 @@ fn ticks_to_ns(ticks: u128, resolution: u8) -> u64 {
 /// rtpdump's binary format: a line of text, a header of 16 bytes, then per packet its length with
 /// header, the length of the RTP packet (0 for RTCP) and milliseconds since the start.
 fn parse_rtpdump(bytes: &[u8]) -> Result<Capture, CaptureError> {
-    let error = |offset: usize, reason: &str| CaptureError::Malformed { offset, reason: reason.into() };
+    let error =
+        |offset: usize, reason: &str| CaptureError::Malformed { offset, reason: reason.into() };
     let line = bytes.iter().take(200).position(|&b| b == b'\n');
     let mut at = line.ok_or_else(|| error(0, "no end of the first line"))? + 1 + 16;
     if at > bytes.len() {
@@ -307,7 +308,8 @@ mod tests {
     }
 
     fn pcap(link: u32, frames: &[Vec<u8>]) -> Vec<u8> {
-        let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0];
+        let mut file =
+            vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0];
         file.extend(link.to_le_bytes());
         for (n, frame) in frames.iter().enumerate() {
             for word in [7, n as u32, frame.len() as u32, frame.len() as u32] {
@@ -322,7 +324,11 @@ mod tests {
     fn datagrams_come_out_of_every_link_layer() {
         let frames = [
             (1, [vec![0; 12], vec![8, 0], ipv4(b"abc")].concat()),
-            (1, [vec![0; 12], vec![0x88, 0xa8, 0, 1, 0x81, 0, 0, 2, 0x86, 0xdd], ipv6(b"abc")].concat()),
+            (
+                1,
+                [vec![0; 12], vec![0x88, 0xa8, 0, 1, 0x81, 0, 0, 2, 0x86, 0xdd], ipv6(b"abc")]
+                    .concat(),
+            ),
             (113, [vec![0; 14], vec![8, 0], ipv4(b"abc")].concat()),
             (276, [vec![8, 0], vec![0; 18], ipv4(b"abc")].concat()),
             (101, ipv6(b"abc")),

@@ -10,10 +10,13 @@
 //! - [`hearing`]: whether somebody heard what somebody else said.
 //! - [`report`]: an HTML page with plots and players.
 
+pub mod bridge;
 pub mod capture;
 pub mod clock;
+pub mod endpoint;
 pub mod hearing;
 pub mod relay;
+pub mod report;
 pub mod speech;
 
 /// What a program says when it gives up: what was wrong, and where.

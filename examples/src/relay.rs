@@ -190,9 +190,9 @@ fn deliver(incoming: &mpsc::Receiver<Scheduled>, to: &UdpSocket) {
     let mut waiting = BinaryHeap::<Reverse<(Instant, u64, SocketAddr, Vec<u8>)>>::new();
     let mut order = 0;
     loop {
-        let wait = waiting.peek().map_or(POLL, |Reverse((due, ..))| {
-            due.saturating_duration_since(Instant::now())
-        });
+        let wait = waiting
+            .peek()
+            .map_or(POLL, |Reverse((due, ..))| due.saturating_duration_since(Instant::now()));
         match incoming.recv_timeout(wait) {
             Ok((due, target, datagram)) => {
                 waiting.push(Reverse((due, order, target, datagram)));

@@ -17,16 +17,19 @@ pub const RATE_HZ: u32 = 16_000;
 /// When the file can't be read or has another format; the message names it.
 pub fn read_wav(path: &Path, rate_hz: u32) -> Result<Vec<i16>, Failure> {
     let name = path.display();
-    let mut reader = hound::WavReader::open(path).context(name)?;
+    let mut reader = hound::WavReader::open(path).context(&name)?;
     let spec = reader.spec();
     if spec.sample_format != hound::SampleFormat::Int || spec.bits_per_sample != 16 {
-        return Err(format!("{name}: {} bits a sample, 16-bit PCM is needed", spec.bits_per_sample)
-            .into());
+        return Err(format!(
+            "{name}: {} bits a sample, 16-bit PCM is needed",
+            spec.bits_per_sample
+        )
+        .into());
     }
     let channels = usize::from(spec.channels.max(1));
-    let samples = reader.samples::<i16>().collect::<Result<Vec<_>, _>>().context(name)?;
+    let samples = reader.samples::<i16>().collect::<Result<Vec<_>, _>>().context(&name)?;
     let mono: Vec<i16> = samples.chunks(channels).map(|frame| frame[0]).collect();
-    resample(&mono, spec.sample_rate, rate_hz).context(name)
+    resample(&mono, spec.sample_rate, rate_hz).context(&name)
 }
 
 /// Writes mono 16-bit PCM as a WAV file.
@@ -103,8 +106,7 @@ const LONGEST: usize = RATE_HZ as usize * 3;
 #[must_use]
 pub fn script(recordings: &[Vec<i16>], parties: usize, seconds: usize) -> Vec<Part> {
     let length = seconds * RATE_HZ as usize;
-    let mut parts =
-        vec![Part { timeline: vec![0; length], utterances: Vec::new() }; parties];
+    let mut parts = vec![Part { timeline: vec![0; length], utterances: Vec::new() }; parties];
     let mut at = PAUSE * 2;
     let mut next = 0;
     'call: loop {

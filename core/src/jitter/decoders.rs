@@ -99,6 +99,16 @@ impl DecoderMap {
         self.decoders.get_mut(usize::from(index))
     }
 
+    /// Replaces every decoder by what `f` makes of it.
+    pub(crate) fn convert(
+        &mut self,
+        f: impl FnMut(Box<dyn Decoder>) -> Result<Box<dyn Decoder>, JitterError>,
+    ) -> Result<(), JitterError> {
+        self.decoders =
+            core::mem::take(&mut self.decoders).into_iter().map(f).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
     pub(crate) fn decoders(&self) -> &[Box<dyn Decoder>] {
         &self.decoders
     }

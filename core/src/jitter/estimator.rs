@@ -47,6 +47,23 @@ fn bin_of(excess_ms: f32) -> usize {
     }
 }
 
+/// The least of some numbers, four at a time.
+#[inline]
+fn least(values: &[f32]) -> f32 {
+    let less = |a: f32, b: f32| if a < b { a } else { b };
+    let mut lanes = [f32::MAX; 4];
+    let runs = values.chunks_exact(4);
+    for (lane, &value) in lanes.iter_mut().zip(runs.remainder()) {
+        *lane = value;
+    }
+    for run in runs {
+        for lane in 0..4 {
+            lanes[lane] = less(run[lane], lanes[lane]);
+        }
+    }
+    less(less(lanes[0], lanes[1]), less(lanes[2], lanes[3]))
+}
+
 /// What is known of the network.
 #[derive(Debug)]
 pub(crate) struct Estimator {
@@ -104,11 +121,6 @@ impl Estimator {
         self.loss
     }
 
-    /// Packets seen so far.
-    pub(crate) fn packets(&self) -> u32 {
-        self.packets
-    }
-
     /// Counts losses: a packet is the newest so far and came after `skipped` missing ones.
     #[inline]
     pub(crate) fn count(&mut self, skipped: u16) {
@@ -118,9 +130,9 @@ impl Estimator {
         self.loss -= LOSS_STEP * self.loss;
     }
 
-    /// Takes in a packet of sound.
+    /// Takes in a packet of sound; returns by how much its delay exceeds the level.
     #[inline]
-    pub(crate) fn observe(&mut self, arrival_ns: u64, delay_ms: f32) {
+    pub(crate) fn observe(&mut self, arrival_ns: u64, delay_ms: f32) -> f32 {
         self.observe_level(arrival_ns, delay_ms);
         let gap_ms = (arrival_ns.wrapping_sub(self.last_arrival_ns) as i64) as f32 * 1e-6;
         let follower = gap_ms < FOLLOWER_GAP_MS && delay_ms < self.last_delay_ms - FOLLOWER_DROP_MS;
@@ -140,6 +152,7 @@ impl Estimator {
         if self.weight > 1e6 {
             self.rescale();
         }
+        delay_ms - self.level_ms
     }
 
     fn observe_level(&mut self, arrival_ns: u64, delay_ms: f32) {
@@ -156,8 +169,8 @@ impl Estimator {
         self.second = self.second.max(second);
         let bucket = &mut self.second_minima_ms[(self.second % BASE_SECONDS as u64) as usize];
         *bucket = bucket.min(delay_ms);
-        self.base_ms = self.second_minima_ms.iter().copied().fold(f32::MAX, f32::min);
-        let recent_ms = self.recent_ms.iter().copied().fold(f32::MAX, f32::min);
+        self.base_ms = least(&self.second_minima_ms);
+        let recent_ms = least(&self.recent_ms);
         self.packets = self.packets.saturating_add(1);
         if self.packets <= 5
             || recent_ms < self.level_ms
@@ -177,6 +190,13 @@ impl Estimator {
         }
         self.total *= scale;
         self.weight = 1.0;
+    }
+
+    /// Each bin's lower edge in milliseconds of excess delay, and its share of all packets.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (f32, f32)> + '_ {
+        let scale = 1.0 / self.total.max(f32::MIN_POSITIVE);
+        let bins = self.histogram.iter().enumerate();
+        bins.map(move |(bin, weight)| (bin_edge_ms(bin), weight * scale))
     }
 
     /// The histogram of excess delay up to the highest bin that matters, and the weights that a

@@ -23,15 +23,23 @@
 
 mod config;
 mod control;
+mod convert;
 mod correlate;
 mod decoders;
+mod drift;
 mod estimator;
 mod history;
 mod ingest;
 mod playout;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod property_tests;
 mod reader;
 mod stats;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod stream_tests;
 mod target;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod tests;
 mod timeline;
 mod window;
 mod writer;
@@ -41,7 +49,7 @@ pub use config::{
 };
 pub use control::JitterControl;
 pub use decoders::DecoderMap;
-pub use reader::{JitterReader, PullError};
+pub use reader::{JitterReader, Missing, PullError};
 pub use stats::{JitterStats, Operation, PullInfo};
 pub use writer::{InsertError, JitterWriter};
 

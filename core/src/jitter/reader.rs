@@ -7,6 +7,7 @@ use core::fmt;
 use super::config::{DelayMode, JitterConfig};
 use super::control::Shared;
 use super::decoders::Kind;
+use super::drift::Drift;
 use super::estimator::Estimator;
 use super::ingest::{PacketMeta, Slot};
 use super::playout::{Goal, Playout};
@@ -17,8 +18,10 @@ use super::window::Entry;
 use crate::sync::primitive::Arc;
 use crate::sync::snapshot::Publisher;
 
-/// Frames of 10 ms between two choices of the target.
-const CHOOSE_FRAMES: u32 = 3;
+/// Frames of 10 ms between two choices of the target; fewer when a packet came later than the
+/// target allows for, since the target rises at once.
+const CHOOSE_FRAMES: u32 = 12;
+const CHOOSE_SOON_FRAMES: u32 = 3;
 /// Frames between two publications of the counters.
 const PUBLISH_FRAMES: u32 = 10;
 /// A delay this far from the usual is a jump of the timeline, not jitter.
@@ -47,19 +50,34 @@ impl fmt::Display for PullError {
 
 impl core::error::Error for PullError {}
 
+/// A packet that is worth asking for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Missing {
+    /// Its sequence number.
+    pub sequence: u16,
+    /// When it has to be here to be played, on the host's clock.
+    pub deadline_ns: u64,
+}
+
 /// Pulls PCM; used by one thread at a time.
 #[derive(Debug)]
 pub struct JitterReader {
     playout: Playout,
     timeline: Timeline,
     estimator: Estimator,
+    drift: Drift,
     target: Target,
+    /// Samples of the newest packet.
+    packet_samples: u32,
     shared: Arc<Shared>,
     publisher: Publisher<COUNTERS>,
     outside_ms: f32,
     /// The first packet that did not fit the stream, until a second one follows it.
     suspect: Option<(Slot, PacketMeta)>,
     frames: u32,
+    /// Frames since the target was chosen, and whether it is to be chosen anew before long.
+    unchosen_frames: u32,
+    choose_soon: bool,
     goal_ms: f32,
     delay: DelayMeter,
 }
@@ -75,12 +93,16 @@ impl JitterReader {
             playout,
             timeline: Timeline::new(config.sample_rate_hz),
             estimator: Estimator::new(),
+            drift: Drift::default(),
+            packet_samples: 0,
             target: Target::default(),
             shared,
             publisher,
             outside_ms: f32::from(config.outside_delay_ms),
             suspect: None,
             frames: 0,
+            unchosen_frames: CHOOSE_FRAMES,
+            choose_soon: false,
             goal_ms: 0.0,
             delay: DelayMeter::default(),
         }
@@ -96,7 +118,7 @@ impl JitterReader {
     /// [`PullError::Length`]; nothing happens then.
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, PullError> {
         let frame = self.playout.frame_samples();
-        if pcm.is_empty() || pcm.len() % frame != 0 {
+        if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(PullError::Length);
         }
         self.drain(now_ns);
@@ -124,19 +146,51 @@ impl JitterReader {
         stats.waiting = self.playout.window.entries().len() as u64 + suspects;
         let to_us = |ms: f32| (ms.max(0.0) * 1000.0) as u64;
         (stats.mean_delay_us, stats.delay_p95_us) = self.delay.mean_and_p95_us();
+        stats.drift_ppm_bits = self.drift.ppm() as i64 as u64;
         stats.delay_us = to_us(self.delay.last_ms);
         stats.target_delay_us = to_us(self.goal_ms - self.estimator.base_ms());
         stats
     }
 
+    /// The packets that are missing and would still be played, those due first in front, for a
+    /// negative acknowledgement (RFC 4585) with a deadline; returns how many were written to `out`.
+    ///
+    /// Real-time: yes.
+    pub fn missing(&self, now_ns: u64, out: &mut [Missing]) -> usize {
+        let mut count = 0;
+        if !self.playout.has_started() {
+            return 0;
+        }
+        for (sequence, position) in self.timeline.missing(i64::from(self.packet_samples)) {
+            let Some(slot) = out.get_mut(count) else { break };
+            if let Some(deadline_ns) = self.playout.due_ns(now_ns, position) {
+                *slot = Missing { sequence, deadline_ns };
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// How late packets came, older ones weighing less: for steps of delay over the fastest lately,
+    /// each step's lower edge in milliseconds and its share of all packets.
+    ///
+    /// Real-time: yes.
+    pub fn arrival_histogram(&self) -> impl Iterator<Item = (f32, f32)> + '_ {
+        self.estimator.shares()
+    }
+
     /// What the delay control wants now.
     fn goal(&mut self) -> Goal {
         let settings = self.shared.settings();
-        if self.frames % CHOOSE_FRAMES == 0 {
-            let elapsed_ms = 10.0 * CHOOSE_FRAMES as f32;
-            self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
-        }
         self.frames = self.frames.wrapping_add(1);
+        self.unchosen_frames += 1;
+        let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
+        if self.unchosen_frames >= enough {
+            let elapsed_ms = 10.0 * self.unchosen_frames as f32;
+            self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
+            self.unchosen_frames = 0;
+            self.choose_soon = false;
+        }
         let (level_ms, base_ms) = (self.estimator.level_ms(), self.estimator.base_ms());
         let (min_ms, max_ms) = (f32::from(settings.min_ms), f32::from(settings.max_ms));
         let fixed_ms = base_ms + f32::from(settings.target_ms);
@@ -175,7 +229,7 @@ impl JitterReader {
         } else {
             self.playout.stats.silence_samples += samples as u64;
         }
-        if self.frames % PUBLISH_FRAMES == 0 {
+        if self.frames.is_multiple_of(PUBLISH_FRAMES) {
             let stats = self.stats();
             self.publisher.publish(&stats);
         }
@@ -238,6 +292,7 @@ impl JitterReader {
         match skipped {
             Some(skipped) => {
                 self.estimator.count(skipped);
+                self.choose_soon |= skipped > 0;
                 self.playout.stats.missing += u64::from(skipped);
             }
             None => {
@@ -252,7 +307,11 @@ impl JitterReader {
         };
         if samples > 0 {
             let delay_ms = self.playout.lateness_ms(usable_ns, position);
-            self.estimator.observe(meta.arrival_ns, delay_ms);
+            let waited_ms = usable_ns.wrapping_sub(meta.arrival_ns) as f32 * 1e-6;
+            self.drift.observe(meta.arrival_ns, delay_ms - waited_ms);
+            self.packet_samples = samples;
+            let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
+            self.choose_soon |= excess_ms > self.target.margin_ms();
         }
         self.playout.insert(Entry {
             start: position,

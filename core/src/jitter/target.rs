@@ -23,7 +23,9 @@ const MARGIN_MS: f32 = 1.0;
 /// With losses, the packet after a gap should be there when the gap is: it is filled better
 /// (both sides known, or redundancy in that packet).
 const LOSS_THRESHOLD: f32 = 0.008;
-const LOSS_MARGIN_MS: f32 = 45.0;
+/// And until losses are rarer than this: the delay should not follow each of them.
+const LOSS_CLEAR: f32 = 0.003;
+const LOSS_MARGIN_MS: f32 = 38.0;
 /// How fast the margin may fall, per second.
 const FALL_MS_PER_S: f32 = 20.0;
 
@@ -31,6 +33,7 @@ const FALL_MS_PER_S: f32 = 20.0;
 #[derive(Debug, Default)]
 pub(crate) struct Target {
     margin_ms: f32,
+    lossy: bool,
 }
 
 impl Target {
@@ -43,7 +46,9 @@ impl Target {
     /// Chooses anew, `elapsed_ms` after the last time.
     pub(crate) fn choose(&mut self, estimator: &mut Estimator, outside_ms: f32, elapsed_ms: f32) {
         let mut margin = best_margin_ms(estimator, outside_ms) + MARGIN_MS;
-        if estimator.loss() > LOSS_THRESHOLD {
+        let threshold = if self.lossy { LOSS_CLEAR } else { LOSS_THRESHOLD };
+        self.lossy = estimator.loss() > threshold;
+        if self.lossy {
             margin = margin.max(LOSS_MARGIN_MS);
         }
         let fallen = self.margin_ms - FALL_MS_PER_S * 1e-3 * elapsed_ms;
@@ -111,6 +116,6 @@ mod tests {
         let mut calm = Estimator::new();
         calm.observe(0, 0.0);
         target.choose(&mut calm, 60.0, 1000.0);
-        assert_eq!(target.margin_ms(), high - FALL_MS_PER_S);
+        assert!((target.margin_ms() - (high - FALL_MS_PER_S)).abs() < 0.01);
     }
 }

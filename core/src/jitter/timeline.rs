@@ -43,6 +43,8 @@ struct Stream {
     sequence: i64,
     /// Bit n: `sequence - n` was seen.
     seen: u128,
+    /// Extended sequence number of the first packet.
+    first: i64,
 }
 
 /// The mapping of the stream that is played now.
@@ -67,11 +69,6 @@ impl Timeline {
         self.stream.map(|s| s.clock_hz)
     }
 
-    /// The newest extended sequence number.
-    pub(crate) fn newest_sequence(&self) -> Option<i64> {
-        self.stream.map(|s| s.sequence)
-    }
-
     /// Where the present mapping would put a packet, whatever its sequence number.
     pub(crate) fn position(&self, meta: &PacketMeta, clock_hz: u32) -> Option<i64> {
         let stream = self.stream.as_ref()?;
@@ -92,6 +89,7 @@ impl Timeline {
             position,
             sequence,
             seen: 0,
+            first: sequence + 1,
         });
     }
 
@@ -128,6 +126,20 @@ impl Timeline {
             stream.position = position;
         }
         Placement::Placed { position, sequence, skipped }
+    }
+
+    /// Sequence numbers that were skipped lately, oldest first, with the media position at which
+    /// each packet would begin if all had the samples of the newest.
+    pub(crate) fn missing(&self, packet_samples: i64) -> impl Iterator<Item = (u16, i64)> + '_ {
+        let stream = self.stream.as_ref();
+        let reach = stream.map_or(0, |s| (s.sequence - s.first).clamp(0, i64::from(SEEN) - 1));
+        (1..=reach).rev().filter_map(move |back| {
+            let stream = stream?;
+            (stream.seen >> back & 1 == 0).then(|| {
+                let sequence = (stream.sequence - back) as u16;
+                (sequence, stream.position - back * packet_samples)
+            })
+        })
     }
 
     /// Remembers the sequence number of a packet that has no place on the timeline (an event, a

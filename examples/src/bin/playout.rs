@@ -6,13 +6,17 @@ use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use ale_media::codec::Decoder;
-use ale_media::codec::g711::{G711, Law};
-use ale_media::codec::opus::OpusDecoder;
-use ale_media::jitter::{self, DecoderMap, JitterConfig, JitterReader, JitterWriter, Operation};
-use ale_media::rtp::RtpPacket;
+use ale_media::codec::CodecSpec;
+use ale_media::jitter::{
+    self, DecoderMap, JitterConfig, JitterReader, JitterWriter, Operation, PullInfo,
+};
+use ale_media::rtp::{RtpPacket, is_rtcp};
+use ale_media::srtp::{MasterKey, Receiver, SessionConfig, Suite};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use clap::Parser;
 use examples::capture::{self, Datagram};
+use plotters::prelude::*;
 
 /// Plays an RTP stream out of a capture (pcap, pcapng, rtpdump) through the jitter buffer.
 #[derive(Debug, Parser)]
@@ -32,6 +36,10 @@ struct Arguments {
     /// The stream to play; by default whichever comes.
     #[arg(long, value_parser = parse_ssrc)]
     ssrc: Option<u32>,
+    /// SRTP suite and master key with salt, as in SDES:
+    /// AES_CM_128_HMAC_SHA1_80:base64 (RFC 4568).
+    #[arg(long, value_name = "SUITE:BASE64KEY")]
+    srtp: Option<String>,
     /// Rate of the PCM.
     #[arg(long, default_value_t = 8000)]
     rate: u32,
@@ -41,6 +49,9 @@ struct Arguments {
     /// Where one line per pull goes: pull,t_ms,op,delay_ms.
     #[arg(long, value_name = "CSV")]
     log: Option<PathBuf>,
+    /// Where a drawing of the delay and of what was done about it goes.
+    #[arg(long, value_name = "SVG")]
+    plot: Option<PathBuf>,
     /// How many independent streams to play side by side, for measuring the cost.
     #[arg(long, default_value_t = 1)]
     streams: usize,
@@ -61,20 +72,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut datagrams = capture::read(&arguments.capture)
         .map_err(|error| format!("{}: {error}", arguments.capture.display()))?
         .datagrams;
-    if let Some(ssrc) = arguments.ssrc {
-        datagrams.retain(|d| RtpPacket::parse(&d.payload).is_ok_and(|p| p.ssrc() == ssrc));
-    }
+    // What is neither RTP nor wanted goes first: an SRTP session has room for few streams.
+    datagrams.retain(|d| {
+        let packet = RtpPacket::parse(&d.payload);
+        !is_rtcp(&d.payload)
+            && packet.is_ok_and(|p| arguments.ssrc.is_none_or(|ssrc| p.ssrc() == ssrc))
+    });
     datagrams.sort_by_key(|d| d.arrival_ns);
+    if let Some(srtp) = &arguments.srtp {
+        unprotect(srtp, &mut datagrams)?;
+    }
     let Some((first, last)) = datagrams.first().zip(datagrams.last()) else {
         return Err("no RTP in this capture".into());
     };
     let start_ns = arguments.start.map_or(first.arrival_ns, |s| (s * 1e9).round() as u64);
     let end_ns = last.arrival_ns.saturating_sub(start_ns) + 500_000_000;
     let duration_ns = arguments.duration.map_or(end_ns, |s| (s * 1e9).round() as u64);
-    let largest = datagrams.iter().map(|d| d.payload.len()).max().unwrap_or(0);
     let mut streams = Vec::new();
     for _ in 0..arguments.streams.max(1) {
-        streams.push(stream(&arguments, largest)?);
+        streams.push(stream(&arguments)?);
     }
     play(&arguments, &datagrams, start_ns, duration_ns, &mut streams)?;
     if arguments.stats {
@@ -87,12 +103,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 type Stream = (JitterWriter, JitterReader);
 
-fn stream(arguments: &Arguments, _largest: usize) -> Result<Stream, Box<dyn Error>> {
+fn stream(arguments: &Arguments) -> Result<Stream, Box<dyn Error>> {
     let config = JitterConfig::at_rate(arguments.rate);
     let mut map = DecoderMap::new();
-    if arguments.rate == 8000 {
-        map.insert(0, Box::new(G711(Law::Mu)))?;
-        map.insert(8, Box::new(G711(Law::A)))?;
+    for payload_type in 0..96 {
+        if let Some(codec) = CodecSpec::from_static_payload_type(payload_type) {
+            map.insert(payload_type, codec.decoder(arguments.rate)?)?;
+        }
     }
     map.insert_comfort_noise(13)?;
     for argument in &arguments.payload_types {
@@ -100,22 +117,50 @@ fn stream(arguments: &Arguments, _largest: usize) -> Result<Stream, Box<dyn Erro
             argument.split_once('=').ok_or_else(|| format!("{argument}: not TYPE=NAME/CLOCK"))?;
         let number: u8 = number.parse().map_err(|_| format!("{argument}: no payload type"))?;
         let name = encoding.split('/').next().unwrap_or("").to_ascii_uppercase();
-        let decoder: Box<dyn Decoder> = match name.as_str() {
-            "PCMU" => Box::new(G711(Law::Mu)),
-            "PCMA" => Box::new(G711(Law::A)),
-            "OPUS" => Box::new(OpusDecoder::new(arguments.rate, 1)?),
-            "CN" => {
-                map.insert_comfort_noise(number)?;
-                continue;
-            }
+        match name.as_str() {
+            "CN" => map.insert_comfort_noise(number)?,
+            "RED" => map.insert_redundant(number)?,
             // Known not to be sound: counted and passed over.
-            "TELEPHONE-EVENT" => continue,
-            _ => return Err(format!("{argument}: no decoder for this encoding").into()),
-        };
-        map.insert(number, decoder)?;
+            "TELEPHONE-EVENT" => {}
+            _ => {
+                let codec = CodecSpec::from_rtpmap(encoding)
+                    .ok_or_else(|| format!("{argument}: no decoder for this encoding"))?;
+                map.insert(number, codec.decoder(arguments.rate)?)?;
+            }
+        }
     }
     let (writer, reader, _) = jitter::create(&config, map)?;
     Ok((writer, reader))
+}
+
+/// Takes the protection off every datagram; what fails is reported and left out.
+fn unprotect(srtp: &str, datagrams: &mut Vec<Datagram>) -> Result<(), Box<dyn Error>> {
+    let (suite, key) = srtp.split_once(':').ok_or("--srtp: not SUITE:BASE64KEY")?;
+    let suite = Suite::from_sdes_name(suite).ok_or_else(|| format!("{suite}: unknown suite"))?;
+    let key = key.strip_prefix("inline:").unwrap_or(key);
+    let key = STANDARD
+        .decode(key)
+        .or_else(|_| STANDARD_NO_PAD.decode(key))
+        .map_err(|error| format!("--srtp: {error}"))?;
+    let key = MasterKey::from_concatenated(suite, &key)?;
+    let mut receiver = Receiver::new(&SessionConfig::new(suite, key))?;
+    let before = datagrams.len();
+    let mut first_error = None;
+    datagrams.retain_mut(|datagram| match receiver.unprotect(&mut datagram.payload) {
+        Ok(len) => {
+            datagram.payload.truncate(len);
+            true
+        }
+        Err(error) => {
+            first_error.get_or_insert(error);
+            false
+        }
+    });
+    if let Some(error) = first_error {
+        let failed = before - datagrams.len();
+        eprintln!("{failed} of {before} packets not unprotected, the first because: {error}");
+    }
+    Ok(())
 }
 
 fn play(
@@ -140,6 +185,7 @@ fn play(
         }
         None => None,
     };
+    let mut history = Vec::new();
     let mut pcm = vec![0_i16; arguments.rate as usize / 100];
     let mut waiting = datagrams.iter().peekable();
     for pull in 0..duration_ns / 10_000_000 {
@@ -156,6 +202,9 @@ fn play(
             if n > 0 {
                 continue;
             }
+            if arguments.plot.is_some() {
+                history.push(info);
+            }
             if let Some(log) = &mut log {
                 let letter = letter(info.operation);
                 writeln!(log, "{pull},{},{letter},{:.1}", pull * 10, info.delay_ms)?;
@@ -170,7 +219,67 @@ fn play(
     if let Some(wav) = wav {
         wav.finalize()?;
     }
+    if let Some(path) = &arguments.plot {
+        plot(path, &history)?;
+    }
     Ok(())
+}
+
+/// Draws the delay and the target over time, and what each pull did as a band below.
+fn plot(path: &std::path::Path, history: &[PullInfo]) -> Result<(), Box<dyn Error>> {
+    let seconds = (history.len().max(1) as f32) * 0.01;
+    let highest = history.iter().map(|i| i.delay_ms.max(i.target_delay_ms)).fold(50.0, f32::max);
+    let root = SVGBackend::new(path, (1200, 480)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(48)
+        .build_cartesian_2d(0.0..seconds, -0.08 * highest..1.1 * highest)?;
+    chart
+        .configure_mesh()
+        .x_desc("receiver time, s")
+        .y_desc("delay over the fastest packets, ms")
+        .light_line_style(WHITE)
+        .draw()?;
+    let at = |n: usize| n as f32 * 0.01;
+    let mut from = 0;
+    for n in 1..=history.len() {
+        if n < history.len() && history[n].operation == history[from].operation {
+            continue;
+        }
+        if let Some(color) = color(history[from].operation) {
+            let band = [(at(from), -0.06 * highest), (at(n), -0.01 * highest)];
+            chart.draw_series([Rectangle::new(band, color.filled())])?;
+        }
+        from = n;
+    }
+    let points =
+        |f: fn(&PullInfo) -> f32| history.iter().enumerate().map(move |(n, info)| (at(n), f(info)));
+    let grey = RGBColor(150, 150, 150);
+    chart
+        .draw_series(LineSeries::new(points(|i| i.target_delay_ms), grey))?
+        .label("target")
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], grey));
+    chart
+        .draw_series(LineSeries::new(points(|i| i.delay_ms), BLUE.stroke_width(2)))?
+        .label(
+            "delay; below: concealed (red), accelerated (green), expanded (orange), noise (grey)",
+        )
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], BLUE));
+    chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw()?;
+    root.present()?;
+    Ok(())
+}
+
+fn color(operation: Operation) -> Option<RGBColor> {
+    match operation {
+        Operation::Conceal => Some(RED),
+        Operation::Accelerate => Some(RGBColor(0, 150, 60)),
+        Operation::Expand => Some(RGBColor(240, 150, 0)),
+        Operation::ComfortNoise => Some(RGBColor(190, 190, 190)),
+        _ => None,
+    }
 }
 
 fn letter(operation: Operation) -> char {

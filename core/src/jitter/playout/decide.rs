@@ -199,10 +199,10 @@ impl Playout {
     /// some time, or at once when it is above the maximum. Whole packets in the cut are never
     /// decoded.
     pub(super) fn cut(&mut self, now_ns: u64, goal: &Goal) -> Operation {
-        if self.comfort || (!goal.adapt && self.lateness_ms(now_ns, self.head()) <= goal.max_ms) {
+        let late_ms = self.lateness_ms(now_ns, self.head());
+        if self.comfort || (!goal.adapt && late_ms <= goal.max_ms) {
             return Operation::Normal;
         }
-        let late_ms = self.lateness_ms(now_ns, self.head());
         let excess_ms = late_ms - goal.target_ms;
         if excess_ms <= CUT_MS && late_ms <= goal.max_ms {
             self.over_frames = 0;
@@ -212,18 +212,50 @@ impl Playout {
         if self.over_frames <= CUT_FRAMES && late_ms <= goal.max_ms {
             return Operation::Normal;
         }
-        if self.remove_speech(self.samples(excess_ms)) {
-            self.over_frames = 0;
-            self.stats.accelerations += 1;
-            return Operation::Accelerate;
+        let mut done = self.remove_speech(self.samples(excess_ms));
+        let late_ms = self.lateness_ms(now_ns, self.head());
+        if late_ms > goal.max_ms {
+            self.skip_to(self.head() + self.samples(late_ms - goal.target_ms) as i64);
+            done = true;
         }
-        Operation::Normal
+        if !done {
+            return Operation::Normal;
+        }
+        self.over_frames = 0;
+        self.stats.accelerations += 1;
+        Operation::Accelerate
     }
 
-    /// Takes about `wanted` samples out after the next few, where the two ends fit best.
+    /// Goes on at a later media position at once, whatever is there: the last resort that keeps the
+    /// delay below its maximum.
+    pub(super) fn skip_to(&mut self, position: i64) {
+        self.stats.removed_samples += (position - self.head()).max(0) as u64;
+        let stay = self.pcm.pending().len() as i64 - (position - self.head());
+        if stay > 0 {
+            self.pcm.remove(0, (position - self.head()) as usize);
+            return;
+        }
+        self.pcm.truncate(0);
+        while self.window.first().is_some_and(|e| e.end() <= position && !e.is_noise()) {
+            if let Some(entry) = self.window.remove(0) {
+                self.stats.flushed += 1;
+                self.slots.release(entry.slot);
+            }
+        }
+        self.next = position;
+        self.underrun = None;
+        // What comes is joined to what was.
+        self.concealed = self.concealed.max(1);
+    }
+
+    /// Takes about `wanted` samples out after the next few, where the two ends fit best; less when
+    /// less is there.
     fn remove_speech(&mut self, wanted: usize) -> bool {
         let (reach, window) = (CUT_REACH * self.unit, CUT_WINDOW * self.unit);
         let head = self.head();
+        let needed = (reach + window + self.frame) as i64;
+        let there = (self.contiguous_end() - head - needed).max(0) as usize;
+        let wanted = wanted.min(there);
         let (low, high) = (wanted.saturating_sub(reach), wanted + reach);
         let mut pending = self.pcm.pending().len();
         if low < window || pending < window {
@@ -233,23 +265,14 @@ impl Playout {
         let zone = head + low as i64;
         let mut removed = 0;
         if zone > self.next {
-            let Some(landing) =
-                self.window.entries().iter().position(|e| !e.is_noise() && e.end() > zone)
-            else {
-                return false;
-            };
-            if self.window.entries()[landing].start > zone
-                || !self.is_there(zone, head + (high + window + self.frame) as i64)
-            {
-                return false;
-            }
-            for _ in 0..landing {
+            while self.window.first().is_some_and(|e| e.end() <= zone) {
                 if let Some(entry) = self.window.remove(0) {
                     self.stats.flushed += 1;
                     self.slots.release(entry.slot);
                 }
             }
-            let start = self.window.entries()[0].start.max(self.next);
+            let Some(landing) = self.window.first() else { return false };
+            let start = landing.start.max(self.next);
             // Only the first part of what is pending is heard before the splice.
             self.pcm.truncate(window);
             removed = (start - head) as usize - window;
@@ -261,37 +284,31 @@ impl Playout {
             pending = self.pcm.pending().len();
             decodes -= 1;
         }
-        let at_least = low - removed.min(low);
-        let room = pending.saturating_sub(window);
-        if room < at_least.max(window) {
-            self.stats.removed_samples += removed as u64;
+        self.stats.removed_samples += removed as u64;
+        let from = if removed > 0 { low.saturating_sub(removed).max(window) } else { low };
+        let to = high.saturating_sub(removed).min(pending.saturating_sub(window));
+        if to < from {
+            // A decoder refused what was there.
             return removed > 0;
         }
-        let from = at_least.max(if removed > 0 { window } else { 0 });
-        let to = (high - removed).min(room);
-        let count = if to > from {
-            let (mut target, mut region) = ([0; CUT_WINDOW], [0; 2 * CUT_REACH + CUT_WINDOW]);
-            let signal = self.pcm.pending();
-            let target = shrink(&signal[..window], self.unit, &mut target);
-            let end = (to + window).min(signal.len());
-            let region = shrink(&signal[from..end], self.unit, &mut region);
-            from + best_offset(target, region, 0.0).0 * self.unit
-        } else {
-            from
-        };
+        let (mut target, mut region) = ([0; CUT_WINDOW], [0; 2 * CUT_REACH + CUT_WINDOW]);
+        let signal = self.pcm.pending();
+        let target = shrink(&signal[..window], self.unit, &mut target);
+        let region = shrink(&signal[from..to + window], self.unit, &mut region);
+        let count = from + best_offset(target, region, 0.0).0 * self.unit;
         self.splice(0, count, window);
-        self.stats.removed_samples += removed as u64;
         true
     }
 
-    /// Whether packets cover a stretch of media time without a gap.
-    fn is_there(&self, from: i64, to: i64) -> bool {
-        let mut covered = from;
-        for entry in self.window.entries().iter().filter(|e| !e.is_noise()) {
-            if entry.start <= covered && entry.end() > covered {
+    /// Media position up to which sound is there without a gap.
+    fn contiguous_end(&self) -> i64 {
+        let mut covered = self.next;
+        for entry in self.window.entries() {
+            if !entry.is_noise() && !entry.fresh && entry.start <= covered && entry.end() > covered
+            {
                 covered = entry.end();
             }
         }
-        covered >= to
+        covered
     }
 }

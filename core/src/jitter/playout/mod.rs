@@ -23,6 +23,7 @@ mod noise;
 use self::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
 use self::noise::Noise;
 use super::config::{JitterConfig, JitterError};
+use super::convert::to_mono_at;
 use super::correlate::power;
 use super::decoders::{DecoderMap, Kind};
 use super::history::PcmBuffer;
@@ -38,11 +39,18 @@ const AHEAD: usize = 320;
 const MAX_GAP: usize = 640;
 /// Longest packet.
 const MAX_PACKET: usize = 960;
+/// Room for pending samples: the longest packet behind what is decoded ahead and a join; a longest
+/// gap and two packets of usual length.
+const PENDING: usize = 1640;
 /// Packets decoded in a 10 ms frame before what is not urgent waits for the next frame.
 const DECODES: u32 = 4;
 /// Concealment fades from here on, and is noise from there on (samples at 8 kHz).
 const FADE_START: f32 = 240.0;
 const FADE_END: f32 = 800.0;
+/// A gap before sound that is there is shortened when the delay is this far above the target.
+const GAP_SLACK_MS: f32 = 60.0;
+/// Media time this far ahead of the target is wrong, not short of delay.
+const MAX_AHEAD_MS: f32 = 400.0;
 /// How far the delay may be short of the target when a talk spurt begins.
 const SPURT_SLACK_MS: f32 = 9.0;
 
@@ -97,25 +105,17 @@ impl Playout {
     pub(crate) fn new(
         config: &JitterConfig,
         slots: SlotReader,
-        decoders: DecoderMap,
+        mut decoders: DecoderMap,
     ) -> Result<Self, JitterError> {
         let unit = (config.sample_rate_hz / 8000) as usize;
-        for decoder in decoders.decoders() {
-            let format = decoder.format();
-            if format.channels != 1
-                || format.rtp_clock_hz == 0
-                || format.sample_rate_hz != config.sample_rate_hz
-            {
-                return Err(JitterError::DecoderFormat);
-            }
-        }
+        decoders.convert(|decoder| to_mono_at(decoder, config.sample_rate_hz))?;
         let keep = 480 * unit;
         Ok(Self {
             slots,
             decoders,
             window: Window::new(config.slots),
             stats: JitterStats::default(),
-            pcm: PcmBuffer::new(keep, (AHEAD + MAX_GAP + MAX_PACKET + 240) * unit),
+            pcm: PcmBuffer::new(keep, PENDING * unit),
             unit,
             frame: 80 * unit,
             origin_ns: 0,
@@ -165,6 +165,13 @@ impl Playout {
         elapsed_ns.saturating_sub(media_ns) as f32 * 1e-6
     }
 
+    /// When a media position will be played, unless that time is over.
+    pub(crate) fn due_ns(&self, now_ns: u64, position: i64) -> Option<u64> {
+        let ahead = u64::try_from(position - self.next).ok()?;
+        let pending = self.pcm.pending().len() as u64;
+        Some(now_ns.saturating_add((ahead + pending).saturating_mul(125_000 / self.unit as u64)))
+    }
+
     /// The media position of the next sample that is played.
     #[inline]
     pub(crate) fn head(&self) -> i64 {
@@ -207,6 +214,12 @@ impl Playout {
         let mut operation = self.adapt(now_ns, goal, &mut budget);
         operation = operation.max(self.cut(now_ns, goal));
         operation = operation.max(self.complete(now_ns, goal));
+        let late_ms = self.lateness_ms(now_ns, self.head());
+        if late_ms > goal.max_ms {
+            // A join or a new talk spurt went over the maximum.
+            self.skip_to(self.head() + self.samples(late_ms - goal.max_ms) as i64 + 1);
+            operation = operation.max(self.complete(now_ns, goal));
+        }
         self.pcm.play(out);
         if self.is_quiet(out) {
             self.quiet_frames = self.quiet_frames.saturating_add(1);
@@ -262,6 +275,10 @@ impl Playout {
             if self.noise_begins() {
                 continue;
             }
+            self.shorten_gap(now_ns, goal);
+            if self.take() {
+                continue;
+            }
             operation = Operation::Conceal;
             // A description of noise ends a gap, too, but says nothing of the sound before it.
             let gap = self
@@ -281,12 +298,46 @@ impl Playout {
                     self.continue_past(need.min(gap));
                 }
                 None => {
+                    self.stay_near(now_ns, goal);
                     self.underrun.get_or_insert(self.next);
                     self.continue_past(need);
                 }
             }
         }
         operation
+    }
+
+    /// Where nothing is there to be played, a delay that is far too long costs nothing to shorten.
+    fn shorten_gap(&mut self, now_ns: u64, goal: &Goal) {
+        let next = self.next;
+        let start = self.window.entries().iter().find(|e| e.end() > next).map(|e| e.start);
+        let late_ms = self.lateness_ms(now_ns, self.head());
+        let allowed_ms = match start {
+            Some(_) => (goal.target_ms + GAP_SLACK_MS).min(goal.max_ms),
+            None => goal.max_ms,
+        };
+        if late_ms <= allowed_ms {
+            return;
+        }
+        let goal_ms = if start.is_some() { goal.target_ms } else { goal.max_ms };
+        let skip =
+            (self.samples(late_ms - goal_ms) as i64).min(start.map_or(i64::MAX, |s| s - next));
+        if skip > 0 {
+            self.next += skip;
+            self.underrun = None;
+            self.concealed = self.concealed.max(1);
+            self.stats.removed_samples += skip as u64;
+        }
+    }
+
+    /// With nothing there, media time that ran far ahead of the packets goes back to where they are
+    /// expected.
+    fn stay_near(&mut self, now_ns: u64, goal: &Goal) {
+        let ahead_ms = goal.target_ms - self.lateness_ms(now_ns, self.head());
+        if ahead_ms > MAX_AHEAD_MS {
+            self.next -= self.samples(ahead_ms) as i64;
+            self.underrun = None;
+        }
     }
 
     /// Stands in for the sender's silence until its next talk spurt has its time.
@@ -362,8 +413,9 @@ impl Playout {
         };
         self.stats.played += 1;
         self.slots.release(entry.slot);
-        let tail = self.pcm.tail_mut();
-        tail.copy_within(lead + skip..lead + count, lead);
+        if skip > 0 {
+            self.pcm.tail_mut().copy_within(lead + skip..lead + count, lead);
+        }
         let count = count - skip;
         let added = if lead > 0 { self.join(count) } else { count };
         self.pcm.commit(added);
@@ -488,20 +540,14 @@ impl Playout {
         let mut decoded = 0;
         for _ in 0..packets {
             let Some(entry) = self.window.remove(0) else { break };
-            match self.decode_at(&entry, gap + decoded) {
-                Some(count) => {
-                    decoded += count;
-                    self.stats.played += 1;
-                }
-                None => {
-                    self.stats.dropped += 1;
-                    packets = 0;
-                }
-            }
+            let made = self.decode_at(&entry, gap + decoded);
             self.slots.release(entry.slot);
-            if packets == 0 {
+            let Some(count) = made else {
+                self.stats.dropped += 1;
                 break;
-            }
+            };
+            decoded += count;
+            self.stats.played += 1;
         }
         if decoded < FUTURE * self.unit {
             // A decoder refused what it had promised: what was decoded before that still plays.
@@ -564,7 +610,7 @@ impl Playout {
     }
 
     fn begin_concealment(&mut self, samples: usize) {
-        if self.concealed == 0 {
+        if self.concealed <= 1 {
             self.stats.concealments += 1;
         }
         self.stats.concealed_samples += samples as u64;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A decoder of another rate or of two channels, made to give mono PCM at the output rate, so that
+//! the playout knows one rate only. Audio thread only, once made.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use super::config::JitterError;
+use crate::codec::{CodecError, Decoder, Format, MAX_PACKET_MS};
+use crate::dsp::resample::Resampler;
+
+/// `inner`, or what makes its PCM mono at `rate_hz`.
+///
+/// # Errors
+/// [`JitterError::DecoderFormat`] for a rate that can't be converted, or other than 1 or 2 channels.
+pub(super) fn to_mono_at(
+    inner: Box<dyn Decoder>,
+    rate_hz: u32,
+) -> Result<Box<dyn Decoder>, JitterError> {
+    let format = inner.format();
+    if !matches!(format.channels, 1 | 2) || format.rtp_clock_hz == 0 {
+        return Err(JitterError::DecoderFormat);
+    }
+    if format.channels == 1 && format.sample_rate_hz == rate_hz {
+        return Ok(inner);
+    }
+    let resampler =
+        Resampler::new(format.sample_rate_hz, rate_hz).map_err(|_| JitterError::DecoderFormat)?;
+    let channels = usize::from(format.channels);
+    let longest = MAX_PACKET_MS * format.sample_rate_hz as usize / 1000 * channels;
+    Ok(Box::new(Converted {
+        inner,
+        from_hz: format.sample_rate_hz as usize,
+        to_hz: rate_hz as usize,
+        channels,
+        resampler,
+        scratch: alloc::vec![0; longest].into_boxed_slice(),
+    }))
+}
+
+struct Converted {
+    inner: Box<dyn Decoder>,
+    from_hz: usize,
+    to_hz: usize,
+    channels: usize,
+    resampler: Resampler,
+    /// A packet of the inner decoder.
+    scratch: Box<[i16]>,
+}
+
+impl Converted {
+    /// Samples at the output rate that so many of the inner rate give, when that is a whole number.
+    fn converted(&self, samples: usize) -> Option<usize> {
+        (samples * self.to_hz)
+            .is_multiple_of(self.from_hz)
+            .then_some(samples * self.to_hz / self.from_hz)
+    }
+
+    /// Mixes down and resamples what the scratch holds.
+    fn convert(&mut self, decoded: usize, pcm: &mut [i16]) -> Result<usize, CodecError> {
+        let samples = decoded / self.channels;
+        if self.channels == 2 {
+            for i in 0..samples {
+                let (left, right) = (self.scratch[2 * i], self.scratch[2 * i + 1]);
+                self.scratch[i] = ((i32::from(left) + i32::from(right)) >> 1) as i16;
+            }
+        }
+        if self.resampler.output_len(samples) > pcm.len() {
+            return Err(CodecError::Capacity);
+        }
+        Ok(self.resampler.process(&self.scratch[..samples], pcm))
+    }
+
+    /// The part of the scratch that makes `samples` at the output rate.
+    fn inner_len(&self, samples: usize) -> Result<usize, CodecError> {
+        let exact = samples * self.from_hz;
+        let len = exact / self.to_hz * self.channels;
+        if !exact.is_multiple_of(self.to_hz) || len > self.scratch.len() {
+            return Err(CodecError::InvalidArgument);
+        }
+        Ok(len)
+    }
+}
+
+impl Decoder for Converted {
+    fn format(&self) -> Format {
+        let sample_rate_hz = self.to_hz as u32;
+        Format { sample_rate_hz, channels: 1, ..self.inner.format() }
+    }
+
+    fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
+        self.converted(self.inner.packet_samples(payload)?).ok_or(CodecError::Malformed)
+    }
+
+    fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        let decoded = self.inner.decode(payload, &mut self.scratch)?;
+        self.convert(decoded, pcm)
+    }
+
+    fn conceals(&self) -> bool {
+        self.inner.conceals()
+    }
+
+    fn conceal(&mut self, pcm: &mut [i16]) -> Result<usize, CodecError> {
+        let len = self.inner_len(pcm.len())?;
+        let made = self.inner.conceal(&mut self.scratch[..len])?;
+        self.convert(made, pcm)
+    }
+
+    fn recover(&mut self, next: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        let len = self.inner_len(pcm.len())?;
+        let made = self.inner.recover(next, &mut self.scratch[..len])?;
+        self.convert(made, pcm)
+    }
+
+    fn reset(&mut self) {
+        self.inner.reset();
+        self.resampler.reset();
+    }
+}
+
+impl fmt::Debug for Converted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Converted")
+            .field("from_hz", &self.from_hz)
+            .field("to_hz", &self.to_hz)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// Two channels of linear samples, left a tone and right the same.
+    struct Stereo(u32);
+
+    impl Decoder for Stereo {
+        fn format(&self) -> Format {
+            Format { sample_rate_hz: self.0, channels: 2, rtp_clock_hz: 48_000 }
+        }
+        fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
+            Ok(payload.len())
+        }
+        fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+            for (pair, &byte) in pcm.chunks_exact_mut(2).zip(payload) {
+                pair.fill((i16::from(byte) - 128) * 100);
+            }
+            Ok(2 * payload.len())
+        }
+        fn reset(&mut self) {}
+    }
+
+    #[test]
+    fn a_stereo_decoder_of_another_rate_gives_mono_at_ours() {
+        for (from, to) in [(48_000, 8_000), (8_000, 48_000), (16_000, 8_000), (48_000, 48_000)] {
+            let mut decoder = to_mono_at(Box::new(Stereo(from)), to).unwrap();
+            assert_eq!((decoder.format().channels, decoder.format().sample_rate_hz), (1, to));
+            let payload: Vec<u8> = alloc::vec![178; from as usize / 50];
+            let mut pcm = alloc::vec![0; to as usize / 50];
+            for _ in 0..3 {
+                assert_eq!(decoder.packet_samples(&payload), Ok(pcm.len()));
+                assert_eq!(decoder.decode(&payload, &mut pcm), Ok(pcm.len()));
+            }
+            assert!(pcm.iter().all(|s| (s - 5000).abs() < 40), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn rates_that_can_not_be_converted_are_refused() {
+        let refused = to_mono_at(Box::new(Stereo(44_100)), 8_000);
+        assert_eq!(refused.err(), Some(JitterError::DecoderFormat));
+    }
+}

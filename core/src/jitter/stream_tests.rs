@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What happens when the stream itself changes: other sources, numbers that begin anew, packet
+//! times, codecs, pauses, outages; and what a delay spike leaves behind.
+
+use alloc::vec::Vec;
+
+use super::tests::{Bench, MS, coded, find};
+use super::*;
+
+/// A bench that has played a second of an undisturbed stream.
+fn settled() -> (Bench, u16, i64) {
+    let mut bench = Bench::new(&JitterConfig::default());
+    let (mut sequence, mut position) = (100, 0);
+    bench.run(1000, &mut sequence, &mut position);
+    (bench, sequence, position)
+}
+
+#[test]
+fn another_source_is_played_from_its_first_packet_on() {
+    let (mut bench, _, position) = settled();
+    bench.ssrc = 2;
+    let (mut sequence, mut other) = (40_000, position + 1_000_000);
+    bench.run(1000, &mut sequence, &mut other);
+    // The join takes 8 ms.
+    let first = coded(position + 1_000_064, 240);
+    assert!(find(&bench.heard, &first).is_some(), "the other source's first packet is heard");
+    assert!(bench.operations(Operation::Conceal) <= 3);
+    assert_eq!(bench.reader.stats().restarts, 1);
+    assert!(bench.infos.last().unwrap().delay_ms < 50.0);
+    bench.assert_accounted();
+}
+
+#[test]
+fn a_stray_packet_of_another_source_changes_nothing() {
+    let (mut bench, mut sequence, mut position) = settled();
+    bench.ssrc = 2;
+    bench.send(7, 99, 160).unwrap();
+    bench.ssrc = 1;
+    bench.run(1000, &mut sequence, &mut position);
+    let stats = bench.reader.stats();
+    assert_eq!((stats.restarts, stats.missing, stats.concealments), (0, 0, 0));
+    let start = find(&bench.heard, &coded(0, 400)).unwrap();
+    assert_eq!(&bench.heard[start..start + 12_000], coded(0, 12_000).as_slice());
+    bench.assert_accounted();
+}
+
+#[test]
+fn sequence_numbers_that_begin_anew_are_followed_without_a_break() {
+    for restart in [5_u16, 50, 30_000] {
+        let (mut bench, mut sequence, mut position) = settled();
+        bench.run(200, &mut sequence, &mut position);
+        let mut sequence = restart;
+        bench.run(1000, &mut sequence, &mut position);
+        let start = find(&bench.heard, &coded(0, 400)).unwrap();
+        let same = bench.heard[start..].iter().zip(coded(0, 16_000)).take_while(|(a, b)| **a == *b);
+        let same = same.count();
+        assert!(same > 9_500, "restart at {restart}: {same} samples");
+        let tail = find(&bench.heard, &coded(position - 3200, 1600));
+        assert!(tail.is_some(), "restart at {restart}");
+        assert_eq!(bench.reader.stats().restarts, 1);
+        bench.assert_accounted();
+    }
+}
+
+#[test]
+fn a_timestamp_jump_costs_no_packet_and_no_delay() {
+    for jump in [1 << 20, -(1 << 20), 1 << 30] {
+        let (mut bench, mut sequence, position) = settled();
+        let before = bench.infos.last().unwrap().delay_ms;
+        let mut jumped = position + jump;
+        bench.run(1000, &mut sequence, &mut jumped);
+        assert!(find(&bench.heard, &coded(position - 160, 160)).is_some());
+        assert!(find(&bench.heard, &coded(position + jump + 64, 250)).is_some(), "jump {jump}");
+        let after = bench.infos.last().unwrap().delay_ms;
+        assert!((after - before).abs() <= 30.0, "{before} {after}");
+        bench.assert_accounted();
+    }
+}
+
+#[test]
+fn packet_times_from_10_to_120_ms_and_changes_of_them_play_to_the_sample() {
+    let mut bench = Bench::new(&JitterConfig::default());
+    let (mut sequence, mut position) = (0_u16, 0_i64);
+    for packet_ms in [20, 10, 60, 120, 30, 40] {
+        let mut elapsed = 0;
+        while elapsed < 2400 {
+            // A packet leaves when its last sample has been taken.
+            for _ in 0..packet_ms / 10 {
+                bench.pull();
+            }
+            bench.send(sequence, position, packet_ms * 8).unwrap();
+            sequence += 1;
+            position += packet_ms as i64 * 8;
+            elapsed += packet_ms;
+        }
+    }
+    bench.pull();
+    let stats = bench.reader.stats();
+    assert_eq!((stats.missing, stats.dropped, stats.late), (0, 0, 0), "{stats:?}");
+    for at in [1600, 30_000, 50_000, 70_000, 90_000, 110_000] {
+        assert!(find(&bench.heard, &coded(at, 800)).is_some(), "at {at}");
+    }
+    bench.assert_accounted();
+}
+
+#[test]
+fn a_codec_switch_in_mid_stream_loses_nothing() {
+    let (mut bench, mut sequence, mut position) = settled();
+    let switched = position;
+    bench.payload_type = 8;
+    bench.run(500, &mut sequence, &mut position);
+    bench.payload_type = 0;
+    bench.run(500, &mut sequence, &mut position);
+    let stats = bench.reader.stats();
+    assert_eq!((stats.missing, stats.concealments, stats.dropped), (0, 0, 0));
+    // A-law and mu-law differ by less than a quantisation step.
+    let start = find(&bench.heard, &coded(0, 400)).unwrap();
+    let at = start + switched as usize;
+    for (a, b) in bench.heard[at..at + 3000].iter().zip(coded(switched, 3000)) {
+        assert!((a - b).abs() <= 300, "{a} {b}");
+    }
+    bench.assert_accounted();
+}
+
+#[test]
+fn silence_suppression_without_description_keeps_the_spurts_whole() {
+    let (mut bench, mut sequence, mut position) = settled();
+    for _ in 0..5 {
+        // 600 ms of nothing: the timestamp goes on, the sequence number doesn't.
+        for _ in 0..60 {
+            bench.pull();
+        }
+        position += 4800;
+        let spurt = position;
+        bench.run(400, &mut sequence, &mut position);
+        assert!(find(&bench.heard, &coded(spurt + 160, 1600)).is_some(), "spurt at {spurt}");
+    }
+    assert_eq!(bench.reader.stats().missing, 0);
+    bench.assert_accounted();
+}
+
+#[test]
+fn thirty_seconds_of_nothing_end_in_silence_and_the_stream_goes_on() {
+    for timestamps_go_on in [true, false] {
+        let (mut bench, mut sequence, mut position) = settled();
+        for _ in 0..3000 {
+            bench.pull();
+        }
+        let quiet = &bench.heard[bench.heard.len() - 8000..];
+        assert!(quiet.iter().all(|s| s.abs() < 200));
+        if timestamps_go_on {
+            position += 240_000;
+        }
+        bench.run(1000, &mut sequence, &mut position);
+        assert!(find(&bench.heard, &coded(position - 4000, 1600)).is_some());
+        assert!(bench.infos.last().unwrap().delay_ms < 60.0);
+        bench.assert_accounted();
+    }
+}
+
+/// A single delay spike of 500 ms: the packets of half a second come all at once.
+#[test]
+fn after_a_spike_of_500_ms_the_delay_is_back_in_3_s() {
+    let mut bench = Bench::new(&JitterConfig::default());
+    let (mut sequence, mut position) = (0, 0);
+    bench.run(10_000, &mut sequence, &mut position);
+    let before = bench.infos.last().unwrap().delay_ms;
+    let mut held = Vec::new();
+    for step in 0..50 {
+        if step % 2 == 0 {
+            held.push((sequence, position));
+            sequence += 1;
+            position += 160;
+        }
+        bench.pull();
+    }
+    for (sequence, position) in held {
+        bench.send(sequence, position, 160).unwrap();
+    }
+    bench.run(3000, &mut sequence, &mut position);
+    let after = bench.infos.last().unwrap().delay_ms;
+    assert!((after - before).abs() <= 20.0, "{before} ms before, {after} ms after");
+    bench.run(500, &mut sequence, &mut position);
+    assert!(find(&bench.heard, &coded(position - 2400, 1600)).is_some());
+    bench.assert_accounted();
+}
+
+#[test]
+fn a_burst_of_synthetic_speech_drains_within_bounds() {
+    let config = JitterConfig { max_delay_ms: 300, ..JitterConfig::default() };
+    let mut bench = Bench::new(&config);
+    let (mut sequence, mut position) = (0, 0);
+    bench.run(1000, &mut sequence, &mut position);
+    // Two seconds of media in one go, timestamps as they should be.
+    for _ in 0..100 {
+        let _ = bench.send(sequence, position, 160);
+        sequence += 1;
+        position += 160;
+    }
+    for _ in 0..300 {
+        let info = bench.pull();
+        assert!(info.delay_ms <= 300.5, "{info:?}");
+    }
+    bench.assert_accounted();
+}
+
+#[test]
+fn fixed_mode_keeps_its_delay_and_frozen_mode_makes_nothing_up() {
+    for mode in [DelayMode::Fixed, DelayMode::Frozen] {
+        let config = JitterConfig { mode, target_delay_ms: 100, ..JitterConfig::default() };
+        let mut bench = Bench::new(&config);
+        let (mut sequence, mut position) = (0, 0);
+        bench.run(2000, &mut sequence, &mut position);
+        assert!((bench.infos.last().unwrap().delay_ms - 100.0).abs() <= 10.0, "{mode:?}");
+        // A packet lost in speech.
+        sequence += 1;
+        position += 160;
+        bench.pull();
+        bench.pull();
+        bench.run(2000, &mut sequence, &mut position);
+        let stats = bench.reader.stats();
+        assert_eq!((stats.removed_samples, stats.inserted_samples), (0, 0), "{mode:?}");
+        let gap = find(&bench.heard, &coded(position - 16_160 - 320, 160)).unwrap() + 320;
+        let hole = &bench.heard[gap + 8..gap + 152];
+        if mode == DelayMode::Frozen {
+            assert!(hole.iter().all(|&s| s == 0), "{hole:?}");
+        }
+        bench.assert_accounted();
+    }
+}
+
+#[test]
+fn settings_of_the_control_half_take_effect_in_mid_stream() {
+    let (mut bench, mut sequence, mut position) = settled();
+    bench.control.set_delay_bounds_ms(150, 400).unwrap();
+    bench.run(6000, &mut sequence, &mut position);
+    let delay = bench.infos.last().unwrap().delay_ms;
+    assert!((140.0..180.0).contains(&delay), "{delay}");
+    bench.control.set_delay_bounds_ms(0, 60).unwrap();
+    bench.run(100, &mut sequence, &mut position);
+    assert!(bench.infos.last().unwrap().delay_ms <= 60.5, "the maximum holds at once");
+    assert_eq!(bench.control.set_delay_bounds_ms(10, 5), Err(JitterError::Delay));
+    assert_eq!(bench.control.set_target_delay_ms(61), Err(JitterError::Delay));
+    bench.assert_accounted();
+}
+
+#[test]
+fn a_reader_that_stalls_costs_the_writer_nothing_but_counted_drops() {
+    let (mut bench, mut sequence, mut position) = settled();
+    for _ in 0..150 {
+        let _ = bench.send(sequence, position, 160);
+        sequence += 1;
+        position += 160;
+        bench.now_ns += 20 * MS;
+    }
+    bench.pull();
+    bench.run(2000, &mut sequence, &mut position);
+    assert!(bench.reader.stats().no_slot >= 90);
+    assert!(find(&bench.heard, &coded(position - 8000, 1600)).is_some());
+    assert!(bench.infos.last().unwrap().delay_ms < 100.0);
+    bench.assert_accounted();
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A phone: a leg with a UDP socket, a network thread and an audio thread.
+//!
+//! Where a real phone has a microphone and a loudspeaker, this one has what it shall say, as PCM,
+//! and keeps what it hears.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use ale_media::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver};
+
+use crate::clock::{Beat, Clock};
+use crate::{Context, Failure};
+
+/// Largest datagram that is read.
+const MAX_BYTES: usize = 2_048;
+/// How often a network thread looks up whether it shall stop.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Where a call stands.
+#[derive(Debug)]
+pub struct Phone {
+    stop: Arc<AtomicBool>,
+    network: JoinHandle<()>,
+    audio: JoinHandle<Vec<i16>>,
+    /// Orders and statistics.
+    pub control: LegControl,
+}
+
+impl Phone {
+    /// Starts to say `said` (at the leg's rate, then silence) to `remote` and to listen.
+    ///
+    /// # Errors
+    /// When the leg's configuration is refused, or the socket fails.
+    pub fn start(
+        config: &LegConfig,
+        socket: UdpSocket,
+        remote: SocketAddr,
+        said: Vec<i16>,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
+        let (receiver, media, control) = Leg::new(config).context("leg")?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let network = spawn_receiver(receiver, socket.try_clone()?, clock, Arc::clone(&stop))?;
+        let stopped = Arc::clone(&stop);
+        let audio = thread::Builder::new()
+            .name("audio".into())
+            .spawn(move || talk(media, &socket, remote, &said, clock, &stopped))?;
+        Ok(Self { stop, network, audio, control })
+    }
+
+    /// Hangs up; what was heard, at the leg's rate, and the last statistics.
+    ///
+    /// # Errors
+    /// When one of the threads has panicked.
+    pub fn stop(self) -> Result<(Vec<i16>, LegControl), Failure> {
+        self.stop.store(true, Ordering::Relaxed);
+        let heard = self.audio.join().map_err(|_| "the audio thread panicked")?;
+        self.network.join().map_err(|_| "the network thread panicked")?;
+        Ok((heard, self.control))
+    }
+}
+
+/// Runs a leg's network half on a thread of its own.
+///
+/// # Errors
+/// When the socket or the thread can't be had.
+pub fn spawn_receiver(
+    mut receiver: LegReceiver,
+    socket: UdpSocket,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
+) -> Result<JoinHandle<()>, Failure> {
+    socket.set_read_timeout(Some(POLL))?;
+    let thread = thread::Builder::new().name("network".into()).spawn(move || {
+        let mut datagram = [0; MAX_BYTES];
+        while !stop.load(Ordering::Relaxed) {
+            if let Ok((length, _)) = socket.recv_from(&mut datagram) {
+                // What is wrong with a datagram is counted by the leg.
+                let _ = receiver.receive(&mut datagram[..length], clock.now_ns());
+            }
+        }
+    })?;
+    Ok(thread)
+}
+
+/// The audio thread: every 10 ms it plays, records and sends.
+fn talk(
+    mut media: LegMedia,
+    socket: &UdpSocket,
+    remote: SocketAddr,
+    said: &[i16],
+    clock: Clock,
+    stop: &AtomicBool,
+) -> Vec<i16> {
+    let frame = (media.sample_rate_hz() / 100) as usize;
+    let mut heard = Vec::with_capacity(said.len() + frame * 100);
+    let mut said = said.chunks(frame);
+    let mut pcm = vec![0; frame];
+    let mut beat = Beat::start();
+    while !stop.load(Ordering::Relaxed) {
+        beat.wait();
+        let now_ns = clock.now_ns();
+        if media.pull(now_ns, &mut pcm).is_ok() {
+            heard.extend_from_slice(&pcm);
+        }
+        pcm.fill(0);
+        if let Some(piece) = said.next() {
+            pcm[..piece.len()].copy_from_slice(piece);
+        }
+        let _ = media.push(&pcm);
+        while let Some(datagram) = media.poll_transmit(now_ns) {
+            // What the network refuses is lost, as any datagram may be.
+            let _ = socket.send_to(datagram, remote);
+        }
+    }
+    if let Some(datagram) = media.goodbye(clock.now_ns()) {
+        let _ = socket.send_to(datagram, remote);
+    }
+    heard
+}

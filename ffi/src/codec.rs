@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How C names codecs.
+
+use std::ffi::c_char;
+
+use ale_media::codec::CodecSpec;
+
+use crate::pointer;
+use crate::status::ale_status;
+
+/// A codec under a payload type, as in an a=rtpmap line (RFC 8866 section 6.6).
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_codec {
+    /// 0 to 127; not 64 to 95.
+    pub payload_type: u8,
+    /// "PCMU/8000", "PCMA/8000" or "opus/48000/2"; case does not matter.
+    pub encoding: *const c_char,
+    /// For Opus, samples a second of its PCM: 8000, 16000 or 48000; 0 for 48000. Else ignored.
+    pub sample_rate_hz: u32,
+    /// For Opus, 6000 to 510000; 0 for 24000. Else ignored.
+    pub bit_rate_bps: u32,
+}
+
+impl ale_codec {
+    pub(crate) const NONE: Self =
+        Self { payload_type: 0, encoding: std::ptr::null(), sample_rate_hz: 0, bit_rate_bps: 0 };
+
+    /// The codec that this names.
+    ///
+    /// # Safety
+    /// `encoding` is NULL or a string.
+    pub(crate) unsafe fn spec(&self) -> Result<CodecSpec, ale_status> {
+        // SAFETY: the caller's.
+        let encoding = unsafe { pointer::text(self.encoding) }?;
+        let encoding = encoding.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+        let spec = CodecSpec::from_rtpmap(encoding).ok_or(ale_status::ALE_ERR_UNSUPPORTED)?;
+        #[cfg(feature = "opus")]
+        if let CodecSpec::Opus(mut config) = spec {
+            if self.sample_rate_hz != 0 {
+                config.sample_rate_hz = self.sample_rate_hz;
+            }
+            if self.bit_rate_bps != 0 {
+                config.bit_rate_bps = self.bit_rate_bps;
+            }
+            return Ok(CodecSpec::Opus(config));
+        }
+        Ok(spec)
+    }
+}

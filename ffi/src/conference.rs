@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Conferences: legs around a mixer.
+
+use std::mem::ManuallyDrop;
+
+use ale_media::conference::{
+    Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
+};
+
+use crate::leg::ale_leg_media;
+use crate::panic::guard;
+use crate::pointer::{self, Versioned};
+use crate::status::ale_status;
+
+/// A conference. ale_conference_tick, ale_conference_next_datagram and destroy are exclusive to
+/// the audio thread; the other functions may be called from any thread meanwhile.
+pub struct ale_conference {
+    /// Used by the audio thread only.
+    audio: Audio,
+    /// Used by any thread.
+    control: ConferenceControl,
+}
+
+struct Audio {
+    conference: Conference,
+    outgoing: Outgoing,
+    next: usize,
+}
+
+/// What a conference is made for.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_conference_config {
+    /// Size of this struct, filled by ale_conference_config_init.
+    pub struct_size: u32,
+    /// Members at a time, 1 to 8192; memory for all is taken at creation. Default 16.
+    pub max_members: u32,
+    /// Datagrams that one tick may leave, 0 for two a member. Default 0.
+    pub max_datagrams: u32,
+}
+
+impl Default for ale_conference_config {
+    fn default() -> Self {
+        Self { struct_size: size_of::<Self>() as u32, max_members: 16, max_datagrams: 0 }
+    }
+}
+
+// SAFETY: repr(C), only integers, the size first.
+unsafe impl Versioned for ale_conference_config {}
+
+/// How a member joins.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_join_options {
+    /// Size of this struct, filled by ale_join_options_init.
+    pub struct_size: u32,
+    /// Not 0: the others don't hear the member. Default 0.
+    pub muted: u32,
+    /// The host's own mark, handed out with each of the member's datagrams. Default 0.
+    pub tag: u64,
+    /// How loud the others hear the member, as a factor from 0 to 8. Default 1.
+    pub gain: f32,
+}
+
+impl Default for ale_join_options {
+    fn default() -> Self {
+        Self { struct_size: size_of::<Self>() as u32, muted: 0, tag: 0, gain: 1.0 }
+    }
+}
+
+// SAFETY: repr(C), only numbers, the size first.
+unsafe impl Versioned for ale_join_options {}
+
+/// A datagram to be sent.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_datagram {
+    /// The member's number.
+    pub member: u64,
+    /// The member's mark (ale_join_options).
+    pub tag: u64,
+    /// RTP or RTCP, valid until the next tick.
+    pub bytes: *const u8,
+    /// How many bytes.
+    pub length: usize,
+}
+
+/// What a conference has done.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_conference_counters {
+    /// Members just now.
+    pub members: u64,
+    /// Ticks.
+    pub ticks: u64,
+    /// Members that joined.
+    pub joins: u64,
+    /// Members that left.
+    pub leaves: u64,
+    /// Datagrams handed out.
+    pub datagrams: u64,
+    /// Times that a member's datagrams had to wait for the next tick for want of room.
+    pub deferred: u64,
+}
+
+/// Fills a config with the defaults. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_config_init(
+    config: *mut ale_conference_config,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init(config) })
+}
+
+/// Fills options with the defaults. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_join_options_init(options: *mut ale_join_options) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init(options) })
+}
+
+/// Makes an empty conference. Any thread. Not real-time.
+///
+/// Can return ALE_ERR_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_create(
+    config: *const ale_conference_config,
+    conference: *mut *mut ale_conference,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(conference)?) };
+        let max_members = config.max_members as usize;
+        let (conference, control) = Conference::new(&ConferenceConfig { max_members })?;
+        let datagrams = match config.max_datagrams {
+            0 => max_members * 2,
+            count => count as usize,
+        };
+        let audio = Audio { conference, outgoing: Outgoing::new(datagrams), next: 0 };
+        pointer::give(out, ale_conference { audio, control });
+        Ok(())
+    })
+}
+
+/// Frees a conference and the halves of its members. Exclusive. Not real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_destroy(conference: *mut ale_conference) {
+    guard(|| {
+        // SAFETY: the header's contract.
+        drop(unsafe { pointer::take(conference) });
+        Ok(())
+    });
+}
+
+/// The audio thread's side, apart from the other, which other threads may be using.
+///
+/// # Safety
+/// `conference` is NULL or a conference whose audio side nobody else uses.
+unsafe fn audio<'a>(conference: *mut ale_conference) -> Result<&'a mut Audio, ale_status> {
+    if conference.is_null() {
+        return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+    }
+    // SAFETY: not NULL; only the one field is borrowed.
+    Ok(unsafe { &mut (*conference).audio })
+}
+
+/// Everybody's side.
+///
+/// # Safety
+/// `conference` is NULL or a conference.
+unsafe fn control<'a>(
+    conference: *const ale_conference,
+) -> Result<&'a ConferenceControl, ale_status> {
+    if conference.is_null() {
+        return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+    }
+    // SAFETY: not NULL; only the one field is borrowed, and it may be shared.
+    Ok(unsafe { &(*conference).control })
+}
+
+/// Lets a leg's media half in at the next tick; it belongs to the conference from then on. options
+/// may be NULL. Writes the member's number to *member. Any thread. Not real-time.
+///
+/// Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the half stays the caller's
+/// then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_join(
+    conference: *const ale_conference,
+    media: *mut ale_leg_media,
+    options: *const ale_join_options,
+    member: *mut u64,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, out) = unsafe { (control(conference)?, pointer::exclusive(member)?) };
+        let options = if options.is_null() {
+            ale_join_options::default()
+        } else {
+            // SAFETY: the header's contract.
+            unsafe { pointer::config(options) }?
+        };
+        // SAFETY: the header's contract.
+        let half = unsafe { pointer::exclusive(media) }?;
+        // SAFETY: either the handle is freed below without dropping what it held, or what it held
+        // is put back; nothing in between can panic.
+        let taken = unsafe { std::ptr::read(&raw const half.0) };
+        let join = JoinOptions { tag: options.tag, gain: options.gain, muted: options.muted != 0 };
+        match control.join(taken, join) {
+            Ok(id) => {
+                // SAFETY: the handle came from `give` and its content has moved out above.
+                drop(unsafe { Box::from_raw(media.cast::<ManuallyDrop<ale_leg_media>>()) });
+                *out = id.to_u64();
+                Ok(())
+            }
+            Err((error, taken)) => {
+                // SAFETY: what is overwritten has moved out above.
+                unsafe { std::ptr::write(&raw mut half.0, taken) };
+                Err(error.into())
+            }
+        }
+    })
+}
+
+/// Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
+/// Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_leave(
+    conference: *const ale_conference,
+    member: u64,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| Ok(unsafe { control(conference) }?.leave(MemberId::from_u64(member))?))
+}
+
+/// Gives back the half of a member that has left, now the caller's, and its number. Until then its
+/// place stays taken. Any thread. Not real-time.
+///
+/// Can return ALE_ERR_NOTHING.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_reclaim(
+    conference: *const ale_conference,
+    member: *mut u64,
+    media: *mut *mut ale_leg_media,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, member, out) = unsafe {
+            (control(conference)?, pointer::exclusive(member)?, pointer::exclusive(media)?)
+        };
+        let (id, half) = control.reclaim().ok_or(ale_status::ALE_ERR_NOTHING)?;
+        *member = id.to_u64();
+        pointer::give(out, ale_leg_media(half));
+        Ok(())
+    })
+}
+
+/// Whether the others hear a member (muted 0) from the next tick on. Any thread. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_set_muted(
+    conference: *const ale_conference,
+    member: u64,
+    muted: i32,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| Ok(unsafe { control(conference) }?.set_muted(MemberId::from_u64(member), muted != 0)?))
+}
+
+/// How loud the others hear a member from the next tick on, as a factor from 0 to 8. Any thread.
+/// Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_set_gain(
+    conference: *const ale_conference,
+    member: u64,
+    factor: f32,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| Ok(unsafe { control(conference) }?.set_gain(MemberId::from_u64(member), factor)?))
+}
+
+/// Plays and mixes 10 ms; to be called every 10 ms. ale_conference_next_datagram then gives what is
+/// to be sent. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_tick(
+    conference: *mut ale_conference,
+    now_ns: u64,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let audio = unsafe { audio(conference) }?;
+        audio.conference.tick(now_ns, &mut audio.outgoing);
+        audio.next = 0;
+        Ok(())
+    })
+}
+
+/// Gives the next datagram of the last tick; to be called until it returns ALE_ERR_NOTHING.
+/// Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_next_datagram(
+    conference: *mut ale_conference,
+    datagram: *mut ale_datagram,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (audio, out) = unsafe { (audio(conference)?, pointer::exclusive(datagram)?) };
+        let next = audio.outgoing.datagram(audio.next).ok_or(ale_status::ALE_ERR_NOTHING)?;
+        audio.next += 1;
+        *out = ale_datagram {
+            member: next.member.to_u64(),
+            tag: next.tag,
+            bytes: next.bytes.as_ptr(),
+            length: next.bytes.len(),
+        };
+        Ok(())
+    })
+}
+
+/// Reads the counters, as of the last tick. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_stats(
+    conference: *const ale_conference,
+    stats: *mut ale_conference_counters,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, out) = unsafe { (control(conference)?, pointer::exclusive(stats)?) };
+        let stats = control.stats();
+        *out = ale_conference_counters {
+            members: stats.members,
+            ticks: stats.ticks,
+            joins: stats.joins,
+            leaves: stats.leaves,
+            datagrams: stats.datagrams,
+            deferred: stats.deferred,
+        };
+        Ok(())
+    })
+}

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Legs: whole RTP session endpoints.
+
+use std::ffi::c_char;
+
+use ale_media::leg::{
+    Leg, LegConfig, LegControl, LegMedia, LegReceiver, ReceiveCodec, Received, SendCodec,
+    SrtpConfig,
+};
+
+use crate::codec::ale_codec;
+use crate::jitter::{ale_pull_info, delay_mode, optional_payload_type};
+use crate::panic::guard;
+use crate::pointer::{self, Versioned};
+use crate::srtp::session;
+use crate::status::ale_status;
+
+/// The half that datagrams go in by. Exclusive, usually to the network thread.
+pub struct ale_leg_receiver(LegReceiver);
+
+/// The half that PCM comes out of and goes in by. Exclusive, usually to the audio thread.
+pub struct ale_leg_media(pub(crate) Box<LegMedia>);
+
+/// The half for orders and statistics. Exclusive, to any thread.
+pub struct ale_leg_control(pub(crate) LegControl);
+
+/// What a leg is made for. The library makes no random numbers: what RFC 3550 section 5.1 wants
+/// random comes from the host.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_leg_config {
+    /// Size of this struct, filled by ale_leg_config_init.
+    pub struct_size: u32,
+    /// Source (SSRC) of what the leg sends; random.
+    pub local_ssrc: u32,
+    /// The only source to listen to if has_remote_ssrc is not 0.
+    pub remote_ssrc: u32,
+    /// 0 listens to whoever proves valid first. Default 0.
+    pub has_remote_ssrc: u32,
+    /// Sequence number of the first packet; random.
+    pub initial_sequence: u32,
+    /// Timestamp of the first packet; random.
+    pub initial_timestamp: u32,
+    /// Canonical name in RTCP, 1 to 255 bytes. Default "ale-media".
+    pub cname: *const c_char,
+    /// What is sent; its sample rate is that of the leg's PCM in both directions.
+    pub send: ale_codec,
+    /// Packet time of what is sent, in ms: a multiple of 10, at most 120. Default 20.
+    pub packet_ms: u32,
+    /// What may come in. Default NULL, which means what is sent.
+    pub receive: *const ale_codec,
+    /// How many codecs may come in.
+    pub receive_count: usize,
+    /// Payload type of comfort noise (RFC 3389), -1 for none. Default 13.
+    pub comfort_noise_payload_type: i32,
+    /// Mean time between RTCP reports in ms, 0 for none. Default 5000.
+    pub rtcp_interval_ms: u32,
+    /// NTP time (32.32 fixed point) at the zero of the host's clock, 0 if unknown.
+    pub ntp_at_zero: u64,
+    /// Keys for what is sent, an a=crypto line (RFC 4568); NULL for plain RTP.
+    pub send_crypto: *const c_char,
+    /// Keys for what is received; NULL for plain RTP. Both or neither.
+    pub receive_crypto: *const c_char,
+    /// An ale_delay_mode. Default ALE_DELAY_ADAPTIVE.
+    pub delay_mode: i32,
+    /// The delay in the buffer never goes below this, in ms. Default 0.
+    pub min_delay_ms: u32,
+    /// The delay in the buffer never goes above this, in ms. Default 600.
+    pub max_delay_ms: u32,
+    /// The delay of the modes that keep one, in ms. Default 60.
+    pub target_delay_ms: u32,
+}
+
+impl Default for ale_leg_config {
+    fn default() -> Self {
+        let jitter = ale_media::jitter::JitterConfig::default();
+        Self {
+            struct_size: size_of::<Self>() as u32,
+            local_ssrc: 0,
+            remote_ssrc: 0,
+            has_remote_ssrc: 0,
+            initial_sequence: 0,
+            initial_timestamp: 0,
+            cname: c"ale-media".as_ptr(),
+            send: ale_codec::NONE,
+            packet_ms: 20,
+            receive: std::ptr::null(),
+            receive_count: 0,
+            comfort_noise_payload_type: 13,
+            rtcp_interval_ms: 5_000,
+            ntp_at_zero: 0,
+            send_crypto: std::ptr::null(),
+            receive_crypto: std::ptr::null(),
+            delay_mode: 0,
+            min_delay_ms: jitter.min_delay_ms.into(),
+            max_delay_ms: jitter.max_delay_ms.into(),
+            target_delay_ms: jitter.target_delay_ms.into(),
+        }
+    }
+}
+
+// SAFETY: repr(C), only integers, pointers and structs of them, the size first.
+unsafe impl Versioned for ale_leg_config {}
+
+impl ale_leg_config {
+    /// # Safety
+    /// Pointers are NULL or what the header says.
+    unsafe fn to_leg_config(self) -> Result<LegConfig, ale_status> {
+        let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
+        let narrow = |value: u32| u16::try_from(value).map_err(|_| invalid);
+        // SAFETY: the caller's.
+        let send = unsafe { self.send.spec() }?;
+        let mut config = LegConfig::new(self.local_ssrc, self.send.payload_type, send);
+        config.send = SendCodec {
+            payload_type: self.send.payload_type,
+            codec: send,
+            packet_ms: narrow(self.packet_ms)?,
+        };
+        // SAFETY: the caller's.
+        let receive = unsafe { pointer::slice(self.receive, self.receive_count) }?;
+        if !receive.is_empty() {
+            config.receive = receive
+                .iter()
+                .map(|codec| {
+                    let payload_type = codec.payload_type;
+                    // SAFETY: the caller's.
+                    Ok(ReceiveCodec { payload_type, codec: unsafe { codec.spec() }? })
+                })
+                .collect::<Result<_, ale_status>>()?;
+        }
+        config.remote_ssrc = (self.has_remote_ssrc != 0).then_some(self.remote_ssrc);
+        config.initial_sequence = narrow(self.initial_sequence)?;
+        config.initial_timestamp = self.initial_timestamp;
+        // SAFETY: the caller's.
+        config.cname = unsafe { pointer::text(self.cname) }?.ok_or(invalid)?.to_owned();
+        config.comfort_noise_payload_type = optional_payload_type(self.comfort_noise_payload_type)?;
+        config.rtcp_interval_ms = self.rtcp_interval_ms;
+        config.ntp_at_zero = self.ntp_at_zero;
+        // SAFETY: the caller's.
+        let keys = unsafe { (session(self.send_crypto)?, session(self.receive_crypto)?) };
+        config.srtp = match keys {
+            (Some(send), Some(receive)) => Some(SrtpConfig { send, receive }),
+            (None, None) => None,
+            _ => return Err(invalid),
+        };
+        config.jitter.mode = delay_mode(self.delay_mode)?;
+        config.jitter.min_delay_ms = narrow(self.min_delay_ms)?;
+        config.jitter.max_delay_ms = narrow(self.max_delay_ms)?;
+        config.jitter.target_delay_ms = narrow(self.target_delay_ms)?;
+        Ok(config)
+    }
+}
+
+/// What became of a datagram.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ale_received {
+    /// RTP, now in the jitter buffer.
+    ALE_RECEIVED_MEDIA = 0,
+    /// RTP of a source that has not proved itself yet.
+    ALE_RECEIVED_PROBATION = 1,
+    /// RTCP, read.
+    ALE_RECEIVED_REPORT = 2,
+    /// RTCP with a BYE of the source listened to.
+    ALE_RECEIVED_GOODBYE = 3,
+}
+
+/// Fills a config with the defaults. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_config_init(config: *mut ale_leg_config) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init(config) })
+}
+
+/// Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not
+/// real-time.
+///
+/// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known, and
+/// ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_create(
+    config: *const ale_leg_config,
+    receiver: *mut *mut ale_leg_receiver,
+    media: *mut *mut ale_leg_media,
+    control: *mut *mut ale_leg_control,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (config, receiver_out, media_out, control_out) = unsafe {
+            (
+                pointer::config(config)?,
+                pointer::exclusive(receiver)?,
+                pointer::exclusive(media)?,
+                pointer::exclusive(control)?,
+            )
+        };
+        // SAFETY: the header's contract.
+        let config = unsafe { config.to_leg_config() }?;
+        let (receiver, media, control) = Leg::new(&config)?;
+        pointer::give(receiver_out, ale_leg_receiver(receiver));
+        pointer::give(media_out, ale_leg_media(Box::new(media)));
+        pointer::give(control_out, ale_leg_control(control));
+        Ok(())
+    })
+}
+
+/// Frees a half. Any thread. Not real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_receiver_destroy(receiver: *mut ale_leg_receiver) {
+    guard(|| {
+        // SAFETY: the header's contract.
+        drop(unsafe { pointer::take(receiver) });
+        Ok(())
+    });
+}
+
+/// Frees a half; not one that has joined a conference. Any thread. Not real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_media_destroy(media: *mut ale_leg_media) {
+    guard(|| {
+        // SAFETY: the header's contract.
+        drop(unsafe { pointer::take(media) });
+        Ok(())
+    });
+}
+
+/// Frees a half. Any thread. Not real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_control_destroy(control: *mut ale_leg_control) {
+    guard(|| {
+        // SAFETY: the header's contract.
+        drop(unsafe { pointer::take(control) });
+        Ok(())
+    });
+}
+
+/// Takes a datagram, RTP or RTCP, and decrypts it in place. received may be NULL. Real-time.
+///
+/// Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
+/// ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
+/// on. The datagram's bytes may have changed then too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_receive(
+    receiver: *mut ale_leg_receiver,
+    datagram: *mut u8,
+    length: usize,
+    arrival_ns: u64,
+    received: *mut ale_received,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (receiver, datagram) =
+            unsafe { (pointer::exclusive(receiver)?, pointer::slice_mut(datagram, length)?) };
+        let outcome = receiver.0.receive(datagram, arrival_ns)?;
+        // SAFETY: the header's contract.
+        if let Some(out) = unsafe { received.as_mut() } {
+            *out = match outcome {
+                Received::Media => ale_received::ALE_RECEIVED_MEDIA,
+                Received::Goodbye => ale_received::ALE_RECEIVED_GOODBYE,
+                Received::Report => ale_received::ALE_RECEIVED_REPORT,
+                _ => ale_received::ALE_RECEIVED_PROBATION,
+            };
+        }
+        Ok(())
+    })
+}
+
+/// Samples a second of the leg's PCM; 0 for NULL. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_sample_rate_hz(media: *const ale_leg_media) -> u32 {
+    // SAFETY: the header's contract.
+    unsafe { media.as_ref() }.map_or(0, |media| media.0.sample_rate_hz())
+}
+
+/// Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
+/// NULL. Real-time.
+///
+/// Can return ALE_ERR_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_pull(
+    media: *mut ale_leg_media,
+    now_ns: u64,
+    pcm: *mut i16,
+    samples: usize,
+    info: *mut ale_pull_info,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (media, pcm) =
+            unsafe { (pointer::exclusive(media)?, pointer::slice_mut(pcm, samples)?) };
+        let pulled = media.0.pull(now_ns, pcm)?;
+        // SAFETY: the header's contract.
+        if let Some(out) = unsafe { info.as_mut() } {
+            *out = pulled.into();
+        }
+        Ok(())
+    })
+}
+
+/// Takes PCM to be sent, a multiple of 10 ms; ale_leg_poll_transmit makes packets of it. Real-time.
+///
+/// Can return ALE_ERR_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_push(
+    media: *mut ale_leg_media,
+    pcm: *const i16,
+    samples: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (media, pcm) = unsafe { (pointer::exclusive(media)?, pointer::slice(pcm, samples)?) };
+        Ok(media.0.push(pcm)?)
+    })
+}
+
+/// Gives the next datagram to send, RTP or RTCP, valid until the half is used again. To be called
+/// until it returns ALE_ERR_NOTHING. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_poll_transmit(
+    media: *mut ale_leg_media,
+    now_ns: u64,
+    datagram: *mut *const u8,
+    length: *mut usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (media, datagram, length) = unsafe {
+            (pointer::exclusive(media)?, pointer::exclusive(datagram)?, pointer::exclusive(length)?)
+        };
+        let bytes = media.0.poll_transmit(now_ns).ok_or(ale_status::ALE_ERR_NOTHING)?;
+        (*datagram, *length) = (bytes.as_ptr(), bytes.len());
+        Ok(())
+    })
+}
+
+/// Gives a last RTCP datagram with a BYE, valid until the half is used again. Real-time.
+///
+/// Can return ALE_ERR_NOTHING.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_goodbye(
+    media: *mut ale_leg_media,
+    now_ns: u64,
+    datagram: *mut *const u8,
+    length: *mut usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (media, datagram, length) = unsafe {
+            (pointer::exclusive(media)?, pointer::exclusive(datagram)?, pointer::exclusive(length)?)
+        };
+        let bytes = media.0.goodbye(now_ns).ok_or(ale_status::ALE_ERR_NOTHING)?;
+        (*datagram, *length) = (bytes.as_ptr(), bytes.len());
+        Ok(())
+    })
+}
+
+/// Sends silence in place of what is pushed (muted not 0), or no longer (0). Real-time.
+///
+/// Can return ALE_ERR_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_set_muted(
+    control: *mut ale_leg_control,
+    muted: i32,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let control = unsafe { pointer::exclusive(control) }?;
+        Ok(control.0.set_muted(muted != 0)?)
+    })
+}
+
+/// Replaces keys while the call goes on, each by an a=crypto line; NULL leaves a direction as it
+/// is. The suite must stay. Not real-time.
+///
+/// Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_INVALID_ARGUMENT for another suite or a leg without
+/// keys, and ALE_ERR_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_rekey(
+    control: *mut ale_leg_control,
+    send_crypto: *const c_char,
+    receive_crypto: *const c_char,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let control = unsafe { pointer::exclusive(control) }?;
+        // SAFETY: the header's contract.
+        let (send, receive) = unsafe { (session(send_crypto)?, session(receive_crypto)?) };
+        // The receiving side first: the other side may switch as soon as it hears of it.
+        if let Some(config) = receive {
+            control.0.rekey_receive(&config)?;
+        }
+        if let Some(config) = send {
+            control.0.rekey_send(&config)?;
+        }
+        Ok(())
+    })
+}

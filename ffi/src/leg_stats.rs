@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What can be said of a leg.
+
+use ale_media::leg::LegStats;
+
+use crate::jitter::ale_jitter_counters;
+use crate::leg::ale_leg_control;
+use crate::panic::guard;
+use crate::pointer;
+use crate::status::ale_status;
+
+/// What can be said of a leg just now.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_leg_counters {
+    /// Datagrams given to ale_leg_receive.
+    pub datagrams: u64,
+    /// RTP packets among them that reached the jitter buffer.
+    pub packets_received: u64,
+    /// Datagrams that were neither RTP nor RTCP.
+    pub malformed: u64,
+    /// Datagrams whose authentication failed.
+    pub authentication_failed: u64,
+    /// Datagrams received before.
+    pub replayed: u64,
+    /// Datagrams that SRTP refused for another reason.
+    pub srtp_refused: u64,
+    /// RTP packets of a payload type that was not negotiated.
+    pub unknown_payload_type: u64,
+    /// RTP packets of a source that is not listened to.
+    pub unknown_ssrc: u64,
+    /// RTP packets larger than a slot of the jitter buffer.
+    pub oversized: u64,
+    /// RTP packets for which no slot was free.
+    pub no_slot: u64,
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// RTCP datagrams received and sent.
+    pub rtcp_received: u64,
+    /// See rtcp_received.
+    pub rtcp_sent: u64,
+    /// The source listened to.
+    pub remote_ssrc: u32,
+    /// Level of what was pulled last, in -dBov.
+    pub pulled_level_dbov: u32,
+    /// Level of what was pushed last, in -dBov.
+    pub pushed_level_dbov: u32,
+    /// Packets that the network lost, in percent.
+    pub loss_percent: f32,
+    /// Sound that had to be made up, in percent.
+    pub concealed_percent: f32,
+    /// Interarrival jitter in ms (RFC 3550 A.8).
+    pub jitter_ms: f32,
+    /// Round-trip time in ms, 0 if unknown.
+    pub round_trip_ms: f32,
+    /// Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107).
+    pub mos: f32,
+    /// The jitter buffer.
+    pub jitter: ale_jitter_counters,
+}
+
+impl From<LegStats> for ale_leg_counters {
+    fn from(stats: LegStats) -> Self {
+        let (received, sent) = (stats.receiver, stats.media);
+        Self {
+            datagrams: received.datagrams,
+            packets_received: received.packets,
+            malformed: received.malformed,
+            authentication_failed: received.authentication_failed,
+            replayed: received.replayed,
+            srtp_refused: received.srtp_refused,
+            unknown_payload_type: received.unknown_payload_type,
+            unknown_ssrc: received.unknown_ssrc,
+            oversized: received.oversized,
+            no_slot: received.no_slot,
+            packets_sent: sent.packets,
+            rtcp_received: received.rtcp_packets,
+            rtcp_sent: sent.rtcp_packets,
+            remote_ssrc: received.remote_ssrc as u32,
+            pulled_level_dbov: sent.pulled_level_dbov as u32,
+            pushed_level_dbov: sent.pushed_level_dbov as u32,
+            loss_percent: stats.loss_percent,
+            concealed_percent: stats.concealed_percent,
+            jitter_ms: stats.jitter_ms,
+            round_trip_ms: stats.round_trip_ms,
+            mos: stats.quality.mos,
+            jitter: stats.jitter.into(),
+        }
+    }
+}
+
+/// Reads what can be said of a leg just now. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_stats(
+    control: *const ale_leg_control,
+    stats: *mut ale_leg_counters,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, out) = unsafe { (pointer::shared(control)?, pointer::exclusive(stats)?) };
+        *out = control.0.stats().into();
+        Ok(())
+    })
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From C's pointers to references, and back. NULL is refused here, once for all; that other
+//! pointers are what the header says they are is the caller's word.
+
+use std::ffi::{CStr, c_char};
+use std::mem::size_of;
+
+use crate::status::ale_status;
+
+const INVALID: ale_status = ale_status::ALE_ERR_INVALID_ARGUMENT;
+
+/// A shared reference, or a refusal of NULL.
+///
+/// # Safety
+/// `pointer` is NULL or points to a `T` that nobody changes during the call.
+pub(crate) unsafe fn shared<'a, T>(pointer: *const T) -> Result<&'a T, ale_status> {
+    // SAFETY: the caller's.
+    unsafe { pointer.as_ref() }.ok_or(INVALID)
+}
+
+/// An exclusive reference, or a refusal of NULL.
+///
+/// # Safety
+/// `pointer` is NULL or points to a `T` that nobody else uses during the call.
+pub(crate) unsafe fn exclusive<'a, T>(pointer: *mut T) -> Result<&'a mut T, ale_status> {
+    // SAFETY: the caller's.
+    unsafe { pointer.as_mut() }.ok_or(INVALID)
+}
+
+/// A slice, or a refusal: of NULL (but for a length of 0) and of lengths that no object has.
+///
+/// # Safety
+/// `pointer` is NULL or points to `length` values that nobody changes during the call.
+pub(crate) unsafe fn slice<'a, T>(pointer: *const T, length: usize) -> Result<&'a [T], ale_status> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    if pointer.is_null() || !fits::<T>(length) {
+        return Err(INVALID);
+    }
+    // SAFETY: not NULL, the length fits the address space, and the rest is the caller's word.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, length) })
+}
+
+/// A slice to write to; refused as [`slice()`] is.
+///
+/// # Safety
+/// `pointer` is NULL or points to `length` values that nobody else uses during the call.
+pub(crate) unsafe fn slice_mut<'a, T>(
+    pointer: *mut T,
+    length: usize,
+) -> Result<&'a mut [T], ale_status> {
+    if length == 0 {
+        return Ok(&mut []);
+    }
+    if pointer.is_null() || !fits::<T>(length) {
+        return Err(INVALID);
+    }
+    // SAFETY: as in `slice`.
+    Ok(unsafe { std::slice::from_raw_parts_mut(pointer, length) })
+}
+
+fn fits<T>(length: usize) -> bool {
+    length.checked_mul(size_of::<T>()).is_some_and(|bytes| bytes <= isize::MAX as usize)
+}
+
+/// A string, or `None` for NULL; refused unless it is UTF-8.
+///
+/// # Safety
+/// `pointer` is NULL or points to a string that ends with a zero byte.
+pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Result<Option<&'a str>, ale_status> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL; the zero byte at its end is the caller's word.
+    unsafe { CStr::from_ptr(pointer) }.to_str().map(Some).map_err(|_| INVALID)
+}
+
+/// Moves an object to the heap and its address to `out`.
+pub(crate) fn give<T>(out: &mut *mut T, object: T) {
+    *out = Box::into_raw(Box::new(object));
+}
+
+/// Takes an object back that [`give`] gave away.
+///
+/// # Safety
+/// `pointer` is NULL or came from [`give`] and has not been taken back.
+pub(crate) unsafe fn take<T>(pointer: *mut T) -> Option<T> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: not NULL, and the rest is the caller's word.
+    Some(*unsafe { Box::from_raw(pointer) })
+}
+
+/// Structs that C fills member by member, whose first member is a `u32 struct_size`.
+///
+/// # Safety
+/// `repr(C)`, any bytes are a valid value, and the first member is the `u32` size.
+pub(crate) unsafe trait Versioned: Copy + Default {}
+
+/// Reads a config struct of this or an older header's size over the defaults. A larger one, from
+/// a newer header, is refused: it may ask for what this library does not know.
+///
+/// # Safety
+/// `pointer` is NULL or points to as many bytes as its `struct_size` says.
+pub(crate) unsafe fn config<T: Versioned>(pointer: *const T) -> Result<T, ale_status> {
+    if pointer.is_null() {
+        return Err(INVALID);
+    }
+    // SAFETY: not NULL, and even the oldest struct holds its own size.
+    let size = unsafe { pointer.cast::<u32>().read() } as usize;
+    if size < size_of::<u32>() || size > size_of::<T>() {
+        return Err(INVALID);
+    }
+    let mut config = T::default();
+    // SAFETY: `size` bytes are readable by the caller's word and writable since no more than a
+    // `T`; any bytes are a valid `T` by the trait's contract.
+    unsafe {
+        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut config).cast::<u8>(), size);
+    };
+    Ok(config)
+}
+
+/// Fills a config struct with the defaults.
+///
+/// # Safety
+/// As [`exclusive`]; what was there may be uninitialized.
+pub(crate) unsafe fn init<T: Versioned>(pointer: *mut T) -> Result<(), ale_status> {
+    if pointer.is_null() {
+        return Err(INVALID);
+    }
+    // SAFETY: not NULL, and writable by the caller's word.
+    unsafe { pointer.write(T::default()) };
+    Ok(())
+}

@@ -1,0 +1,865 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * libale_media: a real-time voice media engine.
+ *
+ * Generated from ffi/src by `make header`; not to be edited.
+ *
+ * Conventions
+ *   - Functions return ALE_OK (0) or a negative ale_status; on an error no output is touched.
+ *   - Objects are opaque and made by a create function from a config struct, which its
+ *     ale_*_config_init has filled; set the members that matter to you afterwards. The first
+ *     member, struct_size, lets programs built against an older header run with a newer library.
+ *   - The receiver comes first, then inputs, then outputs. destroy(NULL) does nothing.
+ *   - NULL and values out of range give ALE_ERR_INVALID_ARGUMENT.
+ *   - Strings are UTF-8, end with a zero byte, and are copied.
+ *   - PCM is 16-bit signed mono in the machine's byte order. Lengths of PCM are samples.
+ *   - Times are nanoseconds on one monotonic clock of the host's, with any origin.
+ *   - Levels are in -dBov (RFC 6464): 0 is the loudest, 127 is silence.
+ *   - "Real-time" functions neither allocate, lock, block, call the system nor log.
+ *   - "Exclusive" objects are used by one thread at a time; const ones by any number.
+ */
+
+#ifndef ALE_MEDIA_H
+#define ALE_MEDIA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Most bytes that protecting adds to a packet. */
+#define ALE_SRTP_MAX_TRAILER_BYTES 152
+
+/* What a function has to say. 0 is success, everything else is negative and names a reason. */
+typedef enum {
+  /* Done. */
+  ALE_OK = 0,
+  /* A NULL pointer, a value out of range, or a struct of a newer header. */
+  ALE_ERR_INVALID_ARGUMENT = -1,
+  /* A bug in the library, which stopped it in the middle; the object is not to be used further. */
+  ALE_ERR_INTERNAL = -2,
+  /* The caller's buffer is too small. */
+  ALE_ERR_CAPACITY = -3,
+  /* All places are taken. */
+  ALE_ERR_FULL = -4,
+  /* Earlier orders still wait: the other thread is not running. */
+  ALE_ERR_BUSY = -5,
+  /* No such participant, member or handle. */
+  ALE_ERR_NOT_FOUND = -6,
+  /* Not in this build, or not possible for this codec. */
+  ALE_ERR_UNSUPPORTED = -7,
+  /* Nothing there just now. */
+  ALE_ERR_NOTHING = -8,
+  /* Neither RTP nor RTCP, or truncated. */
+  ALE_ERR_MALFORMED = -100,
+  /* A payload type that was not negotiated. */
+  ALE_ERR_UNKNOWN_PAYLOAD_TYPE = -101,
+  /* A source (SSRC) that is not listened to. */
+  ALE_ERR_UNKNOWN_SSRC = -102,
+  /* A packet larger than a slot of the jitter buffer. */
+  ALE_ERR_OVERSIZED = -103,
+  /* The jitter buffer has no free slot: the audio thread has stalled. */
+  ALE_ERR_NO_SLOT = -104,
+  /* A payload that the codec can't read. */
+  ALE_ERR_PAYLOAD = -105,
+  /* SRTP authentication failed: forged, damaged, or keys, suite or rollover counter differ. */
+  ALE_ERR_SRTP_AUTHENTICATION = -200,
+  /* The packet was received before. */
+  ALE_ERR_SRTP_REPLAYED = -201,
+  /* The packet lies before the replay window. */
+  ALE_ERR_SRTP_TOO_OLD = -202,
+  /* A master key identifier (MKI) that is not one of the session's. */
+  ALE_ERR_SRTP_UNKNOWN_MKI = -203,
+  /* One more stream than the session was made for. */
+  ALE_ERR_SRTP_STREAM_LIMIT = -204,
+  /* Sending this packet would use a key stream twice. */
+  ALE_ERR_SRTP_INDEX_REUSED = -205,
+  /* The key has protected as many packets as it may; the session needs a new one. */
+  ALE_ERR_SRTP_KEY_EXHAUSTED = -206,
+  /* Key, salt or identifier of the wrong length, missing, or too many. */
+  ALE_ERR_SRTP_KEY = -207,
+  /* Not permitted by the policy or without an explicit flag. */
+  ALE_ERR_SRTP_NOT_PERMITTED = -208,
+  /* Another reason of SRTP's. */
+  ALE_ERR_SRTP_OTHER = -209,
+  /* An `a=crypto` line that can't be read (RFC 4568). */
+  ALE_ERR_SRTP_CRYPTO_LINE = -210,
+} ale_status;
+
+/* What a pull did, mostly. */
+typedef enum {
+  /* Played as sent. */
+  ALE_JITTER_NORMAL = 0,
+  /* Took some time out. */
+  ALE_JITTER_ACCELERATE = 1,
+  /* Put some time in. */
+  ALE_JITTER_EXPAND = 2,
+  /* Made up for what is missing. */
+  ALE_JITTER_CONCEAL = 3,
+  /* Joined sound to a concealment. */
+  ALE_JITTER_MERGE = 4,
+  /* Comfort noise. */
+  ALE_JITTER_COMFORT_NOISE = 5,
+  /* Silence, before the first packet. */
+  ALE_JITTER_SILENCE = 6,
+} ale_jitter_operation;
+
+/* What became of a datagram. */
+typedef enum {
+  /* RTP, now in the jitter buffer. */
+  ALE_RECEIVED_MEDIA = 0,
+  /* RTP of a source that has not proved itself yet. */
+  ALE_RECEIVED_PROBATION = 1,
+  /* RTCP, read. */
+  ALE_RECEIVED_REPORT = 2,
+  /* RTCP with a BYE of the source listened to. */
+  ALE_RECEIVED_GOODBYE = 3,
+} ale_received;
+
+/* How the playout delay is chosen. */
+typedef enum {
+  /* From the network's behaviour. */
+  ALE_DELAY_ADAPTIVE = 0,
+  /* Always the target delay. */
+  ALE_DELAY_FIXED = 1,
+  /* The target delay without stretching or concealment, for modems and fax. */
+  ALE_DELAY_FROZEN = 2,
+} ale_delay_mode;
+
+/*
+ * A conference. ale_conference_tick, ale_conference_next_datagram and destroy are exclusive to
+ * the audio thread; the other functions may be called from any thread meanwhile.
+ */
+typedef struct ale_conference ale_conference;
+
+/* The half that PCM comes out of. Exclusive, usually to the audio thread. */
+typedef struct ale_jitter_reader ale_jitter_reader;
+
+/* The half that packets go in by. Exclusive, usually to the network thread. */
+typedef struct ale_jitter_writer ale_jitter_writer;
+
+/* The half for orders and statistics. Exclusive, to any thread. */
+typedef struct ale_leg_control ale_leg_control;
+
+/* The half that PCM comes out of and goes in by. Exclusive, usually to the audio thread. */
+typedef struct ale_leg_media ale_leg_media;
+
+/* The half that datagrams go in by. Exclusive, usually to the network thread. */
+typedef struct ale_leg_receiver ale_leg_receiver;
+
+/* An N-1 mixer at one rate: everybody hears the sum of the others, exact to the bit. Exclusive. */
+typedef struct ale_mixer ale_mixer;
+
+/*
+ * An SRTP session: keys, rollover counters and replay windows of both directions. The protect
+ * functions are exclusive to one thread and the unprotect functions to one thread, which may be
+ * another.
+ */
+typedef struct ale_srtp ale_srtp;
+
+/* What a session is made for. At least one direction has keys. */
+typedef struct {
+  /* Size of this struct, filled by ale_srtp_config_init. */
+  uint32_t struct_size;
+  /* Replay window in packets: a power of two from 64 to 32768. Default 128. */
+  uint32_t replay_window_packets;
+  /* Keys for what is sent, as an a=crypto line (RFC 4568), with or without "a=crypto:"; or NULL. */
+  const char *send_crypto;
+  /* Keys for what is received: the other side's line; or NULL. */
+  const char *receive_crypto;
+} ale_srtp_config;
+
+/* One packet of a batch. */
+typedef struct {
+  /* The session. */
+  ale_srtp *srtp;
+  /* The packet, changed in place. */
+  uint8_t *packet;
+  /* Bytes of the packet before. */
+  size_t length;
+  /* Bytes of memory at packet; for unprotecting, length is enough. */
+  size_t capacity;
+  /* Written: bytes of the packet afterwards. */
+  size_t result_length;
+  /* Written: what became of this packet. */
+  ale_status status;
+} ale_srtp_job;
+
+/* What one direction of a session has done. */
+typedef struct {
+  /* SRTP packets that went through. */
+  uint64_t rtp_packets;
+  /* SRTCP packets that went through. */
+  uint64_t rtcp_packets;
+  /* Packets refused for their authentication tag. */
+  uint64_t authentication_failed;
+  /* Packets refused as received before, or too old to tell. */
+  uint64_t replayed;
+  /* Packets refused as not RTP or RTCP. */
+  uint64_t malformed;
+  /* Packets refused for any other reason. */
+  uint64_t refused;
+} ale_srtp_counters;
+
+/* A codec under a payload type, as in an a=rtpmap line (RFC 8866 section 6.6). */
+typedef struct {
+  /* 0 to 127; not 64 to 95. */
+  uint8_t payload_type;
+  /* "PCMU/8000", "PCMA/8000" or "opus/48000/2"; case does not matter. */
+  const char *encoding;
+  /* For Opus, samples a second of its PCM: 8000, 16000 or 48000; 0 for 48000. Else ignored. */
+  uint32_t sample_rate_hz;
+  /* For Opus, 6000 to 510000; 0 for 24000. Else ignored. */
+  uint32_t bit_rate_bps;
+} ale_codec;
+
+/* What a jitter buffer is made for. */
+typedef struct {
+  /* Size of this struct, filled by ale_jitter_config_init. */
+  uint32_t struct_size;
+  /* Samples a second of the PCM that comes out: 8000, 16000, 32000 or 48000. Default 8000. */
+  uint32_t sample_rate_hz;
+  /* What may come in. Default none. */
+  const ale_codec *codecs;
+  /* How many codecs. */
+  size_t codec_count;
+  /* Payload type of comfort noise (RFC 3389), -1 for none. Default 13. */
+  int32_t comfort_noise_payload_type;
+  /* An ale_delay_mode. Default ALE_DELAY_ADAPTIVE. */
+  int32_t delay_mode;
+  /* The delay never goes below this, in ms. Default 0. */
+  uint32_t min_delay_ms;
+  /* The delay never goes above this, in ms; at most 1000. Default 600. */
+  uint32_t max_delay_ms;
+  /* The delay of the modes that keep one, in ms. Default 60. */
+  uint32_t target_delay_ms;
+  /* Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 56. */
+  uint32_t slots;
+} ale_jitter_config;
+
+/* How a pull went. */
+typedef struct {
+  /* What it did. */
+  ale_jitter_operation operation;
+  /* Delay in the buffer of the last sample, in ms. */
+  float delay_ms;
+  /* Delay that is aimed at, in ms. */
+  float target_delay_ms;
+  /* Packets that wait. */
+  uint32_t waiting_packets;
+} ale_pull_info;
+
+/*
+ * What a jitter buffer has done. Every packet that was inserted is in one of played, late,
+ * duplicate, dropped, flushed, passed, malformed, oversized and no_slot, or still waits.
+ */
+typedef struct {
+  /* Packets given to insert. */
+  uint64_t inserted;
+  /* Packets of which something was heard. */
+  uint64_t played;
+  /* Packets that came when their time was over. */
+  uint64_t late;
+  /* Packets that came before. */
+  uint64_t duplicate;
+  /* Packets that a decoder refused, or that fitted no stream. */
+  uint64_t dropped;
+  /* Packets skipped to shorten the delay, or left over when another stream began. */
+  uint64_t flushed;
+  /* Packets of payload types without a decoder. */
+  uint64_t passed;
+  /* Packets that are not RTP. */
+  uint64_t malformed;
+  /* Packets with too large a payload. */
+  uint64_t oversized;
+  /* Packets that came while all slots were taken. */
+  uint64_t no_slot;
+  /* Packets that wait. */
+  uint64_t waiting;
+  /* Packets that never came. */
+  uint64_t missing;
+  /* Packets restored from redundancy. */
+  uint64_t recovered;
+  /* Samples pulled. */
+  uint64_t samples;
+  /* Samples made up for missing ones. */
+  uint64_t concealed_samples;
+  /* Samples taken out to shorten the delay. */
+  uint64_t removed_samples;
+  /* Samples put in to lengthen the delay. */
+  uint64_t inserted_samples;
+  /* Mean delay in the buffer, in microseconds. */
+  uint64_t mean_delay_us;
+  /* 95th percentile of it. */
+  uint64_t delay_p95_us;
+  /* Delay that is aimed at just now, in microseconds. */
+  uint64_t target_delay_us;
+} ale_jitter_counters;
+
+/* What a mixer is made for. */
+typedef struct {
+  /* Size of this struct, filled by ale_mixer_config_init. */
+  uint32_t struct_size;
+  /* Samples a second: a multiple of 100, at most 48000. Default 8000. */
+  uint32_t sample_rate_hz;
+  /* Places, 1 to 8192; memory for all is taken at creation. Default 16. */
+  uint32_t max_participants;
+} ale_mixer_config;
+
+/* What a mixer has done. */
+typedef struct {
+  /* Participants just now. */
+  uint64_t participants;
+  /* Times that ale_mixer_run ran. */
+  uint64_t runs;
+  /* Inputs that were added up. */
+  uint64_t rows_mixed;
+  /* Outputs taken. */
+  uint64_t outputs;
+} ale_mixer_counters;
+
+/*
+ * What a leg is made for. The library makes no random numbers: what RFC 3550 section 5.1 wants
+ * random comes from the host.
+ */
+typedef struct {
+  /* Size of this struct, filled by ale_leg_config_init. */
+  uint32_t struct_size;
+  /* Source (SSRC) of what the leg sends; random. */
+  uint32_t local_ssrc;
+  /* The only source to listen to if has_remote_ssrc is not 0. */
+  uint32_t remote_ssrc;
+  /* 0 listens to whoever proves valid first. Default 0. */
+  uint32_t has_remote_ssrc;
+  /* Sequence number of the first packet; random. */
+  uint32_t initial_sequence;
+  /* Timestamp of the first packet; random. */
+  uint32_t initial_timestamp;
+  /* Canonical name in RTCP, 1 to 255 bytes. Default "ale-media". */
+  const char *cname;
+  /* What is sent; its sample rate is that of the leg's PCM in both directions. */
+  ale_codec send;
+  /* Packet time of what is sent, in ms: a multiple of 10, at most 120. Default 20. */
+  uint32_t packet_ms;
+  /* What may come in. Default NULL, which means what is sent. */
+  const ale_codec *receive;
+  /* How many codecs may come in. */
+  size_t receive_count;
+  /* Payload type of comfort noise (RFC 3389), -1 for none. Default 13. */
+  int32_t comfort_noise_payload_type;
+  /* Mean time between RTCP reports in ms, 0 for none. Default 5000. */
+  uint32_t rtcp_interval_ms;
+  /* NTP time (32.32 fixed point) at the zero of the host's clock, 0 if unknown. */
+  uint64_t ntp_at_zero;
+  /* Keys for what is sent, an a=crypto line (RFC 4568); NULL for plain RTP. */
+  const char *send_crypto;
+  /* Keys for what is received; NULL for plain RTP. Both or neither. */
+  const char *receive_crypto;
+  /* An ale_delay_mode. Default ALE_DELAY_ADAPTIVE. */
+  int32_t delay_mode;
+  /* The delay in the buffer never goes below this, in ms. Default 0. */
+  uint32_t min_delay_ms;
+  /* The delay in the buffer never goes above this, in ms. Default 600. */
+  uint32_t max_delay_ms;
+  /* The delay of the modes that keep one, in ms. Default 60. */
+  uint32_t target_delay_ms;
+} ale_leg_config;
+
+/* What can be said of a leg just now. */
+typedef struct {
+  /* Datagrams given to ale_leg_receive. */
+  uint64_t datagrams;
+  /* RTP packets among them that reached the jitter buffer. */
+  uint64_t packets_received;
+  /* Datagrams that were neither RTP nor RTCP. */
+  uint64_t malformed;
+  /* Datagrams whose authentication failed. */
+  uint64_t authentication_failed;
+  /* Datagrams received before. */
+  uint64_t replayed;
+  /* Datagrams that SRTP refused for another reason. */
+  uint64_t srtp_refused;
+  /* RTP packets of a payload type that was not negotiated. */
+  uint64_t unknown_payload_type;
+  /* RTP packets of a source that is not listened to. */
+  uint64_t unknown_ssrc;
+  /* RTP packets larger than a slot of the jitter buffer. */
+  uint64_t oversized;
+  /* RTP packets for which no slot was free. */
+  uint64_t no_slot;
+  /* RTP packets sent. */
+  uint64_t packets_sent;
+  /* RTCP datagrams received and sent. */
+  uint64_t rtcp_received;
+  /* See rtcp_received. */
+  uint64_t rtcp_sent;
+  /* The source listened to. */
+  uint32_t remote_ssrc;
+  /* Level of what was pulled last, in -dBov. */
+  uint32_t pulled_level_dbov;
+  /* Level of what was pushed last, in -dBov. */
+  uint32_t pushed_level_dbov;
+  /* Packets that the network lost, in percent. */
+  float loss_percent;
+  /* Sound that had to be made up, in percent. */
+  float concealed_percent;
+  /* Interarrival jitter in ms (RFC 3550 A.8). */
+  float jitter_ms;
+  /* Round-trip time in ms, 0 if unknown. */
+  float round_trip_ms;
+  /* Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107). */
+  float mos;
+  /* The jitter buffer. */
+  ale_jitter_counters jitter;
+} ale_leg_counters;
+
+/* What a conference is made for. */
+typedef struct {
+  /* Size of this struct, filled by ale_conference_config_init. */
+  uint32_t struct_size;
+  /* Members at a time, 1 to 8192; memory for all is taken at creation. Default 16. */
+  uint32_t max_members;
+  /* Datagrams that one tick may leave, 0 for two a member. Default 0. */
+  uint32_t max_datagrams;
+} ale_conference_config;
+
+/* How a member joins. */
+typedef struct {
+  /* Size of this struct, filled by ale_join_options_init. */
+  uint32_t struct_size;
+  /* Not 0: the others don't hear the member. Default 0. */
+  uint32_t muted;
+  /* The host's own mark, handed out with each of the member's datagrams. Default 0. */
+  uint64_t tag;
+  /* How loud the others hear the member, as a factor from 0 to 8. Default 1. */
+  float gain;
+} ale_join_options;
+
+/* A datagram to be sent. */
+typedef struct {
+  /* The member's number. */
+  uint64_t member;
+  /* The member's mark (ale_join_options). */
+  uint64_t tag;
+  /* RTP or RTCP, valid until the next tick. */
+  const uint8_t *bytes;
+  /* How many bytes. */
+  size_t length;
+} ale_datagram;
+
+/* What a conference has done. */
+typedef struct {
+  /* Members just now. */
+  uint64_t members;
+  /* Ticks. */
+  uint64_t ticks;
+  /* Members that joined. */
+  uint64_t joins;
+  /* Members that left. */
+  uint64_t leaves;
+  /* Datagrams handed out. */
+  uint64_t datagrams;
+  /* Times that a member's datagrams had to wait for the next tick for want of room. */
+  uint64_t deferred;
+} ale_conference_counters;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/* ---- Library ---- */
+
+/*
+ * The library's version, "MAJOR.MINOR.PATCH"; lives as long as the program.
+ *
+ * Any thread. Real-time.
+ */
+const char *ale_version(void);
+
+/*
+ * A sentence in English for a status, also for numbers that are none; lives as long as the
+ * program.
+ *
+ * Any thread. Real-time.
+ */
+const char *ale_status_message(int32_t status);
+
+/* ---- SRTP sessions ---- */
+
+/* Fills a config with the defaults. Any thread. Real-time. */
+ale_status ale_srtp_config_init(ale_srtp_config *config);
+
+/*
+ * Makes a session. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY and
+ * ALE_ERR_SRTP_NOT_PERMITTED.
+ */
+ale_status ale_srtp_create(const ale_srtp_config *config, ale_srtp **srtp);
+
+/* Wipes the keys and frees a session. Any thread. Not real-time. */
+void ale_srtp_destroy(ale_srtp *srtp);
+
+/*
+ * Protects the RTP packet of length bytes in place; capacity bytes must have room for what is
+ * added (ALE_SRTP_MAX_TRAILER_BYTES at most). Real-time.
+ *
+ * Can return ALE_ERR_CAPACITY, ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_SSRC and the ALE_ERR_SRTP group.
+ */
+ale_status ale_srtp_protect(ale_srtp *srtp,
+                            uint8_t *packet,
+                            size_t length,
+                            size_t capacity,
+                            size_t *result_length);
+
+/*
+ * Checks and decrypts the SRTP packet of length bytes in place. A packet that is refused is left
+ * as it was. Real-time.
+ *
+ * Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_SSRC and the ALE_ERR_SRTP group.
+ */
+ale_status ale_srtp_unprotect(ale_srtp *srtp,
+                              uint8_t *packet,
+                              size_t length,
+                              size_t *result_length);
+
+/* As ale_srtp_protect, for a compound RTCP packet. */
+ale_status ale_srtp_protect_rtcp(ale_srtp *srtp,
+                                 uint8_t *packet,
+                                 size_t length,
+                                 size_t capacity,
+                                 size_t *result_length);
+
+/* As ale_srtp_unprotect, for a compound RTCP packet. */
+ale_status ale_srtp_unprotect_rtcp(ale_srtp *srtp,
+                                   uint8_t *packet,
+                                   size_t length,
+                                   size_t *result_length);
+
+/*
+ * Protects RTP packets of any number of sessions. Each job has a status of its own, and one that
+ * is refused does not disturb the others. Real-time.
+ */
+ale_status ale_srtp_protect_batch(ale_srtp_job *jobs, size_t count);
+
+/*
+ * Checks and decrypts SRTP packets of any number of sessions, each with a status of its own.
+ * Real-time.
+ */
+ale_status ale_srtp_unprotect_batch(ale_srtp_job *jobs, size_t count);
+
+/*
+ * Replaces keys while traffic flows; NULL leaves a direction as it is. Packets under the old keys
+ * are still taken for some time. The suite must stay. Exclusive to both directions. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_INVALID_ARGUMENT for another suite or a
+ * direction that was made without keys.
+ */
+ale_status ale_srtp_rekey(ale_srtp *srtp, const char *send_crypto, const char *receive_crypto);
+
+/*
+ * Reads the counters of both directions; either pointer may be NULL. Exclusive to the directions
+ * asked for. Real-time.
+ */
+ale_status ale_srtp_stats(ale_srtp *srtp, ale_srtp_counters *sent, ale_srtp_counters *received);
+
+/* ---- Jitter buffer ---- */
+
+/* Fills a config with the defaults. Any thread. Real-time. */
+ale_status ale_jitter_config_init(ale_jitter_config *config);
+
+/*
+ * Makes a jitter buffer and gives its two halves. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_UNSUPPORTED for a codec that is not known.
+ */
+ale_status ale_jitter_create(const ale_jitter_config *config,
+                             ale_jitter_writer **writer,
+                             ale_jitter_reader **reader);
+
+/* Frees a half. Any thread. Not real-time. */
+void ale_jitter_writer_destroy(ale_jitter_writer *writer);
+
+/* Frees a half. Any thread. Not real-time. */
+void ale_jitter_reader_destroy(ale_jitter_reader *reader);
+
+/*
+ * Copies an RTP packet in; never waits. Real-time.
+ *
+ * Can return ALE_ERR_MALFORMED, ALE_ERR_OVERSIZED and ALE_ERR_NO_SLOT; each is counted.
+ */
+ale_status ale_jitter_insert(ale_jitter_writer *writer,
+                             const uint8_t *rtp,
+                             size_t length,
+                             uint64_t arrival_ns);
+
+/*
+ * Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
+ * NULL. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_jitter_pull(ale_jitter_reader *reader,
+                           uint64_t now_ns,
+                           int16_t *pcm,
+                           size_t samples,
+                           ale_pull_info *info);
+
+/*
+ * Sets bounds of the delay in ms. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_jitter_set_delay_bounds(const ale_jitter_reader *reader,
+                                       uint32_t min_ms,
+                                       uint32_t max_ms);
+
+/* Reads the counters. Real-time. */
+ale_status ale_jitter_stats(const ale_jitter_reader *reader, ale_jitter_counters *stats);
+
+/* ---- Mixer ---- */
+
+/* Fills a config with the defaults. Any thread. Real-time. */
+ale_status ale_mixer_config_init(ale_mixer_config *config);
+
+/*
+ * Makes a mixer. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_mixer_create(const ale_mixer_config *config, ale_mixer **mixer);
+
+/* Frees a mixer. Any thread. Not real-time. */
+void ale_mixer_destroy(ale_mixer *mixer);
+
+/*
+ * Takes a participant in and writes its number to *participant. Real-time.
+ *
+ * Can return ALE_ERR_FULL.
+ */
+ale_status ale_mixer_add(ale_mixer *mixer, uint64_t *participant);
+
+/*
+ * Lets a participant go. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND.
+ */
+ale_status ale_mixer_remove(ale_mixer *mixer, uint64_t participant);
+
+/*
+ * Gives 10 ms of a participant's audio, copied. Who gives none before a run is silent in it.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ */
+ale_status ale_mixer_input(ale_mixer *mixer,
+                           uint64_t participant,
+                           const int16_t *pcm,
+                           size_t samples);
+
+/* Adds up what was given since the last run. Real-time. */
+ale_status ale_mixer_run(ale_mixer *mixer);
+
+/*
+ * Writes 10 ms of what a participant hears of the last run: all but itself. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ */
+ale_status ale_mixer_output(ale_mixer *mixer, uint64_t participant, int16_t *pcm, size_t samples);
+
+/*
+ * Sets how loud the others hear a participant, as a factor from 0 to 8, by a ramp of 10 ms.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND; ALE_ERR_INVALID_ARGUMENT for a factor out of range or NaN.
+ */
+ale_status ale_mixer_set_gain(ale_mixer *mixer, uint64_t participant, float factor);
+
+/* Reads the counters. Real-time. */
+ale_status ale_mixer_stats(const ale_mixer *mixer, ale_mixer_counters *stats);
+
+/* ---- Legs ---- */
+
+/* Fills a config with the defaults. Any thread. Real-time. */
+ale_status ale_leg_config_init(ale_leg_config *config);
+
+/*
+ * Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known, and
+ * ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
+ */
+ale_status ale_leg_create(const ale_leg_config *config,
+                          ale_leg_receiver **receiver,
+                          ale_leg_media **media,
+                          ale_leg_control **control);
+
+/* Frees a half. Any thread. Not real-time. */
+void ale_leg_receiver_destroy(ale_leg_receiver *receiver);
+
+/* Frees a half; not one that has joined a conference. Any thread. Not real-time. */
+void ale_leg_media_destroy(ale_leg_media *media);
+
+/* Frees a half. Any thread. Not real-time. */
+void ale_leg_control_destroy(ale_leg_control *control);
+
+/*
+ * Takes a datagram, RTP or RTCP, and decrypts it in place. received may be NULL. Real-time.
+ *
+ * Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
+ * ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
+ * on. The datagram's bytes may have changed then too.
+ */
+ale_status ale_leg_receive(ale_leg_receiver *receiver,
+                           uint8_t *datagram,
+                           size_t length,
+                           uint64_t arrival_ns,
+                           ale_received *received);
+
+/* Samples a second of the leg's PCM; 0 for NULL. Real-time. */
+uint32_t ale_leg_sample_rate_hz(const ale_leg_media *media);
+
+/*
+ * Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
+ * NULL. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_leg_pull(ale_leg_media *media,
+                        uint64_t now_ns,
+                        int16_t *pcm,
+                        size_t samples,
+                        ale_pull_info *info);
+
+/*
+ * Takes PCM to be sent, a multiple of 10 ms; ale_leg_poll_transmit makes packets of it. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_leg_push(ale_leg_media *media, const int16_t *pcm, size_t samples);
+
+/*
+ * Gives the next datagram to send, RTP or RTCP, valid until the half is used again. To be called
+ * until it returns ALE_ERR_NOTHING. Real-time.
+ */
+ale_status ale_leg_poll_transmit(ale_leg_media *media,
+                                 uint64_t now_ns,
+                                 const uint8_t **datagram,
+                                 size_t *length);
+
+/*
+ * Gives a last RTCP datagram with a BYE, valid until the half is used again. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_leg_goodbye(ale_leg_media *media,
+                           uint64_t now_ns,
+                           const uint8_t **datagram,
+                           size_t *length);
+
+/*
+ * Sends silence in place of what is pushed (muted not 0), or no longer (0). Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_set_muted(ale_leg_control *control, int32_t muted);
+
+/*
+ * Replaces keys while the call goes on, each by an a=crypto line; NULL leaves a direction as it
+ * is. The suite must stay. Not real-time.
+ *
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_INVALID_ARGUMENT for another suite or a leg without
+ * keys, and ALE_ERR_BUSY.
+ */
+ale_status ale_leg_rekey(ale_leg_control *control,
+                         const char *send_crypto,
+                         const char *receive_crypto);
+
+/* Reads what can be said of a leg just now. Real-time. */
+ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
+
+/* ---- Conferences ---- */
+
+/* Fills a config with the defaults. Any thread. Real-time. */
+ale_status ale_conference_config_init(ale_conference_config *config);
+
+/* Fills options with the defaults. Any thread. Real-time. */
+ale_status ale_join_options_init(ale_join_options *options);
+
+/*
+ * Makes an empty conference. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_conference_create(const ale_conference_config *config, ale_conference **conference);
+
+/* Frees a conference and the halves of its members. Exclusive. Not real-time. */
+void ale_conference_destroy(ale_conference *conference);
+
+/*
+ * Lets a leg's media half in at the next tick; it belongs to the conference from then on. options
+ * may be NULL. Writes the member's number to *member. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the half stays the caller's
+ * then.
+ */
+ale_status ale_conference_join(const ale_conference *conference,
+                               ale_leg_media *media,
+                               const ale_join_options *options,
+                               uint64_t *member);
+
+/*
+ * Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ */
+ale_status ale_conference_leave(const ale_conference *conference, uint64_t member);
+
+/*
+ * Gives back the half of a member that has left, now the caller's, and its number. Until then its
+ * place stays taken. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_conference_reclaim(const ale_conference *conference,
+                                  uint64_t *member,
+                                  ale_leg_media **media);
+
+/*
+ * Whether the others hear a member (muted 0) from the next tick on. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ */
+ale_status ale_conference_set_muted(const ale_conference *conference,
+                                    uint64_t member,
+                                    int32_t muted);
+
+/*
+ * How loud the others hear a member from the next tick on, as a factor from 0 to 8. Any thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_conference_set_gain(const ale_conference *conference, uint64_t member, float factor);
+
+/*
+ * Plays and mixes 10 ms; to be called every 10 ms. ale_conference_next_datagram then gives what is
+ * to be sent. Real-time.
+ */
+ale_status ale_conference_tick(ale_conference *conference, uint64_t now_ns);
+
+/*
+ * Gives the next datagram of the last tick; to be called until it returns ALE_ERR_NOTHING.
+ * Real-time.
+ */
+ale_status ale_conference_next_datagram(ale_conference *conference, ale_datagram *datagram);
+
+/* Reads the counters, as of the last tick. Any thread. Real-time. */
+ale_status ale_conference_stats(const ale_conference *conference, ale_conference_counters *stats);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* ALE_MEDIA_H */
