@@ -3,6 +3,8 @@
 
 use alloc::sync::Arc;
 
+#[cfg(target_arch = "aarch64")]
+use super::aarch64;
 use super::backend::Backend;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
@@ -14,6 +16,8 @@ use crate::srtp::SrtpError;
 pub enum Kernel {
     /// RustCrypto: every target.
     Portable,
+    /// 64-bit ARM with the AES, PMULL and SHA-1 instructions.
+    ArmV8,
     /// x86-64 with AES-NI, PCLMULQDQ and SHA-NI.
     AesNi,
     /// x86-64 with VAES and VPCLMULQDQ in 256-bit registers, and SHA-NI.
@@ -25,13 +29,18 @@ pub enum Kernel {
 
 impl Kernel {
     /// Every kernel of this library, the fastest last; most are for another machine than this.
-    pub const ALL: &'static [Self] = &[Self::Portable, Self::AesNi, Self::Vaes256, Self::Vaes512];
+    pub const ALL: &'static [Self] =
+        &[Self::Portable, Self::ArmV8, Self::AesNi, Self::Vaes256, Self::Vaes512];
 
     /// Whether this machine can run it. Without the feature `std`, which finds out about the
-    /// processor, only [`Kernel::Portable`] is available on x86-64.
+    /// processor, only [`Kernel::Portable`] is available.
     pub fn is_available(self) -> bool {
         if self == Self::Portable {
             return true;
+        }
+        #[cfg(target_arch = "aarch64")]
+        if self == Self::ArmV8 {
+            return aarch64::is_available();
         }
         #[cfg(target_arch = "x86_64")]
         if let Some(tier) = self.tier() {
@@ -43,7 +52,7 @@ impl Kernel {
     #[cfg(target_arch = "x86_64")]
     pub(super) fn tier(self) -> Option<x86::Tier> {
         match self {
-            Self::Portable => None,
+            Self::Portable | Self::ArmV8 => None,
             Self::AesNi => Some(x86::Tier::AesNi),
             Self::Vaes256 => Some(x86::Tier::Vaes256),
             Self::Vaes512 => Some(x86::Tier::Vaes512),

@@ -5,11 +5,14 @@
 //! - [`engine`]: which code is used, and what this machine offers.
 //! - [`portable`]: RustCrypto, on every target, and the oracle of the tests.
 //! - `x86`: kernels for AES-NI, VAES-256 and VAES-512.
+//! - `aarch64`: a kernel for ARM's AES, PMULL and SHA-1 instructions.
 //!
 //! A [`Job`] is one packet for one key: what is authenticated, what is encrypted, and the
 //! initialization vector. Which RFC that comes from, the callers know; down here SRTP and SRTCP
 //! are the same.
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod aarch64;
 pub mod backend;
 mod engine;
 pub(crate) mod portable;
@@ -121,6 +124,8 @@ enum Schedule {
     Portable(portable::Key),
     #[cfg(target_arch = "x86_64")]
     X86(x86::Key),
+    #[cfg(target_arch = "aarch64")]
+    Arm(aarch64::Key),
 }
 
 impl CryptoKey {
@@ -141,6 +146,11 @@ impl CryptoKey {
             let key = x86::Key::new(tier, cipher, material)?;
             return Ok(Self { cipher, salt, schedule: Schedule::X86(key) });
         }
+        #[cfg(target_arch = "aarch64")]
+        if kernel == Kernel::ArmV8 {
+            let schedule = Schedule::Arm(aarch64::Key::new(cipher, material)?);
+            return Ok(Self { cipher, salt, schedule });
+        }
         let _ = kernel;
         let schedule = Schedule::Portable(portable::Key::new(cipher, material)?);
         Ok(Self { cipher, salt, schedule })
@@ -153,6 +163,8 @@ impl CryptoKey {
             Schedule::External(_) => 0,
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(_) => 0,
+            #[cfg(target_arch = "aarch64")]
+            Schedule::Arm(_) => 0,
         }
     }
 
@@ -163,6 +175,8 @@ impl CryptoKey {
             Schedule::External(key) => key.xor_keystream(self.cipher, iv, text),
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.xor_keystream(iv, text),
+            #[cfg(target_arch = "aarch64")]
+            Schedule::Arm(key) => key.xor_keystream(iv, text),
         }
     }
 
@@ -175,6 +189,8 @@ impl CryptoKey {
             Schedule::External(_) => {}
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.replace(material),
+            #[cfg(target_arch = "aarch64")]
+            Schedule::Arm(key) => key.replace(material),
         }
     }
 
@@ -206,6 +222,8 @@ impl CryptoKey {
             Schedule::External(_) => true,
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.has_lanes(),
+            #[cfg(target_arch = "aarch64")]
+            Schedule::Arm(_) => false,
         }
     }
 
@@ -220,6 +238,8 @@ impl CryptoKey {
         match &self.schedule {
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.seal(job),
+            #[cfg(target_arch = "aarch64")]
+            Schedule::Arm(key) => key.seal(job),
             Schedule::Portable(key) => key.seal(job),
             Schedule::External(key) => key.seal(job),
         }
@@ -231,6 +251,8 @@ impl CryptoKey {
         match &self.schedule {
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.open(job, expected, tag_bytes),
+            #[cfg(target_arch = "aarch64")]
+            Schedule::Arm(key) => key.open(job, expected, tag_bytes),
             Schedule::Portable(key) => key.open(job, expected, tag_bytes),
             Schedule::External(key) => key.open(job, expected, tag_bytes),
         }
