@@ -175,6 +175,7 @@ impl Session {
     /// as the suite needs them.
     #[inline]
     pub fn protect(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, i32> {
+        assert!(len + 24 <= buffer.len());
         self.run(self.library.protect, buffer, len)
     }
 
@@ -186,6 +187,7 @@ impl Session {
 
     /// Protects a compound RTCP packet.
     pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, i32> {
+        assert!(len + 24 <= buffer.len());
         self.run(self.library.protect_rtcp, buffer, len)
     }
 
@@ -196,11 +198,7 @@ impl Session {
 
     #[inline]
     fn run(&mut self, function: Crypt, buffer: &mut [u8], len: usize) -> Result<usize, i32> {
-        assert!(
-            len + 24 <= buffer.len()
-                || function == self.library.unprotect
-                || function == self.library.unprotect_rtcp && len <= buffer.len()
-        );
+        assert!(len <= buffer.len());
         let mut out = len as c_int;
         // SAFETY: the context is this session's; the buffer has the packet and, when protecting,
         // room for the tag and the SRTCP index.

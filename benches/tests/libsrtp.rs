@@ -87,7 +87,7 @@ fn ours(receiver: &mut Receiver, datagram: &[u8]) -> Verdict {
     match receiver.unprotect(&mut copy) {
         Ok(len) => {
             copy.truncate(len);
-            return Verdict::Accepted(copy);
+            Verdict::Accepted(copy)
         }
         Err(error) => {
             assert_eq!(copy, datagram, "a refused packet is untouched");

@@ -38,11 +38,8 @@ pub fn unprotect(data: &[u8]) {
     let mut receiver = Receiver::new(&config(suite, flags)).expect("a good configuration");
     for rtcp in [false, true] {
         let mut copy = datagram.to_vec();
-        let result = if rtcp {
-            receiver.unprotect_rtcp(&mut copy)
-        } else {
-            receiver.unprotect(&mut copy)
-        };
+        let result =
+            if rtcp { receiver.unprotect_rtcp(&mut copy) } else { receiver.unprotect(&mut copy) };
         match result {
             Ok(len) => assert!(len < datagram.len()),
             Err(_) => assert_eq!(copy, datagram),
