@@ -120,10 +120,7 @@ impl LegConfig {
 
     /// The jitter buffer's configuration at the leg's rate.
     pub(super) fn jitter_config(&self) -> JitterConfig {
-        JitterConfig {
-            sample_rate_hz: self.send.codec.format().sample_rate_hz,
-            ..self.jitter
-        }
+        JitterConfig { sample_rate_hz: self.send.codec.format().sample_rate_hz, ..self.jitter }
     }
 
     pub(super) fn decoders(&self) -> Result<DecoderMap, LegError> {

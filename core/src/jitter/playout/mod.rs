@@ -69,6 +69,15 @@ pub(crate) struct Goal {
     pub(crate) conceal: bool,
 }
 
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Played,
+    Late,
+    Dropped,
+    Flushed,
+}
+
 /// The playing end of the buffer.
 #[derive(Debug)]
 pub(crate) struct Playout {
@@ -377,8 +386,7 @@ impl Playout {
         let Some(entry) = self.window.remove(index) else { return false };
         let mut scratch = [0; 64];
         self.noise.describe(self.slots.payload(&entry.slot, &mut scratch));
-        self.slots.release(entry.slot);
-        self.stats.played += 1;
+        self.settle(entry, Fate::Played);
         self.comfort = true;
         self.underrun = None;
         true
@@ -407,12 +415,10 @@ impl Playout {
         let own = self.conceals(&entry);
         let lead = if own { 0 } else { lead };
         let Some(count) = self.decode_at(&entry, lead) else {
-            self.stats.dropped += 1;
-            self.slots.release(entry.slot);
+            self.settle(entry, Fate::Dropped);
             return false;
         };
-        self.stats.played += 1;
-        self.slots.release(entry.slot);
+        self.settle(entry, Fate::Played);
         if skip > 0 {
             self.pcm.tail_mut().copy_within(lead + skip..lead + count, lead);
         }
@@ -434,16 +440,43 @@ impl Playout {
 
     fn discard_first(&mut self) {
         if let Some(entry) = self.window.remove(0) {
-            self.stats.late += 1;
-            self.slots.release(entry.slot);
+            self.settle(entry, Fate::Late);
         }
+    }
+
+    /// Counts what became of a packet and gives its slots back. A copy that nobody needed is no
+    /// packet.
+    pub(super) fn settle(&mut self, entry: Entry, fate: Fate) {
+        let stats = &mut self.stats;
+        let counter = match (fate, entry.redundant) {
+            (Fate::Played, true) => &mut stats.recovered,
+            (_, true) => {
+                self.slots.release(entry.slot);
+                return;
+            }
+            (Fate::Played, false) => &mut stats.played,
+            (Fate::Late, false) => &mut stats.late,
+            (Fate::Dropped, false) => &mut stats.dropped,
+            (Fate::Flushed, false) => &mut stats.flushed,
+        };
+        *counter += 1;
+        self.slots.release(entry.slot);
+    }
+
+    /// Whether a stretch of media is still to be played and nothing stands for it yet.
+    pub(crate) fn wants(&self, start: i64, end: i64) -> bool {
+        self.horizon().is_none_or(|horizon| start >= horizon)
+            && !self
+                .window
+                .entries()
+                .iter()
+                .any(|e| !e.is_noise() && e.start < end && e.end() > start)
     }
 
     /// Puts a packet in its place, or counts why it has none.
     pub(crate) fn insert(&mut self, entry: Entry) {
         if self.horizon().is_some_and(|horizon| entry.end() <= horizon && !entry.is_noise()) {
-            self.stats.late += 1;
-            self.slots.release(entry.slot);
+            self.settle(entry, Fate::Late);
             return;
         }
         if self.window.is_full() && self.window.first().is_some_and(|e| e.end() <= self.next) {
@@ -451,8 +484,7 @@ impl Playout {
             self.discard_first();
         }
         if let Err(entry) = self.window.insert(entry) {
-            self.stats.dropped += 1;
-            self.slots.release(entry.slot);
+            self.settle(entry, Fate::Dropped);
         }
     }
 
@@ -541,13 +573,9 @@ impl Playout {
         for _ in 0..packets {
             let Some(entry) = self.window.remove(0) else { break };
             let made = self.decode_at(&entry, gap + decoded);
-            self.slots.release(entry.slot);
-            let Some(count) = made else {
-                self.stats.dropped += 1;
-                break;
-            };
+            self.settle(entry, if made.is_some() { Fate::Played } else { Fate::Dropped });
+            let Some(count) = made else { break };
             decoded += count;
-            self.stats.played += 1;
         }
         if decoded < FUTURE * self.unit {
             // A decoder refused what it had promised: what was decoded before that still plays.
