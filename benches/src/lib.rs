@@ -3,6 +3,9 @@
 //! reported is a ratio and not a machine.
 //!
 //! - [`harness`]: alternate measurement and the table.
+//! - [`codec`]: encoding and decoding.
+//! - [`leg`]: everything but the socket.
+//! - [`mixer`]: conferences of many sizes.
 //! - [`jitter`]: the jitter buffer.
 //! - [`srtp`]: SRTP suites, payloads, sessions, single and in batches.
 //! - `libsrtp`, `peers` (feature `peers`): the others.
@@ -10,10 +13,13 @@
 //! `cargo run --release -p benches --bin compare -- srtp` prints a table;
 //! `cargo bench -p benches` runs the same subjects under criterion.
 
+pub mod codec;
 pub mod harness;
 pub mod jitter;
+pub mod leg;
 #[cfg(feature = "peers")]
 pub mod libsrtp;
+pub mod mixer;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod srtp;

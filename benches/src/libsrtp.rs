@@ -4,7 +4,7 @@
 #![allow(unsafe_code)] // calls a C library
 
 use std::ffi::{CString, c_char, c_int, c_uint, c_ulong, c_void};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ale_media::srtp::Suite;
 
@@ -103,16 +103,31 @@ impl Library {
         }
     }
 
-    /// Debian's library.
+    /// Debian's library. A library can be initialized once, so the first call loads it.
     pub fn system() -> Option<Arc<Self>> {
-        Self::load("libsrtp2.so.1")
+        static LIBRARY: OnceLock<Option<Arc<Library>>> = OnceLock::new();
+        // By path: the name alone would find another build that has been loaded already.
+        let load = || {
+            ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
+                .iter()
+                .find_map(|folder| Self::load(&format!("{folder}/libsrtp2.so.1")))
+        };
+        LIBRARY.get_or_init(load).clone()
     }
 
     /// The build that `ALE_LIBSRTP_OPENSSL` names.
     pub fn with_openssl() -> Option<Arc<Self>> {
-        Self::load(&std::env::var("ALE_LIBSRTP_OPENSSL").ok()?)
+        static LIBRARY: OnceLock<Option<Arc<Library>>> = OnceLock::new();
+        let load = || Self::load(&std::env::var("ALE_LIBSRTP_OPENSSL").ok()?);
+        LIBRARY.get_or_init(load).clone()
     }
 }
+
+// SAFETY: the functions are those of a C library without state of its own after initialization;
+// sessions, which have state, are not shared.
+unsafe impl Send for Library {}
+// SAFETY: as above.
+unsafe impl Sync for Library {}
 
 /// One direction of a session.
 pub struct Session {

@@ -24,6 +24,7 @@
 //! All PCM is 16-bit signed, native-endian; multi-channel PCM is interleaved. All times are
 //! nanoseconds on one monotonic clock of the host's, with any origin.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 
 extern crate alloc;
 

@@ -95,10 +95,10 @@ fn allocations(codec: CodecSpec, suite: Option<Suite>, seconds: u64) -> u64 {
                 here += count;
                 let Some(length) = length else { break };
                 // Loss, so that concealment runs too; and a forgery now and then.
-                if (tick + n as u64) % 17 == 0 {
+                if (tick + n as u64).is_multiple_of(17) {
                     continue;
                 }
-                datagram[length - 1] ^= u8::from(tick % 23 == 0);
+                datagram[length - 1] ^= u8::from(tick.is_multiple_of(23));
                 here += counted(|| phone.bridge.receive(&mut datagram[..length], now_ns)).1;
             }
         }

@@ -161,7 +161,7 @@ unsafe fn audio<'a>(conference: *mut ale_conference) -> Result<&'a mut Audio, al
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }
     // SAFETY: not NULL; only the one field is borrowed.
-    Ok(unsafe { &mut *&raw mut (*conference).audio })
+    Ok(unsafe { &mut (*conference).audio })
 }
 
 /// Everybody's side.
@@ -175,7 +175,7 @@ unsafe fn control<'a>(
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }
     // SAFETY: not NULL; only the one field is borrowed, and it may be shared.
-    Ok(unsafe { &*&raw const (*conference).control })
+    Ok(unsafe { &(*conference).control })
 }
 
 /// Lets a leg's media half in at the next tick; it belongs to the conference from then on. options

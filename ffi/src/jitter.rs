@@ -34,12 +34,15 @@ pub enum ale_delay_mode {
 
 /// The mode behind a number; C may hold any.
 pub(crate) fn delay_mode(number: i32) -> Result<DelayMode, ale_status> {
-    match number {
-        0 => Ok(DelayMode::Adaptive),
-        1 => Ok(DelayMode::Fixed),
-        2 => Ok(DelayMode::Frozen),
-        _ => Err(ale_status::ALE_ERR_INVALID_ARGUMENT),
-    }
+    use ale_delay_mode::{ALE_DELAY_ADAPTIVE, ALE_DELAY_FIXED, ALE_DELAY_FROZEN};
+    [
+        (ALE_DELAY_ADAPTIVE, DelayMode::Adaptive),
+        (ALE_DELAY_FIXED, DelayMode::Fixed),
+        (ALE_DELAY_FROZEN, DelayMode::Frozen),
+    ]
+    .into_iter()
+    .find_map(|(known, mode)| (known as i32 == number).then_some(mode))
+    .ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)
 }
 
 /// What a jitter buffer is made for.

@@ -117,7 +117,7 @@ pub(crate) unsafe fn config<T: Versioned>(pointer: *const T) -> Result<T, ale_st
     // SAFETY: `size` bytes are readable by the caller's word and writable since no more than a
     // `T`; any bytes are a valid `T` by the trait's contract.
     unsafe {
-        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut config).cast::<u8>(), size)
+        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut config).cast::<u8>(), size);
     };
     Ok(config)
 }

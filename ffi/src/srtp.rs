@@ -175,7 +175,8 @@ unsafe fn sender<'a>(srtp: *mut ale_srtp) -> Result<&'a mut Sender, ale_status> 
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }
     // SAFETY: not NULL; only the one field is borrowed.
-    unsafe { (*&raw mut (*srtp).send).as_mut() }.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)
+    let half = unsafe { &mut (*srtp).send };
+    half.as_mut().ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)
 }
 
 /// The receiving half, apart from the other.
@@ -187,7 +188,8 @@ unsafe fn receiver<'a>(srtp: *mut ale_srtp) -> Result<&'a mut Receiver, ale_stat
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }
     // SAFETY: not NULL; only the one field is borrowed.
-    unsafe { (*&raw mut (*srtp).receive).as_mut() }.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)
+    let half = unsafe { &mut (*srtp).receive };
+    half.as_mut().ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)
 }
 
 /// Which of the four ways through a session.
@@ -376,10 +378,10 @@ pub unsafe extern "C" fn ale_srtp_rekey(
         };
         let (send, receive) = (prepare(send)?, prepare(receive)?);
         if let (Some(session), Some(keys)) = (&mut srtp.send, send) {
-            session.rekey(keys).map_err(|(error, _)| error)?;
+            drop(session.rekey(keys).map_err(|(error, _)| error)?);
         }
         if let (Some(session), Some(keys)) = (&mut srtp.receive, receive) {
-            session.rekey(keys).map_err(|(error, _)| error)?;
+            drop(session.rekey(keys).map_err(|(error, _)| error)?);
         }
         Ok(())
     })

@@ -1,4 +1,132 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! fuzz.
+//! What the fuzz targets do, one function a target, each with the properties that must hold for
+//! any bytes. `cargo test` runs them over the seed corpora in `corpus/`; `make fuzz` lets libFuzzer
+//! look for more.
 
 pub mod jitter;
+
+use ale_media::codec::{CodecSpec, MAX_PACKET_SAMPLES};
+use ale_media::leg::{Leg, LegConfig, SrtpConfig};
+use ale_media::rtp::extension::Elements;
+use ale_media::rtp::rtcp::{Packet, Packets};
+use ale_media::rtp::{RtpHeader, RtpPacket};
+use ale_media::srtp::sdes::CryptoAttribute;
+use ale_media::srtp::{MasterKey, Receiver, SessionConfig, Suite};
+
+/// RTP headers and header extensions.
+pub fn rtp(data: &[u8]) {
+    let Ok(packet) = RtpPacket::parse(data) else { return };
+    assert!(packet.header_bytes() <= data.len());
+    let extensions: usize = Elements::of(&packet).map(|element| element.data.len()).sum();
+    assert!(extensions <= data.len());
+    let sources: Vec<u32> = packet.contributing_sources().collect();
+    let header = RtpHeader {
+        marker: packet.marker(),
+        payload_type: packet.payload_type(),
+        sequence: packet.sequence(),
+        timestamp: packet.timestamp(),
+        ssrc: packet.ssrc(),
+        contributing_sources: &sources,
+        extension: packet.extension(),
+    };
+    // What was read is written again to the bit, the padding flag aside.
+    let mut again = vec![0; header.encoded_len()];
+    assert_eq!(header.write(&mut again), Ok(packet.header_bytes()));
+    again[0] |= data[0] & 0x20;
+    assert_eq!(again, &data[..packet.header_bytes()]);
+}
+
+/// Compound RTCP packets.
+pub fn rtcp(data: &[u8]) {
+    for packet in Packets::new(data) {
+        match packet {
+            Ok(Packet::SenderReport(_, _, blocks) | Packet::ReceiverReport(_, blocks)) => {
+                assert!(blocks.count() <= 31);
+            }
+            Ok(Packet::Goodbye(sources)) => assert!(sources.count() <= 31),
+            _ => {}
+        }
+    }
+}
+
+fn keys(suite: Suite) -> SessionConfig {
+    let material = vec![7; suite.key_bytes() + suite.salt_bytes()];
+    let key = MasterKey::from_concatenated(suite, &material).expect("a key of the suite's length");
+    SessionConfig::new(suite, key)
+}
+
+/// SRTP and SRTCP under a known key; the first byte chooses the suite. What is refused is left as
+/// it was.
+pub fn srtp_unprotect(data: &[u8]) {
+    let Some((choice, packet)) = data.split_first() else { return };
+    let suite = match choice & 1 {
+        0 => Suite::AesCm128HmacSha1_80,
+        _ => Suite::AeadAes128Gcm,
+    };
+    let mut receiver = Receiver::new(&keys(suite)).expect("a session");
+    for rtcp in [false, true] {
+        let mut copy = packet.to_vec();
+        let result =
+            if rtcp { receiver.unprotect_rtcp(&mut copy) } else { receiver.unprotect(&mut copy) };
+        match result {
+            Ok(length) => assert!(length <= packet.len()),
+            Err(_) => assert_eq!(copy, packet),
+        }
+    }
+}
+
+/// `a=crypto` lines: what is understood is printed so that it is understood the same.
+pub fn sdes(data: &[u8]) {
+    let Ok(line) = std::str::from_utf8(data) else { return };
+    let Ok(attribute) = CryptoAttribute::parse(line) else { return };
+    let printed = attribute.value();
+    let again = CryptoAttribute::parse(&printed).expect("our own line is understood");
+    assert_eq!(again.value(), printed);
+    let _ = attribute.to_config();
+}
+
+/// A leg, plain or encrypted by the first byte, under any datagrams; two bytes of length stand
+/// before each.
+pub fn leg(data: &[u8]) {
+    let Some((choice, mut rest)) = data.split_first() else { return };
+    let mut config = LegConfig::new(1, 0, CodecSpec::Pcmu);
+    if choice & 1 == 1 {
+        let keys = keys(Suite::AesCm128HmacSha1_80);
+        config.srtp = Some(SrtpConfig { send: keys.clone(), receive: keys });
+    }
+    let (mut receiver, mut media, control) = Leg::new(&config).expect("a leg");
+    let mut tick = 0_u64;
+    let mut pcm = [0; 80];
+    while let Some((length, tail)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length) % 1_600).min(tail.len());
+        let (datagram, tail) = tail.split_at(length);
+        let _ = receiver.receive(&mut datagram.to_vec(), tick * 10_000_000);
+        media.pull(tick * 10_000_000, &mut pcm).expect("10 ms");
+        media.push(&pcm).expect("10 ms");
+        while let Some(sent) = media.poll_transmit(tick * 10_000_000) {
+            assert!(!sent.is_empty());
+        }
+        tick += 1;
+        rest = tail;
+    }
+    assert_eq!(control.stats().receiver.datagrams, tick);
+}
+
+/// Every decoder under any payload; the first byte chooses it.
+pub fn codec(data: &[u8]) {
+    let Some((choice, payload)) = data.split_first() else { return };
+    let spec = match choice % 3 {
+        0 => CodecSpec::Pcma,
+        1 => CodecSpec::Pcmu,
+        _ => CodecSpec::from_rtpmap("opus/48000/2").expect("a codec"),
+    };
+    let mut decoder = spec.decoder(48_000).expect("a decoder");
+    let mut pcm = vec![0; MAX_PACKET_SAMPLES];
+    for payload in payload.chunks(200) {
+        let said = decoder.packet_samples(payload);
+        if let Ok(samples) = decoder.decode(payload, &mut pcm) {
+            assert_eq!(said, Ok(samples));
+        }
+        let _ = decoder.recover(payload, &mut pcm[..960]);
+    }
+}

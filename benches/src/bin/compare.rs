@@ -4,8 +4,13 @@
 /// A subject's name and what measures it; the argument filters rows by substring.
 type Subject = (&'static str, fn(&str));
 
-const SUBJECTS: &[Subject] =
-    &[("jitter", benches::jitter::compare), ("srtp", benches::srtp::compare)];
+const SUBJECTS: &[Subject] = &[
+    ("codec", benches::codec::compare),
+    ("jitter", benches::jitter::compare),
+    ("leg", benches::leg::compare),
+    ("mixer", benches::mixer::compare),
+    ("srtp", benches::srtp::compare),
+];
 
 fn main() {
     let mut arguments = std::env::args().skip(1);

@@ -55,7 +55,11 @@ pub fn protect_batch<S: AsRef<Sender> + AsMut<Sender>>(sessions: &mut [S], jobs:
         };
         let sender = session.as_mut();
         if !sender.has_lanes() {
-            job.result = sender.protect(job.buffer, job.len);
+            // Taken apart, so that the result is not copied through memory.
+            match sender.protect(job.buffer, job.len) {
+                Ok(len) => job.result = Ok(len),
+                Err(error) => job.result = Err(error),
+            }
             continue;
         }
         match sender.plan(job.buffer, job.len) {
@@ -196,10 +200,10 @@ fn seal_stage<S: AsRef<Sender> + AsMut<Sender>>(
             jobs,
             group,
             |i| stage.jobs[usize::from(i) % STAGE],
-            |sessions, session, i| {
+            |session, _| session.as_ref().rtp_key(),
+            |_, i| {
                 let plan = &stage.plans[usize::from(i) % STAGE];
-                let key = sessions.get(session)?.as_ref().rtp_key()?;
-                Some((key, plan.clear, plan.end, plan.tail, plan.iv))
+                (plan.clear, plan.end, plan.tail, plan.iv)
             },
             |keys, packets| {
                 if packets.len() < MIN_LANES {
@@ -243,12 +247,13 @@ fn open_stage<S: AsRef<Receiver> + AsMut<Receiver>>(
             jobs,
             group,
             |i| stage.jobs[usize::from(i) % STAGE],
-            |sessions, session, i| {
+            |session, i| session.as_ref().rtp_key(stage.plans[usize::from(i) % STAGE].key),
+            |session, i| {
                 let plan = &stage.plans[usize::from(i) % STAGE];
-                let receiver = sessions.get(session)?.as_ref();
-                let key = receiver.rtp_key(plan.key)?;
-                let iv = key.iv(plan.ssrc, plan.index);
-                Some((key, plan.clear, plan.end, receiver.tail(plan.index), iv))
+                let receiver = session.as_ref();
+                let key = receiver.rtp_key(plan.key);
+                let iv = key.map_or(0, |key| key.iv(plan.ssrc, plan.index));
+                (plan.clear, plan.end, receiver.tail(plan.index), iv)
             },
             |keys, packets| {
                 if packets.len() < MIN_LANES {
@@ -279,48 +284,41 @@ fn open_stage<S: AsRef<Receiver> + AsMut<Receiver>>(
     stage.count = 0;
 }
 
-/// Where a packet's key is, its layout, its tail and its initialization vector.
-type Spec<'k> = (&'k CryptoKey, usize, usize, Option<[u8; 4]>, u128);
+/// A packet's layout, its tail and its initialization vector.
+type Spec = (usize, usize, Option<u32>, u128);
 
 /// Collects keys and packets of up to sixteen jobs, gives them to `run`, and puts the buffers back.
+#[inline(always)]
 fn with_packets<'b, S>(
     sessions: &[S],
     jobs: &mut [Job<'b>],
     group: &[u8],
     job_of: impl Fn(u8) -> usize,
-    spec_of: impl for<'k> Fn(&'k [S], usize, u8) -> Option<Spec<'k>>,
+    key_of: impl for<'k> Fn(&'k S, u8) -> Option<&'k CryptoKey>,
+    spec_of: impl Fn(&S, u8) -> Spec,
     run: impl FnOnce(&[&CryptoKey], &mut [crypto::Job<'b>]),
 ) {
-    let Some(first) = group.iter().find_map(|&i| {
+    let first = group.first().and_then(|&i| {
         let session = jobs.get(job_of(i))?.session;
-        spec_of(sessions, session, i)
-    }) else {
-        return;
-    };
-    let mut keys = [first.0; LANES];
+        key_of(sessions.get(session)?, i)
+    });
+    let Some(first) = first else { return };
+    let mut keys = [first; LANES];
     let mut packets: [crypto::Job<'b>; LANES] = core::array::from_fn(|_| crypto::Job::empty());
-    let mut count = 0;
-    for &i in group {
-        let Some(job) = jobs.get_mut(job_of(i)) else { continue };
-        let Some((key, clear, end, tail, iv)) = spec_of(sessions, job.session, i) else {
-            continue;
-        };
-        if let (Some(k), Some(p)) = (keys.get_mut(count), packets.get_mut(count)) {
-            *k = key;
-            let buffer = core::mem::take(&mut job.buffer);
-            *p = crypto::Job { buffer, clear, end, tail, iv };
-            count += 1;
-        }
+    for ((&i, key), packet) in group.iter().zip(&mut keys).zip(&mut packets) {
+        let Some(job) = jobs.get_mut(job_of(i)) else { return };
+        let Some(session) = sessions.get(job.session) else { return };
+        // A planned packet has a key, so this is not the way out of anything.
+        *key = key_of(session, i).unwrap_or(first);
+        let (clear, end, tail, iv) = spec_of(session, i);
+        *packet = crypto::Job { buffer: core::mem::take(&mut job.buffer), clear, end, tail, iv };
     }
+    let count = group.len().min(LANES);
     if let (Some(keys), Some(packets)) = (keys.get(..count), packets.get_mut(..count)) {
         run(keys, packets);
     }
-    let mut packets = packets.into_iter();
-    for &i in group {
-        if let Some(job) = jobs.get_mut(job_of(i))
-            && spec_of(sessions, job.session, i).is_some()
-            && let Some(packet) = packets.next()
-        {
+    for (&i, packet) in group.iter().zip(packets) {
+        if let Some(job) = jobs.get_mut(job_of(i)) {
             job.buffer = packet.buffer;
         }
     }

@@ -131,7 +131,7 @@ impl SessionConfig {
             && self.key_derivation_rate_log2.is_none_or(|rate| rate <= 24)
             && !self.encrypted_extensions.contains(&0)
             // RFC 9335 section 5: the two mechanisms exclude each other.
-            && !(self.cryptex && !self.encrypted_extensions.is_empty());
+            && (!self.cryptex || self.encrypted_extensions.is_empty());
         if in_range { Ok(()) } else { Err(SrtpError::InvalidConfig) }
     }
 }

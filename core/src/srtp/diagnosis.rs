@@ -125,7 +125,7 @@ impl Receiver {
                 for roc in 0..=16_u64 {
                     let roc = u64::from(config.initial_roc) + roc;
                     let index = roc << 16 | sequence;
-                    let tail = (!suite.is_aead()).then_some((roc as u32).to_be_bytes());
+                    let tail = (!suite.is_aead()).then_some(roc as u32);
                     let clear = packet.header_bytes().min(end);
                     let iv = key.iv(ssrc, index);
                     let job = Job { buffer: &mut copy, clear, end, tail, iv };
@@ -149,7 +149,7 @@ fn verifies(
     key: &CryptoKey,
     datagram: &mut [u8],
     plan: &Plan,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
     tag_bytes: usize,
 ) -> bool {
     let iv = key.iv(plan.ssrc, plan.index);

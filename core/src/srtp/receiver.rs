@@ -6,7 +6,6 @@
 //! and only then change any state. A packet that fails leaves everything as it was, its own bytes
 //! included.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -26,9 +25,9 @@ use crate::rtp::header::FIXED_HEADER_BYTES;
 
 /// Unprotects packets. See the [module documentation](super) for an example.
 pub struct Receiver {
-    ring: Box<KeyRing>,
+    ring: KeyRing,
     /// The keys before the last re-keying, and for how many packets they still count.
-    previous: Option<Box<KeyRing>>,
+    previous: Option<KeyRing>,
     overlap_left: u32,
     pub(super) streams: Streams,
     rules: Rules,
@@ -297,7 +296,7 @@ impl Receiver {
             let (mki, tag) = if self.rules.aead { (b, a) } else { (a, b) };
             (self.key_of(mki)?, read_tag(tag))
         };
-        let ring = if key.previous { self.previous.as_deref() } else { Some(&*self.ring) };
+        let ring = if key.previous { self.previous.as_ref() } else { Some(&self.ring) };
         match ring.and_then(|ring| ring.keys.get(key.position)) {
             Some(keys) if keys.rtp_left > 0 => {}
             _ => return Err(SrtpError::KeyExhausted),
@@ -318,18 +317,18 @@ impl Receiver {
 
     /// The previous keys, while they count.
     fn overlapping(&self) -> Option<&KeyRing> {
-        self.previous.as_deref().filter(|_| self.overlap_left > 0)
+        self.previous.as_ref().filter(|_| self.overlap_left > 0)
     }
 
     #[inline(always)]
     fn ring_mut(&mut self, previous: bool) -> Option<&mut KeyRing> {
-        if previous { self.previous.as_deref_mut() } else { Some(&mut self.ring) }
+        if previous { self.previous.as_mut() } else { Some(&mut self.ring) }
     }
 
     /// The SRTP key of a place.
     #[inline(always)]
     pub(super) fn rtp_key(&self, place: KeyPlace) -> Option<&CryptoKey> {
-        let ring = if place.previous { self.previous.as_deref()? } else { &self.ring };
+        let ring = if place.previous { self.previous.as_ref()? } else { &self.ring };
         ring.keys.get(place.position).map(|keys| &keys.rtp)
     }
 
@@ -377,8 +376,8 @@ impl Receiver {
 
     /// The rollover counter, where the suite authenticates it explicitly.
     #[inline(always)]
-    pub(super) fn tail(&self, index: u64) -> Option<[u8; 4]> {
-        if self.rules.aead { None } else { Some(((index >> 16) as u32).to_be_bytes()) }
+    pub(super) fn tail(&self, index: u64) -> Option<u32> {
+        if self.rules.aead { None } else { Some((index >> 16) as u32) }
     }
 
     pub(super) fn tag_bytes(&self) -> usize {
@@ -450,8 +449,7 @@ impl Receiver {
         if place.previous || place.position != self.ring.active || self.overlap_left > 0 {
             self.note_other_key(place);
         }
-        let ring =
-            if place.previous { self.previous.as_deref_mut() } else { Some(&mut *self.ring) };
+        let ring = if place.previous { self.previous.as_mut() } else { Some(&mut self.ring) };
         if let Some(keys) = ring.and_then(|ring| ring.keys.get_mut(place.position)) {
             let left = if rtp { keys.spend_rtp() } else { keys.spend_rtcp() };
             if let Some(packets_left) = left {
@@ -481,7 +479,7 @@ impl Receiver {
             Header::Clear => {}
             Header::Elements { at } => {
                 let ring =
-                    if plan.key.previous { self.previous.as_deref() } else { Some(&*self.ring) };
+                    if plan.key.previous { self.previous.as_ref() } else { Some(&self.ring) };
                 let keys = ring.and_then(|ring| ring.keys.get(plan.key.position));
                 if let Some((aes, salt)) = keys.and_then(|keys| keys.header.as_ref()) {
                     let iv = salt ^ u128::from(plan.ssrc) << 64 ^ u128::from(plan.index) << 16;
@@ -529,8 +527,8 @@ impl Receiver {
             (tag, word, mki)
         };
         let &[w0, w1, w2, w3] = word else { return Err(SrtpError::Malformed) };
-        let tail = [w0, w1, w2, w3];
-        let index = u64::from(u32::from_be_bytes(tail) & 0x7fff_ffff);
+        let tail = u32::from_be_bytes([w0, w1, w2, w3]);
+        let index = u64::from(tail & 0x7fff_ffff);
         let encrypted = w0 & 0x80 != 0;
         if !encrypted && !self.rules.plain_rtcp {
             return Err(SrtpError::NotPermitted);
@@ -585,7 +583,7 @@ impl Receiver {
         index: u64,
         clear: usize,
         end: usize,
-        tail: [u8; 4],
+        tail: u32,
         tag: Tag,
     ) -> bool {
         let tag_bytes = self.rules.rtcp_tag_bytes;
@@ -750,7 +748,7 @@ fn attempt_with_sources(
     key: &CryptoKey,
     datagram: &mut [u8],
     plan: &Plan,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
     iv: u128,
     tag_bytes: usize,
     sources: usize,

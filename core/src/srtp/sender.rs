@@ -2,7 +2,6 @@
 //! The sending half of a session: RTP to SRTP, RTCP to SRTCP (RFC 3711 sections 3.3 and 3.4,
 //! RFC 7714 sections 8 and 9). It belongs to the thread that makes the packets.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -23,7 +22,7 @@ use crate::rtp::header::FIXED_HEADER_BYTES;
 
 /// Protects packets. See the [module documentation](super) for an example.
 pub struct Sender {
-    ring: Box<KeyRing>,
+    ring: KeyRing,
     pub(super) streams: Streams,
     rules: Rules,
     stats: Stats,
@@ -55,7 +54,7 @@ pub(super) struct Plan {
     pub(super) clear: usize,
     pub(super) end: usize,
     pub(super) iv: u128,
-    pub(super) tail: Option<[u8; 4]>,
+    pub(super) tail: Option<u32>,
     /// Sources of a cryptex packet that have been moved and must go back.
     sources: usize,
     pub(super) total: usize,
@@ -179,7 +178,7 @@ impl Sender {
             return None;
         }
         stream.rtp.commit_in_order(window, index);
-        let tail = if self.rules.aead { None } else { Some(((index >> 16) as u32).to_be_bytes()) };
+        let tail = if self.rules.aead { None } else { Some((index >> 16) as u32) };
         Some(Plan { clear, end: len, iv: keys.rtp.iv(ssrc, index), tail, sources: 0, total })
     }
 
@@ -256,7 +255,7 @@ impl Sender {
         }
         plan.iv = keys.rtp.iv(ssrc, index);
         if !self.rules.aead {
-            plan.tail = Some(((index >> 16) as u32).to_be_bytes());
+            plan.tail = Some((index >> 16) as u32);
         }
         match header {
             Header::Clear => {}
@@ -379,10 +378,11 @@ impl Sender {
             self.events.push(event, &mut self.stats);
         }
         let e_bit = if self.rules.plain_rtcp { 0 } else { 1 << 31 };
-        let tail = (e_bit | index as u32).to_be_bytes();
+        let word = e_bit | index as u32;
         let clear = if self.rules.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
         let iv = keys.rtcp.iv(ssrc, index);
-        let tag = keys.rtcp.seal(Job { buffer, clear, end: len, tail: Some(tail), iv });
+        let tag = keys.rtcp.seal(Job { buffer, clear, end: len, tail: Some(word), iv });
+        let word = word.to_be_bytes();
 
         let trailer = buffer.get_mut(len..total).ok_or(SrtpError::Capacity)?;
         let tag_bytes = self.rules.rtcp_tag_bytes;
@@ -390,10 +390,10 @@ impl Sender {
             // RFC 7714 section 9.2: the tag belongs to the ciphertext, the index follows.
             let (tag_at, rest) = trailer.split_at_mut(tag_bytes.min(trailer.len()));
             write_tag(tag_at, tag);
-            write_pair(rest, &tail, keys.master.mki());
+            write_pair(rest, &word, keys.master.mki());
         } else {
-            let (word, rest) = trailer.split_at_mut(tail.len().min(trailer.len()));
-            word.copy_from_slice(&tail);
+            let (word_at, rest) = trailer.split_at_mut(word.len().min(trailer.len()));
+            word_at.copy_from_slice(&word);
             write_trailer(rest, keys, tag, tag_bytes, false);
         }
         self.stats.rtcp_packets += 1;

@@ -5,7 +5,6 @@
 //! [`PreparedKeys`] is made on any thread, handed to a half, and comes back as [`RetiredKeys`] to
 //! be dropped on any thread, so that the thread in between neither allocates nor frees.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -190,12 +189,12 @@ impl KeyRing {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         let keys = self.keys.iter().map(|k| k.rtp.heap_bytes() + k.rtcp.heap_bytes());
-        size_of::<Self>() + self.keys.capacity() * size_of::<SessionKeys>() + keys.sum::<usize>()
+        self.keys.capacity() * size_of::<SessionKeys>() + keys.sum::<usize>()
     }
 }
 
 /// Keys ready to be handed to a half: made where allocating is no harm.
-pub struct PreparedKeys(pub(crate) Box<KeyRing>);
+pub struct PreparedKeys(pub(crate) KeyRing);
 
 impl PreparedKeys {
     /// Derives and schedules the keys of `config`; its suite, keys, key derivation rate, encrypted
@@ -206,7 +205,7 @@ impl PreparedKeys {
     /// # Errors
     /// As [`SessionConfig::validate`], and [`SrtpError::UnavailableBackend`].
     pub fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
-        Ok(Self(Box::new(KeyRing::new(config)?)))
+        Ok(Self(KeyRing::new(config)?))
     }
 }
 
@@ -219,7 +218,7 @@ impl fmt::Debug for PreparedKeys {
 /// Keys that a half has done with. Dropping them overwrites and frees them, which is for a thread
 /// that may.
 #[must_use = "dropping it frees memory, which is not for a real-time thread"]
-pub struct RetiredKeys(#[allow(dead_code)] pub(crate) Box<KeyRing>);
+pub struct RetiredKeys(#[allow(dead_code)] pub(crate) KeyRing);
 
 impl fmt::Debug for RetiredKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

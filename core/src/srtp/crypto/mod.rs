@@ -14,9 +14,6 @@ pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
-#[cfg(target_arch = "x86_64")]
-use alloc::boxed::Box;
-
 pub use engine::{Engine, Kernel};
 use zeroize::Zeroize;
 
@@ -34,9 +31,9 @@ pub(crate) struct Job<'a> {
     pub(crate) clear: usize,
     /// Where the text ends; not before `clear` nor behind the buffer.
     pub(crate) end: usize,
-    /// Authenticated after the packet: the rollover counter (HMAC suites), or the word of E bit
-    /// and index (SRTCP; part of the associated data in GCM).
-    pub(crate) tail: Option<[u8; 4]>,
+    /// Authenticated after the packet, most significant byte first: the rollover counter (HMAC
+    /// suites), or the word of E bit and index (SRTCP; part of the associated data in GCM).
+    pub(crate) tail: Option<u32>,
     /// The initialization vector with a counter of 0 (RFC 3711 section 4.1.1, RFC 7714 section 8.1
     /// and 9.1).
     pub(crate) iv: u128,
@@ -115,10 +112,12 @@ pub(crate) struct CryptoKey {
     schedule: Schedule,
 }
 
+// The kernels' keys stand in place: a pointer more would be a cache miss more for each packet.
+#[allow(clippy::large_enum_variant)]
 enum Schedule {
     Portable(portable::Key),
     #[cfg(target_arch = "x86_64")]
-    X86(Box<x86::Key>),
+    X86(x86::Key),
 }
 
 impl CryptoKey {
@@ -133,7 +132,7 @@ impl CryptoKey {
         #[cfg(target_arch = "x86_64")]
         if let Some(tier) = kernel.tier() {
             let key = x86::Key::new(tier, cipher, material)?;
-            return Ok(Self { cipher, salt, schedule: Schedule::X86(Box::new(key)) });
+            return Ok(Self { cipher, salt, schedule: Schedule::X86(key) });
         }
         let _ = kernel;
         let schedule = Schedule::Portable(portable::Key::new(cipher, material)?);
@@ -145,7 +144,7 @@ impl CryptoKey {
         match &self.schedule {
             Schedule::Portable(key) => key.heap_bytes(),
             #[cfg(target_arch = "x86_64")]
-            Schedule::X86(_) => size_of::<x86::Key>(),
+            Schedule::X86(_) => 0,
         }
     }
 
@@ -259,7 +258,7 @@ fn mac_batch(keys: &[&CryptoKey], packets: &mut [Job<'_>], tags: &mut [Tag; LANE
         let mut scheduled = [None; LANES];
         for (to, key) in scheduled.iter_mut().zip(keys) {
             if let Schedule::X86(key) = &key.schedule {
-                *to = Some(&**key);
+                *to = Some(key);
             }
         }
         if x86::mac_batch(&scheduled, packets, tags) {

@@ -182,7 +182,7 @@ fn gcm_tag(aes: &Aes, ghash: &GHash, job: &Job<'_>) -> Tag {
     let mut hash = ghash.clone();
     let (aad, text) = job.parts();
     let mut aad_bytes = aad.len();
-    if let Some(tail) = job.tail {
+    if let Some(tail) = job.tail.map(u32::to_be_bytes) {
         aad_bytes += tail.len();
         let whole = aad.len() / 16 * 16;
         let (blocks, rest) = aad.split_at(whole);
@@ -205,7 +205,7 @@ fn gcm_tag(aes: &Aes, ghash: &GHash, job: &Job<'_>) -> Tag {
 fn hmac_tag(hmac: &Hmac<Sha1>, job: &Job<'_>) -> Tag {
     let mut mac = hmac.clone();
     mac.update(job.message());
-    if let Some(tail) = job.tail {
+    if let Some(tail) = job.tail.map(u32::to_be_bytes) {
         mac.update(&tail);
     }
     let full = mac.finalize().into_bytes();

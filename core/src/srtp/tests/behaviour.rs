@@ -288,7 +288,7 @@ fn rekeying_loses_no_packet_on_either_side_of_it() {
         let (mut sender, _) = pair(&old);
         let mut receiver =
             Receiver::new(&SessionConfig { rekey_overlap_packets: 3, ..old.clone() }).unwrap();
-        let mut seal = |sender: &mut Sender, s| protect(sender, &rtp(5, s, 10)).unwrap();
+        let seal = |sender: &mut Sender, s| protect(sender, &rtp(5, s, 10)).unwrap();
         let before: Vec<_> = (0..6).map(|s| seal(&mut sender, s)).collect();
         let _old = sender.rekey(PreparedKeys::new(&new).unwrap()).unwrap();
         let after: Vec<_> = (6..12).map(|s| seal(&mut sender, s)).collect();

@@ -77,11 +77,13 @@ proptest! {
                 Step::Checkpoint { reserve } => {
                     stored.push(sender.checkpoint(&wrapping(nonce as u8), reserve).unwrap());
                 }
-                Step::Confirm => if let Some(last) = stored.last() {
-                    if sender.confirm_checkpoint(generation(last).unwrap()) {
+                Step::Confirm => {
+                    if let Some(last) = stored.last()
+                        && sender.confirm_checkpoint(generation(last).unwrap())
+                    {
                         stored.drain(..stored.len() - 1);
                     }
-                },
+                }
                 Step::Crash { which } => if !stored.is_empty() {
                     let checkpoint = &stored[which.index(stored.len())];
                     sender = Restored::open(&KEY, checkpoint).unwrap().into_sender().unwrap();

@@ -27,7 +27,7 @@ proptest! {
         ssrc: u32, index in 0_u64..1 << 48,
         clear in prop_oneof![Just(12_usize), 0_usize..120],
         text in prop_oneof![0_usize..300, 0_usize..1500],
-        tail in prop::option::of(any::<[u8; 4]>()),
+        tail in prop::option::of(any::<u32>()),
         offset in 0_usize..64, seed: u8, flip: prop::sample::Index,
     ) {
         let suite = Suite::ALL[suite];

@@ -120,7 +120,6 @@ fn packets_are_those_of_rfc_7714() {
         let material = material(&key[..2 * suite.key_bytes()], "", salt);
         let plain = hex(plain);
         let end = plain.len();
-        let tail = tail.map(u32::to_be_bytes);
         on_every_kernel(suite, &material, |key| {
             let mut packet = plain.clone();
             let iv = key.iv(ssrc, index);

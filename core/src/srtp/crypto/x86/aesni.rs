@@ -24,7 +24,7 @@ pub(super) unsafe fn gcm_seal(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> Tag {
     // SAFETY: the text and the clear bytes are parts of the packet.
     unsafe {
@@ -44,7 +44,7 @@ pub(super) unsafe fn gcm_open(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
     expected: u128,
 ) -> bool {
     // SAFETY: the text and the clear bytes are parts of the packet.
@@ -134,7 +134,7 @@ unsafe fn gcm_tag(
     packet: *const u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> __m128i {
     // The block that masks the tag is independent of the hash, so it goes first.
     let mask = encrypt(key, tag_block(iv));
@@ -248,7 +248,7 @@ pub(super) unsafe fn hash_clear(
     key: &Key,
     packet: *const u8,
     clear: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> (__m128i, usize) {
     if clear == 12 && tail.is_none() {
         // Nearly every packet: the fixed header and nothing else.
@@ -269,12 +269,12 @@ unsafe fn hash_long_clear(
     key: &Key,
     packet: *const u8,
     clear: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> (__m128i, usize) {
     // SAFETY: powers have 16 bytes behind their pointers.
     let h = unsafe { _mm_loadu_si128(key.power(1).cast()) };
     let mut sum = _mm_setzero_si128();
-    let total = clear + tail.map_or(0, |tail| tail.len());
+    let total = clear + tail.map_or(0, |_| 4);
     let mut at = 0;
     while at + 16 <= clear && at + 16 < total {
         // SAFETY: a whole block is left of the clear bytes.
@@ -287,7 +287,7 @@ unsafe fn hash_long_clear(
     // SAFETY: `clear - at` is at most 16, and so many bytes are valid.
     unsafe { core::ptr::copy_nonoverlapping(packet.add(at), rest.as_mut_ptr(), clear - at) };
     if let Some(tail) = tail {
-        rest[clear - at..clear - at + 4].copy_from_slice(&tail);
+        rest[clear - at..clear - at + 4].copy_from_slice(&tail.to_be_bytes());
     }
     let (first, second) = rest.split_at(16);
     // SAFETY: both halves have 16 bytes.

@@ -78,9 +78,9 @@ impl Key {
                 (Cipher::Gcm, Tier::AesNi) => aesni::gcm_seal(self, iv, packet, clear, end, tail),
                 (Cipher::CounterMode, tier) => {
                     ctr(self, tier, iv, packet.add(clear), end - clear);
-                    sha1::hmac(self, packet, end, tail)
+                    hmac(self, tier, packet, end, tail)
                 }
-                (Cipher::Null, _) => sha1::hmac(self, packet, end, tail),
+                (Cipher::Null, tier) => hmac(self, tier, packet, end, tail),
             }
         }
     }
@@ -106,7 +106,7 @@ impl Key {
                     aesni::gcm_open(self, iv, packet, clear, end, tail, expected_word)
                 }
                 (cipher, tier) => {
-                    let tag = sha1::hmac(self, packet, end, tail);
+                    let tag = hmac(self, tier, packet, end, tail);
                     let opened = super::tags_match(tag, expected, tag_bytes);
                     if opened && cipher == Cipher::CounterMode {
                         ctr(self, tier, iv, packet.add(clear), end - clear);
@@ -129,6 +129,21 @@ impl Key {
     #[inline(always)]
     pub(crate) fn has_lanes(&self) -> bool {
         self.tier() == Tier::Vaes512 && self.cipher() != Cipher::Gcm
+    }
+}
+
+/// The tag of one packet.
+///
+/// # Safety
+/// The tier's features are available, and `packet` is valid for `len` bytes.
+#[inline(always)]
+unsafe fn hmac(key: &Key, tier: Tier, packet: *const u8, len: usize, tail: Option<u32>) -> Tag {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match tier {
+            Tier::Vaes512 => sha1::hmac_wide(key, packet, len, tail),
+            _ => sha1::hmac(key, packet, len, tail),
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 use core::arch::x86_64::*;
 
 use super::key::Key;
+use super::sha1x16::{Lane, block_of};
 use crate::srtp::crypto::Tag;
 
 /// The first 16 bytes of HMAC-SHA1 over `len` bytes and the tail.
@@ -16,7 +17,7 @@ use crate::srtp::crypto::Tag;
 /// # Safety
 /// `packet` is valid for `len` bytes.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option<[u8; 4]>) -> Tag {
+pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option<u32>) -> Tag {
     let (inner, outer) = key.hmac_states();
     let mut state = State::load(inner);
     let whole = len / 64 * 64;
@@ -34,7 +35,7 @@ pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option
     unsafe { core::ptr::copy_nonoverlapping(packet.add(whole), last.as_mut_ptr(), rest) };
     let mut used = rest;
     if let Some(tail) = tail {
-        last[rest..rest + 4].copy_from_slice(&tail);
+        last[rest..rest + 4].copy_from_slice(&tail.to_be_bytes());
         used += 4;
     }
     last[used] = 0x80;
@@ -44,6 +45,36 @@ pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option
     for i in 0..blocks {
         // SAFETY: the array has two blocks.
         state.compress(unsafe { load_block(last.as_ptr().add(64 * i)) });
+    }
+    state.finish(outer)
+}
+
+/// As [`hmac`], with the last blocks put together in registers: bytes written one by one and then
+/// read sixteen at a time would stall the reading.
+///
+/// # Safety
+/// As [`hmac`].
+#[target_feature(enable = "sha,ssse3,sse4.1,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,bmi2")]
+pub(super) unsafe fn hmac_wide(key: &Key, packet: *const u8, len: usize, tail: Option<u32>) -> Tag {
+    let (inner, outer) = key.hmac_states();
+    let mut state = State::load(inner);
+    let lane = Lane::new(packet, len, tail);
+    let order =
+        _mm512_broadcast_i32x4(_mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    for block in 0..lane.blocks {
+        // SAFETY: the lane is the packet.
+        let w = _mm512_shuffle_epi8(unsafe { block_of(&lane, block) }, order);
+        let mut w = [
+            _mm512_castsi512_si128(w),
+            _mm512_extracti32x4_epi32::<1>(w),
+            _mm512_extracti32x4_epi32::<2>(w),
+            _mm512_extracti32x4_epi32::<3>(w),
+        ];
+        if block + 1 == lane.blocks {
+            // The length is the last two words, of which the last stands lowest.
+            w[3] = _mm_or_si128(w[3], _mm_set_epi64x(0, lane.bits() as i64));
+        }
+        state.compress(w);
     }
     state.finish(outer)
 }

@@ -13,13 +13,13 @@ use crate::srtp::crypto::{Job, LANES, Tag};
 
 /// What a lane still has to hash.
 #[derive(Clone, Copy)]
-struct Lane {
+pub(super) struct Lane {
     packet: *const u8,
     len: usize,
     /// The bytes that follow the packet, the first in the low byte, and their number.
     suffix: u64,
     suffix_bytes: usize,
-    blocks: usize,
+    pub(super) blocks: usize,
 }
 
 impl Lane {
@@ -29,18 +29,21 @@ impl Lane {
 
     fn of(job: &Job<'_>) -> Self {
         let message = job.message();
+        Self::new(message.as_ptr(), message.len(), job.tail)
+    }
+
+    pub(super) fn new(packet: *const u8, len: usize, tail: Option<u32>) -> Self {
         // The end mark follows the tail.
-        let (suffix, suffix_bytes) = match job.tail {
-            Some(tail) => (u64::from(u32::from_le_bytes(tail)) | 0x80 << 32, 5),
+        let (suffix, suffix_bytes) = match tail {
+            Some(tail) => (u64::from(tail.swap_bytes()) | 0x80 << 32, 5),
             None => (0x80, 1),
         };
-        let len = message.len();
         let blocks = (len + suffix_bytes + 8).div_ceil(64);
-        Self { packet: message.as_ptr(), len, suffix, suffix_bytes, blocks }
+        Self { packet, len, suffix, suffix_bytes, blocks }
     }
 
     /// The bits of the whole message, the block of the HMAC key included.
-    fn bits(&self) -> u64 {
+    pub(super) fn bits(&self) -> u64 {
         (64 + self.len + self.suffix_bytes - 1) as u64 * 8
     }
 }
@@ -124,9 +127,12 @@ fn load_words(words: &[u32; LANES]) -> __m512i {
 }
 
 /// Block `block` of a lane's message, with tail, end mark and zeros, but without the length.
+///
+/// # Safety
+/// The lane's packet is valid for its length.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi2")]
-unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
+pub(super) unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
     let start = 64 * block;
     if start + 64 <= lane.len {
         // SAFETY: the whole block lies before the packet's end.

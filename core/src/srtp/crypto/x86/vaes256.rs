@@ -27,7 +27,7 @@ pub(super) unsafe fn gcm_seal(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> Tag {
     // SAFETY: the text and the clear bytes are parts of the packet.
     unsafe {
@@ -47,7 +47,7 @@ pub(super) unsafe fn gcm_open(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
     expected: u128,
 ) -> bool {
     // SAFETY: the text and the clear bytes are parts of the packet.
@@ -158,7 +158,7 @@ unsafe fn gcm_tag(
     packet: *const u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> __m128i {
     // The block that masks the tag is independent of the hash, so it goes first.
     let mask = aesni::encrypt(key, aesni::tag_block(iv));

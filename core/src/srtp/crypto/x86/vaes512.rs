@@ -29,7 +29,7 @@ pub(super) unsafe fn gcm_seal(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> Tag {
     // SAFETY: the caller's promise, passed on.
     let tag = unsafe {
@@ -55,7 +55,7 @@ pub(super) unsafe fn gcm_open(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
     expected: u128,
 ) -> bool {
     // SAFETY: the caller's promise, passed on.
@@ -97,7 +97,7 @@ unsafe fn seal<const ROUNDS: usize>(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
 ) -> __m128i {
     let mut counters = Counters::new(iv, 2);
     // SAFETY: `clear` bytes of the packet are valid.
@@ -185,7 +185,7 @@ unsafe fn open<const ROUNDS: usize>(
     packet: *mut u8,
     clear: usize,
     end: usize,
-    tail: Option<[u8; 4]>,
+    tail: Option<u32>,
     expected: u128,
 ) -> bool {
     let counters = Counters::new(iv, 2);
@@ -454,7 +454,7 @@ fn keystream_and_mask<const ROUNDS: usize, const N: usize>(
     tag_block: __m128i,
     text_blocks: usize,
 ) -> ([__m512i; N], __m128i) {
-    if text_blocks % 4 != 0
+    if !text_blocks.is_multiple_of(4)
         && let Some(last) = blocks.last_mut()
     {
         *last = _mm512_inserti32x4::<3>(*last, tag_block);

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Everything that a bridge does for a leg but the socket: unprotect, insert, pull, decode, mix,
+//! encode, protect, for 20 ms of a conference in which everybody talks.
+
+use std::time::{Duration, Instant};
+
+use ale_media::codec::CodecSpec;
+use ale_media::codec::opus::OpusConfig;
+use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, Outgoing};
+use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, SrtpConfig};
+use ale_media::srtp::{Policy, SessionConfig, Suite};
+
+use crate::harness::{self, Side};
+
+const TICK_NS: u64 = 10_000_000;
+/// Packet times a run.
+const ROUNDS: u64 = 5;
+
+/// A conference whose members' packets are made outside of what is measured.
+pub struct Room {
+    conference: Conference,
+    phones: Vec<LegMedia>,
+    receivers: Vec<LegReceiver>,
+    outgoing: Outgoing,
+    pcm: Vec<i16>,
+    datagrams: Vec<Vec<u8>>,
+    tick: u64,
+}
+
+fn keys(suite: Suite, byte: usize) -> SessionConfig {
+    let mut config = SessionConfig::new(suite, crate::srtp::master(suite, byte));
+    config.policy = Policy::Interop;
+    config.max_streams = 1;
+    config
+}
+
+impl Room {
+    /// A room of `legs` in one codec and suite.
+    pub fn new(codec: CodecSpec, suite: Option<Suite>, legs: usize) -> Self {
+        let (conference, control) =
+            Conference::new(&ConferenceConfig { max_members: legs }).expect("conference");
+        let mut room = Self {
+            conference,
+            phones: Vec::new(),
+            receivers: Vec::new(),
+            outgoing: Outgoing::new(legs * 2),
+            pcm: crate::codec::voice(codec.format().sample_rate_hz),
+            datagrams: Vec::new(),
+            tick: 0,
+        };
+        for n in 0..legs {
+            let mut near = LegConfig::new(n as u32, 96, codec);
+            near.rtcp_interval_ms = 0;
+            let mut far = near.clone();
+            if let Some(suite) = suite {
+                let (send, receive) = (keys(suite, 2 * n), keys(suite, 2 * n + 1));
+                near.srtp = Some(SrtpConfig { send: send.clone(), receive: receive.clone() });
+                far.srtp = Some(SrtpConfig { send: receive, receive: send });
+            }
+            room.phones.push(Leg::new(&near).expect("leg").1);
+            let (receiver, media, _) = Leg::new(&far).expect("leg");
+            room.receivers.push(receiver);
+            let joined = control.join(Box::new(media), JoinOptions::default());
+            joined.map_err(|(error, _)| error).expect("a place");
+        }
+        room
+    }
+
+    /// 20 ms for everybody; returns how long the bridge took.
+    pub fn packet_time(&mut self) -> Duration {
+        let now_ns = self.tick * TICK_NS;
+        self.datagrams.clear();
+        for phone in &mut self.phones {
+            phone.push(&self.pcm).expect("20 ms");
+            while let Some(datagram) = phone.poll_transmit(now_ns) {
+                self.datagrams.push(datagram.to_vec());
+            }
+        }
+        let begin = Instant::now();
+        for (receiver, datagram) in self.receivers.iter_mut().zip(&mut self.datagrams) {
+            let _ = receiver.receive(datagram, now_ns);
+        }
+        for half in 0..2 {
+            self.conference.tick(now_ns + half * TICK_NS, &mut self.outgoing);
+            std::hint::black_box(self.outgoing.len());
+        }
+        let spent = begin.elapsed();
+        self.tick += 2;
+        spent
+    }
+}
+
+/// What is measured: a name, a codec and a suite.
+pub fn subjects() -> Vec<(&'static str, CodecSpec, Option<Suite>)> {
+    let opus = OpusConfig { sample_rate_hz: 16_000, ..OpusConfig::default() };
+    vec![
+        ("G.711, plain", CodecSpec::Pcma, None),
+        ("G.711, AES-GCM", CodecSpec::Pcma, Some(Suite::AeadAes128Gcm)),
+        ("G.711, AES-CM-SHA1-80", CodecSpec::Pcma, Some(Suite::AesCm128HmacSha1_80)),
+        ("Opus 16 kHz, AES-GCM", CodecSpec::Opus(opus), Some(Suite::AeadAes128Gcm)),
+    ]
+}
+
+/// Nanoseconds a leg for 20 ms.
+pub fn compare(filter: &str) {
+    harness::print_head();
+    for (name, codec, suite) in subjects() {
+        let sizes: &[usize] = if name.starts_with("Opus") { &[10] } else { &[3, 100, 1000] };
+        for legs in sizes {
+            let row = format!("leg {name}, {legs} legs");
+            if !row.contains(filter) {
+                continue;
+            }
+            let mut room = Room::new(codec, suite, *legs);
+            for _ in 0..50 {
+                room.packet_time();
+            }
+            let repeats = ROUNDS * (100 / *legs as u64).max(1);
+            harness::compare(
+                &row,
+                repeats * *legs as u64,
+                &mut [Side::new("ours", || (0..repeats).map(|_| room.packet_time()).sum())],
+            );
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Replays the seed corpora, and bytes cut from and flipped in them, through every fuzz target.
+
+use std::path::Path;
+
+/// A target's name and body.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 7] = [
+    ("rtp", ale_media_fuzz::rtp),
+    ("rtcp", ale_media_fuzz::rtcp),
+    ("srtp_unprotect", ale_media_fuzz::srtp_unprotect),
+    ("sdes", ale_media_fuzz::sdes),
+    ("jitter", ale_media_fuzz::jitter::commands),
+    ("leg", ale_media_fuzz::leg),
+    ("codec", ale_media_fuzz::codec),
+];
+
+#[test]
+fn every_seed_and_its_neighbours_pass() {
+    for (name, run) in TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+        let seeds: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+            .map(|entry| std::fs::read(entry.expect("an entry").path()).expect("a seed"))
+            .collect();
+        assert!(!seeds.is_empty(), "{name} has no seeds");
+        for seed in seeds {
+            run(&seed);
+            for at in 0..seed.len().min(200) {
+                run(&seed[..at]);
+                let mut flipped = seed.clone();
+                flipped[at] ^= 1 << (at % 8);
+                run(&flipped);
+            }
+        }
+    }
+}
