@@ -46,7 +46,7 @@ mod window;
 mod writer;
 
 pub use config::{
-    DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
+    DelayMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
 };
 pub use control::JitterControl;
 pub use decoders::DecoderMap;
