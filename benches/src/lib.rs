@@ -8,7 +8,7 @@
 //! - [`mixer`]: conferences of many sizes.
 //! - [`jitter`]: the jitter buffer.
 //! - [`srtp`]: SRTP suites, payloads, sessions, single and in batches.
-//! - `libsrtp`, `peers` (feature `peers`): the others.
+//! - `libsrtp`, `speexdsp`, `peers` (feature `peers`): the others.
 //!
 //! `cargo run --release -p benches --bin compare -- srtp` prints a table;
 //! `cargo bench -p benches` runs the same subjects under criterion.
@@ -22,4 +22,6 @@ pub mod libsrtp;
 pub mod mixer;
 #[cfg(feature = "peers")]
 pub mod peers;
+#[cfg(feature = "peers")]
+pub mod speexdsp;
 pub mod srtp;
