@@ -2,7 +2,7 @@
 //! The jitter buffer under arbitrary packets, pulls and settings.
 
 use ale_media::codec::g711::{G711, Law};
-use ale_media::jitter::{self, DecoderMap, DelayMode, DriftMode, JitterConfig};
+use ale_media::jitter::{self, DecoderMap, DelayMode, JitterConfig};
 
 /// Takes the input as a list of commands: a byte that says what, then its arguments. After each
 /// pull the delay is below its maximum and every packet is accounted for.
@@ -77,11 +77,6 @@ pub fn commands(data: &[u8]) {
                     0 | 1 => DelayMode::Adaptive,
                     2 => DelayMode::Fixed,
                     _ => DelayMode::Frozen,
-                });
-                control.set_drift_mode(if what & 4 == 0 {
-                    DriftMode::Steps
-                } else {
-                    DriftMode::Resample
                 });
             }
         }

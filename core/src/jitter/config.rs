@@ -26,17 +26,6 @@ pub enum DelayMode {
     Frozen,
 }
 
-/// How the drift between the sender's clock and ours is taken up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum DriftMode {
-    /// In steps, hidden in pauses: right for speech.
-    #[default]
-    Steps,
-    /// By resampling slowly, within 0.5 %: right for music, recordings, trunks and modems.
-    Resample,
-}
-
 /// What a jitter buffer is made from. All memory is taken at creation and follows from `slots`,
 /// `slot_bytes` and `sample_rate_hz`; the default takes less than 20 KiB for G.711.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +47,9 @@ pub struct JitterConfig {
     pub target_delay_ms: u16,
     /// How the delay is chosen.
     pub mode: DelayMode,
-    /// How clock drift is taken up.
-    pub drift: DriftMode,
     /// Delay outside this buffer that a listener perceives on top of it (network, packet time, the
     /// other direction), milliseconds: what the estimator adds when it weighs loss against delay.
     pub outside_delay_ms: u16,
-    /// Events that the black box remembers; 0 leaves it out.
-    pub black_box_events: u32,
 }
 
 impl Default for JitterConfig {
@@ -78,9 +63,7 @@ impl Default for JitterConfig {
             max_delay_ms: 600,
             target_delay_ms: 60,
             mode: DelayMode::Adaptive,
-            drift: DriftMode::Steps,
             outside_delay_ms: 60,
-            black_box_events: 0,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::config::{DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS};
+use super::config::{DelayMode, JitterConfig, JitterError, MAX_DELAY_MS};
 use super::stats::{COUNTERS, JitterStats};
 use crate::sync::primitive::Arc;
 use crate::sync::primitive::atomic::{AtomicU64, Ordering};
@@ -59,7 +59,6 @@ pub(crate) struct Settings {
     pub(crate) max_ms: u16,
     pub(crate) target_ms: u16,
     pub(crate) mode: DelayMode,
-    pub(crate) drift: DriftMode,
 }
 
 impl Settings {
@@ -69,7 +68,6 @@ impl Settings {
             max_ms: config.max_delay_ms,
             target_ms: config.target_delay_ms,
             mode: config.mode,
-            drift: config.drift,
         }
     }
 
@@ -79,15 +77,10 @@ impl Settings {
             DelayMode::Fixed => 1,
             DelayMode::Frozen => 2,
         };
-        let drift = match self.drift {
-            DriftMode::Steps => 0,
-            DriftMode::Resample => 1,
-        };
         u64::from(self.min_ms)
             | u64::from(self.max_ms) << 16
             | u64::from(self.target_ms) << 32
             | mode << 48
-            | drift << 56
     }
 
     fn from_word(word: u64) -> Self {
@@ -100,7 +93,6 @@ impl Settings {
                 1 => DelayMode::Fixed,
                 _ => DelayMode::Frozen,
             },
-            drift: if word >> 56 == 0 { DriftMode::Steps } else { DriftMode::Resample },
         }
     }
 }
@@ -149,13 +141,6 @@ impl JitterControl {
         self.change(|s| Settings { mode, ..s });
     }
 
-    /// Chooses how clock drift is taken up.
-    ///
-    /// Real-time: yes. Takes effect at the next pull.
-    pub fn set_drift_mode(&self, drift: DriftMode) {
-        self.change(|s| Settings { drift, ..s });
-    }
-
     /// The counters as of a recent pull (at most 100 ms of audio ago).
     ///
     /// Real-time: yes. `None` if the audio thread was publishing during every attempt to read.
@@ -184,10 +169,8 @@ mod tests {
     #[test]
     fn settings_survive_the_way_through_a_word() {
         for mode in [DelayMode::Adaptive, DelayMode::Fixed, DelayMode::Frozen] {
-            for drift in [DriftMode::Steps, DriftMode::Resample] {
-                let settings = Settings { min_ms: 1, max_ms: 65535, target_ms: 999, mode, drift };
-                assert_eq!(Settings::from_word(settings.to_word()), settings);
-            }
+            let settings = Settings { min_ms: 1, max_ms: 65535, target_ms: 999, mode };
+            assert_eq!(Settings::from_word(settings.to_word()), settings);
         }
     }
 }

@@ -84,6 +84,12 @@ impl DecoderMap {
         Ok(())
     }
 
+    /// The payload types of redundant audio, a bit each.
+    pub(crate) fn redundant_types(&self) -> u128 {
+        let kinds = self.kinds.iter().enumerate();
+        kinds.filter(|(_, kind)| **kind == Kind::Redundant).fold(0, |all, (n, _)| all | 1 << n)
+    }
+
     #[inline]
     pub(crate) fn kind(&self, payload_type: u8) -> Kind {
         self.kinds[usize::from(payload_type & 0x7f)]

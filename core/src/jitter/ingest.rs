@@ -30,8 +30,8 @@ pub(crate) struct PacketMeta {
     pub(crate) len: u16,
     /// 0 to 127.
     pub(crate) payload_type: u8,
-    /// The marker bit: the first packet of a talk spurt.
-    pub(crate) marker: bool,
+    /// A copy of an older packet's payload (RFC 2198) rather than a packet.
+    pub(crate) redundant: bool,
     /// The slot that holds the payload's next part, while there is one.
     pub(super) next: u16,
 }

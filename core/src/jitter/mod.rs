@@ -34,6 +34,7 @@ mod playout;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod property_tests;
 mod reader;
+mod red;
 mod stats;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod stream_tests;
@@ -45,7 +46,7 @@ mod window;
 mod writer;
 
 pub use config::{
-    DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
+    DelayMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
 };
 pub use control::JitterControl;
 pub use decoders::DecoderMap;
@@ -75,7 +76,9 @@ pub fn create(
     let playout = playout::Playout::new(config, slot_reader, decoders)?;
     let shared = Arc::new(control::Shared::new(config));
     let (publisher, stats) = snapshot(&JitterStats::default());
+    let redundant_types = playout.decoders.redundant_types();
     let writer = JitterWriter {
+        redundant_types,
         slots: slot_writer,
         shared: Arc::clone(&shared),
         max_payload_bytes: usize::from(config.max_payload_bytes),

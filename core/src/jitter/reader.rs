@@ -142,8 +142,8 @@ impl JitterReader {
     pub fn stats(&self) -> JitterStats {
         let mut stats = self.playout.stats;
         self.shared.add_to(&mut stats);
-        let suspects = u64::from(self.suspect.is_some());
-        stats.waiting = self.playout.window.entries().len() as u64 + suspects;
+        let packets = self.playout.window.entries().iter().filter(|e| !e.redundant).count();
+        stats.waiting = packets as u64 + u64::from(self.suspect.is_some());
         let to_us = |ms: f32| (ms.max(0.0) * 1000.0) as u64;
         (stats.mean_delay_us, stats.delay_p95_us) = self.delay.mean_and_p95_us();
         stats.drift_ppm_bits = self.drift.ppm() as i64 as u64;
@@ -245,11 +245,19 @@ impl JitterReader {
     fn place(&mut self, slot: Slot, meta: PacketMeta, now_ns: u64) {
         let kind = self.playout.decoders.kind(meta.payload_type);
         let Some(clock_hz) = self.clock_hz(kind) else {
+            if meta.redundant {
+                self.playout.slots.release(slot);
+                return;
+            }
             self.timeline.pass(&meta);
             self.playout.stats.passed += 1;
             self.playout.slots.release(slot);
             return;
         };
+        if meta.redundant {
+            self.stand_by(slot, &meta, clock_hz);
+            return;
+        }
         let usable_ns = usable_ns(&meta, now_ns);
         let level_ms = self.estimator.level_ms();
         let playout = &self.playout;
@@ -320,7 +328,28 @@ impl JitterReader {
             slot,
             payload_type: meta.payload_type,
             fresh,
+            redundant: false,
         });
+    }
+
+    /// Puts a copy of an older packet in that packet's place, if that is empty and yet to be played.
+    fn stand_by(&mut self, slot: Slot, meta: &PacketMeta, clock_hz: u32) {
+        let position = self.timeline.position(meta, clock_hz);
+        let samples = self.playout.samples_of(&slot, meta).filter(|&samples| samples > 0);
+        match position.zip(samples) {
+            Some((start, samples)) if self.playout.wants(start, start + i64::from(samples)) => {
+                self.playout.insert(Entry {
+                    start,
+                    samples,
+                    sequence: u32::from(meta.sequence),
+                    slot,
+                    payload_type: meta.payload_type,
+                    fresh: false,
+                    redundant: true,
+                });
+            }
+            _ => self.playout.slots.release(slot),
+        }
     }
 
     /// Keeps a packet that did not fit the stream until a second one follows it; then the stream

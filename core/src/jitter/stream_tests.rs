@@ -260,3 +260,41 @@ fn a_reader_that_stalls_costs_the_writer_nothing_but_counted_drops() {
     assert!(bench.infos.last().unwrap().delay_ms < 100.0);
     bench.assert_accounted();
 }
+
+#[test]
+fn redundant_audio_stands_in_for_lost_packets_to_the_sample() {
+    let mut map = DecoderMap::new();
+    map.insert(0, alloc::boxed::Box::new(crate::codec::g711::G711(crate::codec::g711::Law::Mu)))
+        .unwrap();
+    map.insert_redundant(100).unwrap();
+    let config =
+        JitterConfig { mode: DelayMode::Fixed, target_delay_ms: 60, ..JitterConfig::default() };
+    let (writer, reader, control) = create(&config, map).unwrap();
+    let mut bench = Bench { writer, reader, control, ..Bench::new(&config) };
+    bench.payload_type = 100;
+    let coded_bytes = |position: i64| -> Vec<u8> {
+        coded(position, 160)
+            .into_iter()
+            .map(|s| crate::codec::g711::Law::Mu.from_linear(s))
+            .collect()
+    };
+    for n in 0..200_u16 {
+        let position = i64::from(n) * 160;
+        // One block back: 160 ticks, 160 bytes.
+        let mut payload = alloc::vec![0x80, 160 >> 6, (160_u16 << 2) as u8, 160, 0];
+        payload.extend(coded_bytes(position - 160));
+        payload.extend(coded_bytes(position));
+        if n % 5 != 3 {
+            bench.send_payload(n, position as u32, &payload).unwrap();
+        }
+        bench.pull();
+        bench.pull();
+    }
+    let stats = bench.reader.stats();
+    // The first packet's copy stands for one that was sent before the stream was heard.
+    assert_eq!((stats.recovered, stats.concealments), (stats.missing + 1, 0), "{stats:?}");
+    assert!(stats.recovered >= 38);
+    let start = find(&bench.heard, &coded(0, 400)).unwrap();
+    assert_eq!(&bench.heard[start..start + 30_000], coded(0, 30_000).as_slice());
+    bench.assert_accounted();
+}

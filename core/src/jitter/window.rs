@@ -22,6 +22,8 @@ pub(crate) struct Entry {
     /// The first packet of another stream, or after a jump of the timeline: what stands before it
     /// says nothing about it.
     pub(crate) fresh: bool,
+    /// A copy of a packet that may have been lost.
+    pub(crate) redundant: bool,
 }
 
 impl Entry {
@@ -112,7 +114,7 @@ mod tests {
                 prop_assert!(writer.push(PacketMeta::default(), &[]));
                 let (slot, _) = reader.take().unwrap();
                 let entry =
-                    Entry { start, samples: 160, sequence: 0, slot, payload_type: 0, fresh: false };
+                    Entry { start, samples: 160, sequence: 0, slot, payload_type: 0, fresh: false, redundant: false };
                 let fits = model.len() < 32 && model.insert(start);
                 prop_assert_eq!(window.insert(entry).is_ok(), fits);
             }

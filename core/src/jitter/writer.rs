@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::control::{Shared, count};
 use super::ingest::{PacketMeta, SlotWriter};
+use super::red;
 use crate::rtp::RtpPacket;
 use crate::sync::primitive::Arc;
 
@@ -38,6 +39,8 @@ pub struct JitterWriter {
     pub(crate) slots: SlotWriter,
     pub(crate) shared: Arc<Shared>,
     pub(crate) max_payload_bytes: usize,
+    /// Payload types that are taken apart (RFC 2198), a bit each.
+    pub(crate) redundant_types: u128,
 }
 
 impl JitterWriter {
@@ -86,9 +89,39 @@ impl JitterWriter {
             ssrc: packet.ssrc(),
             sequence: packet.sequence(),
             payload_type: packet.payload_type(),
-            marker: packet.marker(),
             ..PacketMeta::default()
         };
+        if self.redundant_types >> meta.payload_type & 1 != 0 {
+            return self.insert_redundant(meta, payload);
+        }
+        self.push(meta, payload)
+    }
+
+    /// Takes redundant audio apart: the primary block is the packet; older ones stand by in slots of
+    /// their own, as far as there are any.
+    fn insert_redundant(&mut self, meta: PacketMeta, payload: &[u8]) -> Result<(), InsertError> {
+        let Some(blocks) = red::blocks(payload) else {
+            count(&self.shared.malformed);
+            return Err(InsertError::Malformed);
+        };
+        for (n, block) in blocks.enumerate() {
+            let meta = PacketMeta {
+                payload_type: block.payload_type & 0x7f,
+                timestamp: meta.timestamp.wrapping_sub(block.timestamp_offset),
+                redundant: n > 0,
+                ..meta
+            };
+            if n == 0 {
+                self.push(meta, block.payload)?;
+            } else if !block.payload.is_empty() {
+                self.slots.push(meta, block.payload);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, meta: PacketMeta, payload: &[u8]) -> Result<(), InsertError> {
         if !self.slots.push(meta, payload) {
             count(&self.shared.no_slot);
             return Err(InsertError::NoSlot);

@@ -3,7 +3,7 @@
 //! Audio thread only.
 
 use super::conceal::to_pcm;
-use super::{DECODES, Goal, Playout};
+use super::{DECODES, Fate, Goal, Playout};
 use crate::jitter::correlate::{best_offset, shrink};
 use crate::jitter::decoders::Kind;
 use crate::jitter::stats::Operation;
@@ -238,8 +238,7 @@ impl Playout {
         self.pcm.truncate(0);
         while self.window.first().is_some_and(|e| e.end() <= position && !e.is_noise()) {
             if let Some(entry) = self.window.remove(0) {
-                self.stats.flushed += 1;
-                self.slots.release(entry.slot);
+                self.settle(entry, Fate::Flushed);
             }
         }
         self.next = position;
@@ -267,8 +266,7 @@ impl Playout {
         if zone > self.next {
             while self.window.first().is_some_and(|e| e.end() <= zone) {
                 if let Some(entry) = self.window.remove(0) {
-                    self.stats.flushed += 1;
-                    self.slots.release(entry.slot);
+                    self.settle(entry, Fate::Flushed);
                 }
             }
             let Some(landing) = self.window.first() else { return false };

@@ -6,7 +6,8 @@
 //! within a talk spurt, since listeners (and PESQ) mind many small changes of time scale more than
 //! one large step.
 //!
-//! - this file: what a 10 ms frame is made of, decoding, and the gaps.
+//! - this file: what a 10 ms frame is made of, and decoding.
+//! - [`gap`]: what stands in for missing sound.
 //! - [`decide`]: going back to packets that came after all, adapting in pauses, cutting.
 //! - [`conceal`]: continuing the past, filling between past and future.
 //! - [`merge`]: joining what came to what was made up.
@@ -17,10 +18,10 @@
 
 pub(crate) mod conceal;
 mod decide;
+mod gap;
 mod merge;
 mod noise;
 
-use self::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
 use self::noise::Noise;
 use super::config::{JitterConfig, JitterError};
 use super::convert::to_mono_at;
@@ -67,6 +68,15 @@ pub(crate) struct Goal {
     pub(crate) rewind: bool,
     /// Whether gaps are concealed; else they are silence.
     pub(crate) conceal: bool,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Played,
+    Late,
+    Dropped,
+    Flushed,
 }
 
 /// The playing end of the buffer.
@@ -377,8 +387,7 @@ impl Playout {
         let Some(entry) = self.window.remove(index) else { return false };
         let mut scratch = [0; 64];
         self.noise.describe(self.slots.payload(&entry.slot, &mut scratch));
-        self.slots.release(entry.slot);
-        self.stats.played += 1;
+        self.settle(entry, Fate::Played);
         self.comfort = true;
         self.underrun = None;
         true
@@ -407,12 +416,10 @@ impl Playout {
         let own = self.conceals(&entry);
         let lead = if own { 0 } else { lead };
         let Some(count) = self.decode_at(&entry, lead) else {
-            self.stats.dropped += 1;
-            self.slots.release(entry.slot);
+            self.settle(entry, Fate::Dropped);
             return false;
         };
-        self.stats.played += 1;
-        self.slots.release(entry.slot);
+        self.settle(entry, Fate::Played);
         if skip > 0 {
             self.pcm.tail_mut().copy_within(lead + skip..lead + count, lead);
         }
@@ -434,16 +441,43 @@ impl Playout {
 
     fn discard_first(&mut self) {
         if let Some(entry) = self.window.remove(0) {
-            self.stats.late += 1;
-            self.slots.release(entry.slot);
+            self.settle(entry, Fate::Late);
         }
+    }
+
+    /// Counts what became of a packet and gives its slots back. A copy that nobody needed is no
+    /// packet.
+    pub(super) fn settle(&mut self, entry: Entry, fate: Fate) {
+        let stats = &mut self.stats;
+        let counter = match (fate, entry.redundant) {
+            (Fate::Played, true) => &mut stats.recovered,
+            (_, true) => {
+                self.slots.release(entry.slot);
+                return;
+            }
+            (Fate::Played, false) => &mut stats.played,
+            (Fate::Late, false) => &mut stats.late,
+            (Fate::Dropped, false) => &mut stats.dropped,
+            (Fate::Flushed, false) => &mut stats.flushed,
+        };
+        *counter += 1;
+        self.slots.release(entry.slot);
+    }
+
+    /// Whether a stretch of media is still to be played and nothing stands for it yet.
+    pub(crate) fn wants(&self, start: i64, end: i64) -> bool {
+        self.horizon().is_none_or(|horizon| start >= horizon)
+            && !self
+                .window
+                .entries()
+                .iter()
+                .any(|e| !e.is_noise() && e.start < end && e.end() > start)
     }
 
     /// Puts a packet in its place, or counts why it has none.
     pub(crate) fn insert(&mut self, entry: Entry) {
         if self.horizon().is_some_and(|horizon| entry.end() <= horizon && !entry.is_noise()) {
-            self.stats.late += 1;
-            self.slots.release(entry.slot);
+            self.settle(entry, Fate::Late);
             return;
         }
         if self.window.is_full() && self.window.first().is_some_and(|e| e.end() <= self.next) {
@@ -451,8 +485,7 @@ impl Playout {
             self.discard_first();
         }
         if let Err(entry) = self.window.insert(entry) {
-            self.stats.dropped += 1;
-            self.slots.release(entry.slot);
+            self.settle(entry, Fate::Dropped);
         }
     }
 
@@ -508,182 +541,6 @@ impl Playout {
         let threshold = (3.0 * self.floor).max(self.peak / 25.0);
         let threshold = threshold * threshold;
         signal.chunks_exact(self.frame).all(|chunk| power(chunk) <= threshold)
-    }
-
-    /// Fills the gap before the next packet from both sides, and takes that packet; `false` when
-    /// there is not enough behind the gap to do so.
-    fn fill_gap(&mut self, gap: usize) -> bool {
-        let next = self.next;
-        let start = next + gap as i64;
-        let Some(at) = self.window.entries().iter().position(|e| !e.is_noise() && e.start == start)
-        else {
-            return false;
-        };
-        if self.conceals(&self.window.entries()[at]) {
-            return self.recover_gap(at, gap);
-        }
-        let (mut behind, mut packets) = (0, 0);
-        for entry in &self.window.entries()[at..] {
-            if entry.is_noise() || entry.start != start + behind as i64 || entry.fresh {
-                break;
-            }
-            behind += entry.samples as usize;
-            packets += 1;
-            if behind >= AHEAD * self.unit || packets == DECODES {
-                break;
-            }
-        }
-        if behind < FUTURE * self.unit || !self.pcm.reserve(gap + behind) {
-            return false;
-        }
-        self.discard_before(at);
-        let mut decoded = 0;
-        for _ in 0..packets {
-            let Some(entry) = self.window.remove(0) else { break };
-            let made = self.decode_at(&entry, gap + decoded);
-            self.slots.release(entry.slot);
-            let Some(count) = made else {
-                self.stats.dropped += 1;
-                break;
-            };
-            decoded += count;
-            self.stats.played += 1;
-        }
-        if decoded < FUTURE * self.unit {
-            // A decoder refused what it had promised: what was decoded before that still plays.
-            self.pcm.tail_mut().copy_within(gap..gap + decoded, 0);
-            self.pcm.commit(decoded);
-            self.next = start + decoded as i64;
-            return true;
-        }
-        let hole = self.pcm.all().len();
-        self.pcm.commit(gap + decoded);
-        fill_between(self.pcm.all_mut(), hole, gap, self.unit);
-        self.begin_concealment(gap);
-        self.next = start + decoded as i64;
-        self.concealed = 0;
-        self.underrun = None;
-        true
-    }
-
-    /// Lets the codec make up for the gap before the packet at `at`: the last packet's worth from
-    /// that packet's redundancy, what stands before it by its own concealment.
-    fn recover_gap(&mut self, at: usize, gap: usize) -> bool {
-        let entry = &self.window.entries()[at];
-        let packet = entry.samples as usize;
-        if !self.pcm.reserve(gap + packet + self.frame) {
-            return false;
-        }
-        let Some(index) = self.decoder_index(entry) else { return false };
-        let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
-        let tail = self.pcm.tail_mut();
-        let quantum = 20 * self.unit;
-        let mut done = 0;
-        while gap - done > packet {
-            let count = (gap - done - packet).min(self.frame * 2).next_multiple_of(quantum);
-            let made = decoder.conceal(&mut tail[done..done + count]).unwrap_or(0);
-            done += made.min(count);
-            if made == 0 {
-                break;
-            }
-        }
-        let left = gap.saturating_sub(done);
-        let mut scratch = Scratch::none();
-        let payload =
-            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
-        // The redundancy is a whole packet's; of a shorter rest, its end.
-        if left > 0 && decoder.recover(payload, &mut tail[done..done + packet]) == Ok(packet) {
-            tail.copy_within(done + packet - left..done + packet, done);
-            self.stats.recovered += 1;
-        } else if left > 0 {
-            let count = left.next_multiple_of(quantum).min(packet.max(quantum));
-            if decoder.conceal(&mut tail[done..done + count]).is_err() {
-                tail[done..done + left].fill(0);
-            }
-        }
-        self.pcm.commit(gap);
-        self.begin_concealment(gap);
-        self.next += gap as i64;
-        self.concealed = 0;
-        self.underrun = None;
-        true
-    }
-
-    fn begin_concealment(&mut self, samples: usize) {
-        if self.concealed <= 1 {
-            self.stats.concealments += 1;
-        }
-        self.stats.concealed_samples += samples as u64;
-    }
-
-    /// Media time goes by in silence.
-    fn silence(&mut self, count: usize) {
-        if self.pcm.reserve(count) {
-            self.begin_concealment(count);
-            self.pcm.tail_mut()[..count].fill(0);
-            self.pcm.commit(count);
-        }
-        self.next += count as i64;
-        self.concealed = 0;
-    }
-
-    /// Continues the past over `count` samples of media time.
-    fn continue_past(&mut self, count: usize) {
-        let made = self.extrapolate(count);
-        self.next += made as i64;
-    }
-
-    /// Appends about `count` samples that continue the past, without moving media time; returns how
-    /// many.
-    fn extrapolate(&mut self, count: usize) -> usize {
-        let quantum = 20 * self.unit;
-        let whole = count.next_multiple_of(quantum);
-        if !self.pcm.reserve(whole.max(count)) {
-            return 0;
-        }
-        self.begin_concealment(count);
-        let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
-        if let Some(decoder) = decoder.filter(|d| d.conceals()) {
-            let tail = self.pcm.tail_mut();
-            let mut done = 0;
-            while done < count {
-                let part = (whole - done).min(2 * self.frame);
-                let made = decoder.conceal(&mut tail[done..done + part]).unwrap_or(0);
-                if made == 0 {
-                    tail[done..done + part].fill(0);
-                }
-                done += part;
-            }
-        } else {
-            self.repeat(count);
-        }
-        self.pcm.commit(count);
-        self.concealed += count;
-        count
-    }
-
-    /// Writes the repetition of the last period to the tail, fading into noise.
-    fn repeat(&mut self, count: usize) {
-        let (floor, unit) = (self.floor, self.unit);
-        let (all, end) = (self.pcm.all(), self.pcm.all().len());
-        if self.concealed == 0 {
-            self.lag = find_lag(&all[end - PAST * unit..], unit);
-        }
-        let start = self.concealed as f32;
-        let (from, to) = (FADE_START * unit as f32, FADE_END * unit as f32);
-        let gain = |t: f32| ((to - t) / (to - from)).clamp(0.0, 1.0);
-        // The past has faded already.
-        let past_gain = gain(start);
-        let repetition = Repetition::after(all, self.lag, unit);
-        let noise = &mut self.noise;
-        self.pcm.continue_with(count, |past, tail| {
-            repetition.run(past, count, |i, y| {
-                let g = gain(start + i as f32);
-                let kept = if past_gain > 0.0 { y * g / past_gain } else { 0.0 };
-                let hiss = if g < 1.0 { (1.0 - g) * noise.white() * floor } else { 0.0 };
-                tail[i] = to_pcm(kept + hiss);
-            });
-        });
     }
 }
 

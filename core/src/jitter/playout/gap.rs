@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What stands in for missing sound: the gap filled from both sides or from redundancy, the past
+//! continued while nothing newer is there. Audio thread only.
+
+use super::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
+use super::{AHEAD, DECODES, FADE_END, FADE_START, Fate, Playout, Scratch};
+
+impl Playout {
+    /// Fills the gap before the next packet from both sides, and takes that packet; `false` when
+    /// there is not enough behind the gap to do so.
+    pub(super) fn fill_gap(&mut self, gap: usize) -> bool {
+        let next = self.next;
+        let start = next + gap as i64;
+        let Some(at) = self.window.entries().iter().position(|e| !e.is_noise() && e.start == start)
+        else {
+            return false;
+        };
+        if self.conceals(&self.window.entries()[at]) {
+            return self.recover_gap(at, gap);
+        }
+        let (mut behind, mut packets) = (0, 0);
+        for entry in &self.window.entries()[at..] {
+            if entry.is_noise() || entry.start != start + behind as i64 || entry.fresh {
+                break;
+            }
+            behind += entry.samples as usize;
+            packets += 1;
+            if behind >= AHEAD * self.unit || packets == DECODES {
+                break;
+            }
+        }
+        if behind < FUTURE * self.unit || !self.pcm.reserve(gap + behind) {
+            return false;
+        }
+        self.discard_before(at);
+        let mut decoded = 0;
+        for _ in 0..packets {
+            let Some(entry) = self.window.remove(0) else { break };
+            let made = self.decode_at(&entry, gap + decoded);
+            self.settle(entry, if made.is_some() { Fate::Played } else { Fate::Dropped });
+            let Some(count) = made else { break };
+            decoded += count;
+        }
+        if decoded < FUTURE * self.unit {
+            // A decoder refused what it had promised: what was decoded before that still plays.
+            self.pcm.tail_mut().copy_within(gap..gap + decoded, 0);
+            self.pcm.commit(decoded);
+            self.next = start + decoded as i64;
+            return true;
+        }
+        let hole = self.pcm.all().len();
+        self.pcm.commit(gap + decoded);
+        fill_between(self.pcm.all_mut(), hole, gap, self.unit);
+        self.begin_concealment(gap);
+        self.next = start + decoded as i64;
+        self.concealed = 0;
+        self.underrun = None;
+        true
+    }
+
+    /// Lets the codec make up for the gap before the packet at `at`: the last packet's worth from
+    /// that packet's redundancy, what stands before it by its own concealment.
+    fn recover_gap(&mut self, at: usize, gap: usize) -> bool {
+        let entry = &self.window.entries()[at];
+        let packet = entry.samples as usize;
+        if !self.pcm.reserve(gap + packet + self.frame) {
+            return false;
+        }
+        let Some(index) = self.decoder_index(entry) else { return false };
+        let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
+        let tail = self.pcm.tail_mut();
+        let quantum = 20 * self.unit;
+        let mut done = 0;
+        while gap - done > packet {
+            let count = (gap - done - packet).min(self.frame * 2).next_multiple_of(quantum);
+            let made = decoder.conceal(&mut tail[done..done + count]).unwrap_or(0);
+            done += made.min(count);
+            if made == 0 {
+                break;
+            }
+        }
+        let left = gap.saturating_sub(done);
+        let mut scratch = Scratch::none();
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
+        // The redundancy is a whole packet's; of a shorter rest, its end.
+        if left > 0 && decoder.recover(payload, &mut tail[done..done + packet]) == Ok(packet) {
+            tail.copy_within(done + packet - left..done + packet, done);
+            self.stats.recovered += 1;
+        } else if left > 0 {
+            let count = left.next_multiple_of(quantum).min(packet.max(quantum));
+            if decoder.conceal(&mut tail[done..done + count]).is_err() {
+                tail[done..done + left].fill(0);
+            }
+        }
+        self.pcm.commit(gap);
+        self.begin_concealment(gap);
+        self.next += gap as i64;
+        self.concealed = 0;
+        self.underrun = None;
+        true
+    }
+
+    pub(super) fn begin_concealment(&mut self, samples: usize) {
+        if self.concealed <= 1 {
+            self.stats.concealments += 1;
+        }
+        self.stats.concealed_samples += samples as u64;
+    }
+
+    /// Media time goes by in silence.
+    pub(super) fn silence(&mut self, count: usize) {
+        if self.pcm.reserve(count) {
+            self.begin_concealment(count);
+            self.pcm.tail_mut()[..count].fill(0);
+            self.pcm.commit(count);
+        }
+        self.next += count as i64;
+        self.concealed = 0;
+    }
+
+    /// Continues the past over `count` samples of media time.
+    pub(super) fn continue_past(&mut self, count: usize) {
+        let made = self.extrapolate(count);
+        self.next += made as i64;
+    }
+
+    /// Appends about `count` samples that continue the past, without moving media time; returns how
+    /// many.
+    pub(super) fn extrapolate(&mut self, count: usize) -> usize {
+        let quantum = 20 * self.unit;
+        let whole = count.next_multiple_of(quantum);
+        if !self.pcm.reserve(whole.max(count)) {
+            return 0;
+        }
+        self.begin_concealment(count);
+        let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
+        if let Some(decoder) = decoder.filter(|d| d.conceals()) {
+            let tail = self.pcm.tail_mut();
+            let mut done = 0;
+            while done < count {
+                let part = (whole - done).min(2 * self.frame);
+                let made = decoder.conceal(&mut tail[done..done + part]).unwrap_or(0);
+                if made == 0 {
+                    tail[done..done + part].fill(0);
+                }
+                done += part;
+            }
+        } else {
+            self.repeat(count);
+        }
+        self.pcm.commit(count);
+        self.concealed += count;
+        count
+    }
+
+    /// Writes the repetition of the last period to the tail, fading into noise.
+    fn repeat(&mut self, count: usize) {
+        let (floor, unit) = (self.floor, self.unit);
+        let (all, end) = (self.pcm.all(), self.pcm.all().len());
+        if self.concealed == 0 {
+            self.lag = find_lag(&all[end - PAST * unit..], unit);
+        }
+        let start = self.concealed as f32;
+        let (from, to) = (FADE_START * unit as f32, FADE_END * unit as f32);
+        let gain = |t: f32| ((to - t) / (to - from)).clamp(0.0, 1.0);
+        // The past has faded already.
+        let past_gain = gain(start);
+        let repetition = Repetition::after(all, self.lag, unit);
+        let noise = &mut self.noise;
+        self.pcm.continue_with(count, |past, tail| {
+            repetition.run(past, count, |i, y| {
+                let g = gain(start + i as f32);
+                let kept = if past_gain > 0.0 { y * g / past_gain } else { 0.0 };
+                let hiss = if g < 1.0 { (1.0 - g) * noise.white() * floor } else { 0.0 };
+                tail[i] = to_pcm(kept + hiss);
+            });
+        });
+    }
+}
