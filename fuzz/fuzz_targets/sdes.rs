@@ -2,4 +2,4 @@
 #![no_main]
 #![allow(missing_docs, unsafe_code)] // libFuzzer's entry point
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ale_media_fuzz::sdes(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ale_media_fuzz::srtp::sdes(data));

@@ -11,8 +11,7 @@ use ale_media::leg::{Leg, LegConfig, SrtpConfig};
 use ale_media::rtp::extension::Elements;
 use ale_media::rtp::rtcp::{Packet, Packets};
 use ale_media::rtp::{RtpHeader, RtpPacket};
-use ale_media::srtp::sdes::CryptoAttribute;
-use ale_media::srtp::{MasterKey, Receiver, SessionConfig, Suite};
+use ale_media::srtp::{MasterKey, SessionConfig, Suite};
 
 /// RTP headers and header extensions.
 pub fn rtp(data: &[u8]) {
@@ -54,36 +53,6 @@ fn keys(suite: Suite) -> SessionConfig {
     let material = vec![7; suite.key_bytes() + suite.salt_bytes()];
     let key = MasterKey::from_concatenated(suite, &material).expect("a key of the suite's length");
     SessionConfig::new(suite, key)
-}
-
-/// SRTP and SRTCP under a known key; the first byte chooses the suite. What is refused is left as
-/// it was.
-pub fn srtp_unprotect(data: &[u8]) {
-    let Some((choice, packet)) = data.split_first() else { return };
-    let suite = match choice & 1 {
-        0 => Suite::AesCm128HmacSha1_80,
-        _ => Suite::AeadAes128Gcm,
-    };
-    let mut receiver = Receiver::new(&keys(suite)).expect("a session");
-    for rtcp in [false, true] {
-        let mut copy = packet.to_vec();
-        let result =
-            if rtcp { receiver.unprotect_rtcp(&mut copy) } else { receiver.unprotect(&mut copy) };
-        match result {
-            Ok(length) => assert!(length <= packet.len()),
-            Err(_) => assert_eq!(copy, packet),
-        }
-    }
-}
-
-/// `a=crypto` lines: what is understood is printed so that it is understood the same.
-pub fn sdes(data: &[u8]) {
-    let Ok(line) = std::str::from_utf8(data) else { return };
-    let Ok(attribute) = CryptoAttribute::parse(line) else { return };
-    let printed = attribute.value();
-    let again = CryptoAttribute::parse(&printed).expect("our own line is understood");
-    assert_eq!(again.value(), printed);
-    let _ = attribute.to_config();
 }
 
 /// A leg, plain or encrypted by the first byte, under any datagrams; two bytes of length stand

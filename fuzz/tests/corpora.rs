@@ -6,11 +6,14 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 10] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
-    ("srtp_unprotect", ale_media_fuzz::srtp_unprotect),
-    ("sdes", ale_media_fuzz::sdes),
+    ("srtp_unprotect", ale_media_fuzz::srtp::unprotect),
+    ("srtp_round_trip", ale_media_fuzz::srtp::round_trip),
+    ("srtp_kernels", ale_media_fuzz::srtp::kernels),
+    ("srtp_checkpoint", ale_media_fuzz::srtp::checkpoint),
+    ("sdes", ale_media_fuzz::srtp::sdes),
     ("jitter", ale_media_fuzz::jitter::commands),
     ("leg", ale_media_fuzz::leg),
     ("codec", ale_media_fuzz::codec),

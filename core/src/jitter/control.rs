@@ -4,7 +4,7 @@
 use core::fmt;
 
 use super::config::{DelayMode, JitterConfig, JitterError, MAX_DELAY_MS};
-use super::stats::{COUNTERS, JitterStats};
+use super::stats::JitterStats;
 use crate::sync::primitive::Arc;
 use crate::sync::primitive::atomic::{AtomicU64, Ordering};
 use crate::sync::snapshot::Snapshot;
@@ -101,7 +101,7 @@ impl Settings {
 #[derive(Clone)]
 pub struct JitterControl {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) stats: Snapshot<COUNTERS>,
+    pub(crate) stats: Snapshot<{ JitterStats::WORDS }>,
 }
 
 impl JitterControl {

@@ -11,7 +11,7 @@ use super::drift::Drift;
 use super::estimator::Estimator;
 use super::ingest::{PacketMeta, Slot};
 use super::playout::{Goal, Playout};
-use super::stats::{COUNTERS, JitterStats, PullInfo};
+use super::stats::{JitterStats, PullInfo};
 use super::target::Target;
 use super::timeline::{Placement, Timeline};
 use super::window::Entry;
@@ -70,7 +70,7 @@ pub struct JitterReader {
     /// Samples of the newest packet.
     packet_samples: u32,
     shared: Arc<Shared>,
-    publisher: Publisher<COUNTERS>,
+    publisher: Publisher<{ JitterStats::WORDS }>,
     outside_ms: f32,
     /// The first packet that did not fit the stream, until a second one follows it.
     suspect: Option<(Slot, PacketMeta)>,
@@ -87,7 +87,7 @@ impl JitterReader {
         config: &JitterConfig,
         playout: Playout,
         shared: Arc<Shared>,
-        publisher: Publisher<COUNTERS>,
+        publisher: Publisher<{ JitterStats::WORDS }>,
     ) -> Self {
         Self {
             playout,
@@ -187,7 +187,8 @@ impl JitterReader {
         let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
         if self.unchosen_frames >= enough {
             let elapsed_ms = 10.0 * self.unchosen_frames as f32;
-            self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
+            let conceals = self.playout.current_conceals();
+            self.target.choose(&mut self.estimator, conceals, self.outside_ms, elapsed_ms);
             self.unchosen_frames = 0;
             self.choose_soon = false;
         }

@@ -26,6 +26,8 @@ const LOSS_THRESHOLD: f32 = 0.008;
 /// And until losses are rarer than this: the delay should not follow each of them.
 const LOSS_CLEAR: f32 = 0.003;
 const LOSS_MARGIN_MS: f32 = 38.0;
+/// The same for codecs that conceal themselves: their redundancy (Opus FEC) is worth more wait.
+const LOSS_MARGIN_REDUNDANT_MS: f32 = 45.0;
 /// How fast the margin may fall, per second.
 const FALL_MS_PER_S: f32 = 20.0;
 
@@ -43,13 +45,20 @@ impl Target {
         self.margin_ms
     }
 
-    /// Chooses anew, `elapsed_ms` after the last time.
-    pub(crate) fn choose(&mut self, estimator: &mut Estimator, outside_ms: f32, elapsed_ms: f32) {
+    /// Chooses anew, `elapsed_ms` after the last time, for a codec that conceals itself or one that
+    /// does not.
+    pub(crate) fn choose(
+        &mut self,
+        estimator: &mut Estimator,
+        conceals: bool,
+        outside_ms: f32,
+        elapsed_ms: f32,
+    ) {
         let mut margin = best_margin_ms(estimator, outside_ms) + MARGIN_MS;
         let threshold = if self.lossy { LOSS_CLEAR } else { LOSS_THRESHOLD };
         self.lossy = estimator.loss() > threshold;
         if self.lossy {
-            margin = margin.max(LOSS_MARGIN_MS);
+            margin = margin.max(if conceals { LOSS_MARGIN_REDUNDANT_MS } else { LOSS_MARGIN_MS });
         }
         let fallen = self.margin_ms - FALL_MS_PER_S * 1e-3 * elapsed_ms;
         self.margin_ms = margin.max(fallen);
@@ -86,7 +95,7 @@ mod tests {
             estimator.observe(n as u64 * 20_000_000, delay_ms);
         }
         let mut target = Target::default();
-        target.choose(&mut estimator, 60.0, 30.0);
+        target.choose(&mut estimator, false, 60.0, 30.0);
         target.margin_ms()
     }
 
@@ -110,12 +119,12 @@ mod tests {
             estimator.observe(n * 20_000_000, 40.0 + (n % 5) as f32 * 10.0);
         }
         let mut target = Target::default();
-        target.choose(&mut estimator, 60.0, 30.0);
+        target.choose(&mut estimator, false, 60.0, 30.0);
         let high = target.margin_ms();
         assert!(high > 40.0);
         let mut calm = Estimator::new();
         calm.observe(0, 0.0);
-        target.choose(&mut calm, 60.0, 1000.0);
+        target.choose(&mut calm, false, 60.0, 1000.0);
         assert!((target.margin_ms() - (high - FALL_MS_PER_S)).abs() < 0.01);
     }
 }

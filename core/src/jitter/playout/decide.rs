@@ -80,7 +80,7 @@ impl Playout {
         }
     }
 
-    pub(super) fn current_conceals(&self) -> bool {
+    pub(crate) fn current_conceals(&self) -> bool {
         self.current.and_then(|index| self.decoders.decoder(index)).is_some_and(|d| d.conceals())
     }
 
