@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use ale_media::codec::CodecSpec;
 use ale_media::jitter::{
@@ -24,10 +25,10 @@ struct Arguments {
     /// The capture.
     capture: PathBuf,
     /// Receiver time 0, in seconds of the capture's clock; by default the first packet's.
-    #[arg(long)]
+    #[arg(long, value_parser = seconds)]
     start: Option<f64>,
     /// Seconds to play; by default to half a second after the last packet.
-    #[arg(long)]
+    #[arg(long, value_parser = day)]
     duration: Option<f64>,
     /// What a payload type means, as in SDP: 0=PCMU/8000, 96=opus/48000, 13=CN/8000. Repeatable;
     /// the static types are known.
@@ -53,8 +54,8 @@ struct Arguments {
     #[arg(long, value_name = "SVG")]
     plot: Option<PathBuf>,
     /// How many independent streams to play side by side, for measuring the cost.
-    #[arg(long, default_value_t = 1)]
-    streams: usize,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    streams: u16,
     /// Prints the counters at the end.
     #[arg(long)]
     stats: bool,
@@ -67,8 +68,37 @@ fn parse_ssrc(text: &str) -> Result<u32, std::num::ParseIntError> {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+/// The longest that is played unless asked for: what a capture's clock says may be nonsense.
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// A point in time that fits a 64-bit count of nanoseconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    in_range(text, 1e10)
+}
+
+/// A length of time that a WAV file can hold.
+fn day(text: &str) -> Result<f64, String> {
+    in_range(text, 86_400.0)
+}
+
+fn in_range(text: &str, highest: f64) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if (0.0..=highest).contains(&value) => Ok(value),
+        _ => Err(format!("expected seconds from 0 to {highest}")),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("playout: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut datagrams = capture::read(&arguments.capture)
         .map_err(|error| format!("{}: {error}", arguments.capture.display()))?
         .datagrams;
@@ -86,13 +116,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("no RTP in this capture".into());
     };
     let start_ns = arguments.start.map_or(first.arrival_ns, |s| (s * 1e9).round() as u64);
-    let end_ns = last.arrival_ns.saturating_sub(start_ns) + 500_000_000;
+    let end_ns = last.arrival_ns.saturating_sub(start_ns).saturating_add(500_000_000);
+    let end_ns = end_ns.min(DAY_NS);
     let duration_ns = arguments.duration.map_or(end_ns, |s| (s * 1e9).round() as u64);
     let mut streams = Vec::new();
-    for _ in 0..arguments.streams.max(1) {
-        streams.push(stream(&arguments)?);
+    for _ in 0..arguments.streams {
+        streams.push(stream(arguments)?);
     }
-    play(&arguments, &datagrams, start_ns, duration_ns, &mut streams)?;
+    play(arguments, &datagrams, start_ns, duration_ns, &mut streams)?;
     if arguments.stats {
         for (name, value) in streams[0].1.stats().iter() {
             println!("{name:24} {}", value as i64);

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The `playout` program from outside: what it plays, and what it says of files that it can't.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ale_media::codec::g711::Law;
+use ale_media::rtp::RtpHeader;
+use ale_media::srtp::{MasterKey, Sender, SessionConfig, Suite};
+use examples::hearing::{Sound, compare};
+use examples::speech;
+
+/// base64 of the bytes 0 to 29: key and salt.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd";
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn playout(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_playout")).args(arguments).output().unwrap()
+}
+
+/// A pcap of UDP datagrams, 20 ms apart, the first after 40 ms.
+fn pcap(datagrams: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        file.extend_from_slice(&word.to_le_bytes());
+    }
+    for (n, datagram) in datagrams.iter().enumerate() {
+        let udp_bytes = 8 + datagram.len() as u16;
+        let mut frame = vec![0; 12];
+        frame.extend_from_slice(&[0x08, 0x00, 0x45, 0]);
+        frame.extend_from_slice(&(20 + udp_bytes).to_be_bytes());
+        frame.extend_from_slice(&[0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
+        for word in [40_000, 5_004, udp_bytes, 0_u16] {
+            frame.extend_from_slice(&word.to_be_bytes());
+        }
+        frame.extend_from_slice(datagram);
+        let micros = 40_000 + n as u32 * 20_000;
+        let length = frame.len() as u32;
+        for word in [1_000 + micros / 1_000_000, micros % 1_000_000, length, length] {
+            file.extend_from_slice(&word.to_le_bytes());
+        }
+        file.extend_from_slice(&frame);
+    }
+    file
+}
+
+/// Speech as mu-law RTP; protected if there is a session.
+fn datagrams(said: &[i16], mut session: Option<Sender>) -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    for (n, frame) in said.chunks_exact(160).enumerate() {
+        let header = RtpHeader {
+            sequence: n as u16,
+            timestamp: n as u32 * 160,
+            ssrc: 7,
+            ..Default::default()
+        };
+        let mut packet = vec![0; 12 + 160 + 16];
+        header.write(&mut packet).unwrap();
+        Law::Mu.encode(frame, &mut packet[12..172]);
+        let length = match &mut session {
+            Some(session) => session.protect(&mut packet, 172).unwrap(),
+            None => 172,
+        };
+        packet.truncate(length);
+        packets.push(packet);
+    }
+    packets
+}
+
+#[test]
+fn a_capture_is_heard_as_it_was_said_and_encrypted_just_the_same() {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/speech");
+    let path = assets.join("sense_and_sensibility_01_austen_64kb-0880.wav");
+    let said = speech::read_wav(&path, 8_000).unwrap();
+    let folder = folder("speech");
+    let suite = Suite::AesCm128HmacSha1_80;
+    let key: Vec<u8> = (0..30).collect();
+    let key = MasterKey::from_concatenated(suite, &key).unwrap();
+    let config = SessionConfig::new(suite, key);
+    let mut heard = Vec::new();
+    for (name, encrypted) in [("plain", false), ("encrypted", true)] {
+        let session = encrypted.then(|| Sender::new(&config).unwrap());
+        let capture = folder.join(format!("{name}.pcap"));
+        let wav = folder.join(format!("{name}.wav"));
+        let log = folder.join(format!("{name}.csv"));
+        let plot = folder.join(format!("{name}.svg"));
+        std::fs::write(&capture, pcap(&datagrams(&said, session))).unwrap();
+        let srtp = format!("{}:{KEY}", suite.sdes_name());
+        let mut arguments = vec![capture.to_str().unwrap(), "--start", "1000"];
+        if encrypted {
+            arguments.extend(["--srtp", &srtp]);
+        }
+        arguments.extend(["--out", wav.to_str().unwrap()]);
+        arguments.extend(["--log", log.to_str().unwrap(), "--plot", plot.to_str().unwrap()]);
+        let output = playout(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = std::fs::read_to_string(&log).unwrap();
+        assert!(lines.starts_with("pull,t_ms,op,delay_ms\n0,0,s,"), "{lines:.60}");
+        assert!(std::fs::read_to_string(&plot).unwrap().contains("<svg"));
+        heard.push(std::fs::read(&wav).unwrap());
+    }
+    assert!(heard[0] == heard[1], "decrypted and plain sound alike to the sample");
+    let out = speech::read_wav(&folder.join("plain.wav"), 8_000).unwrap();
+    let whole = 0..said.len() * 2;
+    let spans = std::slice::from_ref(&whole);
+    let result =
+        compare(&Sound::new(&said, 8_000).unwrap(), spans, &Sound::new(&out, 8_000).unwrap());
+    assert!(result.share() > 0.95 && result.delay_ms < 120.0, "{result:?}");
+}
+
+#[test]
+fn what_can_not_be_played_is_named() {
+    let folder = folder("wrong");
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = file("good.pcap", &pcap(&datagrams(&[0; 1_600], None)));
+    let text = file("text.pcap", b"this is no capture");
+    let cut = file("cut.pcap", &pcap(&datagrams(&[0; 1_600], None))[..100]);
+    for (arguments, said) in [
+        (vec!["no-such-file.pcap"], "no-such-file.pcap"),
+        (vec![text.as_str()], "text.pcap"),
+        (vec![cut.as_str()], "cut.pcap"),
+        (vec![good.as_str(), "--payload-type", "0=NOSUCH/8000"], "NOSUCH"),
+        (vec![good.as_str(), "--payload-type", "PCMU"], "PCMU"),
+        (vec![good.as_str(), "--srtp", "AES:!!!"], "AES"),
+        (vec![good.as_str(), "--rate", "44100"], "rate"),
+        (vec![good.as_str(), "--duration", "1e30"], "86400"),
+        (vec![good.as_str(), "--start", "NaN"], "seconds"),
+        (vec![good.as_str(), "--streams", "0"], "streams"),
+        (vec![good.as_str(), "--ssrc", "9"], "no RTP"),
+    ] {
+        let output = playout(&arguments);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(message.contains(said), "{arguments:?}: {message}");
+        assert!(!message.contains("panicked"), "{message}");
+    }
+}
