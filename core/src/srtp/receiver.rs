@@ -6,20 +6,22 @@
 //! and only then change any state. A packet that fails leaves everything as it was, its own bytes
 //! included.
 
+mod manage;
+mod rtcp;
+
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::checkpoint::Description;
+use super::SrtpError;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Job, Tag};
 use super::event::{Event, Events, Stats};
 use super::extension;
 use super::index::{INDEX_LIMIT, guess};
 use super::policy::weakness;
-use super::session_keys::{KeyRing, PreparedKeys, RetiredKeys, SessionKeys};
+use super::session_keys::{KeyRing, PreparedKeys};
 use super::stream::Streams;
 use super::suite::Cipher;
-use super::{RTCP_CLEAR_BYTES, SrtpError, StreamState, Suite};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
 
@@ -514,222 +516,6 @@ impl Receiver {
             }
         }
         plan.end
-    }
-
-    /// Turns the SRTCP packet in `datagram` into a compound RTCP packet in place, and returns its
-    /// length.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// As [`Receiver::unprotect`], and [`SrtpError::NotPermitted`] for an unencrypted packet that
-    /// the configuration does not allow.
-    pub fn unprotect_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
-        self.try_unprotect_rtcp(datagram).inspect_err(|&e| self.stats.count(e))
-    }
-
-    fn try_unprotect_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
-        let ssrc = super::rtcp_ssrc(datagram)?;
-        let (tag_bytes, mki_bytes) = (self.rules.rtcp_tag_bytes, self.ring.mki_bytes);
-        let end = match datagram.len().checked_sub(tag_bytes + mki_bytes + 4) {
-            Some(end) if end >= RTCP_CLEAR_BYTES => end,
-            _ => return Err(SrtpError::Malformed),
-        };
-        let trailer = datagram.get(end..).unwrap_or(&[]);
-        let (tag, word, mki) = if self.rules.aead {
-            let (tag, rest) = trailer.split_at(tag_bytes.min(trailer.len()));
-            let (word, mki) = rest.split_at(4.min(rest.len()));
-            (tag, word, mki)
-        } else {
-            let (word, rest) = trailer.split_at(4.min(trailer.len()));
-            let (mki, tag) = rest.split_at(mki_bytes.min(rest.len()));
-            (tag, word, mki)
-        };
-        let &[w0, w1, w2, w3] = word else { return Err(SrtpError::Malformed) };
-        let tail = u32::from_be_bytes([w0, w1, w2, w3]);
-        let index = u64::from(tail & 0x7fff_ffff);
-        let encrypted = w0 & 0x80 != 0;
-        if !encrypted && !self.rules.plain_rtcp {
-            return Err(SrtpError::NotPermitted);
-        }
-        let tag = read_tag(tag);
-        let mut place = if mki_bytes == 0 {
-            KeyPlace { previous: false, position: self.ring.active }
-        } else {
-            self.key_of(mki)?
-        };
-
-        let stream = self.streams.find(ssrc);
-        match stream {
-            Some(at) => {
-                if let Some((stream, _)) = self.streams.at(at) {
-                    stream.rtcp.check(&stream.rtcp_window, index)?;
-                }
-            }
-            None if !self.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
-            None if self.streams.is_full() => return Err(SrtpError::StreamLimit),
-            None => {}
-        }
-        let clear = if encrypted { RTCP_CLEAR_BYTES } else { end };
-        let mut opened = self.attempt_rtcp(datagram, place, ssrc, index, clear, end, tail, tag);
-        if !opened
-            && mki_bytes == 0
-            && let Some(ring) = self.overlapping()
-        {
-            place = KeyPlace { previous: true, position: ring.active };
-            opened = self.attempt_rtcp(datagram, place, ssrc, index, clear, end, tail, tag);
-        }
-        if !opened {
-            return Err(SrtpError::AuthenticationFailed);
-        }
-        let at = match stream {
-            Some(at) => at,
-            None => self.streams.insert(ssrc, self.rules.initial_roc)?,
-        };
-        if let Some((stream, _)) = self.streams.at(at) {
-            stream.rtcp.commit(&mut stream.rtcp_window, index);
-        }
-        self.note_key(place, false);
-        self.stats.rtcp_packets += 1;
-        Ok(end)
-    }
-
-    fn attempt_rtcp(
-        &mut self,
-        datagram: &mut [u8],
-        place: KeyPlace,
-        ssrc: u32,
-        index: u64,
-        clear: usize,
-        end: usize,
-        tail: u32,
-        tag: Tag,
-    ) -> bool {
-        let tag_bytes = self.rules.rtcp_tag_bytes;
-        let Some(ring) = self.ring_mut(place.previous) else { return false };
-        ring.derive_for_rtcp(place.position, index);
-        let Some(keys) = ring.keys.get(place.position) else { return false };
-        let iv = keys.rtcp.iv(ssrc, index);
-        let job = Job { buffer: datagram, clear, end, tail: Some(tail), iv };
-        keys.rtcp.open(job, tag, tag_bytes)
-    }
-
-    /// Accepts packets under other keys from now on, and under the present ones for
-    /// [`SessionConfig::rekey_overlap_packets`] more. Rollover counters and replay windows go on.
-    /// Returns the keys before the present ones, if there were any left, to be dropped elsewhere.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// The new keys come back with [`SrtpError::InvalidConfig`] if they are for another suite or
-    /// have identifiers of another length.
-    pub fn rekey(
-        &mut self,
-        keys: PreparedKeys,
-    ) -> Result<Option<RetiredKeys>, (SrtpError, PreparedKeys)> {
-        if keys.0.suite != self.ring.suite
-            || keys.0.mki_bytes != self.ring.mki_bytes
-            || keys.0.keys.iter().any(|k| k.header.is_some())
-                == self.rules.encrypted_extensions.is_empty()
-        {
-            return Err((SrtpError::InvalidConfig, keys));
-        }
-        let mut ring = keys.0;
-        ring.carry_lifetimes(&self.ring);
-        self.rules.ordinary &= !ring.has_rate();
-        let old = core::mem::replace(&mut self.ring, ring);
-        self.overlap_left = self.rules.overlap;
-        Ok(self.previous.replace(old).map(RetiredKeys))
-    }
-
-    /// Ends the overlap: the previous keys don't count any more, and come back to be dropped
-    /// elsewhere.
-    ///
-    /// Real-time: yes.
-    pub fn retire_previous_keys(&mut self) -> Option<RetiredKeys> {
-        self.overlap_left = 0;
-        self.previous.take().map(RetiredKeys)
-    }
-
-    /// Adds a stream, or gives it another state, as when a call is re-negotiated with the same
-    /// keys or joined late. Indices up to those in `state` count as received.
-    ///
-    /// # Errors
-    /// [`SrtpError::StreamLimit`], and [`SrtpError::InvalidConfig`] for indices out of range.
-    pub fn set_stream(&mut self, state: StreamState) -> Result<(), SrtpError> {
-        super::set_stream(&mut self.streams, state)
-    }
-
-    /// Forgets a stream; whether it was known. Old packets of it may be replayed afterwards.
-    pub fn remove_stream(&mut self, ssrc: u32) -> bool {
-        self.streams.remove(ssrc)
-    }
-
-    /// The streams, with what is needed to go on with them elsewhere.
-    pub fn streams(&self) -> impl ExactSizeIterator<Item = StreamState> {
-        self.streams.iter().map(|(stream, _)| StreamState::of(stream))
-    }
-
-    /// The oldest event that has not been polled yet.
-    ///
-    /// Real-time: yes.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.poll()
-    }
-
-    /// Counters since the half was made.
-    ///
-    /// Real-time: yes.
-    pub fn stats(&self) -> Stats {
-        self.stats
-    }
-
-    /// The suite in use.
-    pub fn suite(&self) -> Suite {
-        self.ring.suite
-    }
-
-    /// Memory that this half takes, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        let previous = self.previous.as_ref().map_or(0, |ring| ring.heap_bytes());
-        size_of::<Self>() + self.ring.heap_bytes() + previous + self.streams.heap_bytes()
-    }
-
-    pub(super) fn describe(&self, out: &mut Vec<u8>) {
-        let rules = &self.rules;
-        Description {
-            suite: self.ring.suite,
-            flags: [
-                rules.plain_rtp,
-                rules.plain_rtcp && !self.ring.suite.is_null(),
-                rules.cryptex,
-                false,
-            ],
-            rate_log2: self.ring.rate_log2,
-            active: self.ring.active,
-            encrypted_extensions: &rules.encrypted_extensions,
-        }
-        .write(out);
-    }
-
-    pub(super) fn keys(&self) -> &[SessionKeys] {
-        &self.ring.keys
-    }
-
-    pub(super) fn keys_mut(&mut self) -> &mut [SessionKeys] {
-        &mut self.ring.keys
-    }
-
-    pub(super) fn set_active(&mut self, active: usize) {
-        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
-    }
-
-    pub(super) fn key_count(&self) -> usize {
-        self.ring.keys.len()
-    }
-
-    pub(super) fn report(&mut self, event: Event) {
-        self.events.push(event, &mut self.stats);
     }
 }
 

@@ -2,21 +2,22 @@
 //! The sending half of a session: RTP to SRTP, RTCP to SRTCP (RFC 3711 sections 3.3 and 3.4,
 //! RFC 7714 sections 8 and 9). It belongs to the thread that makes the packets.
 
+mod manage;
+mod rtcp;
+
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::checkpoint::Description;
+use super::SrtpError;
 use super::config::{SessionConfig, SsrcPolicy};
-use super::crypto::{CryptoKey, Job, Tag};
+use super::crypto::{Job, Tag};
 use super::event::{Event, Events, Stats};
 use super::extension::{self, Outgoing};
 use super::index::{INDEX_LIMIT, guess};
 use super::policy::weakness;
-use super::replay::Position;
-use super::session_keys::{KeyRing, PreparedKeys, RetiredKeys, SessionKeys};
+use super::session_keys::{KeyRing, PreparedKeys, SessionKeys};
 use super::stream::Streams;
 use super::suite::Cipher;
-use super::{RTCP_CLEAR_BYTES, RTCP_INDEX_LIMIT, SrtpError, StreamState, Suite};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
 
@@ -343,207 +344,6 @@ impl Sender {
         let job = Job { buffer, clear: plan.end, end: plan.end, tail: plan.tail, iv: plan.iv };
         let tag = keys.rtp.seal(job);
         self.finish(buffer, &Plan { sources: 0, ..*plan }, tag)
-    }
-
-    /// Turns the compound RTCP packet in `buffer[..len]` into an SRTCP packet in place, and
-    /// returns its length. [`Sender::rtcp_overhead_bytes`] are added.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// As [`Sender::protect`].
-    pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        self.try_protect_rtcp(buffer, len).inspect_err(|&e| self.stats.count(e))
-    }
-
-    fn try_protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        let packet = buffer.get(..len).ok_or(SrtpError::Capacity)?;
-        let ssrc = super::rtcp_ssrc(packet)?;
-        let total = len + self.rtcp_overhead_bytes();
-        if total > buffer.len() {
-            return Err(SrtpError::Capacity);
-        }
-        let active = self.ring.active;
-        match self.ring.keys.get(active) {
-            Some(keys) if keys.rtcp_left > 0 => {}
-            _ => return Err(SrtpError::KeyExhausted),
-        }
-        let at = match self.streams.find(ssrc) {
-            Some(at) => at,
-            None => self.add_on_demand(ssrc)?,
-        };
-        let Some((stream, _)) = self.streams.at(at) else { return Err(SrtpError::UnknownSsrc) };
-        let index = stream.rtcp.highest().map_or(0, |highest| highest + 1);
-        if index >= RTCP_INDEX_LIMIT {
-            return Err(SrtpError::IndexExhausted);
-        }
-        if index >= stream.rtcp_limit {
-            return Err(SrtpError::CheckpointDue);
-        }
-        stream.rtcp = Position::at(index);
-
-        self.ring.derive_for_rtcp(active, index);
-        let Some(keys) = self.ring.keys.get_mut(active) else {
-            return Err(SrtpError::KeyCount);
-        };
-        if let Some(packets_left) = keys.spend_rtcp() {
-            let event = Event::KeyExpiring { key: active, packets_left };
-            self.events.push(event, &mut self.stats);
-        }
-        let e_bit = if self.rules.plain_rtcp { 0 } else { 1 << 31 };
-        let word = e_bit | index as u32;
-        let clear = if self.rules.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
-        let iv = keys.rtcp.iv(ssrc, index);
-        let tag = keys.rtcp.seal(Job { buffer, clear, end: len, tail: Some(word), iv });
-        let word = word.to_be_bytes();
-
-        let trailer = buffer.get_mut(len..total).ok_or(SrtpError::Capacity)?;
-        let tag_bytes = self.rules.rtcp_tag_bytes;
-        if self.rules.aead {
-            // RFC 7714 section 9.2: the tag belongs to the ciphertext, the index follows.
-            let (tag_at, rest) = trailer.split_at_mut(tag_bytes.min(trailer.len()));
-            write_tag(tag_at, tag);
-            write_pair(rest, &word, keys.master.mki());
-        } else {
-            let (word_at, rest) = trailer.split_at_mut(word.len().min(trailer.len()));
-            word_at.copy_from_slice(&word);
-            write_trailer(rest, keys, tag, tag_bytes, false);
-        }
-        self.stats.rtcp_packets += 1;
-        Ok(total)
-    }
-
-    /// Bytes that [`Sender::protect`] adds: tag and master key identifier.
-    pub fn rtp_overhead_bytes(&self) -> usize {
-        self.rules.rtp_tag_bytes + self.rules.mki_bytes
-    }
-
-    /// Bytes that [`Sender::protect_rtcp`] adds: tag, index and master key identifier.
-    pub fn rtcp_overhead_bytes(&self) -> usize {
-        self.rules.rtcp_tag_bytes + 4 + self.rules.mki_bytes
-    }
-
-    /// Sends under other keys from now on, rollover counters and indices going on as they are.
-    /// Returns the old keys, to be dropped elsewhere.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// The new keys come back with [`SrtpError::InvalidConfig`] if they are for another suite.
-    pub fn rekey(&mut self, keys: PreparedKeys) -> Result<RetiredKeys, (SrtpError, PreparedKeys)> {
-        if keys.0.suite != self.ring.suite
-            || keys.0.keys.iter().any(|k| k.header.is_some())
-                == self.rules.encrypted_extensions.is_empty()
-        {
-            return Err((SrtpError::InvalidConfig, keys));
-        }
-        let mut ring = keys.0;
-        ring.carry_lifetimes(&self.ring);
-        self.rules.mki_bytes = ring.mki_bytes;
-        self.rules.ordinary &= ring.mki_bytes == 0 && !ring.has_rate();
-        Ok(RetiredKeys(core::mem::replace(&mut self.ring, ring)))
-    }
-
-    /// Sends under the key with this master key identifier from now on.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`SrtpError::UnknownMki`].
-    pub fn select_key(&mut self, mki: &[u8]) -> Result<(), SrtpError> {
-        self.ring.active = self.ring.find(mki).ok_or(SrtpError::UnknownMki)?;
-        Ok(())
-    }
-
-    /// Adds a stream, or gives it another state, as when a call is re-negotiated with the same
-    /// keys or joined late. The indices in `state` count as used.
-    ///
-    /// # Errors
-    /// [`SrtpError::StreamLimit`], and [`SrtpError::InvalidConfig`] for indices out of range.
-    pub fn set_stream(&mut self, state: StreamState) -> Result<(), SrtpError> {
-        super::set_stream(&mut self.streams, state)
-    }
-
-    /// Forgets a stream; whether it was known. Its indices must not be sent again under the same
-    /// keys, which the session can't see to any more.
-    pub fn remove_stream(&mut self, ssrc: u32) -> bool {
-        self.streams.remove(ssrc)
-    }
-
-    /// The streams, with what is needed to go on with them elsewhere.
-    pub fn streams(&self) -> impl ExactSizeIterator<Item = StreamState> {
-        self.streams.iter().map(|(stream, _)| StreamState::of(stream))
-    }
-
-    /// The oldest event that has not been polled yet.
-    ///
-    /// Real-time: yes.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.poll()
-    }
-
-    /// Counters since the half was made.
-    ///
-    /// Real-time: yes.
-    pub fn stats(&self) -> Stats {
-        self.stats
-    }
-
-    /// The suite in use.
-    pub fn suite(&self) -> Suite {
-        self.ring.suite
-    }
-
-    /// Memory that this half takes, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.ring.heap_bytes() + self.streams.heap_bytes()
-    }
-
-    pub(super) fn describe(&self, out: &mut Vec<u8>) {
-        let rules = &self.rules;
-        Description {
-            suite: self.ring.suite,
-            flags: [
-                rules.plain_rtp,
-                rules.plain_rtcp && !self.ring.suite.is_null(),
-                rules.cryptex,
-                false,
-            ],
-            rate_log2: self.ring.rate_log2,
-            active: self.ring.active,
-            encrypted_extensions: &rules.encrypted_extensions,
-        }
-        .write(out);
-    }
-
-    pub(super) fn keys(&self) -> &[SessionKeys] {
-        &self.ring.keys
-    }
-
-    pub(super) fn keys_mut(&mut self) -> &mut [SessionKeys] {
-        &mut self.ring.keys
-    }
-
-    pub(super) fn set_active(&mut self, active: usize) {
-        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
-    }
-
-    pub(super) fn accept_known_streams_only(&mut self) {
-        self.rules.any_ssrc = false;
-    }
-
-    /// Whether the batch kernels take this session's packets.
-    #[inline(always)]
-    pub(super) fn has_lanes(&self) -> bool {
-        !self.rules.cryptex
-            && !self.ring.has_rate()
-            && self.rtp_key().is_some_and(|key| key.has_lanes())
-    }
-
-    /// The key that packets are sealed with.
-    #[inline(always)]
-    pub(super) fn rtp_key(&self) -> Option<&CryptoKey> {
-        self.ring.keys.get(self.ring.active).map(|keys| &keys.rtp)
     }
 }
 

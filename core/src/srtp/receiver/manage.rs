@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is not a packet: keys, streams, events, counters.
+
+use alloc::vec::Vec;
+
+use super::Receiver;
+use crate::srtp::SrtpError;
+use crate::srtp::StreamState;
+use crate::srtp::Suite;
+use crate::srtp::checkpoint::Description;
+use crate::srtp::event::Event;
+use crate::srtp::event::Stats;
+use crate::srtp::session_keys::PreparedKeys;
+use crate::srtp::session_keys::RetiredKeys;
+use crate::srtp::session_keys::SessionKeys;
+
+impl Receiver {
+    /// Accepts packets under other keys from now on, and under the present ones for
+    /// [`SessionConfig::rekey_overlap_packets`] more. Rollover counters and replay windows go on.
+    /// Returns the keys before the present ones, if there were any left, to be dropped elsewhere.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// The new keys come back with [`SrtpError::InvalidConfig`] if they are for another suite or
+    /// have identifiers of another length.
+    pub fn rekey(
+        &mut self,
+        keys: PreparedKeys,
+    ) -> Result<Option<RetiredKeys>, (SrtpError, PreparedKeys)> {
+        if keys.0.suite != self.ring.suite
+            || keys.0.mki_bytes != self.ring.mki_bytes
+            || keys.0.keys.iter().any(|k| k.header.is_some())
+                == self.rules.encrypted_extensions.is_empty()
+        {
+            return Err((SrtpError::InvalidConfig, keys));
+        }
+        let mut ring = keys.0;
+        ring.carry_lifetimes(&self.ring);
+        self.rules.ordinary &= !ring.has_rate();
+        let old = core::mem::replace(&mut self.ring, ring);
+        self.overlap_left = self.rules.overlap;
+        Ok(self.previous.replace(old).map(RetiredKeys))
+    }
+
+    /// Ends the overlap: the previous keys don't count any more, and come back to be dropped
+    /// elsewhere.
+    ///
+    /// Real-time: yes.
+    pub fn retire_previous_keys(&mut self) -> Option<RetiredKeys> {
+        self.overlap_left = 0;
+        self.previous.take().map(RetiredKeys)
+    }
+
+    /// Adds a stream, or gives it another state, as when a call is re-negotiated with the same
+    /// keys or joined late. Indices up to those in `state` count as received.
+    ///
+    /// # Errors
+    /// [`SrtpError::StreamLimit`], and [`SrtpError::InvalidConfig`] for indices out of range.
+    pub fn set_stream(&mut self, state: StreamState) -> Result<(), SrtpError> {
+        crate::srtp::set_stream(&mut self.streams, state)
+    }
+
+    /// Forgets a stream; whether it was known. Old packets of it may be replayed afterwards.
+    pub fn remove_stream(&mut self, ssrc: u32) -> bool {
+        self.streams.remove(ssrc)
+    }
+
+    /// The streams, with what is needed to go on with them elsewhere.
+    pub fn streams(&self) -> impl ExactSizeIterator<Item = StreamState> {
+        self.streams.iter().map(|(stream, _)| StreamState::of(stream))
+    }
+
+    /// The oldest event that has not been polled yet.
+    ///
+    /// Real-time: yes.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.poll()
+    }
+
+    /// Counters since the half was made.
+    ///
+    /// Real-time: yes.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The suite in use.
+    pub fn suite(&self) -> Suite {
+        self.ring.suite
+    }
+
+    /// Memory that this half takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let previous = self.previous.as_ref().map_or(0, |ring| ring.heap_bytes());
+        size_of::<Self>() + self.ring.heap_bytes() + previous + self.streams.heap_bytes()
+    }
+
+    pub(in crate::srtp) fn describe(&self, out: &mut Vec<u8>) {
+        let rules = &self.rules;
+        Description {
+            suite: self.ring.suite,
+            flags: [
+                rules.plain_rtp,
+                rules.plain_rtcp && !self.ring.suite.is_null(),
+                rules.cryptex,
+                false,
+            ],
+            rate_log2: self.ring.rate_log2,
+            active: self.ring.active,
+            encrypted_extensions: &rules.encrypted_extensions,
+        }
+        .write(out);
+    }
+
+    pub(in crate::srtp) fn keys(&self) -> &[SessionKeys] {
+        &self.ring.keys
+    }
+
+    pub(in crate::srtp) fn keys_mut(&mut self) -> &mut [SessionKeys] {
+        &mut self.ring.keys
+    }
+
+    pub(in crate::srtp) fn set_active(&mut self, active: usize) {
+        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
+    }
+
+    pub(in crate::srtp) fn key_count(&self) -> usize {
+        self.ring.keys.len()
+    }
+
+    pub(in crate::srtp) fn report(&mut self, event: Event) {
+        self.events.push(event, &mut self.stats);
+    }
+}
