@@ -16,7 +16,7 @@ use crate::srtp::session_keys::SessionKeys;
 
 impl Receiver {
     /// Accepts packets under other keys from now on, and under the present ones for
-    /// [`SessionConfig::rekey_overlap_packets`] more. Rollover counters and replay windows go on.
+    /// [`SessionConfig::rekey_overlap_packets`](crate::srtp::SessionConfig) more. Rollover counters and replay windows go on.
     /// Returns the keys before the present ones, if there were any left, to be dropped elsewhere.
     ///
     /// Real-time: yes.
