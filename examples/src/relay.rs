@@ -13,6 +13,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::{Context, Failure};
 
 /// Delay that every datagram has.
@@ -155,7 +157,8 @@ impl Relay {
                     match fate.next() {
                         Some(delay) => {
                             let due = Instant::now() + delay;
-                            let _ = sender.send((due, target, datagram[..length].to_vec()));
+                            let bytes = Bytes::copy_from_slice(&datagram[..length]);
+                            let _ = sender.send((due, target, bytes));
                         }
                         None => {
                             count.lost.fetch_add(1, Ordering::Relaxed);
@@ -183,11 +186,11 @@ impl Relay {
     }
 }
 
-type Scheduled = (Instant, SocketAddr, Vec<u8>);
+type Scheduled = (Instant, SocketAddr, Bytes);
 
 /// Sends each datagram when it is due, until the channel closes.
 fn deliver(incoming: &mpsc::Receiver<Scheduled>, to: &UdpSocket) {
-    let mut waiting = BinaryHeap::<Reverse<(Instant, u64, SocketAddr, Vec<u8>)>>::new();
+    let mut waiting = BinaryHeap::<Reverse<(Instant, u64, SocketAddr, Bytes)>>::new();
     let mut order = 0;
     loop {
         let wait = waiting
