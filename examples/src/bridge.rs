@@ -8,7 +8,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, JoinOptions, Outgoing,
@@ -16,10 +15,7 @@ use ale_media::conference::{
 use ale_media::leg::{Leg, LegConfig, LegControl, LegReceiver, Received};
 
 use crate::clock::{Beat, Clock};
-use crate::{Context, Failure};
-
-const MAX_BYTES: usize = 2_048;
-const POLL: Duration = Duration::from_millis(20);
+use crate::{Context, Failure, MAX_DATAGRAM_BYTES, POLL};
 
 /// A running bridge.
 #[derive(Debug)]
@@ -102,7 +98,7 @@ fn listen(
     clock: Clock,
     stop: &AtomicBool,
 ) {
-    let mut datagram = [0; MAX_BYTES];
+    let mut datagram = [0; MAX_DATAGRAM_BYTES];
     while !stop.load(Ordering::Relaxed) {
         let Ok((length, from)) = socket.recv_from(&mut datagram) else { continue };
         // Only what the leg has accepted says where the member is, and only once.

@@ -8,17 +8,11 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use ale_media::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver};
 
 use crate::clock::{Beat, Clock};
-use crate::{Context, Failure};
-
-/// Largest datagram that is read.
-const MAX_BYTES: usize = 2_048;
-/// How often a network thread looks up whether it shall stop.
-const POLL: Duration = Duration::from_millis(20);
+use crate::{Context, Failure, MAX_DATAGRAM_BYTES, POLL};
 
 /// Where a call stands.
 #[derive(Debug)]
@@ -68,7 +62,7 @@ impl Phone {
 ///
 /// # Errors
 /// When the socket or the thread can't be had.
-pub fn spawn_receiver(
+fn spawn_receiver(
     mut receiver: LegReceiver,
     socket: UdpSocket,
     clock: Clock,
@@ -76,7 +70,7 @@ pub fn spawn_receiver(
 ) -> Result<JoinHandle<()>, Failure> {
     socket.set_read_timeout(Some(POLL))?;
     let thread = thread::Builder::new().name("network".into()).spawn(move || {
-        let mut datagram = [0; MAX_BYTES];
+        let mut datagram = [0; MAX_DATAGRAM_BYTES];
         while !stop.load(Ordering::Relaxed) {
             if let Ok((length, _)) = socket.recv_from(&mut datagram) {
                 // What is wrong with a datagram is counted by the leg.

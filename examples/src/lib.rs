@@ -19,6 +19,11 @@ pub mod relay;
 pub mod report;
 pub mod speech;
 
+/// Largest datagram that is read.
+pub(crate) const MAX_DATAGRAM_BYTES: usize = 2_048;
+/// How often a thread that reads a socket looks up whether it shall stop.
+pub(crate) const POLL: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// What a program says when it gives up: what was wrong, and where.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 

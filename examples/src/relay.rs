@@ -15,14 +15,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::{Context, Failure};
+use crate::{Context, Failure, MAX_DATAGRAM_BYTES, POLL};
 
 /// Delay that every datagram has.
 const BASE_DELAY: Duration = Duration::from_millis(20);
-/// How often a relay looks up whether it shall stop.
-const POLL: Duration = Duration::from_millis(20);
-/// Largest datagram.
-const MAX_BYTES: usize = 2_048;
 
 /// What the network does.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +136,7 @@ impl Relay {
                 (Arc::clone(&near_party), Arc::clone(&stop), Arc::clone(&carried[direction]));
             let mut fate = Fate::new(impairment, direction as u64);
             threads.push(thread::spawn(move || {
-                let mut datagram = [0; MAX_BYTES];
+                let mut datagram = [0; MAX_DATAGRAM_BYTES];
                 while !stop.load(Ordering::Relaxed) {
                     let Ok((length, peer)) = from.recv_from(&mut datagram) else { continue };
                     let target = match direction {
