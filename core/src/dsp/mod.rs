@@ -9,3 +9,4 @@
 
 pub mod level;
 pub mod resample;
+pub(crate) mod versions;

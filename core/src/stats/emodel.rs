@@ -17,6 +17,9 @@ pub struct Impairment {
 impl Impairment {
     /// G.711 with concealment (G.113 appendix I: Ie 0, Bpl 25.1).
     pub const G711: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
+    /// G.722 at 64 kbit/s. The ITU rates it on the wide-band scale only; on this one these are
+    /// G.711's, since it codes what G.711 does no worse.
+    pub const G722: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
     /// Opus at 24 kbit/s. The ITU gives no values; these are G.711's, since Opus conceals at least
     /// as well and its coding is transparent to narrow-band ears.
     pub const OPUS: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
