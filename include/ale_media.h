@@ -203,7 +203,10 @@ typedef struct {
 typedef struct {
   /* 0 to 127; not 64 to 95. */
   uint8_t payload_type;
-  /* "PCMU/8000", "PCMA/8000" or "opus/48000/2"; case does not matter. */
+  /*
+   * "PCMU/8000", "PCMA/8000", "G722/8000", "L16/16000" (or 8000, 32000, 48000) or
+   * "opus/48000/2"; case does not matter.
+   */
   const char *encoding;
   /* For Opus, samples a second of its PCM: 8000, 16000 or 48000; 0 for 48000. Else ignored. */
   uint32_t sample_rate_hz;
@@ -361,6 +364,8 @@ typedef struct {
   uint32_t max_delay_ms;
   /* The delay of the modes that keep one, in ms. Default 60. */
   uint32_t target_delay_ms;
+  /* Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. */
+  int32_t telephone_event_payload_type;
 } ale_leg_config;
 
 /* What can be said of a leg just now. */

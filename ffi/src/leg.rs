@@ -69,6 +69,8 @@ pub struct ale_leg_config {
     pub max_delay_ms: u32,
     /// The delay of the modes that keep one, in ms. Default 60.
     pub target_delay_ms: u32,
+    /// Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1.
+    pub telephone_event_payload_type: i32,
 }
 
 impl Default for ale_leg_config {
@@ -95,6 +97,7 @@ impl Default for ale_leg_config {
             min_delay_ms: jitter.min_delay_ms.into(),
             max_delay_ms: jitter.max_delay_ms.into(),
             target_delay_ms: jitter.target_delay_ms.into(),
+            telephone_event_payload_type: -1,
         }
     }
 }
@@ -134,6 +137,8 @@ impl ale_leg_config {
         // SAFETY: the caller's.
         config.cname = unsafe { pointer::text(self.cname) }?.ok_or(invalid)?.to_owned();
         config.comfort_noise_payload_type = optional_payload_type(self.comfort_noise_payload_type)?;
+        config.telephone_event_payload_type =
+            optional_payload_type(self.telephone_event_payload_type)?;
         config.rtcp_interval_ms = self.rtcp_interval_ms;
         config.ntp_at_zero = self.ntp_at_zero;
         // SAFETY: the caller's.

@@ -13,6 +13,7 @@ mod codec;
 mod conference;
 mod jitter;
 mod leg;
+mod leg_event;
 mod leg_stats;
 mod mixer;
 mod panic;

@@ -56,6 +56,9 @@ pub struct LegConfig {
     pub receive: Vec<ReceiveCodec>,
     /// Payload type of comfort noise (RFC 3389), 13 as a rule.
     pub comfort_noise_payload_type: Option<u8>,
+    /// Payload type of telephone events (RFC 4733), sent and received; its clock is that of the
+    /// codec sent. Without one, digits can't be sent.
+    pub telephone_event_payload_type: Option<u8>,
     /// The only remote source to listen to; `None` takes the first that proves valid, and another
     /// when it is authenticated or the first has fallen silent.
     pub remote_ssrc: Option<u32>,
@@ -81,6 +84,7 @@ impl LegConfig {
             send: SendCodec { payload_type, codec, packet_ms: 20 },
             receive: alloc::vec![ReceiveCodec { payload_type, codec }],
             comfort_noise_payload_type: Some(13),
+            telephone_event_payload_type: None,
             remote_ssrc: None,
             srtp: None,
             jitter: JitterConfig::default(),
@@ -93,7 +97,10 @@ impl LegConfig {
         let valid = |payload_type: u8| payload_type < 128 && !(64..96).contains(&payload_type);
         let mut seen = [false; 128];
         let received = self.receive.iter().map(|codec| codec.payload_type);
-        for payload_type in received.chain(self.comfort_noise_payload_type) {
+        let named = received
+            .chain(self.comfort_noise_payload_type)
+            .chain(self.telephone_event_payload_type);
+        for payload_type in named {
             match seen.get_mut(usize::from(payload_type)) {
                 Some(slot) if valid(payload_type) && !*slot => *slot = true,
                 _ => return Err(LegError::PayloadType(payload_type)),

@@ -8,6 +8,8 @@
 use core::fmt;
 
 use super::config::LegConfig;
+use super::digits::{Digit, MAX_DIGIT_MS, MIN_DIGIT_MS};
+use super::event::LegEvent;
 use super::media::MediaStats;
 use super::receiver::ReceiverStats;
 use crate::jitter::{JitterControl, JitterStats};
@@ -26,6 +28,8 @@ pub(super) enum ReceiverCommand {
 #[derive(Debug)]
 pub(super) enum MediaCommand {
     SetMuted(bool),
+    SendDigit(Digit),
+    StopDigits,
     Rekey(PreparedKeys),
 }
 
@@ -45,6 +49,8 @@ pub enum ControlError {
     Busy,
     /// The leg was made without keys, or for another suite.
     Suite,
+    /// No payload type for telephone events, or an event, duration or volume out of range.
+    Digit,
     /// The new keys were refused.
     Srtp(SrtpError),
 }
@@ -54,6 +60,7 @@ impl fmt::Display for ControlError {
         match self {
             Self::Busy => f.write_str("earlier orders to the leg still wait"),
             Self::Suite => f.write_str("the leg was made without keys, or for another suite"),
+            Self::Digit => f.write_str("no telephone events negotiated, or a digit out of range"),
             Self::Srtp(error) => error.fmt(f),
         }
     }
@@ -92,6 +99,9 @@ pub struct LegControl {
     spent_by_media: Consumer<Spent>,
     receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
     media_stats: Snapshot<{ MediaStats::WORDS }>,
+    events: Consumer<LegEvent>,
+    /// RTP clock of telephone events, 0 if there are none.
+    digit_clock_hz: u32,
     send_suite: Option<Suite>,
     receive_suite: Option<Suite>,
     impairment: Impairment,
@@ -106,6 +116,7 @@ impl LegControl {
         (to_media, spent_by_media): (Producer<MediaCommand>, Consumer<Spent>),
         receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
         media_stats: Snapshot<{ MediaStats::WORDS }>,
+        events: Consumer<LegEvent>,
     ) -> Self {
         let codec = config.receive.first().map_or(config.send.codec, |receive| receive.codec);
         Self {
@@ -116,6 +127,10 @@ impl LegControl {
             spent_by_media,
             receiver_stats,
             media_stats,
+            events,
+            digit_clock_hz: config
+                .telephone_event_payload_type
+                .map_or(0, |_| config.send.codec.format().rtp_clock_hz),
             send_suite: config.srtp.as_ref().map(|srtp| srtp.send.suite),
             receive_suite: config.srtp.as_ref().map(|srtp| srtp.receive.suite),
             impairment: codec.impairment(),
@@ -129,6 +144,47 @@ impl LegControl {
     /// [`ControlError::Busy`].
     pub fn set_muted(&mut self, muted: bool) -> Result<(), ControlError> {
         self.to_media.push(MediaCommand::SetMuted(muted)).map_err(|_| ControlError::Busy)
+    }
+
+    /// Sends a digit by name (RFC 4733) in place of what is pushed; digits that wait follow each
+    /// other with a pause. `event` is 0 to 16 (see
+    /// [`event_of_digit`](crate::rtp::telephone_event::event_of_digit)), `duration_ms` from
+    /// [`MIN_DIGIT_MS`] to [`MAX_DIGIT_MS`], `volume_dbm0` 0 to 63 below the reference level (8 is
+    /// common).
+    ///
+    /// # Errors
+    /// [`ControlError::Digit`], [`ControlError::Busy`].
+    pub fn send_digit(
+        &mut self,
+        event: u8,
+        duration_ms: u32,
+        volume_dbm0: u8,
+    ) -> Result<(), ControlError> {
+        let possible = event <= 16
+            && (MIN_DIGIT_MS..=MAX_DIGIT_MS).contains(&duration_ms)
+            && volume_dbm0 <= 63
+            && self.digit_clock_hz != 0;
+        if !possible {
+            return Err(ControlError::Digit);
+        }
+        let duration_ticks = self.digit_clock_hz / 1_000 * duration_ms;
+        let digit = Digit { event, duration_ticks, volume_dbm0 };
+        self.to_media.push(MediaCommand::SendDigit(digit)).map_err(|_| ControlError::Busy)
+    }
+
+    /// Ends the digit under way and forgets those that wait.
+    ///
+    /// # Errors
+    /// [`ControlError::Busy`].
+    pub fn stop_digits(&mut self) -> Result<(), ControlError> {
+        self.to_media.push(MediaCommand::StopDigits).map_err(|_| ControlError::Busy)
+    }
+
+    /// The next thing that happened, oldest first.
+    ///
+    /// Real-time: yes.
+    pub fn next_event(&mut self) -> Option<LegEvent> {
+        self.events.pop()
     }
 
     /// Replaces the keys of what is sent. The key schedule is made here; the audio thread takes it

@@ -7,6 +7,7 @@ use core::fmt;
 
 use super::config::LegConfig;
 use super::control::{MediaCommand, Spent};
+use super::digits::DigitSender;
 use super::receiver::ReceiverStats;
 use super::rtcp::{Scheduler, ntp_time, write_compound};
 use crate::codec::{CodecError, Encoder};
@@ -35,6 +36,10 @@ counters! {
         pub rtcp_packets,
         /// Packets that the codec did not need to send (discontinuous transmission).
         pub suppressed,
+        /// Packets of telephone events among them.
+        pub digit_packets,
+        /// Digits lost because too many waited.
+        pub digits_dropped,
         /// Packets lost because the codec refused the PCM.
         pub encode_errors,
         /// Packets lost because SRTP refused (exhausted key, repeated index).
@@ -83,6 +88,8 @@ pub struct LegMedia {
     spent: Producer<Spent>,
     stats: MediaStats,
     muted: bool,
+    digits: DigitSender,
+    digit_payload_type: u8,
 
     sample_rate_hz: u32,
     ssrc: u32,
@@ -133,6 +140,8 @@ impl LegMedia {
             spent,
             stats,
             muted: false,
+            digits: DigitSender::new(),
+            digit_payload_type: config.telephone_event_payload_type.unwrap_or(0),
             sample_rate_hz: format.sample_rate_hz,
             ssrc: config.local_ssrc,
             payload_type: send.payload_type,
@@ -230,18 +239,28 @@ impl LegMedia {
 
     /// Encodes and protects one packet time of the backlog; `None` if there is nothing to send.
     fn next_packet(&mut self) -> Option<usize> {
+        let digit = self.digits.next(self.timestamp, self.packet_ticks);
         let header = RtpHeader {
-            marker: self.marker,
-            payload_type: self.payload_type,
+            marker: digit.map_or(self.marker, |digit| digit.marker),
+            payload_type: digit.map_or(self.payload_type, |_| self.digit_payload_type),
             sequence: self.sequence,
-            timestamp: self.timestamp,
+            timestamp: digit.map_or(self.timestamp, |digit| digit.timestamp),
             ssrc: self.ssrc,
             ..RtpHeader::default()
         };
         let payload_limit = self.datagram.len() - MAX_TRAILER_BYTES;
         let header_bytes = header.write(&mut self.datagram).ok()?;
         let pcm = &self.backlog[..self.packet_samples];
-        let encoded = self.encoder.encode(pcm, &mut self.datagram[header_bytes..payload_limit]);
+        let payload = &mut self.datagram[header_bytes..payload_limit];
+        let encoded = match digit {
+            Some(digit) => {
+                let bytes = digit.event.to_bytes();
+                payload[..bytes.len()].copy_from_slice(&bytes);
+                self.stats.digit_packets += 1;
+                Ok(bytes.len())
+            }
+            None => self.encoder.encode(pcm, payload),
+        };
         self.timestamp = self.timestamp.wrapping_add(self.packet_ticks);
         self.backlog.copy_within(self.packet_samples..self.backlog_samples, 0);
         self.backlog_samples -= self.packet_samples;
@@ -258,7 +277,8 @@ impl LegMedia {
             }
         };
         self.sequence = self.sequence.wrapping_add(1);
-        self.marker = false;
+        // Sound after a digit starts a talk spurt.
+        self.marker = digit.is_some();
         let plain_bytes = header_bytes + payload_bytes;
         let bytes = match &mut self.protect {
             Some(session) => match session.protect(&mut self.datagram, plain_bytes) {
@@ -306,6 +326,10 @@ impl LegMedia {
         while let Some(command) = self.commands.pop() {
             match command {
                 MediaCommand::SetMuted(muted) => self.muted = muted,
+                MediaCommand::SendDigit(digit) => {
+                    self.stats.digits_dropped += u64::from(!self.digits.push(digit));
+                }
+                MediaCommand::StopDigits => self.digits.clear(),
                 MediaCommand::Rekey(keys) => {
                     let Some(session) = &mut self.protect else { continue };
                     let spent = match session.rekey(keys) {

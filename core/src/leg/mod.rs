@@ -16,12 +16,16 @@
 
 mod config;
 mod control;
+mod digits;
+mod event;
 mod media;
 mod receiver;
 mod rtcp;
 
 pub use config::{LegConfig, LegError, ReceiveCodec, SendCodec, SrtpConfig};
 pub use control::{ControlError, LegControl, LegStats};
+pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
+pub use event::LegEvent;
 pub use media::{LegMedia, MAX_DATAGRAM_BYTES, MediaError, MediaStats};
 pub use receiver::{LegReceiver, ReceiveError, Received, ReceiverStats};
 
@@ -31,6 +35,9 @@ use crate::sync::{ring, snapshot};
 
 /// Commands that may wait for a half at a time.
 const COMMANDS: usize = 32;
+
+/// Events that may wait to be read.
+const EVENTS: usize = 64;
 
 /// Makes legs.
 #[derive(Debug)]
@@ -63,6 +70,7 @@ impl Leg {
         let (to_media, media_commands) = ring::channel(COMMANDS);
         let (receiver_spent, spent_by_receiver) = ring::channel(COMMANDS);
         let (media_spent, spent_by_media) = ring::channel(COMMANDS);
+        let (receiver_events, events) = ring::channel(EVENTS);
         let receiver = LegReceiver::new(
             config,
             writer,
@@ -70,6 +78,7 @@ impl Leg {
             receiver_publisher,
             receiver_commands,
             receiver_spent,
+            receiver_events,
         );
         let media = LegMedia::new(
             config,
@@ -88,6 +97,7 @@ impl Leg {
             (to_media, spent_by_media),
             receiver_stats,
             media_stats,
+            events,
         );
         Ok((receiver, media, control))
     }

@@ -5,10 +5,13 @@ use core::fmt;
 
 use super::config::LegConfig;
 use super::control::{ReceiverCommand, Spent};
+use super::digits::DigitReceiver;
+use super::event::{EventSink, LegEvent};
 use super::rtcp::{ntp_time, round_trip_ns};
 use crate::jitter::{InsertError, JitterWriter};
 use crate::rtp::reception::{Reception, Verdict};
 use crate::rtp::rtcp::{Packet, Packets, ReportBlock};
+use crate::rtp::telephone_event::TelephoneEvent;
 use crate::rtp::{RtpPacket, is_rtcp};
 use crate::srtp::{self, SrtpError};
 use crate::stats::counters;
@@ -50,6 +53,10 @@ counters! {
         pub no_slot,
         /// Sequence numbers that jumped; believed if the next one follows.
         pub sequence_jumps,
+        /// Packets of telephone events.
+        pub digit_packets,
+        /// Events lost because nobody called `LegControl::next_event`.
+        pub events_dropped,
         /// Times that the leg turned to another source.
         pub source_changes,
         /// Times that the source said goodbye (BYE).
@@ -139,6 +146,9 @@ pub struct LegReceiver {
     unprotect: Option<srtp::Receiver>,
     /// RTP clock of each negotiated payload type, 0 for the others.
     clocks_hz: [u32; 128],
+    digits: DigitReceiver,
+    digit_payload_type: Option<u8>,
+    events: EventSink,
     local_ssrc: u32,
     remote_ssrc: Option<u32>,
     ntp_at_zero: u64,
@@ -166,6 +176,7 @@ impl LegReceiver {
         publisher: Publisher<{ ReceiverStats::WORDS }>,
         commands: Consumer<ReceiverCommand>,
         spent: Producer<Spent>,
+        events: Producer<LegEvent>,
     ) -> Self {
         let mut clocks_hz = [0; 128];
         for receive in &config.receive {
@@ -175,10 +186,17 @@ impl LegReceiver {
         if let Some(payload_type) = config.comfort_noise_payload_type {
             clocks_hz[usize::from(payload_type & 0x7f)] = COMFORT_NOISE_CLOCK_HZ;
         }
+        let send_clock_hz = config.send.codec.format().rtp_clock_hz;
+        if let Some(payload_type) = config.telephone_event_payload_type {
+            clocks_hz[usize::from(payload_type & 0x7f)] = send_clock_hz;
+        }
         Self {
             writer,
             unprotect,
             clocks_hz,
+            digits: DigitReceiver::new(send_clock_hz),
+            digit_payload_type: config.telephone_event_payload_type,
+            events: EventSink::new(events),
             local_ssrc: config.local_ssrc,
             remote_ssrc: config.remote_ssrc,
             ntp_at_zero: config.ntp_at_zero,
@@ -205,6 +223,8 @@ impl LegReceiver {
     ) -> Result<Received, ReceiveError> {
         self.apply_commands();
         self.stats.datagrams += 1;
+        let events = &mut self.events;
+        self.digits.advance(arrival_ns, |event| events.emit(event));
         let result = if is_rtcp(datagram) {
             self.receive_rtcp(datagram, arrival_ns)
         } else {
@@ -213,6 +233,7 @@ impl LegReceiver {
         if let Err(error) = result {
             self.count(error);
         }
+        self.stats.events_dropped = self.events.dropped();
         self.publisher.publish(&self.stats);
         result
     }
@@ -249,6 +270,13 @@ impl LegReceiver {
             Verdict::Suspect => self.stats.sequence_jumps += 1,
             Verdict::Valid | Verdict::Restarted => {}
         }
+        if self.digit_payload_type == Some(payload_type) {
+            let report = TelephoneEvent::parse(payload).ok_or(ReceiveError::Malformed)?;
+            let events = &mut self.events;
+            self.digits.packet(report, packet.timestamp(), arrival_ns, |e| events.emit(e));
+            self.stats.digit_packets += 1;
+        }
+        // A digit goes to the jitter buffer too, where it fills its place in the sequence.
         self.writer.insert_packet(&packet, arrival_ns).map_err(|error| match error {
             InsertError::Oversized => ReceiveError::Oversized,
             InsertError::NoSlot => ReceiveError::NoSlot,
@@ -288,6 +316,9 @@ impl LegReceiver {
         source.last_arrival_ns = arrival_ns;
         let verdict = source.reception.packet(packet.sequence(), packet.timestamp(), arrival_ns);
         if !is_current && verdict != Verdict::Probation {
+            let events = &mut self.events;
+            self.digits.restart(|event| events.emit(event));
+            events.emit(LegEvent::SourceChanged { ssrc });
             self.stats.source_changes += u64::from(self.source.is_some());
             self.source = self.candidate.take();
         }
@@ -335,6 +366,7 @@ impl LegReceiver {
                     let current = self.source.as_ref().map(|source| source.ssrc);
                     if sources.any(|ssrc| Some(ssrc) == current) {
                         self.stats.goodbyes += 1;
+                        self.events.emit(LegEvent::Goodbye { ssrc: current.unwrap_or(0) });
                         outcome = Received::Goodbye;
                     }
                 }

@@ -111,7 +111,8 @@ fn likeness(heard: &[i16], seed: u64, rate: u32) -> f32 {
 #[test]
 fn each_hears_the_other_in_every_codec_and_suite() {
     let wide = CodecSpec::Opus(OpusConfig { sample_rate_hz: 16_000, ..Default::default() });
-    for codec in [CodecSpec::Pcmu, CodecSpec::Pcma, wide] {
+    let linear = CodecSpec::L16 { sample_rate_hz: 32_000, channels: 1 };
+    for codec in [CodecSpec::Pcmu, CodecSpec::Pcma, CodecSpec::G722, linear, wide] {
         for suite in [None, Some(Suite::AesCm128HmacSha1_80), Some(Suite::AeadAes128Gcm)] {
             let (a, b) = pair(codec, suite);
             let (mut a, mut b) = (end(&a), end(&b));
@@ -126,6 +127,41 @@ fn each_hears_the_other_in_every_codec_and_suite() {
             assert_eq!(stats.loss_percent, 0.0);
         }
     }
+}
+
+#[test]
+fn digits_pass_through_loss_and_the_voice_goes_on_behind_them() {
+    let (mut a, mut b) = pair(CodecSpec::G722, Some(Suite::AesCm128HmacSha1_80));
+    (a.telephone_event_payload_type, b.telephone_event_payload_type) = (Some(101), Some(101));
+    let (mut a, mut b) = (end(&a), end(&b));
+    talk(&mut a, &mut b, 0..50, |_, _, _| {});
+    for event in [1, 1, 11] {
+        a.control.send_digit(event, 80, 8).unwrap();
+    }
+    let mut count = 0;
+    let heard = talk(&mut a, &mut b, 50..250, |to_b, datagram, _| {
+        count += 1;
+        if to_b && count % 10 == 3 {
+            datagram[20] ^= 1; // Fails authentication: as good as lost.
+        }
+    });
+    let events: Vec<_> = core::iter::from_fn(|| b.control.next_event()).collect();
+    let started = |event| LegEvent::DigitStarted { event };
+    let digits: Vec<_> = events
+        .iter()
+        .filter(|event| matches!(event, LegEvent::DigitStarted { .. }))
+        .copied()
+        .collect();
+    assert_eq!(digits, [started(1), started(1), started(11)]);
+    assert_eq!(events.len(), 1 + 2 * 3, "{events:?}");
+    let stats = b.control.stats();
+    assert_eq!(stats.receiver.malformed + stats.receiver.unknown_payload_type, 0);
+    let rate = a.media.sample_rate_hz();
+    let mut said = vec![0; heard.len() + 50 * rate as usize / 100];
+    sound(1, 0, rate, &mut said);
+    let mut whole = vec![0; 50 * rate as usize / 100];
+    whole.extend(&heard);
+    assert!(likeness(&whole, 1, rate) > 0.9, "the voice goes on");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! - [`extension`]: several small elements in one extension block (RFC 8285).
 //! - [`reception`]: what a receiver counts of a source (RFC 3550 appendix A).
 //! - [`rtcp`]: sender and receiver reports, source descriptions, BYE.
+//! - [`telephone_event`]: digits by name (RFC 4733).
 //!
 //! Parsing happens once, at the edge; what has been parsed can't be malformed any more. Nothing in
 //! here holds state that two threads share.
@@ -15,5 +16,6 @@ pub mod extension;
 pub mod header;
 pub mod reception;
 pub mod rtcp;
+pub mod telephone_event;
 
 pub use header::{RtpError, RtpHeader, RtpPacket, is_rtcp};
