@@ -114,6 +114,20 @@ typedef enum {
   ALE_RECEIVED_GOODBYE = 3,
 } ale_received;
 
+/* What happened to a leg. */
+typedef enum {
+  /* The peer has begun to send a digit or another telephone event (RFC 4733). */
+  ALE_LEG_DIGIT_STARTED = 1,
+  /* It is over; duration_ms says how long it lasted. */
+  ALE_LEG_DIGIT_ENDED = 2,
+  /* The leg listens to another source, ssrc. */
+  ALE_LEG_SOURCE_CHANGED = 3,
+  /* The source ssrc has said goodbye (RTCP BYE). */
+  ALE_LEG_GOODBYE = 4,
+  /* Something that a newer header names. */
+  ALE_LEG_EVENT_OTHER = 5,
+} ale_leg_event_kind;
+
 /* How the playout delay is chosen. */
 typedef enum {
   /* From the network's behaviour. */
@@ -367,6 +381,20 @@ typedef struct {
   /* Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. */
   int32_t telephone_event_payload_type;
 } ale_leg_config;
+
+/* One thing that happened. Members that its kind does not name are 0. */
+typedef struct {
+  /* What happened. */
+  ale_leg_event_kind kind;
+  /* The event's number (RFC 4733 section 3.2). */
+  uint32_t event;
+  /* Its DTMF character, 0 if it is none. */
+  char digit;
+  /* How long it lasted, in ms. */
+  uint32_t duration_ms;
+  /* The source. */
+  uint32_t ssrc;
+} ale_leg_event;
 
 /* What can be said of a leg just now. */
 typedef struct {
@@ -779,6 +807,33 @@ ale_status ale_leg_set_muted(ale_leg_control *control, int32_t muted);
 ale_status ale_leg_rekey(ale_leg_control *control,
                          const char *send_crypto,
                          const char *receive_crypto);
+
+/*
+ * Sends digits by name (RFC 4733), one after another, in place of what is pushed: "0" to "9",
+ * "*", "#", "A" to "D", at most 16 a call; each of duration_ms (40 to 60000) and volume_dbm0 (0
+ * to 63 below the reference level, 8 is common). Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, also for a leg without telephone events, and ALE_ERR_BUSY
+ * when the audio thread does not take them; those before have been sent then.
+ */
+ale_status ale_leg_send_dtmf(ale_leg_control *control,
+                             const char *digits,
+                             uint32_t duration_ms,
+                             uint32_t volume_dbm0);
+
+/*
+ * Ends the digit under way and forgets those that wait. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_stop_dtmf(ale_leg_control *control);
+
+/*
+ * Gives the next thing that happened to the leg, oldest first. To be called until it returns
+ * ALE_ERR_NOTHING, every second at the latest: without room, later ones are lost. Exclusive.
+ * Real-time.
+ */
+ale_status ale_leg_next_event(ale_leg_control *control, ale_leg_event *event);
 
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
