@@ -58,10 +58,10 @@ impl<const N: usize> Lanes<N> {
     pub(super) fn multiply(self, other: Self) -> Self {
         self.zip(other, |a, b| {
             if N == 1 {
-                return (i32::from(a) * i32::from(b) >> 15) as i16;
+                return ((i32::from(a) * i32::from(b)) >> 15) as i16;
             }
             // Halves of the product, as 16-bit vector units give them.
-            let high = (i32::from(a) * i32::from(b) >> 16) as i16;
+            let high = ((i32::from(a) * i32::from(b)) >> 16) as i16;
             let low = a.wrapping_mul(b) as u16;
             high << 1 | (low >> 15) as i16
         })
@@ -77,7 +77,7 @@ impl<const N: usize> Lanes<N> {
     /// `level * self / 2^12` for a level below 2^12 and a value that isn't negative.
     #[inline(always)]
     pub(super) fn scaled(self, level: u16) -> Self {
-        self.map(|a| (u32::from(level << 4) * u32::from(a as u16) >> 16) as i16)
+        self.map(|a| ((u32::from(level << 4) * u32::from(a as u16)) >> 16) as i16)
     }
 
     /// 0, or -1 where the value is negative.
@@ -116,8 +116,9 @@ impl<const N: usize> Lanes<N> {
     pub(super) fn levels_passed(self, scale: Self) -> Self {
         if N == 1 {
             let scale = u32::from(scale.0[0] as u16);
-            let passes = LOW_DECISIONS
-                .map(|level| i16::from((u32::from(level << 4) * scale >> 16) as i16 <= self.0[0]));
+            let passes = LOW_DECISIONS.map(|level| {
+                i16::from(((u32::from(level << 4) * scale) >> 16) as i16 <= self.0[0])
+            });
             let count: i16 = passes.iter().sum();
             return Self::splat(count.min(LOW_DECISION_COUNT as i16));
         }

@@ -105,13 +105,7 @@ fn signal(kind: u8, seed: u32, count: usize) -> Vec<i16> {
                 0 => 0,
                 1 => state as i16,
                 2 => (state as i16) >> 7,
-                3 => {
-                    if n / 8 % 2 == 0 {
-                        i16::MAX
-                    } else {
-                        i16::MIN
-                    }
-                }
+                3 if n / 8 % 2 == 0 => i16::MAX,
                 _ => i16::MIN,
             }
         })
