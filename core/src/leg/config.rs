@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::quality::Assessor;
 use crate::codec::{CodecError, CodecSpec};
 use crate::jitter::{DecoderMap, JitterConfig, JitterError};
 use crate::srtp::{SessionConfig, SrtpError};
@@ -68,6 +69,8 @@ pub struct LegConfig {
     pub jitter: JitterConfig,
     /// Mean interval between RTCP reports in ms, 0 for none (RFC 3550 section 6.2 says 5000).
     pub rtcp_interval_ms: u32,
+    /// Extended reports (RFC 3611): reference time, answers to the peer's, and VoIP metrics.
+    pub extended_reports: bool,
     /// NTP time, 32.32 fixed point, at the zero of the host's monotonic clock. 0 counts from
     /// there, which RFC 3550 section 6.4.1 allows where the wall clock is unknown.
     pub ntp_at_zero: u64,
@@ -89,6 +92,7 @@ impl LegConfig {
             srtp: None,
             jitter: JitterConfig::default(),
             rtcp_interval_ms: 5_000,
+            extended_reports: true,
             ntp_at_zero: 0,
         }
     }
@@ -123,6 +127,16 @@ impl LegConfig {
             return Err(LegError::CanonicalName);
         }
         Ok(())
+    }
+
+    /// How the leg's quality is judged.
+    pub(super) fn assessor(&self) -> Assessor {
+        let codec = self.receive.first().map_or(self.send.codec, |receive| receive.codec);
+        Assessor {
+            impairment: codec.impairment(),
+            packet_ms: f32::from(self.send.packet_ms),
+            max_delay_ms: self.jitter.max_delay_ms,
+        }
     }
 
     /// The jitter buffer's configuration at the leg's rate.

@@ -11,10 +11,11 @@ use super::config::LegConfig;
 use super::digits::{Digit, MAX_DIGIT_MS, MIN_DIGIT_MS};
 use super::event::LegEvent;
 use super::media::MediaStats;
+use super::quality::Assessor;
 use super::receiver::ReceiverStats;
 use crate::jitter::{JitterControl, JitterStats};
 use crate::srtp::{PreparedKeys, RetiredKeys, SessionConfig, SrtpError, Suite};
-use crate::stats::emodel::{self, Impairment, Quality};
+use crate::stats::emodel::Quality;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
 
@@ -79,6 +80,8 @@ pub struct LegStats {
     pub jitter: JitterStats,
     /// Packets that the network lost, in percent of those expected.
     pub loss_percent: f32,
+    /// Packets that came too late to be played, in percent of those expected.
+    pub discard_percent: f32,
     /// Sound that had to be made up, in percent of what was heard.
     pub concealed_percent: f32,
     /// Interarrival jitter in ms (RFC 3550 A.8).
@@ -104,8 +107,7 @@ pub struct LegControl {
     digit_clock_hz: u32,
     send_suite: Option<Suite>,
     receive_suite: Option<Suite>,
-    impairment: Impairment,
-    packet_ms: f32,
+    assessor: Assessor,
 }
 
 impl LegControl {
@@ -118,7 +120,6 @@ impl LegControl {
         media_stats: Snapshot<{ MediaStats::WORDS }>,
         events: Consumer<LegEvent>,
     ) -> Self {
-        let codec = config.receive.first().map_or(config.send.codec, |receive| receive.codec);
         Self {
             jitter,
             to_receiver,
@@ -133,8 +134,7 @@ impl LegControl {
                 .map_or(0, |_| config.send.codec.format().rtp_clock_hz),
             send_suite: config.srtp.as_ref().map(|srtp| srtp.send.suite),
             receive_suite: config.srtp.as_ref().map(|srtp| srtp.receive.suite),
-            impairment: codec.impairment(),
-            packet_ms: f32::from(config.send.packet_ms),
+            assessor: config.assessor(),
         }
     }
 
@@ -225,23 +225,18 @@ impl LegControl {
         let receiver = self.receiver_stats.read::<ReceiverStats>().unwrap_or_default();
         let media = self.media_stats.read::<MediaStats>().unwrap_or_default();
         let jitter = self.jitter.stats().unwrap_or_default();
-        let lost = receiver.expected.saturating_sub(receiver.received);
-        let loss_percent = percent(lost, receiver.expected);
-        let round_trip_ms = receiver.round_trip_ns as f32 * 1e-6;
+        let seen = self.assessor.assess(&receiver, &jitter);
         let clock_khz = receiver.clock_hz.max(1_000) as f32 * 1e-3;
-        let audible = jitter.samples.saturating_sub(jitter.silence_samples);
-        let concealed = percent(jitter.concealed_samples, audible);
-        // Half a round trip, the sender's packet, and the time in the buffer.
-        let delay_ms = round_trip_ms / 2.0 + self.packet_ms + jitter.mean_delay_us as f32 * 1e-3;
         LegStats {
             receiver,
             media,
             jitter,
-            loss_percent,
-            concealed_percent: concealed,
+            loss_percent: seen.loss_percent,
+            discard_percent: seen.discard_percent,
+            concealed_percent: seen.concealed_percent,
             jitter_ms: receiver.jitter_ticks as f32 / clock_khz,
-            round_trip_ms,
-            quality: emodel::quality(self.impairment, concealed, 1.0, delay_ms),
+            round_trip_ms: seen.round_trip_ms,
+            quality: seen.quality,
         }
     }
 
@@ -258,8 +253,4 @@ fn prepare(config: &SessionConfig, suite: Option<Suite>) -> Result<PreparedKeys,
         return Err(ControlError::Suite);
     }
     PreparedKeys::new(config).map_err(ControlError::Srtp)
-}
-
-fn percent(part: u64, whole: u64) -> f32 {
-    if whole == 0 { 0.0 } else { part as f32 * 100.0 / whole as f32 }
 }

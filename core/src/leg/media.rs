@@ -8,6 +8,7 @@ use core::fmt;
 use super::config::LegConfig;
 use super::control::{MediaCommand, Spent};
 use super::digits::DigitSender;
+use super::quality::Assessor;
 use super::receiver::ReceiverStats;
 use super::rtcp::{Scheduler, ntp_time, write_compound};
 use crate::codec::{CodecError, Encoder};
@@ -15,6 +16,7 @@ use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::jitter::{JitterReader, PullError, PullInfo};
 use crate::rtp::RtpHeader;
 use crate::rtp::rtcp::SenderInfo;
+use crate::rtp::rtcp::xr::ExtendedReport;
 use crate::srtp::{self, MAX_TRAILER_BYTES};
 use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
@@ -107,6 +109,8 @@ pub struct LegMedia {
     datagram_bytes: usize,
 
     scheduler: Scheduler,
+    assessor: Assessor,
+    extended_reports: bool,
     cname: Box<[u8]>,
     ntp_at_zero: u64,
 }
@@ -155,6 +159,8 @@ impl LegMedia {
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
             datagram_bytes: 0,
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
+            assessor: config.assessor(),
+            extended_reports: config.extended_reports,
             cname: config.cname.as_bytes().into(),
             ntp_at_zero: config.ntp_at_zero,
         })
@@ -305,9 +311,20 @@ impl LegMedia {
             octets: self.stats.octets as u32,
         };
         let sender = (self.stats.packets > 0).then_some(&info);
+        let answer = Scheduler::answer(&heard, now_ns);
+        let metrics = (heard.source_valid != 0).then(|| {
+            let level = self.stats.pulled_level_dbov as u8;
+            self.assessor.voip_metrics(&heard, &self.reader.stats(), level)
+        });
+        let extended = ExtendedReport {
+            reference_time: Some(info.ntp),
+            answers: answer.as_slice(),
+            metrics: metrics.as_ref(),
+        };
+        let extended = self.extended_reports.then_some(&extended);
         let out = &mut self.datagram;
         let plain_bytes =
-            write_compound(out, self.ssrc, &self.cname, sender, block, goodbye).ok()?;
+            write_compound(out, self.ssrc, &self.cname, sender, block, extended, goodbye).ok()?;
         let bytes = match &mut self.protect {
             Some(session) => match session.protect_rtcp(out, plain_bytes) {
                 Ok(bytes) => bytes,

@@ -19,6 +19,7 @@ mod control;
 mod digits;
 mod event;
 mod media;
+mod quality;
 mod receiver;
 mod rtcp;
 

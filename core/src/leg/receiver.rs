@@ -9,7 +9,9 @@ use super::digits::DigitReceiver;
 use super::event::{EventSink, LegEvent};
 use super::rtcp::{ntp_time, round_trip_ns};
 use crate::jitter::{InsertError, JitterWriter};
+use crate::rtp::burst::{Bursts, Pattern};
 use crate::rtp::reception::{Reception, Verdict};
+use crate::rtp::rtcp::xr::Block;
 use crate::rtp::rtcp::{Packet, Packets, ReportBlock};
 use crate::rtp::telephone_event::TelephoneEvent;
 use crate::rtp::{RtpPacket, is_rtcp};
@@ -87,8 +89,42 @@ counters! {
         pub remote_cumulative_lost,
         /// Jitter in it, in ticks; not a count.
         pub remote_jitter_ticks,
+        /// Packets of ours that the peer asked for again (generic NACK).
+        pub nacked_packets,
+        /// Middle 32 bits of the NTP time in the peer's last receiver reference time (RFC 3611); not
+        /// a count.
+        pub reference_time_ntp,
+        /// When it arrived; not a count.
+        pub reference_time_arrival_ns,
+        /// Who sent it; not a count.
+        pub reference_time_ssrc,
+        /// The peer's rating R of what it hears of us, 127 if it has none, 0 before it has said so;
+        /// not a count.
+        pub remote_rating,
+        /// Its score for the conversation, in tenths; as `remote_rating`.
+        pub remote_mos_x10,
+        /// Loss within bursts, in 1/256 (RFC 3611 section 4.7.2); not a count, like the next four.
+        pub burst_density_x256,
+        /// Loss outside of bursts, in 1/256.
+        pub gap_density_x256,
+        /// Mean length of bursts in 1/16 packet.
+        pub burst_packets_x16,
+        /// Mean length of gaps in 1/16 packet.
+        pub gap_packets_x16,
+        /// Burst ratio (ITU-T G.107), in thousandths.
+        pub burst_ratio_x1000,
         /// Whether a source is valid just now, 0 or 1; not a count.
         pub source_valid,
+    }
+}
+
+impl ReceiverStats {
+    fn set_pattern(&mut self, pattern: &Pattern) {
+        self.burst_density_x256 = (pattern.burst_density * 256.0) as u64;
+        self.gap_density_x256 = (pattern.gap_density * 256.0) as u64;
+        self.burst_packets_x16 = (pattern.burst_packets * 16.0) as u64;
+        self.gap_packets_x16 = (pattern.gap_packets * 16.0) as u64;
+        self.burst_ratio_x1000 = (pattern.burst_ratio * 1_000.0) as u64;
     }
 }
 
@@ -165,6 +201,7 @@ pub struct LegReceiver {
 struct Source {
     ssrc: u32,
     reception: Reception,
+    bursts: Bursts,
     last_arrival_ns: u64,
 }
 
@@ -310,11 +347,17 @@ impl LegReceiver {
         let slot = if is_current { &mut self.source } else { &mut self.candidate };
         if slot.as_ref().is_none_or(|source| source.ssrc != ssrc) {
             let reception = Reception::new(clock_hz);
-            *slot = Some(Source { ssrc, reception, last_arrival_ns: arrival_ns });
+            let bursts = Bursts::default();
+            *slot = Some(Source { ssrc, reception, bursts, last_arrival_ns: arrival_ns });
         }
         let Some(source) = slot else { return Err(ReceiveError::Malformed) };
         source.last_arrival_ns = arrival_ns;
         let verdict = source.reception.packet(packet.sequence(), packet.timestamp(), arrival_ns);
+        match verdict {
+            Verdict::Restarted => source.bursts = Bursts::default(),
+            Verdict::Valid => source.bursts.received(packet.sequence()),
+            Verdict::Probation | Verdict::Suspect => {}
+        }
         if !is_current && verdict != Verdict::Probation {
             let events = &mut self.events;
             self.digits.restart(|event| events.emit(event));
@@ -331,6 +374,10 @@ impl LegReceiver {
             self.stats.highest_sequence = u64::from(summary.highest_sequence);
             self.stats.jitter_ticks = u64::from(summary.jitter_ticks);
             self.stats.clock_hz = u64::from(source.reception.clock_hz());
+            // Worth its arithmetic now and then, not for every packet.
+            if packet.sequence().is_multiple_of(16) {
+                self.stats.set_pattern(&source.bursts.pattern());
+            }
         }
         Ok(verdict)
     }
@@ -370,7 +417,13 @@ impl LegReceiver {
                         outcome = Received::Goodbye;
                     }
                 }
-                Packet::SourceDescription(..) | Packet::Other(_) => {}
+                Packet::Nack(_, media_ssrc, sequences) if media_ssrc == self.local_ssrc => {
+                    self.stats.nacked_packets += sequences.count() as u64;
+                }
+                Packet::ExtendedReport(ssrc, blocks) => {
+                    blocks.for_each(|block| self.extended_report(ssrc, block, arrival_ns));
+                }
+                Packet::Nack(..) | Packet::SourceDescription(..) | Packet::Other(_) => {}
             }
         }
         self.stats.rtcp_packets += 1;
@@ -386,8 +439,36 @@ impl LegReceiver {
         self.stats.remote_fraction_lost = u64::from(block.fraction_lost);
         self.stats.remote_cumulative_lost = i64::from(block.cumulative_lost) as u64;
         self.stats.remote_jitter_ticks = u64::from(block.jitter_ticks);
-        if let Some(round_trip) = round_trip_ns(block, ntp_time(self.ntp_at_zero, arrival_ns)) {
+        let (last, delay) = (block.last_sender_report, block.delay_since_last_sender_report);
+        if let Some(round_trip) = round_trip_ns(last, delay, ntp_time(self.ntp_at_zero, arrival_ns))
+        {
             self.stats.round_trip_ns = round_trip;
+        }
+    }
+
+    /// Takes in what the peer says in an extended report (RFC 3611).
+    fn extended_report(&mut self, ssrc: u32, block: Block<'_>, arrival_ns: u64) {
+        match block {
+            Block::ReceiverReferenceTime(ntp) => {
+                self.stats.reference_time_ntp = u64::from((ntp >> 16) as u32);
+                self.stats.reference_time_arrival_ns = arrival_ns;
+                self.stats.reference_time_ssrc = u64::from(ssrc);
+            }
+            Block::Dlrr(answers) => {
+                for answer in answers.filter(|answer| answer.ssrc == self.local_ssrc) {
+                    let now = ntp_time(self.ntp_at_zero, arrival_ns);
+                    let (last, delay) =
+                        (answer.last_receiver_report, answer.delay_since_last_receiver_report);
+                    if let Some(round_trip) = round_trip_ns(last, delay, now) {
+                        self.stats.round_trip_ns = round_trip;
+                    }
+                }
+            }
+            Block::VoipMetrics(metrics) if metrics.ssrc == self.local_ssrc => {
+                self.stats.remote_rating = u64::from(metrics.rating);
+                self.stats.remote_mos_x10 = u64::from(metrics.mos_cq_x10);
+            }
+            Block::VoipMetrics(_) | Block::Other(_) => {}
         }
     }
 

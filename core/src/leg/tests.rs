@@ -130,6 +130,39 @@ fn each_hears_the_other_in_every_codec_and_suite() {
 }
 
 #[test]
+fn a_leg_that_only_listens_learns_the_round_trip_and_is_told_what_the_peer_hears() {
+    let (a, b) = pair(CodecSpec::Pcma, Some(Suite::AeadAes128Gcm));
+    let (mut a, mut b) = (end(&a), end(&b));
+    let mut under_way: Vec<(u64, bool, Vec<u8>)> = Vec::new();
+    let mut pcm = [0; 80];
+    for tick in 0..400 {
+        let now_ns = tick * TICK_NS;
+        under_way.retain(|(due, to_b, datagram)| {
+            let target = if *to_b { &mut b } else { &mut a };
+            let due_now = *due <= now_ns;
+            if due_now {
+                target.receiver.receive(&mut datagram.clone(), *due).unwrap();
+            }
+            !due_now
+        });
+        sound(1, tick, 8_000, &mut pcm);
+        a.media.push(&pcm).unwrap();
+        for (end, to_b) in [(&mut a, true), (&mut b, false)] {
+            end.media.pull(now_ns, &mut pcm).unwrap();
+            while let Some(datagram) = end.media.poll_transmit(now_ns) {
+                under_way.push((now_ns + WAY_NS, to_b, datagram.to_vec()));
+            }
+        }
+    }
+    assert_eq!(b.control.stats().media.packets, 0, "it only listens");
+    let round_trip = b.control.stats().round_trip_ms;
+    assert!((round_trip - 30.0).abs() <= 1.0, "{round_trip} ms");
+    let told = a.control.stats().receiver;
+    assert!(told.remote_rating > 85 && told.remote_mos_x10 > 40, "{told:?}");
+    assert_eq!(b.control.stats().receiver.remote_rating, 0, "nothing was said of nothing sent");
+}
+
+#[test]
 fn digits_pass_through_loss_and_the_voice_goes_on_behind_them() {
     let (mut a, mut b) = pair(CodecSpec::G722, Some(Suite::AesCm128HmacSha1_80));
     (a.telephone_event_payload_type, b.telephone_event_payload_type) = (Some(101), Some(101));
