@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::quality::Assessor;
+use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
 use crate::jitter::{DecoderMap, JitterConfig, JitterError};
 use crate::srtp::{SessionConfig, SrtpError};
@@ -39,6 +40,47 @@ pub struct SrtpConfig {
     pub receive: SessionConfig,
 }
 
+/// Redundant audio (RFC 2198).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redundant {
+    /// As [`SendCodec::payload_type`].
+    pub payload_type: u8,
+    /// How many earlier payloads each packet sent repeats, 1 to 4.
+    pub generations: u8,
+}
+
+/// Identifiers of header extension elements (RFC 8285), 1 to 14 as negotiated; `None` for those
+/// that are not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeaderExtensions {
+    /// Audio level (RFC 6464).
+    pub audio_level: Option<u8>,
+    /// Absolute send time.
+    pub absolute_send_time: Option<u8>,
+    /// Name of the media description (RFC 9143), and the name.
+    pub mid: Option<(u8, Mid)>,
+}
+
+/// A name of a media description: 1 to 16 bytes of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mid {
+    bytes: [u8; 16],
+    length: u8,
+}
+
+impl Mid {
+    /// `None` for an empty or too long name.
+    pub fn new(name: &str) -> Option<Self> {
+        let mut bytes = [0; 16];
+        bytes.get_mut(..name.len()).filter(|b| !b.is_empty())?.copy_from_slice(name.as_bytes());
+        Some(Self { bytes, length: name.len() as u8 })
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
 /// What a leg is made for. The leg makes no random numbers: the identifiers that RFC 3550
 /// section 5.1 wants random come from the host.
 #[derive(Debug, Clone)]
@@ -60,6 +102,14 @@ pub struct LegConfig {
     /// Payload type of telephone events (RFC 4733), sent and received; its clock is that of the
     /// codec sent. Without one, digits can't be sent.
     pub telephone_event_payload_type: Option<u8>,
+    /// Redundant audio (RFC 2198), sent and received; `None` for neither.
+    pub redundancy: Option<Redundant>,
+    /// Sends no sound in pauses: a description of the background where there is
+    /// [`LegConfig::comfort_noise_payload_type`] and the codec's RTP clock is 8000 Hz, Opus's own
+    /// comfort noise with Opus, nothing at all else.
+    pub silence_suppression: bool,
+    /// Header extension elements, sent and read.
+    pub header_extensions: HeaderExtensions,
     /// The only remote source to listen to; `None` takes the first that proves valid, and another
     /// when it is authenticated or the first has fallen silent.
     pub remote_ssrc: Option<u32>,
@@ -88,6 +138,9 @@ impl LegConfig {
             receive: alloc::vec![ReceiveCodec { payload_type, codec }],
             comfort_noise_payload_type: Some(13),
             telephone_event_payload_type: None,
+            redundancy: None,
+            silence_suppression: false,
+            header_extensions: HeaderExtensions::default(),
             remote_ssrc: None,
             srtp: None,
             jitter: JitterConfig::default(),
@@ -103,7 +156,8 @@ impl LegConfig {
         let received = self.receive.iter().map(|codec| codec.payload_type);
         let named = received
             .chain(self.comfort_noise_payload_type)
-            .chain(self.telephone_event_payload_type);
+            .chain(self.telephone_event_payload_type)
+            .chain(self.redundancy.map(|red| red.payload_type));
         for payload_type in named {
             match seen.get_mut(usize::from(payload_type)) {
                 Some(slot) if valid(payload_type) && !*slot => *slot = true,
@@ -112,6 +166,14 @@ impl LegConfig {
         }
         if !valid(self.send.payload_type) {
             return Err(LegError::PayloadType(self.send.payload_type));
+        }
+        if self.redundancy.is_some_and(|red| !(1..=4).contains(&red.generations)) {
+            return Err(LegError::Generations);
+        }
+        let ids = &self.header_extensions;
+        let named = [ids.audio_level, ids.absolute_send_time, ids.mid.map(|(id, _)| id)];
+        if named.iter().flatten().any(|id| !(1..=14).contains(id)) {
+            return Err(LegError::ExtensionId);
         }
         if self.receive.is_empty() {
             return Err(LegError::NoReceiveCodec);
@@ -127,6 +189,18 @@ impl LegConfig {
             return Err(LegError::CanonicalName);
         }
         Ok(())
+    }
+
+    /// How pauses are told, if they are.
+    pub(super) fn silence_manner(&self) -> Option<Manner> {
+        if !self.silence_suppression {
+            return None;
+        }
+        let narrow_clock = self.send.codec.format().rtp_clock_hz == 8_000;
+        Some(match self.comfort_noise_payload_type.filter(|_| narrow_clock) {
+            Some(payload_type) => Manner::Described(payload_type),
+            None => Manner::Refreshed,
+        })
     }
 
     /// How the leg's quality is judged.
@@ -154,6 +228,9 @@ impl LegConfig {
         if let Some(payload_type) = self.comfort_noise_payload_type {
             map.insert_comfort_noise(payload_type).map_err(LegError::Jitter)?;
         }
+        if let Some(red) = self.redundancy {
+            map.insert_redundant(red.payload_type).map_err(LegError::Jitter)?;
+        }
         Ok(map)
     }
 }
@@ -164,6 +241,10 @@ impl LegConfig {
 pub enum LegError {
     /// A payload type above 127, in RTCP's range, or given twice.
     PayloadType(u8),
+    /// Redundant audio with no or more than four generations.
+    Generations,
+    /// A header extension element with an identifier other than 1 to 14.
+    ExtensionId,
     /// Nothing to receive.
     NoReceiveCodec,
     /// Not a multiple of 10 ms up to 120.
@@ -186,6 +267,8 @@ impl fmt::Display for LegError {
             Self::PayloadType(number) => {
                 write!(f, "payload type {number} is above 127, in RTCP's range or given twice")
             }
+            Self::Generations => f.write_str("redundant audio repeats 1 to 4 payloads"),
+            Self::ExtensionId => f.write_str("header extension identifiers are 1 to 14"),
             Self::NoReceiveCodec => f.write_str("a leg needs a codec to receive"),
             Self::PacketTime(ms) => {
                 write!(f, "packet time {ms} ms is not a multiple of 10 up to 120")

@@ -7,14 +7,13 @@ use core::fmt;
 
 use super::config::LegConfig;
 use super::control::{MediaCommand, Spent};
-use super::digits::DigitSender;
+use super::packetizer::Packetizer;
 use super::quality::Assessor;
 use super::receiver::ReceiverStats;
 use super::rtcp::{Scheduler, ntp_time, write_compound};
-use crate::codec::{CodecError, Encoder};
+use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::jitter::{JitterReader, PullError, PullInfo};
-use crate::rtp::RtpHeader;
 use crate::rtp::rtcp::SenderInfo;
 use crate::rtp::rtcp::xr::ExtendedReport;
 use crate::srtp::{self, MAX_TRAILER_BYTES};
@@ -36,8 +35,10 @@ counters! {
         pub octets,
         /// RTCP datagrams sent.
         pub rtcp_packets,
-        /// Packets that the codec did not need to send (discontinuous transmission).
+        /// Packet times for which nothing was sent: pauses.
         pub suppressed,
+        /// Packets that described the background of a pause (RFC 3389).
+        pub comfort_noise_packets,
         /// Packets of telephone events among them.
         pub digit_packets,
         /// Digits lost because too many waited.
@@ -82,7 +83,7 @@ impl From<PullError> for MediaError {
 /// The audio thread's half of a leg.
 pub struct LegMedia {
     reader: JitterReader,
-    encoder: Box<dyn Encoder>,
+    packetizer: Packetizer,
     protect: Option<srtp::Sender>,
     heard: Snapshot<{ ReceiverStats::WORDS }>,
     publisher: Publisher<{ MediaStats::WORDS }>,
@@ -90,18 +91,9 @@ pub struct LegMedia {
     spent: Producer<Spent>,
     stats: MediaStats,
     muted: bool,
-    digits: DigitSender,
-    digit_payload_type: u8,
 
     sample_rate_hz: u32,
-    ssrc: u32,
-    payload_type: u8,
-    sequence: u16,
-    timestamp: u32,
     packet_samples: usize,
-    packet_ticks: u32,
-    /// The next packet starts a talk spurt.
-    marker: bool,
 
     backlog: Box<[i16]>,
     backlog_samples: usize,
@@ -136,7 +128,7 @@ impl LegMedia {
         };
         Ok(Self {
             reader,
-            encoder: send.codec.encoder()?,
+            packetizer: Packetizer::new(config)?,
             protect,
             heard,
             publisher,
@@ -144,16 +136,8 @@ impl LegMedia {
             spent,
             stats,
             muted: false,
-            digits: DigitSender::new(),
-            digit_payload_type: config.telephone_event_payload_type.unwrap_or(0),
             sample_rate_hz: format.sample_rate_hz,
-            ssrc: config.local_ssrc,
-            payload_type: send.payload_type,
-            sequence: config.initial_sequence,
-            timestamp: config.initial_timestamp,
             packet_samples: (format.sample_rate_hz / 1_000 * packet_ms) as usize,
-            packet_ticks: format.rtp_clock_hz / 1_000 * packet_ms,
-            marker: true,
             backlog: vec![0; format.sample_rate_hz as usize / 1_000 * BACKLOG_MS].into(),
             backlog_samples: 0,
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
@@ -218,7 +202,7 @@ impl LegMedia {
         self.apply_commands();
         self.datagram_bytes = 0;
         while self.datagram_bytes == 0 && self.backlog_samples >= self.packet_samples {
-            self.datagram_bytes = self.next_packet().unwrap_or(0);
+            self.datagram_bytes = self.next_packet(now_ns).unwrap_or(0);
         }
         if self.datagram_bytes == 0 && self.scheduler.is_due(now_ns) {
             self.datagram_bytes = self.report(now_ns, false).unwrap_or(0);
@@ -244,60 +228,26 @@ impl LegMedia {
     }
 
     /// Encodes and protects one packet time of the backlog; `None` if there is nothing to send.
-    fn next_packet(&mut self) -> Option<usize> {
-        let digit = self.digits.next(self.timestamp, self.packet_ticks);
-        let header = RtpHeader {
-            marker: digit.map_or(self.marker, |digit| digit.marker),
-            payload_type: digit.map_or(self.payload_type, |_| self.digit_payload_type),
-            sequence: self.sequence,
-            timestamp: digit.map_or(self.timestamp, |digit| digit.timestamp),
-            ssrc: self.ssrc,
-            ..RtpHeader::default()
-        };
-        let payload_limit = self.datagram.len() - MAX_TRAILER_BYTES;
-        let header_bytes = header.write(&mut self.datagram).ok()?;
+    fn next_packet(&mut self, now_ns: u64) -> Option<usize> {
+        let limit = self.datagram.len() - MAX_TRAILER_BYTES;
         let pcm = &self.backlog[..self.packet_samples];
-        let payload = &mut self.datagram[header_bytes..payload_limit];
-        let encoded = match digit {
-            Some(digit) => {
-                let bytes = digit.event.to_bytes();
-                payload[..bytes.len()].copy_from_slice(&bytes);
-                self.stats.digit_packets += 1;
-                Ok(bytes.len())
-            }
-            None => self.encoder.encode(pcm, payload),
-        };
-        self.timestamp = self.timestamp.wrapping_add(self.packet_ticks);
+        let ntp = ntp_time(self.ntp_at_zero, now_ns);
+        let packet = self.packetizer.packet(pcm, ntp, &mut self.datagram[..limit], &mut self.stats);
         self.backlog.copy_within(self.packet_samples..self.backlog_samples, 0);
         self.backlog_samples -= self.packet_samples;
-        let payload_bytes = match encoded {
-            Ok(0) => {
-                self.stats.suppressed += 1;
-                self.marker = true;
-                return None;
-            }
-            Ok(bytes) => bytes,
-            Err(_) => {
-                self.stats.encode_errors += 1;
-                return None;
-            }
-        };
-        self.sequence = self.sequence.wrapping_add(1);
-        // Sound after a digit starts a talk spurt.
-        self.marker = digit.is_some();
-        let plain_bytes = header_bytes + payload_bytes;
+        let packet = packet?;
         let bytes = match &mut self.protect {
-            Some(session) => match session.protect(&mut self.datagram, plain_bytes) {
+            Some(session) => match session.protect(&mut self.datagram, packet.bytes) {
                 Ok(bytes) => bytes,
                 Err(_) => {
                     self.stats.protect_errors += 1;
                     return None;
                 }
             },
-            None => plain_bytes,
+            None => packet.bytes,
         };
         self.stats.packets += 1;
-        self.stats.octets += payload_bytes as u64;
+        self.stats.octets += packet.payload_bytes as u64;
         Some(bytes)
     }
 
@@ -306,7 +256,7 @@ impl LegMedia {
         let block = self.scheduler.block(&heard, now_ns);
         let info = SenderInfo {
             ntp: ntp_time(self.ntp_at_zero, now_ns),
-            rtp_timestamp: self.timestamp,
+            rtp_timestamp: self.packetizer.timestamp(),
             packets: self.stats.packets as u32,
             octets: self.stats.octets as u32,
         };
@@ -323,8 +273,16 @@ impl LegMedia {
         };
         let extended = self.extended_reports.then_some(&extended);
         let out = &mut self.datagram;
-        let plain_bytes =
-            write_compound(out, self.ssrc, &self.cname, sender, block, extended, goodbye).ok()?;
+        let plain_bytes = write_compound(
+            out,
+            self.packetizer.ssrc,
+            &self.cname,
+            sender,
+            block,
+            extended,
+            goodbye,
+        )
+        .ok()?;
         let bytes = match &mut self.protect {
             Some(session) => match session.protect_rtcp(out, plain_bytes) {
                 Ok(bytes) => bytes,
@@ -344,9 +302,9 @@ impl LegMedia {
             match command {
                 MediaCommand::SetMuted(muted) => self.muted = muted,
                 MediaCommand::SendDigit(digit) => {
-                    self.stats.digits_dropped += u64::from(!self.digits.push(digit));
+                    self.stats.digits_dropped += u64::from(!self.packetizer.digits.push(digit));
                 }
-                MediaCommand::StopDigits => self.digits.clear(),
+                MediaCommand::StopDigits => self.packetizer.digits.clear(),
                 MediaCommand::Rekey(keys) => {
                     let Some(session) = &mut self.protect else { continue };
                     let spent = match session.rekey(keys) {
@@ -364,8 +322,8 @@ impl LegMedia {
 impl fmt::Debug for LegMedia {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LegMedia")
-            .field("ssrc", &self.ssrc)
-            .field("payload_type", &self.payload_type)
+            .field("ssrc", &self.packetizer.ssrc)
+            .field("payload_type", &self.packetizer.payload_type)
             .field("sample_rate_hz", &self.sample_rate_hz)
             .field("stats", &self.stats)
             .finish_non_exhaustive()

@@ -19,11 +19,16 @@ mod control;
 mod digits;
 mod event;
 mod media;
+mod packetizer;
 mod quality;
 mod receiver;
+mod redundancy;
 mod rtcp;
+mod silence;
 
-pub use config::{LegConfig, LegError, ReceiveCodec, SendCodec, SrtpConfig};
+pub use config::{
+    HeaderExtensions, LegConfig, LegError, Mid, ReceiveCodec, Redundant, SendCodec, SrtpConfig,
+};
 pub use control::{ControlError, LegControl, LegStats};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;

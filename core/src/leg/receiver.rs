@@ -10,6 +10,8 @@ use super::event::{EventSink, LegEvent};
 use super::rtcp::{ntp_time, round_trip_ns};
 use crate::jitter::{InsertError, JitterWriter};
 use crate::rtp::burst::{Bursts, Pattern};
+use crate::rtp::elements::AudioLevel;
+use crate::rtp::extension::Elements;
 use crate::rtp::reception::{Reception, Verdict};
 use crate::rtp::rtcp::xr::Block;
 use crate::rtp::rtcp::{Packet, Packets, ReportBlock};
@@ -20,6 +22,8 @@ use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Publisher;
 
+/// What stands for a level that no header told.
+const NO_LEVEL: u64 = 255;
 /// RTP clock of comfort noise (RFC 3389 section 4).
 const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
 /// Silence after which an unauthenticated source gives way to another.
@@ -89,6 +93,9 @@ counters! {
         pub remote_cumulative_lost,
         /// Jitter in it, in ticks; not a count.
         pub remote_jitter_ticks,
+        /// Level that the last packet's header told, in -dBov (RFC 6464), 255 if none did; not a
+        /// count.
+        pub remote_level_dbov,
         /// Packets of ours that the peer asked for again (generic NACK).
         pub nacked_packets,
         /// Middle 32 bits of the NTP time in the peer's last receiver reference time (RFC 3611); not
@@ -185,6 +192,8 @@ pub struct LegReceiver {
     digits: DigitReceiver,
     digit_payload_type: Option<u8>,
     events: EventSink,
+    /// Identifier of audio levels in header extensions.
+    audio_level_id: Option<u8>,
     local_ssrc: u32,
     remote_ssrc: Option<u32>,
     ntp_at_zero: u64,
@@ -227,6 +236,9 @@ impl LegReceiver {
         if let Some(payload_type) = config.telephone_event_payload_type {
             clocks_hz[usize::from(payload_type & 0x7f)] = send_clock_hz;
         }
+        if let Some(red) = config.redundancy {
+            clocks_hz[usize::from(red.payload_type & 0x7f)] = send_clock_hz;
+        }
         Self {
             writer,
             unprotect,
@@ -234,12 +246,13 @@ impl LegReceiver {
             digits: DigitReceiver::new(send_clock_hz),
             digit_payload_type: config.telephone_event_payload_type,
             events: EventSink::new(events),
+            audio_level_id: config.header_extensions.audio_level,
             local_ssrc: config.local_ssrc,
             remote_ssrc: config.remote_ssrc,
             ntp_at_zero: config.ntp_at_zero,
             source: None,
             candidate: None,
-            stats: ReceiverStats::default(),
+            stats: ReceiverStats { remote_level_dbov: NO_LEVEL, ..ReceiverStats::default() },
             publisher,
             commands,
             spent,
@@ -312,6 +325,10 @@ impl LegReceiver {
             let events = &mut self.events;
             self.digits.packet(report, packet.timestamp(), arrival_ns, |e| events.emit(e));
             self.stats.digit_packets += 1;
+        }
+        if let Some(id) = self.audio_level_id {
+            let level = Elements::of(&packet).find(id).and_then(AudioLevel::parse);
+            self.stats.remote_level_dbov = level.map_or(NO_LEVEL, |l| u64::from(l.level_dbov));
         }
         // A digit goes to the jitter buffer too, where it fills its place in the sequence.
         self.writer.insert_packet(&packet, arrival_ns).map_err(|error| match error {

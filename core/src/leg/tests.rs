@@ -57,6 +57,17 @@ fn talk(
     a: &mut End,
     b: &mut End,
     ticks: core::ops::Range<u64>,
+    meddle: impl FnMut(bool, &mut Vec<u8>, &mut End),
+) -> Vec<i16> {
+    talk_of(a, b, ticks, sound, meddle)
+}
+
+/// The same with what `say` gives for a seed, a tick and a rate.
+fn talk_of(
+    a: &mut End,
+    b: &mut End,
+    ticks: core::ops::Range<u64>,
+    say: impl Fn(u64, u64, u32, &mut [i16]),
     mut meddle: impl FnMut(bool, &mut Vec<u8>, &mut End),
 ) -> Vec<i16> {
     let rate = a.media.sample_rate_hz();
@@ -80,7 +91,7 @@ fn talk(
             if !to_b {
                 heard.extend_from_slice(&pcm);
             }
-            sound(seed, tick, rate, &mut pcm);
+            say(seed, tick, rate, &mut pcm);
             end.media.push(&pcm).unwrap();
             while let Some(datagram) = end.media.poll_transmit(now_ns) {
                 under_way.push((now_ns + WAY_NS, to_b, datagram.to_vec()));
@@ -160,6 +171,99 @@ fn a_leg_that_only_listens_learns_the_round_trip_and_is_told_what_the_peer_hears
     let told = a.control.stats().receiver;
     assert!(told.remote_rating > 85 && told.remote_mos_x10 > 40, "{told:?}");
     assert_eq!(b.control.stats().receiver.remote_rating, 0, "nothing was said of nothing sent");
+}
+
+/// A voice for a second, a soft hiss for the next, and so on.
+fn sound_and_hiss(seed: u64, tick: u64, rate: u32, pcm: &mut [i16]) {
+    if tick / 100 % 2 == 0 {
+        return sound(seed, tick, rate, pcm);
+    }
+    let mut state = (seed * 7_919 + tick) as u32 | 1;
+    for sample in pcm {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        *sample = (state as i16) >> 9; // -54 dBov
+    }
+}
+
+#[test]
+fn pauses_are_told_and_heard_as_the_noise_that_they_are() {
+    let wide = CodecSpec::Opus(OpusConfig { sample_rate_hz: 16_000, ..Default::default() });
+    for codec in [CodecSpec::Pcma, CodecSpec::G722, wide] {
+        let (mut a, mut b) = pair(codec, None);
+        a.silence_suppression = true;
+        b.rtcp_interval_ms = 0;
+        let (mut a, mut b) = (end(&a), end(&b));
+        let heard = talk_of(&mut a, &mut b, 0..1_000, sound_and_hiss, |_, _, _| {});
+        let name = codec.name();
+        let said = a.control.stats().media;
+        // Of 500 packet times half are pauses, less the hangover.
+        assert!(said.packets < 350 && said.suppressed > 150, "{name}: {said:?}");
+        let described = codec.format().rtp_clock_hz == 8_000;
+        assert_eq!(said.comfort_noise_packets > 4, described, "{name}");
+        let stats = b.control.stats();
+        assert_eq!(stats.receiver.unknown_payload_type, 0);
+        assert_eq!(stats.jitter.missing, 0, "{name}: a pause is no loss");
+        // Nothing tells of Opus's pauses, so that its decoder makes them up.
+        assert!(!described || stats.concealed_percent < 3.0, "{name}: {stats:?}");
+        // The middle of a voice and the end of a pause, well behind the delay.
+        let rate = a.media.sample_rate_hz() as usize;
+        let level = |from_ms: usize| {
+            crate::dsp::level::level_dbov(&heard[from_ms * rate / 1_000..][..rate / 5])
+        };
+        for second in [4, 6, 8] {
+            let (voice, pause) = (level(second * 1_000 + 400), level(second * 1_000 + 1_750));
+            assert!(voice < 25, "{name}: the voice is heard at -{voice} dBov");
+            assert!((45..=127).contains(&pause), "{name}: the pause is heard at -{pause} dBov");
+            if described {
+                assert!((49..=59).contains(&pause), "{name}: noise at -{pause} dBov");
+            }
+        }
+    }
+}
+
+#[test]
+fn redundancy_stands_in_for_what_is_lost() {
+    let concealed = |redundancy: Option<Redundant>| {
+        let (mut a, mut b) = pair(CodecSpec::Pcma, Some(Suite::AeadAes128Gcm));
+        (a.redundancy, b.redundancy) = (redundancy, redundancy);
+        let (mut a, mut b) = (end(&a), end(&b));
+        let mut count = 0;
+        talk(&mut a, &mut b, 0..600, |to_b, datagram, _| {
+            count += u32::from(to_b);
+            if to_b && count % 7 == 3 {
+                datagram[20] ^= 1; // Fails authentication: as good as lost.
+            }
+        });
+        let stats = b.control.stats();
+        (stats.concealed_percent, stats.jitter.recovered)
+    };
+    let (without, none) = concealed(None);
+    let (with, recovered) = concealed(Some(Redundant { payload_type: 121, generations: 1 }));
+    assert!(without > 8.0 && none == 0, "{without} %");
+    assert!(with < without / 4.0 && recovered > 30, "{with} % with {recovered} recovered");
+}
+
+#[test]
+fn levels_are_told_in_the_header() {
+    let (mut a, mut b) = pair(CodecSpec::Pcma, Some(Suite::AesCm128HmacSha1_80));
+    let extensions = HeaderExtensions {
+        audio_level: Some(1),
+        absolute_send_time: Some(2),
+        mid: Mid::new("audio").map(|mid| (3, mid)),
+    };
+    (a.header_extensions, b.header_extensions) = (extensions, extensions);
+    let (mut a, mut b) = (end(&a), end(&b));
+    assert_eq!(b.control.stats().receiver.remote_level_dbov, 0, "nothing has been published yet");
+    talk(&mut a, &mut b, 0..50, |_, _, _| {});
+    let told = b.control.stats().receiver.remote_level_dbov;
+    let pushed = a.control.stats().media.pushed_level_dbov;
+    assert!(told.abs_diff(pushed) <= 2, "{told} against {pushed}");
+    a.control.set_muted(true).unwrap();
+    talk(&mut a, &mut b, 50..100, |_, _, _| {});
+    assert_eq!(b.control.stats().receiver.remote_level_dbov, 127);
+    assert_eq!(b.control.stats().receiver.malformed, 0);
 }
 
 #[test]

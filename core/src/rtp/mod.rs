@@ -5,6 +5,7 @@
 //! - [`RtpHeader`]: what a writer puts in front of a payload.
 //! - [`is_rtcp`]: telling RTP from RTCP on one port (RFC 5761).
 //! - [`extension`]: several small elements in one extension block (RFC 8285).
+//! - [`elements`]: what such elements mean: levels, send times, names.
 //! - [`reception`]: what a receiver counts of a source (RFC 3550 appendix A).
 //! - [`burst`]: how losses lie together (RFC 3611).
 //! - [`rtcp`]: reports plain and extended, source descriptions, BYE, NACK.
@@ -14,6 +15,7 @@
 //! here holds state that two threads share.
 
 pub mod burst;
+pub mod elements;
 pub mod extension;
 pub mod header;
 pub mod reception;
