@@ -380,6 +380,25 @@ typedef struct {
   uint32_t target_delay_ms;
   /* Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. */
   int32_t telephone_event_payload_type;
+  /* Payload type of redundant audio (RFC 2198) both ways, -1 for none. Default -1. */
+  int32_t redundancy_payload_type;
+  /* How many earlier payloads each packet repeats then, 1 to 4. Default 1. */
+  uint32_t redundancy_generations;
+  /*
+   * Not 0 sends no sound in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
+   * Hz, Opus's own with Opus. Default 0.
+   */
+  uint32_t silence_suppression;
+  /* Header extension identifier (RFC 8285) of audio levels (RFC 6464), 1 to 14, 0 for none. */
+  uint32_t audio_level_id;
+  /* The same of absolute send times. */
+  uint32_t absolute_send_time_id;
+  /* The same of the media description's name (RFC 9143), which mid names. */
+  uint32_t mid_id;
+  /* 1 to 16 bytes; NULL without mid_id. */
+  const char *mid;
+  /* Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1. */
+  uint32_t extended_reports;
 } ale_leg_config;
 
 /* One thing that happened. Members that its kind does not name are 0. */
@@ -443,6 +462,68 @@ typedef struct {
   /* The jitter buffer. */
   ale_jitter_counters jitter;
 } ale_leg_counters;
+
+/* A call in figures; all are of what this leg has heard, unless they say otherwise. */
+typedef struct {
+  /* Encoding name of the codec received. */
+  char codec[16];
+  /* SRTP suite by its name in session descriptions, empty for plain RTP. */
+  char suite[40];
+  /* Our source. */
+  uint32_t local_ssrc;
+  /* The source listened to last, 0 for none. */
+  uint32_t remote_ssrc;
+  /* Times that the source changed. */
+  uint64_t source_changes;
+  /* From the first datagram to the last, in ms. */
+  uint64_t duration_ms;
+  /* RTP packets sent. */
+  uint64_t packets_sent;
+  /* RTP packets received and taken. */
+  uint64_t packets_received;
+  /* Payload bytes received. */
+  uint64_t octets_received;
+  /* Packets that never came. */
+  uint64_t packets_lost;
+  /* Packets that came too late. */
+  uint64_t packets_late;
+  /* Packets restored from redundancy. */
+  uint64_t packets_recovered;
+  /* Datagrams refused: malformed, forged, replayed, of strangers. */
+  uint64_t datagrams_refused;
+  /* The sender's clock against ours, in parts per million. */
+  int64_t drift_ppm;
+  /* Loss in percent. */
+  float loss_percent;
+  /* Loss within bursts in percent (RFC 3611). */
+  float burst_loss_percent;
+  /* The bursts' mean length in packets. */
+  float burst_packets;
+  /* Loss in gaps in percent. */
+  float gap_loss_percent;
+  /* The gaps' mean length in packets. */
+  float gap_packets;
+  /* Interarrival jitter at the end, in ms (RFC 3550 A.8). */
+  float jitter_ms;
+  /* Round-trip time, in ms; 0 if unknown. */
+  float round_trip_ms;
+  /* Mean time in the jitter buffer, in ms. */
+  float buffer_ms;
+  /* Its 95th percentile, in ms. */
+  float buffer_p95_ms;
+  /* Sound made up, in percent. */
+  float concealed_percent;
+  /* Transmission rating R (ITU-T G.107). */
+  float rating;
+  /* Listening quality, 1 to 4.5. */
+  float mos_lq;
+  /* Conversational quality, 1 to 4.5. */
+  float mos_cq;
+  /* What the peer says of its side (RFC 3611): rating R, 0 if it has said nothing. */
+  float remote_rating;
+  /* Fraction that the peer has lost of what we sent, by its last report, in percent. */
+  float remote_loss_percent;
+} ale_leg_ticket;
 
 /* What a conference is made for. */
 typedef struct {
@@ -837,6 +918,40 @@ ale_status ale_leg_next_event(ale_leg_control *control, ale_leg_event *event);
 
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
+
+/*
+ * Gives the ticket of the call up to now; to be taken when it ends. Any number of threads.
+ * Real-time.
+ */
+ale_status ale_leg_ticket_read(const ale_leg_control *control, ale_leg_ticket *ticket);
+
+/*
+ * Writes the ticket as a JSON object with a zero byte behind it, at most 1024 bytes. length may be
+ * NULL; it does not count the zero byte. Any number of threads. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY.
+ */
+ale_status ale_leg_ticket_json(const ale_leg_control *control,
+                               char *json,
+                               size_t capacity,
+                               size_t *length);
+
+/*
+ * Gives the ticket of the call up to now; to be taken when it ends. Any number of threads.
+ * Real-time.
+ */
+ale_status ale_leg_ticket_read(const ale_leg_control *control, ale_leg_ticket *ticket);
+
+/*
+ * Writes the ticket as a JSON object with a zero byte behind it, at most 1024 bytes. length may be
+ * NULL; it does not count the zero byte. Any number of threads. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY.
+ */
+ale_status ale_leg_ticket_json(const ale_leg_control *control,
+                               char *json,
+                               size_t capacity,
+                               size_t *length);
 
 /* ---- Conferences ---- */
 

@@ -15,6 +15,7 @@ mod jitter;
 mod leg;
 mod leg_event;
 mod leg_stats;
+mod leg_ticket;
 mod mixer;
 mod panic;
 mod pointer;

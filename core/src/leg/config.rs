@@ -203,11 +203,15 @@ impl LegConfig {
         })
     }
 
+    /// The codec that is received as a rule.
+    pub(super) fn main_codec(&self) -> CodecSpec {
+        self.receive.first().map_or(self.send.codec, |receive| receive.codec)
+    }
+
     /// How the leg's quality is judged.
     pub(super) fn assessor(&self) -> Assessor {
-        let codec = self.receive.first().map_or(self.send.codec, |receive| receive.codec);
         Assessor {
-            impairment: codec.impairment(),
+            impairment: self.main_codec().impairment(),
             packet_ms: f32::from(self.send.packet_ms),
             max_delay_ms: self.jitter.max_delay_ms,
         }

@@ -13,6 +13,7 @@ use super::event::LegEvent;
 use super::media::MediaStats;
 use super::quality::Assessor;
 use super::receiver::ReceiverStats;
+use super::ticket::Ticket;
 use crate::jitter::{JitterControl, JitterStats};
 use crate::srtp::{PreparedKeys, RetiredKeys, SessionConfig, SrtpError, Suite};
 use crate::stats::emodel::Quality;
@@ -108,6 +109,9 @@ pub struct LegControl {
     send_suite: Option<Suite>,
     receive_suite: Option<Suite>,
     assessor: Assessor,
+    local_ssrc: u32,
+    /// Encoding name of the codec that is received.
+    codec: &'static str,
 }
 
 impl LegControl {
@@ -135,6 +139,8 @@ impl LegControl {
             send_suite: config.srtp.as_ref().map(|srtp| srtp.send.suite),
             receive_suite: config.srtp.as_ref().map(|srtp| srtp.receive.suite),
             assessor: config.assessor(),
+            local_ssrc: config.local_ssrc,
+            codec: config.main_codec().name(),
         }
     }
 
@@ -238,6 +244,14 @@ impl LegControl {
             round_trip_ms: seen.round_trip_ms,
             quality: seen.quality,
         }
+    }
+
+    /// The ticket of the call up to now; to be taken when it ends.
+    ///
+    /// Real-time: yes, but meant for anybody else.
+    pub fn ticket(&self) -> Ticket {
+        let suite = self.receive_suite.map(Suite::sdes_name);
+        Ticket::new(&self.stats(), self.codec, suite, self.local_ssrc)
     }
 
     /// Frees what orders have replaced; done by itself before the next order.

@@ -25,6 +25,7 @@ mod receiver;
 mod redundancy;
 mod rtcp;
 mod silence;
+mod ticket;
 
 pub use config::{
     HeaderExtensions, LegConfig, LegError, Mid, ReceiveCodec, Redundant, SendCodec, SrtpConfig,
@@ -34,6 +35,7 @@ pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;
 pub use media::{LegMedia, MAX_DATAGRAM_BYTES, MediaError, MediaStats};
 pub use receiver::{LegReceiver, ReceiveError, Received, ReceiverStats};
+pub use ticket::Ticket;
 
 use crate::jitter;
 use crate::srtp;

@@ -268,6 +268,44 @@ fn levels_are_told_in_the_header() {
 }
 
 #[test]
+fn the_ticket_says_what_the_call_was_like_also_as_json() {
+    let (a, b) = pair(CodecSpec::G722, Some(Suite::AeadAes256Gcm));
+    let (mut a, mut b) = (end(&a), end(&b));
+    let mut count = 0;
+    talk(&mut a, &mut b, 0..800, |to_b, datagram, _| {
+        count += u32::from(to_b);
+        // Every hundred packets five in a row are lost.
+        if to_b && count % 100 >= 95 {
+            datagram[20] ^= 1;
+        }
+    });
+    let ticket = b.control.ticket();
+    let mut json = alloc::string::String::new();
+    ticket.write_json(&mut json).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(read["codec"], "G722");
+    assert_eq!(read["suite"], "AEAD_AES_256_GCM");
+    assert_eq!(read["remote_ssrc"], 10);
+    assert!((7_900..=8_000).contains(&ticket.duration_ms), "{json}");
+    assert!((4.0..6.0).contains(&ticket.loss_percent), "{json}");
+    assert!(
+        (4.0..6.5).contains(&ticket.burst_packets) && ticket.burst_loss_percent > 95.0,
+        "{json}"
+    );
+    assert_eq!(ticket.gap_loss_percent, 0.0, "{json}");
+    assert!((29.0..31.0).contains(&ticket.round_trip_ms), "{json}");
+    assert!(ticket.mos_cq > 2.5 && ticket.mos_cq <= ticket.mos_lq && ticket.mos_lq < 4.2, "{json}");
+    assert!(ticket.datagrams_refused >= 15, "{json}");
+    assert_eq!(read["packets_received"], ticket.packets_received);
+    assert_eq!(read.as_object().unwrap().len(), 29);
+    let (plain, _) = pair(CodecSpec::Pcmu, None);
+    json.clear();
+    end(&plain).control.ticket().write_json(&mut json).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert!(read["suite"].is_null() && read["duration_ms"] == 0, "{json}");
+}
+
+#[test]
 fn digits_pass_through_loss_and_the_voice_goes_on_behind_them() {
     let (mut a, mut b) = pair(CodecSpec::G722, Some(Suite::AesCm128HmacSha1_80));
     (a.telephone_event_payload_type, b.telephone_event_payload_type) = (Some(101), Some(101));

@@ -24,6 +24,8 @@ fn main() -> ExitCode {
                 "leg",
                 "leg_event",
                 "leg_stats",
+                "leg_ticket",
+                "leg_ticket",
                 "conference",
             ];
             let mut builder = cbindgen::Builder::new().with_config(config);
