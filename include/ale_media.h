@@ -126,6 +126,14 @@ typedef enum {
   ALE_LEG_GOODBYE = 4,
   /* Something that a newer header names. */
   ALE_LEG_EVENT_OTHER = 5,
+  /* A digit has been recognised in the sound. */
+  ALE_LEG_INBAND_DIGIT = 6,
+  /* A fax calls (1100 Hz). */
+  ALE_LEG_FAX_CALLING = 7,
+  /* A fax or modem answers (2100 Hz). */
+  ALE_LEG_FAX_ANSWERING = 8,
+  /* A beep, as of an answering machine, of frequency_hz. */
+  ALE_LEG_BEEP = 9,
 } ale_leg_event_kind;
 
 /* How the playout delay is chosen. */
@@ -397,6 +405,12 @@ typedef struct {
   uint32_t mid_id;
   /* 1 to 16 bytes; NULL without mid_id. */
   const char *mid;
+  /*
+   * What is done about tones in what is received: 0 nothing; 1 digits, fax and modem tones and
+   * beeps are told as events; 2 the same, and digits are not heard, for which all sound comes 45
+   * ms later. Default 0.
+   */
+  uint32_t inband_tones;
   /* Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1. */
   uint32_t extended_reports;
 } ale_leg_config;
@@ -413,6 +427,8 @@ typedef struct {
   uint32_t duration_ms;
   /* The source. */
   uint32_t ssrc;
+  /* Of a beep. */
+  uint32_t frequency_hz;
 } ale_leg_event;
 
 /* What can be said of a leg just now. */

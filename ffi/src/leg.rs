@@ -4,8 +4,8 @@
 use std::ffi::c_char;
 
 use ale_media::leg::{
-    HeaderExtensions, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid, ReceiveCodec,
-    Received, Redundant, SendCodec, SrtpConfig,
+    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid,
+    ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
 };
 
 use crate::codec::ale_codec;
@@ -86,6 +86,10 @@ pub struct ale_leg_config {
     pub mid_id: u32,
     /// 1 to 16 bytes; NULL without mid_id.
     pub mid: *const c_char,
+    /// What is done about tones in what is received: 0 nothing; 1 digits, fax and modem tones and
+    /// beeps are told as events; 2 the same, and digits are not heard, for which all sound comes 45
+    /// ms later. Default 0.
+    pub inband_tones: u32,
     /// Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1.
     pub extended_reports: u32,
 }
@@ -122,6 +126,7 @@ impl Default for ale_leg_config {
             absolute_send_time_id: 0,
             mid_id: 0,
             mid: std::ptr::null(),
+            inband_tones: 0,
             extended_reports: 1,
         }
     }
@@ -169,6 +174,12 @@ impl ale_leg_config {
             let generations = byte(self.redundancy_generations)?;
             config.redundancy = Some(Redundant { payload_type, generations });
         }
+        config.inband_tones = match self.inband_tones {
+            0 => InbandTones::Ignored,
+            1 => InbandTones::Told,
+            2 => InbandTones::DigitsRemoved,
+            _ => return Err(invalid),
+        };
         config.silence_suppression = self.silence_suppression != 0;
         config.extended_reports = self.extended_reports != 0;
         let id = |value: u32| Ok::<_, ale_status>(Some(byte(value)?).filter(|id| *id != 0));

@@ -40,6 +40,18 @@ pub struct SrtpConfig {
     pub receive: SessionConfig,
 }
 
+/// What a leg does about tones in the sound that it receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InbandTones {
+    /// Nothing.
+    #[default]
+    Ignored,
+    /// Digits, fax and modem tones and beeps are told as events.
+    Told,
+    /// The same, and digits are not heard. All sound comes 45 ms later for it.
+    DigitsRemoved,
+}
+
 /// Redundant audio (RFC 2198).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redundant {
@@ -102,6 +114,8 @@ pub struct LegConfig {
     /// Payload type of telephone events (RFC 4733), sent and received; its clock is that of the
     /// codec sent. Without one, digits can't be sent.
     pub telephone_event_payload_type: Option<u8>,
+    /// Tones in what is received.
+    pub inband_tones: InbandTones,
     /// Redundant audio (RFC 2198), sent and received; `None` for neither.
     pub redundancy: Option<Redundant>,
     /// Sends no sound in pauses: a description of the background where there is
@@ -138,6 +152,7 @@ impl LegConfig {
             receive: alloc::vec![ReceiveCodec { payload_type, codec }],
             comfort_noise_payload_type: Some(13),
             telephone_event_payload_type: None,
+            inband_tones: InbandTones::Ignored,
             redundancy: None,
             silence_suppression: false,
             header_extensions: HeaderExtensions::default(),

@@ -103,7 +103,8 @@ pub struct LegControl {
     spent_by_media: Consumer<Spent>,
     receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
     media_stats: Snapshot<{ MediaStats::WORDS }>,
-    events: Consumer<LegEvent>,
+    /// Of the receiver and of the media half.
+    events: [Consumer<LegEvent>; 2],
     /// RTP clock of telephone events, 0 if there are none.
     digit_clock_hz: u32,
     send_suite: Option<Suite>,
@@ -122,7 +123,7 @@ impl LegControl {
         (to_media, spent_by_media): (Producer<MediaCommand>, Consumer<Spent>),
         receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
         media_stats: Snapshot<{ MediaStats::WORDS }>,
-        events: Consumer<LegEvent>,
+        events: [Consumer<LegEvent>; 2],
     ) -> Self {
         Self {
             jitter,
@@ -186,11 +187,12 @@ impl LegControl {
         self.to_media.push(MediaCommand::StopDigits).map_err(|_| ControlError::Busy)
     }
 
-    /// The next thing that happened, oldest first.
+    /// The next thing that happened: of what each half has to tell the oldest first, the network
+    /// half before the audio half.
     ///
     /// Real-time: yes.
     pub fn next_event(&mut self) -> Option<LegEvent> {
-        self.events.pop()
+        self.events.iter_mut().find_map(Consumer::pop)
     }
 
     /// Replaces the keys of what is sent. The key schedule is made here; the audio thread takes it

@@ -268,6 +268,38 @@ fn levels_are_told_in_the_header() {
 }
 
 #[test]
+fn digits_and_fax_tones_in_the_sound_are_told_and_digits_taken_out() {
+    use crate::dsp::tones::Tone;
+    for wanted in [InbandTones::Ignored, InbandTones::Told, InbandTones::DigitsRemoved] {
+        let (a, mut b) = pair(CodecSpec::Pcma, None);
+        b.inband_tones = wanted;
+        let (mut a, mut b) = (end(&a), end(&b));
+        let say = |_, tick: u64, rate: u32, pcm: &mut [i16]| {
+            let at = |n: usize| (tick * 80) as f32 + n as f32;
+            let tone =
+                |hz: f32, n: usize| (core::f32::consts::TAU * hz / rate as f32 * at(n)).sin();
+            for (n, sample) in pcm.iter_mut().enumerate() {
+                *sample = match tick {
+                    100..110 => (4_000.0 * (tone(852.0, n) + tone(1_477.0, n))) as i16,
+                    200..250 => (4_000.0 * tone(1_100.0, n)) as i16,
+                    _ => 0,
+                };
+            }
+        };
+        let heard = talk_of(&mut a, &mut b, 0..300, say, |_, _, _| {});
+        let events: Vec<_> = core::iter::from_fn(|| b.control.next_event())
+            .filter(|event| !matches!(event, LegEvent::SourceChanged { .. }))
+            .collect();
+        let expected = [LegEvent::InbandDigit { event: 9 }, LegEvent::Tone(Tone::FaxCalling)];
+        let told = if wanted == InbandTones::Ignored { &[][..] } else { &expected };
+        assert_eq!(events, told, "{wanted:?}");
+        let loudest = heard[7_500..14_500].iter().map(|s| s.unsigned_abs()).max().unwrap();
+        let removed = wanted == InbandTones::DigitsRemoved;
+        assert_eq!(loudest < 500, removed, "{wanted:?}: {loudest}");
+    }
+}
+
+#[test]
 fn the_ticket_says_what_the_call_was_like_also_as_json() {
     let (a, b) = pair(CodecSpec::G722, Some(Suite::AeadAes256Gcm));
     let (mut a, mut b) = (end(&a), end(&b));

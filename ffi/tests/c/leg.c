@@ -154,6 +154,47 @@ static void ticket(void)
     destroy_leg(b);
 }
 
+/* A modem that answers is told by its 2100 Hz: cos(2 pi 2100 / 8000) is -0.0784591. */
+static void answering_tone(void)
+{
+    ale_leg_config config;
+    ale_leg_event event;
+    struct leg a = make_leg(9, "PCMA/8000", -1), b;
+    double before = 0, last = 6000 * 0.9969173;
+    unsigned tick, told = 0;
+    int16_t pcm[80];
+    EXPECT(ale_leg_config_init(&config) == ALE_OK);
+    config.local_ssrc = 10;
+    config.send.payload_type = 96;
+    config.send.encoding = "PCMA/8000";
+    config.inband_tones = 3;
+    INVALID(ale_leg_create(&config, &b.receiver, &b.media, &b.control));
+    config.inband_tones = 1;
+    EXPECT(ale_leg_create(&config, &b.receiver, &b.media, &b.control) == ALE_OK);
+    for (tick = 0; tick < 100; tick++) {
+        uint8_t copy[2048];
+        const uint8_t *datagram;
+        size_t length, n;
+        for (n = 0; n < 80; n++) {
+            double next = 2 * -0.0784591 * last - before;
+            before = last;
+            last = next;
+            pcm[n] = (int16_t)next;
+        }
+        EXPECT(ale_leg_push(a.media, pcm, 80) == ALE_OK);
+        while (ale_leg_poll_transmit(a.media, tick * TICK_NS, &datagram, &length) == ALE_OK) {
+            memcpy(copy, datagram, length);
+            EXPECT(ale_leg_receive(b.receiver, copy, length, tick * TICK_NS, NULL) == ALE_OK);
+        }
+        EXPECT(ale_leg_pull(b.media, tick * TICK_NS, pcm, 80, NULL) == ALE_OK);
+    }
+    while (ale_leg_next_event(b.control, &event) == ALE_OK)
+        told += event.kind == ALE_LEG_FAX_ANSWERING;
+    EXPECT(told == 1);
+    destroy_leg(a);
+    destroy_leg(b);
+}
+
 int main(void)
 {
     struct leg leg = make_leg(3, "L16/16000", 101), deaf = make_leg(4, "PCMA/8000", -1);
@@ -176,6 +217,7 @@ int main(void)
     destroy_leg(leg);
     destroy_leg(deaf);
     ticket();
+    answering_tone();
     puts("leg: ok");
     return 0;
 }

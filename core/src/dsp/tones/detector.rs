@@ -52,7 +52,7 @@ impl ToneDetector {
     /// Listens at 8000 Hz or a multiple of it; `None` for another rate.
     pub fn new(rate_hz: u32) -> Option<Self> {
         let valid = rate_hz >= 8_000 && rate_hz.is_multiple_of(8_000) && rate_hz <= 48_000;
-        valid.then(|| Self {
+        valid.then_some(Self {
             rate_hz: 8_000,
             step: (rate_hz / 8_000) as usize,
             skip: 0,
