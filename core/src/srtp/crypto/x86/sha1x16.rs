@@ -132,7 +132,7 @@ fn load_words(words: &[u32; LANES]) -> __m512i {
 /// The lane's packet is valid for its length.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi2")]
-pub(super) unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
+unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
     let start = 64 * block;
     if start + 64 <= lane.len {
         // SAFETY: the whole block lies before the packet's end.
@@ -153,6 +153,27 @@ pub(super) unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
     let places = _bzhi_u64(u64::MAX, count as u32) << position;
     let suffix = _mm512_zextsi128_si512(_mm_set_epi64x(0, suffix as i64));
     _mm512_mask_expand_epi8(bytes, places, suffix)
+}
+
+/// As [`block_of`], for the sixteen bytes at `start`, in a register of that size.
+///
+/// # Safety
+/// The lane's packet is valid for its length.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2")]
+pub(super) unsafe fn quarter_of(lane: &Lane, start: usize) -> __m128i {
+    let left = lane.len.saturating_sub(start).min(16);
+    let selected = _bzhi_u32(u32::MAX, left as u32) as u16;
+    // Wrapping, since nothing is read where nothing is left.
+    let from = lane.packet.wrapping_add(start).cast();
+    // SAFETY: `left` bytes are left of the packet, and only these are accessed.
+    let bytes = unsafe { _mm_maskz_loadu_epi8(selected, from) };
+    let position = lane.len.max(start) - start;
+    let done = start.saturating_sub(lane.len).min(lane.suffix_bytes);
+    let suffix = lane.suffix.checked_shr(8 * done as u32).unwrap_or(0);
+    let count = (lane.suffix_bytes - done) as u32;
+    let places = _bzhi_u32(u32::MAX, count).checked_shl(position as u32).unwrap_or(0);
+    _mm_mask_expand_epi8(bytes, places as u16, _mm_set_epi64x(0, suffix as i64))
 }
 
 /// Sixteen rows of sixteen big-endian words, turned into sixteen columns of words.
