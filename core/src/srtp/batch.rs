@@ -7,6 +7,8 @@
 //! it. A kernel without lanes does one packet after the other. Runs on the thread that owns the
 //! sessions; nothing is allocated.
 
+use alloc::vec::Vec;
+
 use super::crypto::{self, CryptoKey, LANES, Tag};
 use super::receiver::{self, Opened, Receiver};
 use super::sender::{self, Sender};
@@ -17,10 +19,43 @@ const STAGE: usize = 4 * LANES;
 /// Fewer packets than these are done faster one by one.
 const MIN_LANES: usize = 5;
 
+/// Where a batch finds the sessions that its jobs name: a slice or vector by position, or a table
+/// of the host's own by whatever number it likes.
+pub trait Sessions<H> {
+    /// The session with this number, if there is one.
+    fn session(&self, number: usize) -> Option<&H>;
+    /// The same, to be changed.
+    fn session_mut(&mut self, number: usize) -> Option<&mut H>;
+}
+
+impl<H, S: AsRef<H> + AsMut<H>> Sessions<H> for [S] {
+    #[inline(always)]
+    fn session(&self, number: usize) -> Option<&H> {
+        self.get(number).map(AsRef::as_ref)
+    }
+
+    #[inline(always)]
+    fn session_mut(&mut self, number: usize) -> Option<&mut H> {
+        self.get_mut(number).map(AsMut::as_mut)
+    }
+}
+
+impl<H, S: AsRef<H> + AsMut<H>> Sessions<H> for Vec<S> {
+    #[inline(always)]
+    fn session(&self, number: usize) -> Option<&H> {
+        self.as_slice().session(number)
+    }
+
+    #[inline(always)]
+    fn session_mut(&mut self, number: usize) -> Option<&mut H> {
+        self.as_mut_slice().session_mut(number)
+    }
+}
+
 /// One packet of a batch.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// Position of the session in the slice.
+    /// Number of the session: its position in a slice.
     pub session: usize,
     /// The packet, and room behind it for the trailer when protecting.
     pub buffer: &'a mut [u8],
@@ -41,26 +76,49 @@ impl<'a> Job<'a> {
 const _: () = assert!(MAX_TRAILER_BYTES >= 16 + 4 + 128);
 
 /// Protects the packet of each job with the session that it names, as [`Sender::protect`] would,
-/// and sets its result. One session may occur in several jobs. A job whose session is not in the
-/// slice gets [`SrtpError::InvalidConfig`].
+/// and sets its result. One session may occur in several jobs. A job whose session does not exist
+/// gets [`SrtpError::InvalidConfig`].
 ///
 /// Real-time: yes; 64 jobs wait on the stack at a time.
-pub fn protect_batch<S: AsRef<Sender> + AsMut<Sender>>(sessions: &mut [S], jobs: &mut [Job<'_>]) {
-    let mut stage = Stage::<sender::Plan>::new();
-    for at in 0..jobs.len() {
-        let Some(job) = jobs.get_mut(at) else { return };
-        let Some(session) = sessions.get_mut(job.session) else {
+pub fn protect_batch<T: Sessions<Sender> + ?Sized>(sessions: &mut T, jobs: &mut [Job<'_>]) {
+    for (at, job) in jobs.iter_mut().enumerate() {
+        let Some(sender) = sessions.session_mut(job.session) else {
             job.result = Err(SrtpError::InvalidConfig);
             continue;
         };
-        let sender = session.as_mut();
+        if sender.has_lanes() {
+            return protect_staged(sessions, jobs, at);
+        }
+        protect_now(sender, job);
+    }
+}
+
+#[inline(always)]
+fn protect_now(sender: &mut Sender, job: &mut Job<'_>) {
+    // Two assignments, since one would be a copy through memory of what was just written.
+    if let Some(len) = sender.protect_in_order(job.buffer, job.len) {
+        job.result = Ok(len);
+        return;
+    }
+    job.result = sender.protect_any(job.buffer, job.len);
+}
+
+/// The jobs from `first` on, of which some are done side by side.
+#[inline(never)]
+fn protect_staged<T: Sessions<Sender> + ?Sized>(
+    sessions: &mut T,
+    jobs: &mut [Job<'_>],
+    first: usize,
+) {
+    let mut stage = Stage::<sender::Plan>::new();
+    for at in first..jobs.len() {
+        let Some(job) = jobs.get_mut(at) else { return };
+        let Some(sender) = sessions.session_mut(job.session) else {
+            job.result = Err(SrtpError::InvalidConfig);
+            continue;
+        };
         if !sender.has_lanes() {
-            // Two assignments, since one would be a copy through memory of what was just written.
-            if let Some(len) = sender.protect_in_order(job.buffer, job.len) {
-                job.result = Ok(len);
-                continue;
-            }
-            job.result = sender.protect_any(job.buffer, job.len);
+            protect_now(sender, job);
             continue;
         }
         match sender.plan_in_order(job.buffer, job.len) {
@@ -79,39 +137,54 @@ pub fn protect_batch<S: AsRef<Sender> + AsMut<Sender>>(sessions: &mut [S], jobs:
 
 /// Unprotects the packet of each job with the session that it names, as [`Receiver::unprotect`]
 /// would for `buffer[..len]`, and sets its result. One session may occur in several jobs. A job
-/// whose session is not in the slice gets [`SrtpError::InvalidConfig`], and one whose buffer is
+/// whose session does not exist gets [`SrtpError::InvalidConfig`], and one whose buffer is
 /// shorter than its length [`SrtpError::Capacity`].
 ///
 /// Real-time: yes; 64 jobs wait on the stack at a time.
-pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
-    sessions: &mut [S],
-    jobs: &mut [Job<'_>],
-) {
-    let mut stage = Stage::<receiver::Plan>::new();
-    for at in 0..jobs.len() {
-        let Some(job) = jobs.get_mut(at) else { return };
-        let session_at = job.session;
-        let Some(session) = sessions.get_mut(session_at) else {
+pub fn unprotect_batch<T: Sessions<Receiver> + ?Sized>(sessions: &mut T, jobs: &mut [Job<'_>]) {
+    for (at, job) in jobs.iter_mut().enumerate() {
+        let Some(receiver) = sessions.session_mut(job.session) else {
             job.result = Err(SrtpError::InvalidConfig);
             continue;
         };
-        let receiver = session.as_mut();
+        if receiver.has_lanes() {
+            return unprotect_staged(sessions, jobs, at);
+        }
+        unprotect_now(receiver, job);
+    }
+}
+
+#[inline(always)]
+fn unprotect_now(receiver: &mut Receiver, job: &mut Job<'_>) {
+    let Some(datagram) = job.buffer.get_mut(..job.len) else {
+        job.result = receiver.refuse(SrtpError::Capacity);
+        return;
+    };
+    match receiver.unprotect_in_order(datagram) {
+        // An assignment each, since one would be a copy through memory of what was just written.
+        Some(Opened::Done(len)) => job.result = Ok(len),
+        Some(Opened::Forged(plan)) => job.result = receiver.retry(datagram, plan),
+        None => job.result = receiver.unprotect_any(datagram),
+    }
+}
+
+/// The jobs from `first` on, of which some are done side by side.
+#[inline(never)]
+fn unprotect_staged<T: Sessions<Receiver> + ?Sized>(
+    sessions: &mut T,
+    jobs: &mut [Job<'_>],
+    first: usize,
+) {
+    let mut stage = Stage::<receiver::Plan>::new();
+    for at in first..jobs.len() {
+        let Some(job) = jobs.get_mut(at) else { return };
+        let session_at = job.session;
+        let Some(receiver) = sessions.session_mut(session_at) else {
+            job.result = Err(SrtpError::InvalidConfig);
+            continue;
+        };
         if !receiver.has_lanes() {
-            if let Some(datagram) = job.buffer.get_mut(..job.len)
-                && let Some(opened) = receiver.unprotect_in_order(datagram)
-            {
-                // Two assignments, since one would be a copy through memory of what was just
-                // written.
-                if let Opened::Done(len) = opened {
-                    job.result = Ok(len);
-                    continue;
-                }
-                if let Opened::Forged(plan) = opened {
-                    job.result = receiver.retry(datagram, plan);
-                }
-                continue;
-            }
-            job.result = unprotect_one(receiver, job);
+            unprotect_now(receiver, job);
             continue;
         }
         // What this packet is taken for may depend on packets that wait, so it is looked at only
@@ -128,10 +201,10 @@ pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
                 open_stage(sessions, jobs, &mut stage);
             }
         }
-        let (Some(job), Some(session)) = (jobs.get_mut(at), sessions.get_mut(session_at)) else {
+        let (Some(job), Some(receiver)) = (jobs.get_mut(at), sessions.session_mut(session_at))
+        else {
             return;
         };
-        let receiver = session.as_mut();
         let Some(datagram) = job.buffer.get_mut(..job.len) else {
             job.result = receiver.refuse(SrtpError::Capacity);
             continue;
@@ -160,14 +233,6 @@ pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
         }
     }
     open_stage(sessions, jobs, &mut stage);
-}
-
-#[inline(always)]
-fn unprotect_one(receiver: &mut Receiver, job: &mut Job<'_>) -> Result<usize, SrtpError> {
-    let Some(datagram) = job.buffer.get_mut(..job.len) else {
-        return receiver.refuse(SrtpError::Capacity);
-    };
-    receiver.unprotect_any(datagram)
 }
 
 fn peek(receiver: &mut Receiver, job: &Job<'_>) -> Option<receiver::Plan> {
@@ -217,8 +282,8 @@ impl<P: Copy + Default> Stage<P> {
     }
 }
 
-fn seal_stage<S: AsRef<Sender> + AsMut<Sender>>(
-    sessions: &mut [S],
+fn seal_stage<T: Sessions<Sender> + ?Sized>(
+    sessions: &mut T,
     jobs: &mut [Job<'_>],
     stage: &mut Stage<sender::Plan>,
 ) {
@@ -230,7 +295,7 @@ fn seal_stage<S: AsRef<Sender> + AsMut<Sender>>(
             jobs,
             group,
             |i| stage.jobs[usize::from(i) % STAGE],
-            |session, _| session.as_ref().rtp_key(),
+            |sender, _| sender.rtp_key(),
             |_, i| {
                 let plan = &stage.plans[usize::from(i) % STAGE];
                 (plan.clear, plan.end, plan.tail, plan.iv)
@@ -248,17 +313,17 @@ fn seal_stage<S: AsRef<Sender> + AsMut<Sender>>(
         for (&i, tag) in group.iter().zip(tags) {
             let i = usize::from(i) % STAGE;
             if let Some(job) = jobs.get_mut(stage.jobs[i])
-                && let Some(session) = sessions.get_mut(job.session)
+                && let Some(sender) = sessions.session_mut(job.session)
             {
-                job.result = session.as_mut().finish(job.buffer, &stage.plans[i], tag);
+                job.result = sender.finish(job.buffer, &stage.plans[i], tag);
             }
         }
     }
     stage.count = 0;
 }
 
-fn open_stage<S: AsRef<Receiver> + AsMut<Receiver>>(
-    sessions: &mut [S],
+fn open_stage<T: Sessions<Receiver> + ?Sized>(
+    sessions: &mut T,
     jobs: &mut [Job<'_>],
     stage: &mut Stage<receiver::Plan>,
 ) {
@@ -269,18 +334,17 @@ fn open_stage<S: AsRef<Receiver> + AsMut<Receiver>>(
         let expected: [(Tag, usize); LANES] = core::array::from_fn(|lane| {
             let Some(&i) = group.get(lane) else { return ([0; 16], 16) };
             let i = usize::from(i) % STAGE;
-            let session = jobs.get(stage.jobs[i]).and_then(|job| sessions.get(job.session));
-            (stage.plans[i].tag, session.map_or(16, |s| s.as_ref().tag_bytes()))
+            let session = jobs.get(stage.jobs[i]).and_then(|job| sessions.session(job.session));
+            (stage.plans[i].tag, session.map_or(16, Receiver::tag_bytes))
         });
         with_packets(
             sessions,
             jobs,
             group,
             |i| stage.jobs[usize::from(i) % STAGE],
-            |session, i| session.as_ref().rtp_key(stage.plans[usize::from(i) % STAGE].key),
-            |session, i| {
+            |receiver, i| receiver.rtp_key(stage.plans[usize::from(i) % STAGE].key),
+            |receiver, i| {
                 let plan = &stage.plans[usize::from(i) % STAGE];
-                let receiver = session.as_ref();
                 let key = receiver.rtp_key(plan.key);
                 let iv = key.map_or(0, |key| key.iv(plan.ssrc, plan.index));
                 (plan.clear, plan.end, receiver.tail(plan.index), iv)
@@ -303,10 +367,9 @@ fn open_stage<S: AsRef<Receiver> + AsMut<Receiver>>(
     }
     for i in 0..stage.count.min(STAGE) {
         if let Some(job) = jobs.get_mut(stage.jobs[i])
-            && let Some(session) = sessions.get_mut(job.session)
+            && let Some(receiver) = sessions.session_mut(job.session)
             && let Some(datagram) = job.buffer.get_mut(..job.len)
         {
-            let receiver = session.as_mut();
             receiver.staged = 0;
             job.result = receiver.conclude(datagram, stage.plans[i], opened[i]);
         }
@@ -319,25 +382,25 @@ type Spec = (usize, usize, Option<u32>, u128);
 
 /// Collects keys and packets of up to sixteen jobs, gives them to `run`, and puts the buffers back.
 #[inline(always)]
-fn with_packets<'b, S>(
-    sessions: &[S],
+fn with_packets<'b, H, T: Sessions<H> + ?Sized>(
+    sessions: &T,
     jobs: &mut [Job<'b>],
     group: &[u8],
     job_of: impl Fn(u8) -> usize,
-    key_of: impl for<'k> Fn(&'k S, u8) -> Option<&'k CryptoKey>,
-    spec_of: impl Fn(&S, u8) -> Spec,
+    key_of: impl for<'k> Fn(&'k H, u8) -> Option<&'k CryptoKey>,
+    spec_of: impl Fn(&H, u8) -> Spec,
     run: impl FnOnce(&[&CryptoKey], &mut [crypto::Job<'b>]),
 ) {
     let first = group.first().and_then(|&i| {
         let session = jobs.get(job_of(i))?.session;
-        key_of(sessions.get(session)?, i)
+        key_of(sessions.session(session)?, i)
     });
     let Some(first) = first else { return };
     let mut keys = [first; LANES];
     let mut packets: [crypto::Job<'b>; LANES] = core::array::from_fn(|_| crypto::Job::empty());
     for ((&i, key), packet) in group.iter().zip(&mut keys).zip(&mut packets) {
         let Some(job) = jobs.get_mut(job_of(i)) else { return };
-        let Some(session) = sessions.get(job.session) else { return };
+        let Some(session) = sessions.session(job.session) else { return };
         // A planned packet has a key, so this is not the way out of anything.
         *key = key_of(session, i).unwrap_or(first);
         let (clear, end, tail, iv) = spec_of(session, i);

@@ -72,7 +72,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Job, protect_batch, unprotect_batch};
+pub use batch::{Job, Sessions, protect_batch, unprotect_batch};
 pub use config::{MAX_KEYS, MAX_STREAMS, SessionConfig, SsrcPolicy};
 pub use crypto::{Engine, Kernel, backend};
 pub use error::SrtpError;
