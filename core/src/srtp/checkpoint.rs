@@ -335,7 +335,8 @@ fn wrap(
     out.extend_from_slice(body);
     let key = wrapping_key(wrapping)?;
     let (end, iv) = (out.len(), key.iv(0, 0));
-    let tag = key.seal(Job { buffer: &mut out, clear: HEAD_BYTES, end, tail: None, iv });
+    let job = Job { buffer: &mut out, clear: HEAD_BYTES, end, tail: None, iv };
+    let tag = key.seal(job).ok_or(SrtpError::Backend)?;
     out.extend(tag);
     Ok(out)
 }

@@ -113,8 +113,7 @@ impl Receiver {
         let ordinary = !config.cryptex
             && config.encrypted_extensions.is_empty()
             && !config.unencrypted_srtp
-            && !ring.has_rate()
-            && ring.mki_bytes == 0;
+            && ring.is_ordinary();
         let mut this = Self {
             ring,
             previous: None,
@@ -351,8 +350,8 @@ impl Receiver {
 
     /// Whether the batch kernels take this session's packets.
     #[inline(always)]
-    pub(super) fn has_lanes(&self) -> bool {
-        self.ring.keys.get(self.ring.active).is_some_and(|keys| keys.rtp.has_lanes())
+    pub(super) fn batches(&self) -> bool {
+        self.ring.keys.get(self.ring.active).is_some_and(|keys| keys.rtp.batches())
     }
 
     /// Whether the plan is one that the batch kernels can carry out: on success and on failure

@@ -62,7 +62,8 @@ impl Sender {
         let word = e_bit | index as u32;
         let clear = if self.rules.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
         let iv = keys.rtcp.iv(ssrc, index);
-        let tag = keys.rtcp.seal(Job { buffer, clear, end: len, tail: Some(word), iv });
+        let job = Job { buffer, clear, end: len, tail: Some(word), iv };
+        let tag = keys.rtcp.seal(job).ok_or(SrtpError::Backend)?;
         let word = word.to_be_bytes();
 
         let trailer = buffer.get_mut(len..total).ok_or(SrtpError::Capacity)?;

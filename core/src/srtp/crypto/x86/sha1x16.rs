@@ -9,7 +9,7 @@
 use core::arch::x86_64::*;
 
 use super::key::Key;
-use crate::srtp::crypto::{Job, LANES, Tag};
+use crate::srtp::crypto::{LANES, Message, Tag};
 
 /// What a lane still has to hash.
 #[derive(Clone, Copy)]
@@ -27,9 +27,8 @@ impl Lane {
     const IDLE: Self =
         Self { packet: core::ptr::null(), len: 0, suffix: 0, suffix_bytes: 0, blocks: 0 };
 
-    fn of(job: &Job<'_>) -> Self {
-        let message = job.message();
-        Self::new(message.as_ptr(), message.len(), job.tail)
+    fn of(message: &Message<'_>) -> Self {
+        Self::new(message.bytes.as_ptr(), message.bytes.len(), message.tail)
     }
 
     pub(super) fn new(packet: *const u8, len: usize, tail: Option<u32>) -> Self {
@@ -48,14 +47,13 @@ impl Lane {
     }
 }
 
-/// Computes the first 16 bytes of HMAC-SHA1 of at most sixteen jobs.
+/// Computes the first 16 bytes of HMAC-SHA1 of at most sixteen messages.
 ///
 /// # Safety
 /// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,bmi2")]
 pub(super) unsafe fn hmac16(
-    keys: &[Option<&Key>; LANES],
-    jobs: &[Job<'_>],
+    messages: &[Option<(&Key, Message<'_>)>; LANES],
     tags: &mut [Tag; LANES],
 ) {
     let mut lanes = [Lane::IDLE; LANES];
@@ -64,9 +62,9 @@ pub(super) unsafe fn hmac16(
     let mut bits_high = [0_u32; LANES];
     let mut bits_low = [0_u32; LANES];
     let mut most = 0;
-    for (i, (key, job)) in keys.iter().zip(jobs).take(LANES).enumerate() {
-        let Some(key) = key else { continue };
-        let lane = Lane::of(job);
+    for (i, message) in messages.iter().enumerate() {
+        let Some((key, message)) = message else { continue };
+        let lane = Lane::of(message);
         most = most.max(lane.blocks);
         bits_high[i] = (lane.bits() >> 32) as u32;
         bits_low[i] = lane.bits() as u32;
@@ -112,7 +110,7 @@ pub(super) unsafe fn hmac16(
         // SAFETY: sixteen words are written to an array of sixteen.
         unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), *digest) };
     }
-    for (i, tag) in tags.iter_mut().enumerate().take(jobs.len()) {
+    for (i, tag) in tags.iter_mut().enumerate() {
         for (bytes, words) in tag.chunks_exact_mut(4).zip(&words) {
             bytes.copy_from_slice(&words[i].to_be_bytes());
         }
