@@ -18,7 +18,7 @@ use crate::srtp::crypto::Tag;
 /// `packet` is valid for `len` bytes.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option<u32>) -> Tag {
-    let (inner, outer) = key.hmac_states();
+    let [inner, outer] = key.hmac_states();
     let mut state = State::load(inner);
     let whole = len / 64 * 64;
     let mut at = 0;
@@ -58,7 +58,7 @@ pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option
 /// As [`hmac`].
 #[target_feature(enable = "sha,ssse3,sse4.1,avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2")]
 pub(super) unsafe fn hmac_wide(key: &Key, packet: *const u8, len: usize, tail: Option<u32>) -> Tag {
-    let (inner, outer) = key.hmac_states();
+    let [inner, outer] = key.hmac_states();
     let mut state = State::load(inner);
     let lane = Lane::new(packet, len, tail);
     let whole = len / 64;

@@ -57,8 +57,7 @@ pub(super) unsafe fn hmac16(
     tags: &mut [Tag; LANES],
 ) {
     let mut lanes = [Lane::IDLE; LANES];
-    let mut inner = [[0_u32; LANES]; 5];
-    let mut outer = [[0_u32; LANES]; 5];
+    let mut states = [_mm512_setzero_si512(); LANES];
     let mut bits_high = [0_u32; LANES];
     let mut bits_low = [0_u32; LANES];
     let mut most = 0;
@@ -69,13 +68,14 @@ pub(super) unsafe fn hmac16(
         bits_high[i] = (lane.bits() >> 32) as u32;
         bits_low[i] = lane.bits() as u32;
         lanes[i] = lane;
-        let (inner_state, outer_state) = key.hmac_states();
-        for word in 0..5 {
-            inner[word][i] = inner_state[word];
-            outer[word][i] = outer_state[word];
-        }
+        // SAFETY: ten words are selected, and the states are ten words in one piece.
+        states[i] = unsafe { _mm512_maskz_loadu_epi32(0x3ff, key.hmac_states().as_ptr().cast()) };
     }
-    let mut state = inner.map(|words| load_words(&words));
+    // Turned over like the messages: gathered word by word they would stall the wide loads.
+    let [i0, i1, i2, i3, i4, o0, o1, o2, o3, o4, ..] = transpose(states);
+    let mut state = [i0, i1, i2, i3, i4];
+    let order =
+        _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
     for block in 0..most {
         let mut running = 0;
         let mut ending = 0;
@@ -88,7 +88,7 @@ pub(super) unsafe fn hmac16(
                 ending |= u16::from(block + 1 == lane.blocks) << i;
             }
         }
-        let mut w = transpose(rows);
+        let mut w = transpose(rows.map(|row| _mm512_shuffle_epi8(row, order)));
         w[14] = _mm512_mask_mov_epi32(w[14], ending, load_words(&bits_high));
         w[15] = _mm512_mask_mov_epi32(w[15], ending, load_words(&bits_low));
         let mut next = state;
@@ -102,7 +102,7 @@ pub(super) unsafe fn hmac16(
     w[..5].copy_from_slice(&state);
     w[5] = _mm512_set1_epi32(i32::MIN);
     w[15] = _mm512_set1_epi32((64 + 20) * 8);
-    let mut digest = outer.map(|words| load_words(&words));
+    let mut digest = [o0, o1, o2, o3, o4];
     compress(&mut digest, w);
 
     let mut words = [[0_u32; LANES]; 4];
@@ -174,17 +174,11 @@ pub(super) unsafe fn quarter_of(lane: &Lane, start: usize) -> __m128i {
     _mm_mask_expand_epi8(bytes, places as u16, _mm_set_epi64x(0, suffix as i64))
 }
 
-/// Sixteen rows of sixteen big-endian words, turned into sixteen columns of words.
+/// Sixteen rows of sixteen words, turned into columns.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f")]
 fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
-    let order =
-        _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
-    let zero = _mm512_setzero_si512();
-    let (mut r, mut t) = (rows, [zero; 16]);
-    for row in &mut r {
-        *row = _mm512_shuffle_epi8(*row, order);
-    }
+    let (mut r, mut t) = (rows, [_mm512_setzero_si512(); 16]);
     for i in (0..16).step_by(2) {
         t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
