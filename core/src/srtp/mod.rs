@@ -91,6 +91,10 @@ use stream::{Stream, Streams};
 /// extension (RFC 9335) and the longest master key identifier.
 pub const MAX_TRAILER_BYTES: usize = 16 + 4 + 4 + MAX_MKI_BYTES;
 
+/// Longest packet: what a datagram can hold. Far longer ones would make the block counter of
+/// counter mode, which has 16 bits (RFC 3711 section 4.1.1), run into the index.
+pub const MAX_PACKET_BYTES: usize = 65535;
+
 /// Bytes of an SRTCP packet that are never encrypted: the first header and the sender's SSRC.
 const RTCP_CLEAR_BYTES: usize = 8;
 /// SRTCP indices are 31 bits wide.

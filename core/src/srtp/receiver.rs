@@ -12,7 +12,6 @@ mod rtcp;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::SrtpError;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Job, Tag};
 use super::event::{Event, Events, Stats};
@@ -22,6 +21,7 @@ use super::policy::weakness;
 use super::session_keys::{KeyRing, PreparedKeys};
 use super::stream::Streams;
 use super::suite::Cipher;
+use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
 
@@ -156,7 +156,8 @@ impl Receiver {
     /// Real-time: yes.
     ///
     /// # Errors
-    /// [`SrtpError::Malformed`], [`SrtpError::AuthenticationFailed`], [`SrtpError::Replayed`],
+    /// [`SrtpError::Malformed`], [`SrtpError::Oversized`],
+    /// [`SrtpError::AuthenticationFailed`], [`SrtpError::Replayed`],
     /// [`SrtpError::TooOld`], [`SrtpError::UnknownMki`], [`SrtpError::UnknownSsrc`],
     /// [`SrtpError::StreamLimit`], [`SrtpError::IndexExhausted`], [`SrtpError::KeyExhausted`].
     /// The datagram is untouched then, and so is the session but for counters and events.
@@ -205,7 +206,11 @@ impl Receiver {
     #[inline(always)]
     pub(super) fn plan_in_order(&mut self, datagram: &[u8]) -> Option<Plan> {
         let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = datagram.first_chunk::<12>()?;
-        if !self.rules.ordinary || first >> 6 != 2 || self.overlap_left > 0 {
+        if !self.rules.ordinary
+            || first >> 6 != 2
+            || self.overlap_left > 0
+            || datagram.len() > MAX_PACKET_BYTES
+        {
             return None;
         }
         let mut clear = FIXED_HEADER_BYTES;
@@ -265,6 +270,9 @@ impl Receiver {
 
     #[inline(always)]
     fn try_plan(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
+        if datagram.len() > MAX_PACKET_BYTES {
+            return Err(SrtpError::Oversized);
+        }
         let packet = RtpPacket::parse(datagram).map_err(|_| SrtpError::Malformed)?;
         let (ssrc, sequence) = (packet.ssrc(), packet.sequence());
         let (tag_bytes, mki_bytes) = (self.rules.rtp_tag_bytes, self.ring.mki_bytes);

@@ -8,7 +8,6 @@ mod rtcp;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::SrtpError;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{Job, Tag};
 use super::event::{Event, Events, Stats};
@@ -18,6 +17,7 @@ use super::policy::weakness;
 use super::session_keys::{KeyRing, PreparedKeys, SessionKeys};
 use super::stream::Streams;
 use super::suite::Cipher;
+use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
 
@@ -114,7 +114,8 @@ impl Sender {
     /// Real-time: yes.
     ///
     /// # Errors
-    /// [`SrtpError::Capacity`], [`SrtpError::Malformed`], [`SrtpError::UnknownSsrc`],
+    /// [`SrtpError::Capacity`], [`SrtpError::Malformed`], [`SrtpError::Oversized`],
+    /// [`SrtpError::UnknownSsrc`],
     /// [`SrtpError::StreamLimit`], [`SrtpError::IndexReused`], [`SrtpError::IndexExhausted`],
     /// [`SrtpError::KeyExhausted`], [`SrtpError::CheckpointDue`]. The buffer is untouched then,
     /// and so is the session but for counters. [`SrtpError::Backend`] if cryptography from outside
@@ -175,7 +176,7 @@ impl Sender {
         if !self.rules.ordinary
             || first >> 6 != 2
             || len < FIXED_HEADER_BYTES
-            || total > buffer.len()
+            || total > buffer.len().min(MAX_PACKET_BYTES)
         {
             return None;
         }
@@ -204,6 +205,9 @@ impl Sender {
 
     #[inline(always)]
     fn try_plan(&mut self, buffer: &mut [u8], len: usize) -> Result<Plan, SrtpError> {
+        if len > MAX_PACKET_BYTES {
+            return Err(SrtpError::Oversized);
+        }
         let packet = RtpPacket::parse(buffer.get(..len).ok_or(SrtpError::Capacity)?)
             .map_err(|_| SrtpError::Malformed)?;
         let (ssrc, sequence) = (packet.ssrc(), packet.sequence());
@@ -222,6 +226,9 @@ impl Sender {
                 plan.end += 4;
                 plan.total += 4;
             }
+        }
+        if plan.total > MAX_PACKET_BYTES {
+            return Err(SrtpError::Oversized);
         }
         if plan.total > buffer.len() {
             return Err(SrtpError::Capacity);

@@ -113,6 +113,10 @@ impl Receiver {
         .write(out);
     }
 
+    pub(in crate::srtp) fn description_bytes(&self) -> usize {
+        Description::bytes(self.rules.encrypted_extensions.len())
+    }
+
     pub(in crate::srtp) fn keys(&self) -> &[SessionKeys] {
         &self.ring.keys
     }
