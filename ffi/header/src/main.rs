@@ -15,8 +15,21 @@ fn main() -> ExitCode {
     let written = cbindgen::Config::from_file(ffi.join("cbindgen.toml"))
         .and_then(|config| {
             // The modules in the order in which a reader needs them.
-            let sources =
-                ["status", "codec", "srtp", "jitter", "mixer", "leg", "leg_stats", "conference"];
+            let sources = [
+                "status",
+                "codec",
+                "srtp_crypto",
+                "srtp_backend",
+                "srtp",
+                "srtp_batch",
+                "srtp_control",
+                "srtp_checkpoint",
+                "jitter",
+                "mixer",
+                "leg",
+                "leg_stats",
+                "conference",
+            ];
             let mut builder = cbindgen::Builder::new().with_config(config);
             for source in sources {
                 builder = builder.with_src(ffi.join("src").join(source).with_extension("rs"));
