@@ -416,7 +416,8 @@ typedef struct {
   size_t encrypted_extension_count;
   /*
    * Cryptography from outside; NULL, the default, for the best that this machine has. The table
-   * is copied, its context is not. It can't be combined with a key derivation rate.
+   * is copied, its context is not; a batch hands over together what sessions with equal tables
+   * have to do. It can't be combined with a key derivation rate.
    */
   const ale_srtp_backend *backend;
 } ale_srtp_config;

@@ -76,7 +76,8 @@ pub struct ale_srtp_config {
     /// How many identifiers.
     pub encrypted_extension_count: usize,
     /// Cryptography from outside; NULL, the default, for the best that this machine has. The table
-    /// is copied, its context is not. It can't be combined with a key derivation rate.
+    /// is copied, its context is not; a batch hands over together what sessions with equal tables
+    /// have to do. It can't be combined with a key derivation rate.
     pub backend: *const ale_srtp_backend,
 }
 

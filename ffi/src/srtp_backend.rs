@@ -3,8 +3,8 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ale_media::srtp::SrtpError;
 use ale_media::srtp::backend::{Backend, BackendJob, BackendKey, KeySpec, Operation, Ticket};
@@ -142,6 +142,10 @@ const SLOT_JOBS: usize = 64;
 /// Submissions that can be under way; further ones are done where they are called.
 const SLOTS: usize = 4;
 
+/// Tables in use. Sessions that were made with the same functions and context share one, which is
+/// how a batch sees that their jobs may be handed over together.
+static TABLES: Mutex<Vec<Weak<Table>>> = Mutex::new(Vec::new());
+
 /// A table that has been checked.
 pub(crate) struct Table {
     functions: ale_srtp_backend,
@@ -188,6 +192,12 @@ impl Table {
         if !complete {
             return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
         }
+        let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.retain(|table| table.strong_count() > 0);
+        let alike = |table: &Arc<Self>| identity(&table.functions) == identity(&functions);
+        if let Some(table) = tables.iter().filter_map(Weak::upgrade).find(alike) {
+            return Ok(table);
+        }
         let slots = if functions.submit.is_some() { SLOTS } else { 0 };
         let slot = || Slot {
             busy: AtomicBool::new(false),
@@ -199,7 +209,9 @@ impl Table {
             }),
         };
         let slots = (0..slots).map(|_| slot()).collect();
-        Ok(Arc::new(Self { functions, slots }))
+        let table = Arc::new(Self { functions, slots });
+        tables.push(Arc::downgrade(&table));
+        Ok(table)
     }
 
     /// Calls a function of the table for jobs, some at a time.
@@ -226,6 +238,19 @@ impl Table {
     fn free_slot(&self) -> Option<(usize, &Slot)> {
         self.slots.iter().enumerate().find(|(_, slot)| !slot.busy.swap(true, Ordering::Acquire))
     }
+}
+
+/// What tells tables apart: the addresses in them.
+fn identity(table: &ale_srtp_backend) -> [usize; 7] {
+    [
+        table.context.addr(),
+        table.schedule.map_or(0, |function| function as usize),
+        table.release.map_or(0, |function| function as usize),
+        table.seal.map_or(0, |function| function as usize),
+        table.open.map_or(0, |function| function as usize),
+        table.submit.map_or(0, |function| function as usize),
+        table.poll.map_or(0, |function| function as usize),
+    ]
 }
 
 const NOTHING: ale_srtp_backend_job = ale_srtp_backend_job {
