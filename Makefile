@@ -13,7 +13,7 @@ C_LIBS := -lpthread -ldl -lm
 DEMO_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tools library programs c-programs header header-check header-compiles \
+.PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test loom bench compare fuzz cross docs clean
 
 help: ## list the targets
@@ -22,7 +22,7 @@ help: ## list the targets
 demo: tools programs c-programs ## an encrypted conference of four phones on this machine, and its report
 	$(RELEASE)/conference --c-phone $(RELEASE)/c/phone $(DEMO_FLAGS)
 
-test: tools check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, the demo
+test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, the demo
 	$(CARGO) test --workspace
 	$(CARGO) test -p ale-media --no-default-features --features std
 	$(CARGO) check -p ale-media --no-default-features
@@ -39,6 +39,9 @@ check: tools header-check header-compiles ## formatting, lints, documentation an
 
 tools: ## install what the build needs and this machine lacks
 	@.ci/install-tools
+
+peers: ## install the peers that tests compare with
+	@.ci/install-tools ffmpeg
 
 library: tools ## libale_media.a and libale_media.so, in target/release
 	$(CARGO) build --release -p ale-media-ffi

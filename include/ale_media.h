@@ -143,6 +143,28 @@ typedef enum {
   ALE_RECEIVED_GOODBYE = 3,
 } ale_received;
 
+/* What happened to a leg. */
+typedef enum {
+  /* The peer has begun to send a digit or another telephone event (RFC 4733). */
+  ALE_LEG_DIGIT_STARTED = 1,
+  /* It is over; duration_ms says how long it lasted. */
+  ALE_LEG_DIGIT_ENDED = 2,
+  /* The leg listens to another source, ssrc. */
+  ALE_LEG_SOURCE_CHANGED = 3,
+  /* The source ssrc has said goodbye (RTCP BYE). */
+  ALE_LEG_GOODBYE = 4,
+  /* Something that a newer header names. */
+  ALE_LEG_EVENT_OTHER = 5,
+  /* A digit has been recognised in the sound. */
+  ALE_LEG_INBAND_DIGIT = 6,
+  /* A fax calls (1100 Hz). */
+  ALE_LEG_FAX_CALLING = 7,
+  /* A fax or modem answers (2100 Hz). */
+  ALE_LEG_FAX_ANSWERING = 8,
+  /* A beep, as of an answering machine, of frequency_hz. */
+  ALE_LEG_BEEP = 9,
+} ale_leg_event_kind;
+
 /* How the playout delay is chosen. */
 typedef enum {
   /* From the network's behaviour. */
@@ -521,7 +543,10 @@ typedef struct {
 typedef struct {
   /* 0 to 127; not 64 to 95. */
   uint8_t payload_type;
-  /* "PCMU/8000", "PCMA/8000" or "opus/48000/2"; case does not matter. */
+  /*
+   * "PCMU/8000", "PCMA/8000", "G722/8000", "L16/16000" (or 8000, 32000, 48000) or
+   * "opus/48000/2"; case does not matter.
+   */
   const char *encoding;
   /* For Opus, samples a second of its PCM: 8000, 16000 or 48000; 0 for 48000. Else ignored. */
   uint32_t sample_rate_hz;
@@ -679,7 +704,50 @@ typedef struct {
   uint32_t max_delay_ms;
   /* The delay of the modes that keep one, in ms. Default 60. */
   uint32_t target_delay_ms;
+  /* Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. */
+  int32_t telephone_event_payload_type;
+  /* Payload type of redundant audio (RFC 2198) both ways, -1 for none. Default -1. */
+  int32_t redundancy_payload_type;
+  /* How many earlier payloads each packet repeats then, 1 to 4. Default 1. */
+  uint32_t redundancy_generations;
+  /*
+   * Not 0 sends no sound in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
+   * Hz, Opus's own with Opus. Default 0.
+   */
+  uint32_t silence_suppression;
+  /* Header extension identifier (RFC 8285) of audio levels (RFC 6464), 1 to 14, 0 for none. */
+  uint32_t audio_level_id;
+  /* The same of absolute send times. */
+  uint32_t absolute_send_time_id;
+  /* The same of the media description's name (RFC 9143), which mid names. */
+  uint32_t mid_id;
+  /* 1 to 16 bytes; NULL without mid_id. */
+  const char *mid;
+  /*
+   * What is done about tones in what is received: 0 nothing; 1 digits, fax and modem tones and
+   * beeps are told as events; 2 the same, and digits are not heard, for which all sound comes 45
+   * ms later. Default 0.
+   */
+  uint32_t inband_tones;
+  /* Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1. */
+  uint32_t extended_reports;
 } ale_leg_config;
+
+/* One thing that happened. Members that its kind does not name are 0. */
+typedef struct {
+  /* What happened. */
+  ale_leg_event_kind kind;
+  /* The event's number (RFC 4733 section 3.2). */
+  uint32_t event;
+  /* Its DTMF character, 0 if it is none. */
+  char digit;
+  /* How long it lasted, in ms. */
+  uint32_t duration_ms;
+  /* The source. */
+  uint32_t ssrc;
+  /* Of a beep. */
+  uint32_t frequency_hz;
+} ale_leg_event;
 
 /* What can be said of a leg just now. */
 typedef struct {
@@ -728,6 +796,68 @@ typedef struct {
   /* The jitter buffer. */
   ale_jitter_counters jitter;
 } ale_leg_counters;
+
+/* A call in figures; all are of what this leg has heard, unless they say otherwise. */
+typedef struct {
+  /* Encoding name of the codec received. */
+  char codec[16];
+  /* SRTP suite by its name in session descriptions, empty for plain RTP. */
+  char suite[40];
+  /* Our source. */
+  uint32_t local_ssrc;
+  /* The source listened to last, 0 for none. */
+  uint32_t remote_ssrc;
+  /* Times that the source changed. */
+  uint64_t source_changes;
+  /* From the first datagram to the last, in ms. */
+  uint64_t duration_ms;
+  /* RTP packets sent. */
+  uint64_t packets_sent;
+  /* RTP packets received and taken. */
+  uint64_t packets_received;
+  /* Payload bytes received. */
+  uint64_t octets_received;
+  /* Packets that never came. */
+  uint64_t packets_lost;
+  /* Packets that came too late. */
+  uint64_t packets_late;
+  /* Packets restored from redundancy. */
+  uint64_t packets_recovered;
+  /* Datagrams refused: malformed, forged, replayed, of strangers. */
+  uint64_t datagrams_refused;
+  /* The sender's clock against ours, in parts per million. */
+  int64_t drift_ppm;
+  /* Loss in percent. */
+  float loss_percent;
+  /* Loss within bursts in percent (RFC 3611). */
+  float burst_loss_percent;
+  /* The bursts' mean length in packets. */
+  float burst_packets;
+  /* Loss in gaps in percent. */
+  float gap_loss_percent;
+  /* The gaps' mean length in packets. */
+  float gap_packets;
+  /* Interarrival jitter at the end, in ms (RFC 3550 A.8). */
+  float jitter_ms;
+  /* Round-trip time, in ms; 0 if unknown. */
+  float round_trip_ms;
+  /* Mean time in the jitter buffer, in ms. */
+  float buffer_ms;
+  /* Its 95th percentile, in ms. */
+  float buffer_p95_ms;
+  /* Sound made up, in percent. */
+  float concealed_percent;
+  /* Transmission rating R (ITU-T G.107). */
+  float rating;
+  /* Listening quality, 1 to 4.5. */
+  float mos_lq;
+  /* Conversational quality, 1 to 4.5. */
+  float mos_cq;
+  /* What the peer says of its side (RFC 3611): rating R, 0 if it has said nothing. */
+  float remote_rating;
+  /* Fraction that the peer has lost of what we sent, by its last report, in percent. */
+  float remote_loss_percent;
+} ale_leg_ticket;
 
 /* What a conference is made for. */
 typedef struct {
@@ -1256,8 +1386,52 @@ ale_status ale_leg_rekey(ale_leg_control *control,
                          const char *send_crypto,
                          const char *receive_crypto);
 
+/*
+ * Sends digits by name (RFC 4733), one after another, in place of what is pushed: "0" to "9",
+ * "*", "#", "A" to "D", at most 16 a call; each of duration_ms (40 to 60000) and volume_dbm0 (0
+ * to 63 below the reference level, 8 is common). Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, also for a leg without telephone events, and ALE_ERR_BUSY
+ * when the audio thread does not take them; those before have been sent then.
+ */
+ale_status ale_leg_send_dtmf(ale_leg_control *control,
+                             const char *digits,
+                             uint32_t duration_ms,
+                             uint32_t volume_dbm0);
+
+/*
+ * Ends the digit under way and forgets those that wait. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_stop_dtmf(ale_leg_control *control);
+
+/*
+ * Gives the next thing that happened to the leg, oldest first. To be called until it returns
+ * ALE_ERR_NOTHING, every second at the latest: without room, later ones are lost. Exclusive.
+ * Real-time.
+ */
+ale_status ale_leg_next_event(ale_leg_control *control, ale_leg_event *event);
+
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
+
+/*
+ * Gives the ticket of the call up to now; to be taken when it ends. Any number of threads.
+ * Real-time.
+ */
+ale_status ale_leg_ticket_read(const ale_leg_control *control, ale_leg_ticket *ticket);
+
+/*
+ * Writes the ticket as a JSON object with a zero byte behind it, at most 1024 bytes. length may be
+ * NULL; it does not count the zero byte. Any number of threads. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY.
+ */
+ale_status ale_leg_ticket_json(const ale_leg_control *control,
+                               char *json,
+                               size_t capacity,
+                               size_t *length);
 
 /* ---- Conferences ---- */
 

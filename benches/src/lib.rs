@@ -14,6 +14,7 @@
 //! `cargo bench -p benches` runs the same subjects under criterion.
 
 pub mod codec;
+pub mod g722;
 pub mod harness;
 pub mod jitter;
 pub mod leg;

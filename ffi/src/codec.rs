@@ -14,7 +14,8 @@ use crate::status::ale_status;
 pub struct ale_codec {
     /// 0 to 127; not 64 to 95.
     pub payload_type: u8,
-    /// "PCMU/8000", "PCMA/8000" or "opus/48000/2"; case does not matter.
+    /// "PCMU/8000", "PCMA/8000", "G722/8000", "L16/16000" (or 8000, 32000, 48000) or
+    /// "opus/48000/2"; case does not matter.
     pub encoding: *const c_char,
     /// For Opus, samples a second of its PCM: 8000, 16000 or 48000; 0 for 48000. Else ignored.
     pub sample_rate_hz: u32,

@@ -4,7 +4,12 @@
 //! The jitter buffer owns a leg's decoders and the media half its encoder; both are used through
 //! `&mut self` by the audio thread. All memory is taken when a codec is made.
 
+pub mod comfort_noise;
+#[cfg(feature = "opus")]
+pub mod fmtp;
 pub mod g711;
+pub mod g722;
+pub mod l16;
 #[cfg(feature = "opus")]
 pub mod opus;
 mod spec;

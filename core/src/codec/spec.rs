@@ -4,6 +4,8 @@
 use alloc::boxed::Box;
 
 use super::g711::{self, G711, Law};
+use super::g722::{self, BitRate, G722Decoder, G722Encoder};
+use super::l16::L16;
 #[cfg(feature = "opus")]
 use super::opus::{OpusConfig, OpusDecoder, OpusEncoder, RTP_CLOCK_HZ};
 use super::{CodecError, Decoder, Encoder, Format};
@@ -17,6 +19,15 @@ pub enum CodecSpec {
     Pcmu,
     /// G.711 A-law, `PCMA/8000`.
     Pcma,
+    /// G.722 at 64 kbit/s, `G722/8000`.
+    G722,
+    /// Linear PCM, `L16/rate/channels`.
+    L16 {
+        /// 1000 to 192000; a leg takes 8000, 16000, 32000 and 48000.
+        sample_rate_hz: u32,
+        /// 1 or 2.
+        channels: u8,
+    },
     /// Opus, `opus/48000/2`; the sample rate is that of its PCM.
     #[cfg(feature = "opus")]
     Opus(OpusConfig),
@@ -37,6 +48,17 @@ impl CodecSpec {
         if named("PCMA", "8000") {
             return Some(Self::Pcma);
         }
+        if named("G722", "8000") {
+            return Some(Self::G722);
+        }
+        if name.eq_ignore_ascii_case("L16") {
+            let mut numbers = rest.split('/');
+            let sample_rate_hz = numbers.next()?.parse().ok()?;
+            let channels = numbers.next().map_or(Ok(1), str::parse).ok()?;
+            return L16::new(sample_rate_hz, channels)
+                .is_ok()
+                .then_some(Self::L16 { sample_rate_hz, channels });
+        }
         #[cfg(feature = "opus")]
         if named("opus", "48000") {
             return Some(Self::Opus(OpusConfig::default()));
@@ -49,6 +71,9 @@ impl CodecSpec {
         match payload_type {
             0 => Some(Self::Pcmu),
             8 => Some(Self::Pcma),
+            9 => Some(Self::G722),
+            10 => Some(Self::L16 { sample_rate_hz: 44_100, channels: 2 }),
+            11 => Some(Self::L16 { sample_rate_hz: 44_100, channels: 1 }),
             _ => None,
         }
     }
@@ -58,6 +83,8 @@ impl CodecSpec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
+            Self::L16 { .. } => "L16",
             #[cfg(feature = "opus")]
             Self::Opus(_) => "opus",
         }
@@ -67,6 +94,12 @@ impl CodecSpec {
     pub fn format(&self) -> Format {
         match self {
             Self::Pcmu | Self::Pcma => g711::FORMAT,
+            Self::G722 => g722::FORMAT,
+            Self::L16 { sample_rate_hz, channels } => Format {
+                sample_rate_hz: *sample_rate_hz,
+                channels: *channels,
+                rtp_clock_hz: *sample_rate_hz,
+            },
             #[cfg(feature = "opus")]
             Self::Opus(config) => Format {
                 sample_rate_hz: config.sample_rate_hz,
@@ -79,7 +112,8 @@ impl CodecSpec {
     /// How the codec fares in the E-model.
     pub fn impairment(&self) -> Impairment {
         match self {
-            Self::Pcmu | Self::Pcma => Impairment::G711,
+            Self::Pcmu | Self::Pcma | Self::L16 { .. } => Impairment::G711,
+            Self::G722 => Impairment::G722,
             #[cfg(feature = "opus")]
             Self::Opus(_) => Impairment::OPUS,
         }
@@ -95,12 +129,16 @@ impl CodecSpec {
         Ok(match self {
             Self::Pcmu => Box::new(G711(Law::Mu)),
             Self::Pcma => Box::new(G711(Law::A)),
+            Self::G722 => Box::new(G722Encoder::new(BitRate::Kbps64)),
+            Self::L16 { sample_rate_hz, channels } => {
+                Box::new(L16::new(*sample_rate_hz, *channels)?)
+            }
             #[cfg(feature = "opus")]
             Self::Opus(config) => Box::new(OpusEncoder::new(config)?),
         })
     }
 
-    /// Makes a decoder to mono PCM, at `preferred_rate_hz` where the codec can choose.
+    /// Makes a decoder, to mono PCM at `preferred_rate_hz` where the codec can choose.
     ///
     /// Real-time: no (allocates).
     ///
@@ -111,6 +149,10 @@ impl CodecSpec {
         Ok(match self {
             Self::Pcmu => Box::new(G711(Law::Mu)),
             Self::Pcma => Box::new(G711(Law::A)),
+            Self::G722 => Box::new(G722Decoder::new(BitRate::Kbps64)),
+            Self::L16 { sample_rate_hz, channels } => {
+                Box::new(L16::new(*sample_rate_hz, *channels)?)
+            }
             #[cfg(feature = "opus")]
             Self::Opus(config) => {
                 let can = matches!(preferred_rate_hz, 8_000 | 12_000 | 16_000 | 24_000 | 48_000);
@@ -129,7 +171,24 @@ mod tests {
     fn rtpmap_encodings_are_recognised_by_name_and_clock() {
         assert_eq!(CodecSpec::from_rtpmap("PCMU/8000"), Some(CodecSpec::Pcmu));
         assert_eq!(CodecSpec::from_rtpmap("pcma/8000/1"), Some(CodecSpec::Pcma));
-        for wrong in ["PCMU/16000", "PCMU", "", "/", "G729/8000", "opus/8000"] {
+        assert_eq!(CodecSpec::from_rtpmap("G722/8000"), Some(CodecSpec::G722));
+        let wide = CodecSpec::L16 { sample_rate_hz: 16_000, channels: 1 };
+        assert_eq!(CodecSpec::from_rtpmap("l16/16000"), Some(wide));
+        let cd = CodecSpec::L16 { sample_rate_hz: 44_100, channels: 2 };
+        assert_eq!(CodecSpec::from_rtpmap("L16/44100/2"), Some(cd));
+        assert_eq!(CodecSpec::from_static_payload_type(10), Some(cd));
+        for wrong in [
+            "G722/16000",
+            "L16/0",
+            "L16/x",
+            "L16/8000/3",
+            "PCMU/16000",
+            "PCMU",
+            "",
+            "/",
+            "G729/8000",
+            "opus/8000",
+        ] {
             assert_eq!(CodecSpec::from_rtpmap(wrong), None, "{wrong}");
         }
     }
@@ -138,7 +197,8 @@ mod tests {
     #[cfg(feature = "opus")]
     fn every_codec_decodes_what_it_encodes() {
         let opus = CodecSpec::from_rtpmap("opus/48000/2").unwrap();
-        for spec in [CodecSpec::Pcmu, CodecSpec::Pcma, opus] {
+        let linear = CodecSpec::L16 { sample_rate_hz: 32_000, channels: 1 };
+        for spec in [CodecSpec::Pcmu, CodecSpec::Pcma, CodecSpec::G722, linear, opus] {
             let mut encoder = spec.encoder().unwrap();
             let mut decoder = spec.decoder(spec.format().sample_rate_hz).unwrap();
             let samples = spec.format().sample_rate_hz as usize / 50;

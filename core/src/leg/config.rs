@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::quality::Assessor;
+use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
 use crate::jitter::{DecoderMap, JitterConfig, JitterError};
 use crate::srtp::{SessionConfig, SrtpError};
@@ -38,6 +40,59 @@ pub struct SrtpConfig {
     pub receive: SessionConfig,
 }
 
+/// What a leg does about tones in the sound that it receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InbandTones {
+    /// Nothing.
+    #[default]
+    Ignored,
+    /// Digits, fax and modem tones and beeps are told as events.
+    Told,
+    /// The same, and digits are not heard. All sound comes 45 ms later for it.
+    DigitsRemoved,
+}
+
+/// Redundant audio (RFC 2198).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redundant {
+    /// As [`SendCodec::payload_type`].
+    pub payload_type: u8,
+    /// How many earlier payloads each packet sent repeats, 1 to 4.
+    pub generations: u8,
+}
+
+/// Identifiers of header extension elements (RFC 8285), 1 to 14 as negotiated; `None` for those
+/// that are not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeaderExtensions {
+    /// Audio level (RFC 6464).
+    pub audio_level: Option<u8>,
+    /// Absolute send time.
+    pub absolute_send_time: Option<u8>,
+    /// Name of the media description (RFC 9143), and the name.
+    pub mid: Option<(u8, Mid)>,
+}
+
+/// A name of a media description: 1 to 16 bytes of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mid {
+    bytes: [u8; 16],
+    length: u8,
+}
+
+impl Mid {
+    /// `None` for an empty or too long name.
+    pub fn new(name: &str) -> Option<Self> {
+        let mut bytes = [0; 16];
+        bytes.get_mut(..name.len()).filter(|b| !b.is_empty())?.copy_from_slice(name.as_bytes());
+        Some(Self { bytes, length: name.len() as u8 })
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
 /// What a leg is made for. The leg makes no random numbers: the identifiers that RFC 3550
 /// section 5.1 wants random come from the host.
 #[derive(Debug, Clone)]
@@ -56,6 +111,19 @@ pub struct LegConfig {
     pub receive: Vec<ReceiveCodec>,
     /// Payload type of comfort noise (RFC 3389), 13 as a rule.
     pub comfort_noise_payload_type: Option<u8>,
+    /// Payload type of telephone events (RFC 4733), sent and received; its clock is that of the
+    /// codec sent. Without one, digits can't be sent.
+    pub telephone_event_payload_type: Option<u8>,
+    /// Tones in what is received.
+    pub inband_tones: InbandTones,
+    /// Redundant audio (RFC 2198), sent and received; `None` for neither.
+    pub redundancy: Option<Redundant>,
+    /// Sends no sound in pauses: a description of the background where there is
+    /// [`LegConfig::comfort_noise_payload_type`] and the codec's RTP clock is 8000 Hz, Opus's own
+    /// comfort noise with Opus, nothing at all else.
+    pub silence_suppression: bool,
+    /// Header extension elements, sent and read.
+    pub header_extensions: HeaderExtensions,
     /// The only remote source to listen to; `None` takes the first that proves valid, and another
     /// when it is authenticated or the first has fallen silent.
     pub remote_ssrc: Option<u32>,
@@ -65,6 +133,8 @@ pub struct LegConfig {
     pub jitter: JitterConfig,
     /// Mean interval between RTCP reports in ms, 0 for none (RFC 3550 section 6.2 says 5000).
     pub rtcp_interval_ms: u32,
+    /// Extended reports (RFC 3611): reference time, answers to the peer's, and VoIP metrics.
+    pub extended_reports: bool,
     /// NTP time, 32.32 fixed point, at the zero of the host's monotonic clock. 0 counts from
     /// there, which RFC 3550 section 6.4.1 allows where the wall clock is unknown.
     pub ntp_at_zero: u64,
@@ -81,10 +151,16 @@ impl LegConfig {
             send: SendCodec { payload_type, codec, packet_ms: 20 },
             receive: alloc::vec![ReceiveCodec { payload_type, codec }],
             comfort_noise_payload_type: Some(13),
+            telephone_event_payload_type: None,
+            inband_tones: InbandTones::Ignored,
+            redundancy: None,
+            silence_suppression: false,
+            header_extensions: HeaderExtensions::default(),
             remote_ssrc: None,
             srtp: None,
             jitter: JitterConfig::default(),
             rtcp_interval_ms: 5_000,
+            extended_reports: true,
             ntp_at_zero: 0,
         }
     }
@@ -93,7 +169,11 @@ impl LegConfig {
         let valid = |payload_type: u8| payload_type < 128 && !(64..96).contains(&payload_type);
         let mut seen = [false; 128];
         let received = self.receive.iter().map(|codec| codec.payload_type);
-        for payload_type in received.chain(self.comfort_noise_payload_type) {
+        let named = received
+            .chain(self.comfort_noise_payload_type)
+            .chain(self.telephone_event_payload_type)
+            .chain(self.redundancy.map(|red| red.payload_type));
+        for payload_type in named {
             match seen.get_mut(usize::from(payload_type)) {
                 Some(slot) if valid(payload_type) && !*slot => *slot = true,
                 _ => return Err(LegError::PayloadType(payload_type)),
@@ -101,6 +181,14 @@ impl LegConfig {
         }
         if !valid(self.send.payload_type) {
             return Err(LegError::PayloadType(self.send.payload_type));
+        }
+        if self.redundancy.is_some_and(|red| !(1..=4).contains(&red.generations)) {
+            return Err(LegError::Generations);
+        }
+        let ids = &self.header_extensions;
+        let named = [ids.audio_level, ids.absolute_send_time, ids.mid.map(|(id, _)| id)];
+        if named.iter().flatten().any(|id| !(1..=14).contains(id)) {
+            return Err(LegError::ExtensionId);
         }
         if self.receive.is_empty() {
             return Err(LegError::NoReceiveCodec);
@@ -118,6 +206,32 @@ impl LegConfig {
         Ok(())
     }
 
+    /// How pauses are told, if they are.
+    pub(super) fn silence_manner(&self) -> Option<Manner> {
+        if !self.silence_suppression {
+            return None;
+        }
+        let narrow_clock = self.send.codec.format().rtp_clock_hz == 8_000;
+        Some(match self.comfort_noise_payload_type.filter(|_| narrow_clock) {
+            Some(payload_type) => Manner::Described(payload_type),
+            None => Manner::Refreshed,
+        })
+    }
+
+    /// The codec that is received as a rule.
+    pub(super) fn main_codec(&self) -> CodecSpec {
+        self.receive.first().map_or(self.send.codec, |receive| receive.codec)
+    }
+
+    /// How the leg's quality is judged.
+    pub(super) fn assessor(&self) -> Assessor {
+        Assessor {
+            impairment: self.main_codec().impairment(),
+            packet_ms: f32::from(self.send.packet_ms),
+            max_delay_ms: self.jitter.max_delay_ms,
+        }
+    }
+
     /// The jitter buffer's configuration at the leg's rate.
     pub(super) fn jitter_config(&self) -> JitterConfig {
         JitterConfig { sample_rate_hz: self.send.codec.format().sample_rate_hz, ..self.jitter }
@@ -133,6 +247,9 @@ impl LegConfig {
         if let Some(payload_type) = self.comfort_noise_payload_type {
             map.insert_comfort_noise(payload_type).map_err(LegError::Jitter)?;
         }
+        if let Some(red) = self.redundancy {
+            map.insert_redundant(red.payload_type).map_err(LegError::Jitter)?;
+        }
         Ok(map)
     }
 }
@@ -143,6 +260,10 @@ impl LegConfig {
 pub enum LegError {
     /// A payload type above 127, in RTCP's range, or given twice.
     PayloadType(u8),
+    /// Redundant audio with no or more than four generations.
+    Generations,
+    /// A header extension element with an identifier other than 1 to 14.
+    ExtensionId,
     /// Nothing to receive.
     NoReceiveCodec,
     /// Not a multiple of 10 ms up to 120.
@@ -165,6 +286,8 @@ impl fmt::Display for LegError {
             Self::PayloadType(number) => {
                 write!(f, "payload type {number} is above 127, in RTCP's range or given twice")
             }
+            Self::Generations => f.write_str("redundant audio repeats 1 to 4 payloads"),
+            Self::ExtensionId => f.write_str("header extension identifiers are 1 to 14"),
             Self::NoReceiveCodec => f.write_str("a leg needs a codec to receive"),
             Self::PacketTime(ms) => {
                 write!(f, "packet time {ms} ms is not a multiple of 10 up to 120")

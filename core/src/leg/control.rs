@@ -8,11 +8,15 @@
 use core::fmt;
 
 use super::config::LegConfig;
+use super::digits::{Digit, MAX_DIGIT_MS, MIN_DIGIT_MS};
+use super::event::LegEvent;
 use super::media::MediaStats;
+use super::quality::Assessor;
 use super::receiver::ReceiverStats;
+use super::ticket::Ticket;
 use crate::jitter::{JitterControl, JitterStats};
 use crate::srtp::{PreparedKeys, RetiredKeys, SessionConfig, SrtpError, Suite};
-use crate::stats::emodel::{self, Impairment, Quality};
+use crate::stats::emodel::Quality;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
 
@@ -26,6 +30,8 @@ pub(super) enum ReceiverCommand {
 #[derive(Debug)]
 pub(super) enum MediaCommand {
     SetMuted(bool),
+    SendDigit(Digit),
+    StopDigits,
     Rekey(PreparedKeys),
 }
 
@@ -45,6 +51,8 @@ pub enum ControlError {
     Busy,
     /// The leg was made without keys, or for another suite.
     Suite,
+    /// No payload type for telephone events, or an event, duration or volume out of range.
+    Digit,
     /// The new keys were refused.
     Srtp(SrtpError),
 }
@@ -54,6 +62,7 @@ impl fmt::Display for ControlError {
         match self {
             Self::Busy => f.write_str("earlier orders to the leg still wait"),
             Self::Suite => f.write_str("the leg was made without keys, or for another suite"),
+            Self::Digit => f.write_str("no telephone events negotiated, or a digit out of range"),
             Self::Srtp(error) => error.fmt(f),
         }
     }
@@ -72,6 +81,8 @@ pub struct LegStats {
     pub jitter: JitterStats,
     /// Packets that the network lost, in percent of those expected.
     pub loss_percent: f32,
+    /// Packets that came too late to be played, in percent of those expected.
+    pub discard_percent: f32,
     /// Sound that had to be made up, in percent of what was heard.
     pub concealed_percent: f32,
     /// Interarrival jitter in ms (RFC 3550 A.8).
@@ -92,10 +103,16 @@ pub struct LegControl {
     spent_by_media: Consumer<Spent>,
     receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
     media_stats: Snapshot<{ MediaStats::WORDS }>,
+    /// Of the receiver and of the media half.
+    events: [Consumer<LegEvent>; 2],
+    /// RTP clock of telephone events, 0 if there are none.
+    digit_clock_hz: u32,
     send_suite: Option<Suite>,
     receive_suite: Option<Suite>,
-    impairment: Impairment,
-    packet_ms: f32,
+    assessor: Assessor,
+    local_ssrc: u32,
+    /// Encoding name of the codec that is received.
+    codec: &'static str,
 }
 
 impl LegControl {
@@ -106,8 +123,8 @@ impl LegControl {
         (to_media, spent_by_media): (Producer<MediaCommand>, Consumer<Spent>),
         receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
         media_stats: Snapshot<{ MediaStats::WORDS }>,
+        events: [Consumer<LegEvent>; 2],
     ) -> Self {
-        let codec = config.receive.first().map_or(config.send.codec, |receive| receive.codec);
         Self {
             jitter,
             to_receiver,
@@ -116,10 +133,15 @@ impl LegControl {
             spent_by_media,
             receiver_stats,
             media_stats,
+            events,
+            digit_clock_hz: config
+                .telephone_event_payload_type
+                .map_or(0, |_| config.send.codec.format().rtp_clock_hz),
             send_suite: config.srtp.as_ref().map(|srtp| srtp.send.suite),
             receive_suite: config.srtp.as_ref().map(|srtp| srtp.receive.suite),
-            impairment: codec.impairment(),
-            packet_ms: f32::from(config.send.packet_ms),
+            assessor: config.assessor(),
+            local_ssrc: config.local_ssrc,
+            codec: config.main_codec().name(),
         }
     }
 
@@ -129,6 +151,48 @@ impl LegControl {
     /// [`ControlError::Busy`].
     pub fn set_muted(&mut self, muted: bool) -> Result<(), ControlError> {
         self.to_media.push(MediaCommand::SetMuted(muted)).map_err(|_| ControlError::Busy)
+    }
+
+    /// Sends a digit by name (RFC 4733) in place of what is pushed; digits that wait follow each
+    /// other with a pause. `event` is 0 to 16 (see
+    /// [`event_of_digit`](crate::rtp::telephone_event::event_of_digit)), `duration_ms` from
+    /// [`MIN_DIGIT_MS`] to [`MAX_DIGIT_MS`], `volume_dbm0` 0 to 63 below the reference level (8 is
+    /// common).
+    ///
+    /// # Errors
+    /// [`ControlError::Digit`], [`ControlError::Busy`].
+    pub fn send_digit(
+        &mut self,
+        event: u8,
+        duration_ms: u32,
+        volume_dbm0: u8,
+    ) -> Result<(), ControlError> {
+        let possible = event <= 16
+            && (MIN_DIGIT_MS..=MAX_DIGIT_MS).contains(&duration_ms)
+            && volume_dbm0 <= 63
+            && self.digit_clock_hz != 0;
+        if !possible {
+            return Err(ControlError::Digit);
+        }
+        let duration_ticks = self.digit_clock_hz / 1_000 * duration_ms;
+        let digit = Digit { event, duration_ticks, volume_dbm0 };
+        self.to_media.push(MediaCommand::SendDigit(digit)).map_err(|_| ControlError::Busy)
+    }
+
+    /// Ends the digit under way and forgets those that wait.
+    ///
+    /// # Errors
+    /// [`ControlError::Busy`].
+    pub fn stop_digits(&mut self) -> Result<(), ControlError> {
+        self.to_media.push(MediaCommand::StopDigits).map_err(|_| ControlError::Busy)
+    }
+
+    /// The next thing that happened: of what each half has to tell the oldest first, the network
+    /// half before the audio half.
+    ///
+    /// Real-time: yes.
+    pub fn next_event(&mut self) -> Option<LegEvent> {
+        self.events.iter_mut().find_map(Consumer::pop)
     }
 
     /// Replaces the keys of what is sent. The key schedule is made here; the audio thread takes it
@@ -169,24 +233,27 @@ impl LegControl {
         let receiver = self.receiver_stats.read::<ReceiverStats>().unwrap_or_default();
         let media = self.media_stats.read::<MediaStats>().unwrap_or_default();
         let jitter = self.jitter.stats().unwrap_or_default();
-        let lost = receiver.expected.saturating_sub(receiver.received);
-        let loss_percent = percent(lost, receiver.expected);
-        let round_trip_ms = receiver.round_trip_ns as f32 * 1e-6;
+        let seen = self.assessor.assess(&receiver, &jitter);
         let clock_khz = receiver.clock_hz.max(1_000) as f32 * 1e-3;
-        let audible = jitter.samples.saturating_sub(jitter.silence_samples);
-        let concealed = percent(jitter.concealed_samples, audible);
-        // Half a round trip, the sender's packet, and the time in the buffer.
-        let delay_ms = round_trip_ms / 2.0 + self.packet_ms + jitter.mean_delay_us as f32 * 1e-3;
         LegStats {
             receiver,
             media,
             jitter,
-            loss_percent,
-            concealed_percent: concealed,
+            loss_percent: seen.loss_percent,
+            discard_percent: seen.discard_percent,
+            concealed_percent: seen.concealed_percent,
             jitter_ms: receiver.jitter_ticks as f32 / clock_khz,
-            round_trip_ms,
-            quality: emodel::quality(self.impairment, concealed, 1.0, delay_ms),
+            round_trip_ms: seen.round_trip_ms,
+            quality: seen.quality,
         }
+    }
+
+    /// The ticket of the call up to now; to be taken when it ends.
+    ///
+    /// Real-time: yes, but meant for anybody else.
+    pub fn ticket(&self) -> Ticket {
+        let suite = self.receive_suite.map(Suite::sdes_name);
+        Ticket::new(&self.stats(), self.codec, suite, self.local_ssrc)
     }
 
     /// Frees what orders have replaced; done by itself before the next order.
@@ -202,8 +269,4 @@ fn prepare(config: &SessionConfig, suite: Option<Suite>) -> Result<PreparedKeys,
         return Err(ControlError::Suite);
     }
     PreparedKeys::new(config).map_err(ControlError::Srtp)
-}
-
-fn percent(part: u64, whole: u64) -> f32 {
-    if whole == 0 { 0.0 } else { part as f32 * 100.0 / whole as f32 }
 }

@@ -7,13 +7,17 @@ use core::fmt;
 
 use super::config::LegConfig;
 use super::control::{MediaCommand, Spent};
+use super::event::{EventSink, LegEvent};
+use super::inband::Inband;
+use super::packetizer::Packetizer;
+use super::quality::Assessor;
 use super::receiver::ReceiverStats;
 use super::rtcp::{Scheduler, ntp_time, write_compound};
-use crate::codec::{CodecError, Encoder};
+use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::jitter::{JitterReader, PullError, PullInfo};
-use crate::rtp::RtpHeader;
 use crate::rtp::rtcp::SenderInfo;
+use crate::rtp::rtcp::xr::ExtendedReport;
 use crate::srtp::{self, MAX_TRAILER_BYTES};
 use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
@@ -33,14 +37,22 @@ counters! {
         pub octets,
         /// RTCP datagrams sent.
         pub rtcp_packets,
-        /// Packets that the codec did not need to send (discontinuous transmission).
+        /// Packet times for which nothing was sent: pauses.
         pub suppressed,
+        /// Packets that described the background of a pause (RFC 3389).
+        pub comfort_noise_packets,
+        /// Packets of telephone events among them.
+        pub digit_packets,
+        /// Digits lost because too many waited.
+        pub digits_dropped,
         /// Packets lost because the codec refused the PCM.
         pub encode_errors,
         /// Packets lost because SRTP refused (exhausted key, repeated index).
         pub protect_errors,
         /// Samples thrown away because nobody called [`LegMedia::poll_transmit`].
         pub overrun_samples,
+        /// Events lost because nobody called `LegControl::next_event`.
+        pub events_dropped,
         /// Level of what was pushed last, in -dBov; not a count.
         pub pushed_level_dbov,
         /// Level of what was pulled last, in -dBov; not a count.
@@ -75,7 +87,9 @@ impl From<PullError> for MediaError {
 /// The audio thread's half of a leg.
 pub struct LegMedia {
     reader: JitterReader,
-    encoder: Box<dyn Encoder>,
+    packetizer: Packetizer,
+    inband: Option<Inband>,
+    events: EventSink,
     protect: Option<srtp::Sender>,
     heard: Snapshot<{ ReceiverStats::WORDS }>,
     publisher: Publisher<{ MediaStats::WORDS }>,
@@ -85,14 +99,7 @@ pub struct LegMedia {
     muted: bool,
 
     sample_rate_hz: u32,
-    ssrc: u32,
-    payload_type: u8,
-    sequence: u16,
-    timestamp: u32,
     packet_samples: usize,
-    packet_ticks: u32,
-    /// The next packet starts a talk spurt.
-    marker: bool,
 
     backlog: Box<[i16]>,
     backlog_samples: usize,
@@ -100,6 +107,8 @@ pub struct LegMedia {
     datagram_bytes: usize,
 
     scheduler: Scheduler,
+    assessor: Assessor,
+    extended_reports: bool,
     cname: Box<[u8]>,
     ntp_at_zero: u64,
 }
@@ -113,6 +122,7 @@ impl LegMedia {
         publisher: Publisher<{ MediaStats::WORDS }>,
         commands: Consumer<MediaCommand>,
         spent: Producer<Spent>,
+        events: Producer<LegEvent>,
     ) -> Result<Self, CodecError> {
         let send = &config.send;
         let format = send.codec.format();
@@ -125,7 +135,9 @@ impl LegMedia {
         };
         Ok(Self {
             reader,
-            encoder: send.codec.encoder()?,
+            packetizer: Packetizer::new(config)?,
+            inband: Inband::new(config.inband_tones, format.sample_rate_hz),
+            events: EventSink::new(events),
             protect,
             heard,
             publisher,
@@ -134,18 +146,14 @@ impl LegMedia {
             stats,
             muted: false,
             sample_rate_hz: format.sample_rate_hz,
-            ssrc: config.local_ssrc,
-            payload_type: send.payload_type,
-            sequence: config.initial_sequence,
-            timestamp: config.initial_timestamp,
             packet_samples: (format.sample_rate_hz / 1_000 * packet_ms) as usize,
-            packet_ticks: format.rtp_clock_hz / 1_000 * packet_ms,
-            marker: true,
             backlog: vec![0; format.sample_rate_hz as usize / 1_000 * BACKLOG_MS].into(),
             backlog_samples: 0,
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
             datagram_bytes: 0,
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
+            assessor: config.assessor(),
+            extended_reports: config.extended_reports,
             cname: config.cname.as_bytes().into(),
             ntp_at_zero: config.ntp_at_zero,
         })
@@ -165,6 +173,10 @@ impl LegMedia {
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, MediaError> {
         self.apply_commands();
         let info = self.reader.pull(now_ns, pcm)?;
+        if let Some(inband) = &mut self.inband {
+            inband.process(pcm, (self.sample_rate_hz / 100) as usize, &mut self.events);
+            self.stats.events_dropped = self.events.dropped();
+        }
         self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
         Ok(info)
     }
@@ -203,7 +215,7 @@ impl LegMedia {
         self.apply_commands();
         self.datagram_bytes = 0;
         while self.datagram_bytes == 0 && self.backlog_samples >= self.packet_samples {
-            self.datagram_bytes = self.next_packet().unwrap_or(0);
+            self.datagram_bytes = self.next_packet(now_ns).unwrap_or(0);
         }
         if self.datagram_bytes == 0 && self.scheduler.is_due(now_ns) {
             self.datagram_bytes = self.report(now_ns, false).unwrap_or(0);
@@ -229,49 +241,26 @@ impl LegMedia {
     }
 
     /// Encodes and protects one packet time of the backlog; `None` if there is nothing to send.
-    fn next_packet(&mut self) -> Option<usize> {
-        let header = RtpHeader {
-            marker: self.marker,
-            payload_type: self.payload_type,
-            sequence: self.sequence,
-            timestamp: self.timestamp,
-            ssrc: self.ssrc,
-            ..RtpHeader::default()
-        };
-        let payload_limit = self.datagram.len() - MAX_TRAILER_BYTES;
-        let header_bytes = header.write(&mut self.datagram).ok()?;
+    fn next_packet(&mut self, now_ns: u64) -> Option<usize> {
+        let limit = self.datagram.len() - MAX_TRAILER_BYTES;
         let pcm = &self.backlog[..self.packet_samples];
-        let encoded = self.encoder.encode(pcm, &mut self.datagram[header_bytes..payload_limit]);
-        self.timestamp = self.timestamp.wrapping_add(self.packet_ticks);
+        let ntp = ntp_time(self.ntp_at_zero, now_ns);
+        let packet = self.packetizer.packet(pcm, ntp, &mut self.datagram[..limit], &mut self.stats);
         self.backlog.copy_within(self.packet_samples..self.backlog_samples, 0);
         self.backlog_samples -= self.packet_samples;
-        let payload_bytes = match encoded {
-            Ok(0) => {
-                self.stats.suppressed += 1;
-                self.marker = true;
-                return None;
-            }
-            Ok(bytes) => bytes,
-            Err(_) => {
-                self.stats.encode_errors += 1;
-                return None;
-            }
-        };
-        self.sequence = self.sequence.wrapping_add(1);
-        self.marker = false;
-        let plain_bytes = header_bytes + payload_bytes;
+        let packet = packet?;
         let bytes = match &mut self.protect {
-            Some(session) => match session.protect(&mut self.datagram, plain_bytes) {
+            Some(session) => match session.protect(&mut self.datagram, packet.bytes) {
                 Ok(bytes) => bytes,
                 Err(_) => {
                     self.stats.protect_errors += 1;
                     return None;
                 }
             },
-            None => plain_bytes,
+            None => packet.bytes,
         };
         self.stats.packets += 1;
-        self.stats.octets += payload_bytes as u64;
+        self.stats.octets += packet.payload_bytes as u64;
         Some(bytes)
     }
 
@@ -280,14 +269,33 @@ impl LegMedia {
         let block = self.scheduler.block(&heard, now_ns);
         let info = SenderInfo {
             ntp: ntp_time(self.ntp_at_zero, now_ns),
-            rtp_timestamp: self.timestamp,
+            rtp_timestamp: self.packetizer.timestamp(),
             packets: self.stats.packets as u32,
             octets: self.stats.octets as u32,
         };
         let sender = (self.stats.packets > 0).then_some(&info);
+        let answer = Scheduler::answer(&heard, now_ns);
+        let metrics = (heard.source_valid != 0).then(|| {
+            let level = self.stats.pulled_level_dbov as u8;
+            self.assessor.voip_metrics(&heard, &self.reader.stats(), level)
+        });
+        let extended = ExtendedReport {
+            reference_time: Some(info.ntp),
+            answers: answer.as_slice(),
+            metrics: metrics.as_ref(),
+        };
+        let extended = self.extended_reports.then_some(&extended);
         let out = &mut self.datagram;
-        let plain_bytes =
-            write_compound(out, self.ssrc, &self.cname, sender, block, goodbye).ok()?;
+        let plain_bytes = write_compound(
+            out,
+            self.packetizer.ssrc,
+            &self.cname,
+            sender,
+            block,
+            extended,
+            goodbye,
+        )
+        .ok()?;
         let bytes = match &mut self.protect {
             Some(session) => match session.protect_rtcp(out, plain_bytes) {
                 Ok(bytes) => bytes,
@@ -306,6 +314,10 @@ impl LegMedia {
         while let Some(command) = self.commands.pop() {
             match command {
                 MediaCommand::SetMuted(muted) => self.muted = muted,
+                MediaCommand::SendDigit(digit) => {
+                    self.stats.digits_dropped += u64::from(!self.packetizer.digits.push(digit));
+                }
+                MediaCommand::StopDigits => self.packetizer.digits.clear(),
                 MediaCommand::Rekey(keys) => {
                     let Some(session) = &mut self.protect else { continue };
                     let spent = match session.rekey(keys) {
@@ -323,8 +335,8 @@ impl LegMedia {
 impl fmt::Debug for LegMedia {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LegMedia")
-            .field("ssrc", &self.ssrc)
-            .field("payload_type", &self.payload_type)
+            .field("ssrc", &self.packetizer.ssrc)
+            .field("payload_type", &self.packetizer.payload_type)
             .field("sample_rate_hz", &self.sample_rate_hz)
             .field("stats", &self.stats)
             .finish_non_exhaustive()

@@ -16,14 +16,28 @@
 
 mod config;
 mod control;
+mod digits;
+mod event;
+mod inband;
 mod media;
+mod packetizer;
+mod quality;
 mod receiver;
+mod redundancy;
 mod rtcp;
+mod silence;
+mod ticket;
 
-pub use config::{LegConfig, LegError, ReceiveCodec, SendCodec, SrtpConfig};
+pub use config::{
+    HeaderExtensions, InbandTones, LegConfig, LegError, Mid, ReceiveCodec, Redundant, SendCodec,
+    SrtpConfig,
+};
 pub use control::{ControlError, LegControl, LegStats};
+pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
+pub use event::LegEvent;
 pub use media::{LegMedia, MAX_DATAGRAM_BYTES, MediaError, MediaStats};
 pub use receiver::{LegReceiver, ReceiveError, Received, ReceiverStats};
+pub use ticket::Ticket;
 
 use crate::jitter;
 use crate::srtp;
@@ -31,6 +45,9 @@ use crate::sync::{ring, snapshot};
 
 /// Commands that may wait for a half at a time.
 const COMMANDS: usize = 32;
+
+/// Events that may wait to be read.
+const EVENTS: usize = 64;
 
 /// Makes legs.
 #[derive(Debug)]
@@ -63,6 +80,8 @@ impl Leg {
         let (to_media, media_commands) = ring::channel(COMMANDS);
         let (receiver_spent, spent_by_receiver) = ring::channel(COMMANDS);
         let (media_spent, spent_by_media) = ring::channel(COMMANDS);
+        let (receiver_events, events_of_receiver) = ring::channel(EVENTS);
+        let (media_events, events_of_media) = ring::channel(EVENTS);
         let receiver = LegReceiver::new(
             config,
             writer,
@@ -70,6 +89,7 @@ impl Leg {
             receiver_publisher,
             receiver_commands,
             receiver_spent,
+            receiver_events,
         );
         let media = LegMedia::new(
             config,
@@ -79,6 +99,7 @@ impl Leg {
             media_publisher,
             media_commands,
             media_spent,
+            media_events,
         )
         .map_err(LegError::Codec)?;
         let control = LegControl::new(
@@ -88,6 +109,7 @@ impl Leg {
             (to_media, spent_by_media),
             receiver_stats,
             media_stats,
+            [events_of_receiver, events_of_media],
         );
         Ok((receiver, media, control))
     }

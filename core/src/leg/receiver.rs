@@ -5,16 +5,25 @@ use core::fmt;
 
 use super::config::LegConfig;
 use super::control::{ReceiverCommand, Spent};
+use super::digits::DigitReceiver;
+use super::event::{EventSink, LegEvent};
 use super::rtcp::{ntp_time, round_trip_ns};
 use crate::jitter::{InsertError, JitterWriter};
+use crate::rtp::burst::{Bursts, Pattern};
+use crate::rtp::elements::AudioLevel;
+use crate::rtp::extension::Elements;
 use crate::rtp::reception::{Reception, Verdict};
+use crate::rtp::rtcp::xr::Block;
 use crate::rtp::rtcp::{Packet, Packets, ReportBlock};
+use crate::rtp::telephone_event::TelephoneEvent;
 use crate::rtp::{RtpPacket, is_rtcp};
 use crate::srtp::{self, SrtpError};
 use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Publisher;
 
+/// What stands for a level that no header told.
+const NO_LEVEL: u64 = 255;
 /// RTP clock of comfort noise (RFC 3389 section 4).
 const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
 /// Silence after which an unauthenticated source gives way to another.
@@ -26,6 +35,10 @@ counters! {
     pub struct ReceiverStats {
         /// Datagrams given to [`LegReceiver::receive`].
         pub datagrams,
+        /// When the first of them came; not a count.
+        pub first_arrival_ns,
+        /// When the last of them came; not a count.
+        pub last_arrival_ns,
         /// RTP packets that reached the jitter buffer.
         pub packets,
         /// Their payload bytes.
@@ -50,6 +63,10 @@ counters! {
         pub no_slot,
         /// Sequence numbers that jumped; believed if the next one follows.
         pub sequence_jumps,
+        /// Packets of telephone events.
+        pub digit_packets,
+        /// Events lost because nobody called `LegControl::next_event`.
+        pub events_dropped,
         /// Times that the leg turned to another source.
         pub source_changes,
         /// Times that the source said goodbye (BYE).
@@ -80,8 +97,45 @@ counters! {
         pub remote_cumulative_lost,
         /// Jitter in it, in ticks; not a count.
         pub remote_jitter_ticks,
+        /// Level that the last packet's header told, in -dBov (RFC 6464), 255 if none did; not a
+        /// count.
+        pub remote_level_dbov,
+        /// Packets of ours that the peer asked for again (generic NACK).
+        pub nacked_packets,
+        /// Middle 32 bits of the NTP time in the peer's last receiver reference time (RFC 3611); not
+        /// a count.
+        pub reference_time_ntp,
+        /// When it arrived; not a count.
+        pub reference_time_arrival_ns,
+        /// Who sent it; not a count.
+        pub reference_time_ssrc,
+        /// The peer's rating R of what it hears of us, 127 if it has none, 0 before it has said so;
+        /// not a count.
+        pub remote_rating,
+        /// Its score for the conversation, in tenths; as `remote_rating`.
+        pub remote_mos_x10,
+        /// Loss within bursts, in 1/256 (RFC 3611 section 4.7.2); not a count, like the next four.
+        pub burst_density_x256,
+        /// Loss outside of bursts, in 1/256.
+        pub gap_density_x256,
+        /// Mean length of bursts in 1/16 packet.
+        pub burst_packets_x16,
+        /// Mean length of gaps in 1/16 packet.
+        pub gap_packets_x16,
+        /// Burst ratio (ITU-T G.107), in thousandths.
+        pub burst_ratio_x1000,
         /// Whether a source is valid just now, 0 or 1; not a count.
         pub source_valid,
+    }
+}
+
+impl ReceiverStats {
+    fn set_pattern(&mut self, pattern: &Pattern) {
+        self.burst_density_x256 = (pattern.burst_density * 256.0) as u64;
+        self.gap_density_x256 = (pattern.gap_density * 256.0) as u64;
+        self.burst_packets_x16 = (pattern.burst_packets * 16.0) as u64;
+        self.gap_packets_x16 = (pattern.gap_packets * 16.0) as u64;
+        self.burst_ratio_x1000 = (pattern.burst_ratio * 1_000.0) as u64;
     }
 }
 
@@ -139,6 +193,11 @@ pub struct LegReceiver {
     unprotect: Option<srtp::Receiver>,
     /// RTP clock of each negotiated payload type, 0 for the others.
     clocks_hz: [u32; 128],
+    digits: DigitReceiver,
+    digit_payload_type: Option<u8>,
+    events: EventSink,
+    /// Identifier of audio levels in header extensions.
+    audio_level_id: Option<u8>,
     local_ssrc: u32,
     remote_ssrc: Option<u32>,
     ntp_at_zero: u64,
@@ -155,6 +214,7 @@ pub struct LegReceiver {
 struct Source {
     ssrc: u32,
     reception: Reception,
+    bursts: Bursts,
     last_arrival_ns: u64,
 }
 
@@ -166,6 +226,7 @@ impl LegReceiver {
         publisher: Publisher<{ ReceiverStats::WORDS }>,
         commands: Consumer<ReceiverCommand>,
         spent: Producer<Spent>,
+        events: Producer<LegEvent>,
     ) -> Self {
         let mut clocks_hz = [0; 128];
         for receive in &config.receive {
@@ -175,16 +236,27 @@ impl LegReceiver {
         if let Some(payload_type) = config.comfort_noise_payload_type {
             clocks_hz[usize::from(payload_type & 0x7f)] = COMFORT_NOISE_CLOCK_HZ;
         }
+        let send_clock_hz = config.send.codec.format().rtp_clock_hz;
+        if let Some(payload_type) = config.telephone_event_payload_type {
+            clocks_hz[usize::from(payload_type & 0x7f)] = send_clock_hz;
+        }
+        if let Some(red) = config.redundancy {
+            clocks_hz[usize::from(red.payload_type & 0x7f)] = send_clock_hz;
+        }
         Self {
             writer,
             unprotect,
             clocks_hz,
+            digits: DigitReceiver::new(send_clock_hz),
+            digit_payload_type: config.telephone_event_payload_type,
+            events: EventSink::new(events),
+            audio_level_id: config.header_extensions.audio_level,
             local_ssrc: config.local_ssrc,
             remote_ssrc: config.remote_ssrc,
             ntp_at_zero: config.ntp_at_zero,
             source: None,
             candidate: None,
-            stats: ReceiverStats::default(),
+            stats: ReceiverStats { remote_level_dbov: NO_LEVEL, ..ReceiverStats::default() },
             publisher,
             commands,
             spent,
@@ -204,7 +276,13 @@ impl LegReceiver {
         arrival_ns: u64,
     ) -> Result<Received, ReceiveError> {
         self.apply_commands();
+        if self.stats.datagrams == 0 {
+            self.stats.first_arrival_ns = arrival_ns;
+        }
+        self.stats.last_arrival_ns = arrival_ns;
         self.stats.datagrams += 1;
+        let events = &mut self.events;
+        self.digits.advance(arrival_ns, |event| events.emit(event));
         let result = if is_rtcp(datagram) {
             self.receive_rtcp(datagram, arrival_ns)
         } else {
@@ -213,6 +291,7 @@ impl LegReceiver {
         if let Err(error) = result {
             self.count(error);
         }
+        self.stats.events_dropped = self.events.dropped();
         self.publisher.publish(&self.stats);
         result
     }
@@ -249,6 +328,17 @@ impl LegReceiver {
             Verdict::Suspect => self.stats.sequence_jumps += 1,
             Verdict::Valid | Verdict::Restarted => {}
         }
+        if self.digit_payload_type == Some(payload_type) {
+            let report = TelephoneEvent::parse(payload).ok_or(ReceiveError::Malformed)?;
+            let events = &mut self.events;
+            self.digits.packet(report, packet.timestamp(), arrival_ns, |e| events.emit(e));
+            self.stats.digit_packets += 1;
+        }
+        if let Some(id) = self.audio_level_id {
+            let level = Elements::of(&packet).find(id).and_then(AudioLevel::parse);
+            self.stats.remote_level_dbov = level.map_or(NO_LEVEL, |l| u64::from(l.level_dbov));
+        }
+        // A digit goes to the jitter buffer too, where it fills its place in the sequence.
         self.writer.insert_packet(&packet, arrival_ns).map_err(|error| match error {
             InsertError::Oversized => ReceiveError::Oversized,
             InsertError::NoSlot => ReceiveError::NoSlot,
@@ -282,12 +372,21 @@ impl LegReceiver {
         let slot = if is_current { &mut self.source } else { &mut self.candidate };
         if slot.as_ref().is_none_or(|source| source.ssrc != ssrc) {
             let reception = Reception::new(clock_hz);
-            *slot = Some(Source { ssrc, reception, last_arrival_ns: arrival_ns });
+            let bursts = Bursts::default();
+            *slot = Some(Source { ssrc, reception, bursts, last_arrival_ns: arrival_ns });
         }
         let Some(source) = slot else { return Err(ReceiveError::Malformed) };
         source.last_arrival_ns = arrival_ns;
         let verdict = source.reception.packet(packet.sequence(), packet.timestamp(), arrival_ns);
+        match verdict {
+            Verdict::Restarted => source.bursts = Bursts::default(),
+            Verdict::Valid => source.bursts.received(packet.sequence()),
+            Verdict::Probation | Verdict::Suspect => {}
+        }
         if !is_current && verdict != Verdict::Probation {
+            let events = &mut self.events;
+            self.digits.restart(|event| events.emit(event));
+            events.emit(LegEvent::SourceChanged { ssrc });
             self.stats.source_changes += u64::from(self.source.is_some());
             self.source = self.candidate.take();
         }
@@ -300,6 +399,10 @@ impl LegReceiver {
             self.stats.highest_sequence = u64::from(summary.highest_sequence);
             self.stats.jitter_ticks = u64::from(summary.jitter_ticks);
             self.stats.clock_hz = u64::from(source.reception.clock_hz());
+            // Worth its arithmetic now and then, not for every packet.
+            if packet.sequence().is_multiple_of(16) {
+                self.stats.set_pattern(&source.bursts.pattern());
+            }
         }
         Ok(verdict)
     }
@@ -335,10 +438,17 @@ impl LegReceiver {
                     let current = self.source.as_ref().map(|source| source.ssrc);
                     if sources.any(|ssrc| Some(ssrc) == current) {
                         self.stats.goodbyes += 1;
+                        self.events.emit(LegEvent::Goodbye { ssrc: current.unwrap_or(0) });
                         outcome = Received::Goodbye;
                     }
                 }
-                Packet::SourceDescription(..) | Packet::Other(_) => {}
+                Packet::Nack(_, media_ssrc, sequences) if media_ssrc == self.local_ssrc => {
+                    self.stats.nacked_packets += sequences.count() as u64;
+                }
+                Packet::ExtendedReport(ssrc, blocks) => {
+                    blocks.for_each(|block| self.extended_report(ssrc, block, arrival_ns));
+                }
+                Packet::Nack(..) | Packet::SourceDescription(..) | Packet::Other(_) => {}
             }
         }
         self.stats.rtcp_packets += 1;
@@ -354,8 +464,36 @@ impl LegReceiver {
         self.stats.remote_fraction_lost = u64::from(block.fraction_lost);
         self.stats.remote_cumulative_lost = i64::from(block.cumulative_lost) as u64;
         self.stats.remote_jitter_ticks = u64::from(block.jitter_ticks);
-        if let Some(round_trip) = round_trip_ns(block, ntp_time(self.ntp_at_zero, arrival_ns)) {
+        let (last, delay) = (block.last_sender_report, block.delay_since_last_sender_report);
+        if let Some(round_trip) = round_trip_ns(last, delay, ntp_time(self.ntp_at_zero, arrival_ns))
+        {
             self.stats.round_trip_ns = round_trip;
+        }
+    }
+
+    /// Takes in what the peer says in an extended report (RFC 3611).
+    fn extended_report(&mut self, ssrc: u32, block: Block<'_>, arrival_ns: u64) {
+        match block {
+            Block::ReceiverReferenceTime(ntp) => {
+                self.stats.reference_time_ntp = u64::from((ntp >> 16) as u32);
+                self.stats.reference_time_arrival_ns = arrival_ns;
+                self.stats.reference_time_ssrc = u64::from(ssrc);
+            }
+            Block::Dlrr(answers) => {
+                for answer in answers.filter(|answer| answer.ssrc == self.local_ssrc) {
+                    let now = ntp_time(self.ntp_at_zero, arrival_ns);
+                    let (last, delay) =
+                        (answer.last_receiver_report, answer.delay_since_last_receiver_report);
+                    if let Some(round_trip) = round_trip_ns(last, delay, now) {
+                        self.stats.round_trip_ns = round_trip;
+                    }
+                }
+            }
+            Block::VoipMetrics(metrics) if metrics.ssrc == self.local_ssrc => {
+                self.stats.remote_rating = u64::from(metrics.rating);
+                self.stats.remote_mos_x10 = u64::from(metrics.mos_cq_x10);
+            }
+            Block::VoipMetrics(_) | Block::Other(_) => {}
         }
     }
 

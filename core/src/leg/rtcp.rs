@@ -3,6 +3,7 @@
 
 use super::receiver::ReceiverStats;
 use crate::rtp::reception::{Reporter, Summary};
+use crate::rtp::rtcp::xr::{Dlrr, ExtendedReport};
 use crate::rtp::rtcp::{CompoundWriter, ReportBlock, RtcpError, SenderInfo};
 
 /// Compensation for timer reconsideration (RFC 3550 section 6.3.1): e - 3/2.
@@ -15,17 +16,15 @@ pub(super) fn ntp_time(ntp_at_zero: u64, now_ns: u64) -> u64 {
     ntp_at_zero.wrapping_add(seconds << 32 | fraction)
 }
 
-/// Round-trip time by a report block that arrived at NTP time `now` (RFC 3550 section 6.4.1): now
-/// less the report that it answers less how long the peer kept it. `None` if it answers none, or
-/// if the peer claims the impossible.
-pub(super) fn round_trip_ns(block: &ReportBlock, now: u64) -> Option<u64> {
-    if block.last_sender_report == 0 {
+/// Round-trip time by an answer that arrived at NTP time `now` (RFC 3550 section 6.4.1, RFC 3611
+/// section 4.5): now less the `last_report` that it answers less the `delay` for which the peer kept
+/// it. `None` if it answers none, or if the peer claims the impossible.
+pub(super) fn round_trip_ns(last_report: u32, delay: u32, now: u64) -> Option<u64> {
+    if last_report == 0 {
         return None;
     }
     let middle = (now >> 16) as u32;
-    let ticks = middle
-        .wrapping_sub(block.last_sender_report)
-        .wrapping_sub(block.delay_since_last_sender_report);
+    let ticks = middle.wrapping_sub(last_report).wrapping_sub(delay);
     // In 1/65536 s; what looks like more than nine hours is a negative difference.
     (ticks < 1 << 31).then(|| (u64::from(ticks) * 1_000_000_000) >> 16)
 }
@@ -98,8 +97,6 @@ impl Scheduler {
             highest_sequence: heard.highest_sequence as u32,
             jitter_ticks: heard.jitter_ticks as u32,
         });
-        let since = now_ns.saturating_sub(heard.sender_report_arrival_ns);
-        let since = (u128::from(since) << 16) / 1_000_000_000;
         Some(ReportBlock {
             ssrc: heard.remote_ssrc as u32,
             fraction_lost: report.fraction_lost,
@@ -110,10 +107,25 @@ impl Scheduler {
             delay_since_last_sender_report: if heard.sender_report_ntp == 0 {
                 0
             } else {
-                since.min(u128::from(u32::MAX)) as u32
+                ticks_since(heard.sender_report_arrival_ns, now_ns)
             },
         })
     }
+
+    /// The answer to the peer's last reference time, if it has sent one (RFC 3611 section 4.5).
+    pub(super) fn answer(heard: &ReceiverStats, now_ns: u64) -> Option<Dlrr> {
+        (heard.reference_time_ntp != 0).then(|| Dlrr {
+            ssrc: heard.reference_time_ssrc as u32,
+            last_receiver_report: heard.reference_time_ntp as u32,
+            delay_since_last_receiver_report: ticks_since(heard.reference_time_arrival_ns, now_ns),
+        })
+    }
+}
+
+/// From `then_ns` to `now_ns` in 1/65536 s.
+fn ticks_since(then_ns: u64, now_ns: u64) -> u32 {
+    let ticks = (u128::from(now_ns.saturating_sub(then_ns)) << 16) / 1_000_000_000;
+    ticks.min(u128::from(u32::MAX)) as u32
 }
 
 /// Writes a compound packet: a report, who we are, and on request a farewell (section 6.1).
@@ -123,6 +135,7 @@ pub(super) fn write_compound(
     cname: &[u8],
     sender: Option<&SenderInfo>,
     block: Option<ReportBlock>,
+    extended: Option<&ExtendedReport<'_>>,
     goodbye: bool,
 ) -> Result<usize, RtcpError> {
     let mut writer = CompoundWriter::new(out);
@@ -132,6 +145,9 @@ pub(super) fn write_compound(
         None => writer.receiver_report(ssrc, blocks)?,
     }
     writer.source_description(ssrc, cname)?;
+    if let Some(report) = extended {
+        writer.extended_report(ssrc, report)?;
+    }
     if goodbye {
         writer.goodbye(ssrc)?;
     }
@@ -145,16 +161,10 @@ mod tests {
     #[test]
     fn round_trip_follows_the_rfcs_own_example() {
         // RFC 3550 section 6.4.1, figure 2: 6.125 s.
-        let block = ReportBlock {
-            last_sender_report: 0xb705_2000,
-            delay_since_last_sender_report: 0x0005_4000,
-            ..Default::default()
-        };
         let now = 0xb710_8000_u64 << 16;
-        assert_eq!(round_trip_ns(&block, now), Some(6_125_000_000));
-        assert_eq!(round_trip_ns(&ReportBlock::default(), now), None);
-        let liar = ReportBlock { delay_since_last_sender_report: 0x0100_0000, ..block };
-        assert_eq!(round_trip_ns(&liar, now), None);
+        assert_eq!(round_trip_ns(0xb705_2000, 0x0005_4000, now), Some(6_125_000_000));
+        assert_eq!(round_trip_ns(0, 0, now), None, "answers nothing");
+        assert_eq!(round_trip_ns(0xb705_2000, 0x0100_0000, now), None, "kept longer than it took");
     }
 
     #[test]

@@ -57,6 +57,17 @@ fn talk(
     a: &mut End,
     b: &mut End,
     ticks: core::ops::Range<u64>,
+    meddle: impl FnMut(bool, &mut Vec<u8>, &mut End),
+) -> Vec<i16> {
+    talk_of(a, b, ticks, sound, meddle)
+}
+
+/// The same with what `say` gives for a seed, a tick and a rate.
+fn talk_of(
+    a: &mut End,
+    b: &mut End,
+    ticks: core::ops::Range<u64>,
+    say: impl Fn(u64, u64, u32, &mut [i16]),
     mut meddle: impl FnMut(bool, &mut Vec<u8>, &mut End),
 ) -> Vec<i16> {
     let rate = a.media.sample_rate_hz();
@@ -80,7 +91,7 @@ fn talk(
             if !to_b {
                 heard.extend_from_slice(&pcm);
             }
-            sound(seed, tick, rate, &mut pcm);
+            say(seed, tick, rate, &mut pcm);
             end.media.push(&pcm).unwrap();
             while let Some(datagram) = end.media.poll_transmit(now_ns) {
                 under_way.push((now_ns + WAY_NS, to_b, datagram.to_vec()));
@@ -111,7 +122,8 @@ fn likeness(heard: &[i16], seed: u64, rate: u32) -> f32 {
 #[test]
 fn each_hears_the_other_in_every_codec_and_suite() {
     let wide = CodecSpec::Opus(OpusConfig { sample_rate_hz: 16_000, ..Default::default() });
-    for codec in [CodecSpec::Pcmu, CodecSpec::Pcma, wide] {
+    let linear = CodecSpec::L16 { sample_rate_hz: 32_000, channels: 1 };
+    for codec in [CodecSpec::Pcmu, CodecSpec::Pcma, CodecSpec::G722, linear, wide] {
         for suite in [None, Some(Suite::AesCm128HmacSha1_80), Some(Suite::AeadAes128Gcm)] {
             let (a, b) = pair(codec, suite);
             let (mut a, mut b) = (end(&a), end(&b));
@@ -126,6 +138,238 @@ fn each_hears_the_other_in_every_codec_and_suite() {
             assert_eq!(stats.loss_percent, 0.0);
         }
     }
+}
+
+#[test]
+fn a_leg_that_only_listens_learns_the_round_trip_and_is_told_what_the_peer_hears() {
+    let (a, b) = pair(CodecSpec::Pcma, Some(Suite::AeadAes128Gcm));
+    let (mut a, mut b) = (end(&a), end(&b));
+    let mut under_way: Vec<(u64, bool, Vec<u8>)> = Vec::new();
+    let mut pcm = [0; 80];
+    for tick in 0..400 {
+        let now_ns = tick * TICK_NS;
+        under_way.retain(|(due, to_b, datagram)| {
+            let target = if *to_b { &mut b } else { &mut a };
+            let due_now = *due <= now_ns;
+            if due_now {
+                target.receiver.receive(&mut datagram.clone(), *due).unwrap();
+            }
+            !due_now
+        });
+        sound(1, tick, 8_000, &mut pcm);
+        a.media.push(&pcm).unwrap();
+        for (end, to_b) in [(&mut a, true), (&mut b, false)] {
+            end.media.pull(now_ns, &mut pcm).unwrap();
+            while let Some(datagram) = end.media.poll_transmit(now_ns) {
+                under_way.push((now_ns + WAY_NS, to_b, datagram.to_vec()));
+            }
+        }
+    }
+    assert_eq!(b.control.stats().media.packets, 0, "it only listens");
+    let round_trip = b.control.stats().round_trip_ms;
+    assert!((round_trip - 30.0).abs() <= 1.0, "{round_trip} ms");
+    let told = a.control.stats().receiver;
+    assert!(told.remote_rating > 85 && told.remote_mos_x10 > 40, "{told:?}");
+    assert_eq!(b.control.stats().receiver.remote_rating, 0, "nothing was said of nothing sent");
+}
+
+/// A voice for a second, a soft hiss for the next, and so on.
+fn sound_and_hiss(seed: u64, tick: u64, rate: u32, pcm: &mut [i16]) {
+    if (tick / 100).is_multiple_of(2) {
+        return sound(seed, tick, rate, pcm);
+    }
+    let mut state = (seed * 7_919 + tick) as u32 | 1;
+    for sample in pcm {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        *sample = (state as i16) >> 9; // -54 dBov
+    }
+}
+
+#[test]
+fn pauses_are_told_and_heard_as_the_noise_that_they_are() {
+    let wide = CodecSpec::Opus(OpusConfig { sample_rate_hz: 16_000, ..Default::default() });
+    for codec in [CodecSpec::Pcma, CodecSpec::G722, wide] {
+        let (mut a, mut b) = pair(codec, None);
+        a.silence_suppression = true;
+        b.rtcp_interval_ms = 0;
+        let (mut a, mut b) = (end(&a), end(&b));
+        let heard = talk_of(&mut a, &mut b, 0..1_000, sound_and_hiss, |_, _, _| {});
+        let name = codec.name();
+        let said = a.control.stats().media;
+        // Of 500 packet times half are pauses, less the hangover.
+        assert!(said.packets < 350 && said.suppressed > 150, "{name}: {said:?}");
+        let described = codec.format().rtp_clock_hz == 8_000;
+        assert_eq!(said.comfort_noise_packets > 4, described, "{name}");
+        let stats = b.control.stats();
+        assert_eq!(stats.receiver.unknown_payload_type, 0);
+        assert_eq!(stats.jitter.missing, 0, "{name}: a pause is no loss");
+        // Nothing tells of Opus's pauses, so that its decoder makes them up.
+        assert!(!described || stats.concealed_percent < 3.0, "{name}: {stats:?}");
+        // The middle of a voice and the end of a pause, well behind the delay.
+        let rate = a.media.sample_rate_hz() as usize;
+        let level = |from_ms: usize| {
+            crate::dsp::level::level_dbov(&heard[from_ms * rate / 1_000..][..rate / 5])
+        };
+        for second in [4, 6, 8] {
+            let (voice, pause) = (level(second * 1_000 + 400), level(second * 1_000 + 1_750));
+            assert!(voice < 25, "{name}: the voice is heard at -{voice} dBov");
+            // libopus takes a steady tone for background, so that its own noise says nothing here.
+            assert!(
+                !described || (49..=59).contains(&pause),
+                "{name}: the pause is heard at -{pause} dBov"
+            );
+        }
+    }
+}
+
+#[test]
+fn redundancy_stands_in_for_what_is_lost() {
+    let concealed = |redundancy: Option<Redundant>| {
+        let (mut a, mut b) = pair(CodecSpec::Pcma, Some(Suite::AeadAes128Gcm));
+        (a.redundancy, b.redundancy) = (redundancy, redundancy);
+        let (mut a, mut b) = (end(&a), end(&b));
+        let mut count = 0;
+        talk(&mut a, &mut b, 0..600, |to_b, datagram, _| {
+            count += u32::from(to_b);
+            if to_b && count % 7 == 3 {
+                datagram[20] ^= 1; // Fails authentication: as good as lost.
+            }
+        });
+        let stats = b.control.stats();
+        (stats.concealed_percent, stats.jitter.recovered)
+    };
+    let (without, none) = concealed(None);
+    let (with, recovered) = concealed(Some(Redundant { payload_type: 121, generations: 1 }));
+    assert!(without > 8.0 && none == 0, "{without} %");
+    assert!(with < without / 4.0 && recovered > 30, "{with} % with {recovered} recovered");
+}
+
+#[test]
+fn levels_are_told_in_the_header() {
+    let (mut a, mut b) = pair(CodecSpec::Pcma, Some(Suite::AesCm128HmacSha1_80));
+    let extensions = HeaderExtensions {
+        audio_level: Some(1),
+        absolute_send_time: Some(2),
+        mid: Mid::new("audio").map(|mid| (3, mid)),
+    };
+    (a.header_extensions, b.header_extensions) = (extensions, extensions);
+    let (mut a, mut b) = (end(&a), end(&b));
+    assert_eq!(b.control.stats().receiver.remote_level_dbov, 0, "nothing has been published yet");
+    talk(&mut a, &mut b, 0..50, |_, _, _| {});
+    let told = b.control.stats().receiver.remote_level_dbov;
+    let pushed = a.control.stats().media.pushed_level_dbov;
+    assert!(told.abs_diff(pushed) <= 2, "{told} against {pushed}");
+    a.control.set_muted(true).unwrap();
+    talk(&mut a, &mut b, 50..100, |_, _, _| {});
+    assert_eq!(b.control.stats().receiver.remote_level_dbov, 127);
+    assert_eq!(b.control.stats().receiver.malformed, 0);
+}
+
+#[test]
+fn digits_and_fax_tones_in_the_sound_are_told_and_digits_taken_out() {
+    use crate::dsp::tones::Tone;
+    for wanted in [InbandTones::Ignored, InbandTones::Told, InbandTones::DigitsRemoved] {
+        let (a, mut b) = pair(CodecSpec::Pcma, None);
+        b.inband_tones = wanted;
+        let (mut a, mut b) = (end(&a), end(&b));
+        let say = |_, tick: u64, rate: u32, pcm: &mut [i16]| {
+            let at = |n: usize| (tick * 80) as f32 + n as f32;
+            let tone =
+                |hz: f32, n: usize| (core::f32::consts::TAU * hz / rate as f32 * at(n)).sin();
+            for (n, sample) in pcm.iter_mut().enumerate() {
+                *sample = match tick {
+                    100..110 => (4_000.0 * (tone(852.0, n) + tone(1_477.0, n))) as i16,
+                    200..250 => (4_000.0 * tone(1_100.0, n)) as i16,
+                    _ => 0,
+                };
+            }
+        };
+        let heard = talk_of(&mut a, &mut b, 0..300, say, |_, _, _| {});
+        let events: Vec<_> = core::iter::from_fn(|| b.control.next_event())
+            .filter(|event| !matches!(event, LegEvent::SourceChanged { .. }))
+            .collect();
+        let expected = [LegEvent::InbandDigit { event: 9 }, LegEvent::Tone(Tone::FaxCalling)];
+        let told = if wanted == InbandTones::Ignored { &[][..] } else { &expected };
+        assert_eq!(events, told, "{wanted:?}");
+        let loudest = heard[7_500..14_500].iter().map(|s| s.unsigned_abs()).max().unwrap();
+        let removed = wanted == InbandTones::DigitsRemoved;
+        assert_eq!(loudest < 500, removed, "{wanted:?}: {loudest}");
+    }
+}
+
+#[test]
+fn the_ticket_says_what_the_call_was_like_also_as_json() {
+    let (a, b) = pair(CodecSpec::G722, Some(Suite::AeadAes256Gcm));
+    let (mut a, mut b) = (end(&a), end(&b));
+    let mut count = 0;
+    talk(&mut a, &mut b, 0..800, |to_b, datagram, _| {
+        count += u32::from(to_b);
+        // Every hundred packets five in a row are lost.
+        if to_b && count % 100 >= 95 {
+            datagram[20] ^= 1;
+        }
+    });
+    let ticket = b.control.ticket();
+    let mut json = alloc::string::String::new();
+    ticket.write_json(&mut json).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(read["codec"], "G722");
+    assert_eq!(read["suite"], "AEAD_AES_256_GCM");
+    assert_eq!(read["remote_ssrc"], 10);
+    assert!((7_900..=8_000).contains(&ticket.duration_ms), "{json}");
+    assert!((4.0..6.0).contains(&ticket.loss_percent), "{json}");
+    assert!(
+        (4.0..6.5).contains(&ticket.burst_packets) && ticket.burst_loss_percent > 95.0,
+        "{json}"
+    );
+    assert_eq!(ticket.gap_loss_percent, 0.0, "{json}");
+    assert!((29.0..31.0).contains(&ticket.round_trip_ms), "{json}");
+    assert!(ticket.mos_cq > 2.5 && ticket.mos_cq <= ticket.mos_lq && ticket.mos_lq < 4.2, "{json}");
+    assert!(ticket.datagrams_refused >= 15, "{json}");
+    assert_eq!(read["packets_received"], ticket.packets_received);
+    assert_eq!(read.as_object().unwrap().len(), 29);
+    let (plain, _) = pair(CodecSpec::Pcmu, None);
+    json.clear();
+    end(&plain).control.ticket().write_json(&mut json).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert!(read["suite"].is_null() && read["duration_ms"] == 0, "{json}");
+}
+
+#[test]
+fn digits_pass_through_loss_and_the_voice_goes_on_behind_them() {
+    let (mut a, mut b) = pair(CodecSpec::G722, Some(Suite::AesCm128HmacSha1_80));
+    (a.telephone_event_payload_type, b.telephone_event_payload_type) = (Some(101), Some(101));
+    let (mut a, mut b) = (end(&a), end(&b));
+    talk(&mut a, &mut b, 0..50, |_, _, _| {});
+    for event in [1, 1, 11] {
+        a.control.send_digit(event, 80, 8).unwrap();
+    }
+    let mut count = 0;
+    let heard = talk(&mut a, &mut b, 50..250, |to_b, datagram, _| {
+        count += 1;
+        if to_b && count % 10 == 3 {
+            datagram[20] ^= 1; // Fails authentication: as good as lost.
+        }
+    });
+    let events: Vec<_> = core::iter::from_fn(|| b.control.next_event()).collect();
+    let started = |event| LegEvent::DigitStarted { event };
+    let digits: Vec<_> = events
+        .iter()
+        .filter(|event| matches!(event, LegEvent::DigitStarted { .. }))
+        .copied()
+        .collect();
+    assert_eq!(digits, [started(1), started(1), started(11)]);
+    assert_eq!(events.len(), 1 + 2 * 3, "{events:?}");
+    let stats = b.control.stats();
+    assert_eq!(stats.receiver.malformed + stats.receiver.unknown_payload_type, 0);
+    let rate = a.media.sample_rate_hz();
+    let mut said = vec![0; heard.len() + 50 * rate as usize / 100];
+    sound(1, 0, rate, &mut said);
+    let mut whole = vec![0; 50 * rate as usize / 100];
+    whole.extend(&heard);
+    assert!(likeness(&whole, 1, rate) > 0.9, "the voice goes on");
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub struct Impairment {
 impl Impairment {
     /// G.711 with concealment (G.113 appendix I: Ie 0, Bpl 25.1).
     pub const G711: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
+    /// G.722 at 64 kbit/s. The ITU rates it on the wide-band scale only; on this one these are
+    /// G.711's, since it codes what G.711 does no worse.
+    pub const G722: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
     /// Opus at 24 kbit/s. The ITU gives no values; these are G.711's, since Opus conceals at least
     /// as well and its coding is transparent to narrow-band ears.
     pub const OPUS: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
@@ -29,6 +32,8 @@ pub struct Quality {
     pub rating: f32,
     /// Mean opinion score of a conversation (MOS-CQE), 1 to 4.5.
     pub mos: f32,
+    /// The same without the delay: listening quality (MOS-LQE).
+    pub mos_lq: f32,
 }
 
 /// Rates a call from its loss in percent (what was missing at playout), burst ratio (1 for random
@@ -38,8 +43,9 @@ pub fn quality(codec: Impairment, loss_percent: f32, burst_ratio: f32, delay_ms:
     let burst = burst_ratio.max(1.0);
     let equipment =
         codec.equipment + (95.0 - codec.equipment) * loss / (loss / burst + codec.loss_robustness);
-    let rating = (BASE_RATING - delay_impairment(delay_ms) - equipment).clamp(0.0, 100.0);
-    Quality { rating, mos: mos(rating) }
+    let listening = BASE_RATING - equipment;
+    let rating = (listening - delay_impairment(delay_ms)).clamp(0.0, 100.0);
+    Quality { rating, mos: mos(rating), mos_lq: mos(listening) }
 }
 
 /// Id in the form of R. G. Cole and J. H. Rosenbluth, "Voice over IP performance monitoring"

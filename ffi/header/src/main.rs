@@ -27,7 +27,9 @@ fn main() -> ExitCode {
                 "jitter",
                 "mixer",
                 "leg",
+                "leg_event",
                 "leg_stats",
+                "leg_ticket",
                 "conference",
             ];
             let mut builder = cbindgen::Builder::new().with_config(config);

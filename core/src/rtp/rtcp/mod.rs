@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! RTCP packets (RFC 3550 section 6): sender and receiver reports, source descriptions, BYE.
+//! RTCP packets: sender and receiver reports, source descriptions, BYE (RFC 3550 section 6), extended
+//! reports ([`xr`], RFC 3611) and negative acknowledgements ([`feedback`], RFC 4585).
 //!
 //! [`Packets`] walks a compound packet without copying; what is malformed ends the walk with an
 //! error, and what is unknown is skipped, as section 6.1 asks. [`CompoundWriter`] writes into a
 //! caller's buffer.
 
+pub mod feedback;
+mod writer;
+pub mod xr;
+
+pub use writer::CompoundWriter;
+
 use core::fmt;
+
+use feedback::Nacks;
+use xr::Blocks as ExtendedBlocks;
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
+/// Transport-layer feedback (RFC 4585 section 6.2).
+const TRANSPORT_FEEDBACK: u8 = 205;
+const EXTENDED_REPORT: u8 = 207;
 /// SDES item: canonical name (section 6.5.1).
 const CNAME: u8 = 1;
 
@@ -119,6 +132,10 @@ pub enum Packet<'a> {
     SourceDescription(u32, Option<&'a [u8]>),
     /// BYE: the sources that leave, as big-endian words.
     Goodbye(Sources<'a>),
+    /// Generic NACK: who asks, whose stream, and for which packets.
+    Nack(u32, u32, Nacks<'a>),
+    /// XR: who reports, and the blocks.
+    ExtendedReport(u32, ExtendedBlocks<'a>),
     /// A packet type that is not read here.
     Other(u8),
 }
@@ -194,6 +211,14 @@ impl<'a> Packets<'a> {
                 let ssrc = word(take(body, 0, 4)?, 0);
                 Packet::SourceDescription(ssrc, cname(&body[4..])?)
             }
+            TRANSPORT_FEEDBACK if count == feedback::GENERIC_NACK => {
+                let ssrcs = take(body, 0, 8)?;
+                Packet::Nack(word(ssrcs, 0), word(ssrcs, 4), Nacks::new(&body[8..])?)
+            }
+            EXTENDED_REPORT => {
+                let ssrc = word(take(body, 0, 4)?, 0);
+                Packet::ExtendedReport(ssrc, ExtendedBlocks::new(&body[4..])?)
+            }
             GOODBYE => Packet::Goodbye(Sources(take(body, 0, 4 * count)?)),
             other => Packet::Other(other),
         })
@@ -236,124 +261,6 @@ fn cname(mut items: &[u8]) -> Result<Option<&[u8]>, RtcpError> {
         items = &rest[text.len()..];
     }
     Ok(None)
-}
-
-/// Writes a compound packet into a caller's buffer, one packet after another.
-#[derive(Debug)]
-pub struct CompoundWriter<'a> {
-    out: &'a mut [u8],
-    used: usize,
-}
-
-impl<'a> CompoundWriter<'a> {
-    /// Starts at the front of `out`.
-    pub fn new(out: &'a mut [u8]) -> Self {
-        Self { out, used: 0 }
-    }
-
-    /// Bytes written so far.
-    pub fn len(&self) -> usize {
-        self.used
-    }
-
-    /// Whether nothing has been written.
-    pub fn is_empty(&self) -> bool {
-        self.used == 0
-    }
-
-    /// Adds a sender report.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`RtcpError::Capacity`], [`RtcpError::TooMany`]; nothing is written then. The same for the
-    /// other packets.
-    pub fn sender_report(
-        &mut self,
-        ssrc: u32,
-        info: &SenderInfo,
-        blocks: &[ReportBlock],
-    ) -> Result<(), RtcpError> {
-        let body = self.packet(SENDER_REPORT, blocks.len(), 24 + 24 * blocks.len())?;
-        put(body, 0, ssrc);
-        put(body, 4, (info.ntp >> 32) as u32);
-        put(body, 8, info.ntp as u32);
-        put(body, 12, info.rtp_timestamp);
-        put(body, 16, info.packets);
-        put(body, 20, info.octets);
-        put_blocks(&mut body[24..], blocks);
-        Ok(())
-    }
-
-    /// Adds a receiver report.
-    ///
-    /// # Errors
-    /// See [`CompoundWriter::sender_report`].
-    pub fn receiver_report(&mut self, ssrc: u32, blocks: &[ReportBlock]) -> Result<(), RtcpError> {
-        let body = self.packet(RECEIVER_REPORT, blocks.len(), 4 + 24 * blocks.len())?;
-        put(body, 0, ssrc);
-        put_blocks(&mut body[4..], blocks);
-        Ok(())
-    }
-
-    /// Adds a source description with one CNAME.
-    ///
-    /// # Errors
-    /// See [`CompoundWriter::sender_report`].
-    pub fn source_description(&mut self, ssrc: u32, cname: &[u8]) -> Result<(), RtcpError> {
-        let length = u8::try_from(cname.len()).map_err(|_| RtcpError::TooMany)?;
-        // The item list ends with at least one zero byte and is padded to a word (section 6.5).
-        let body =
-            self.packet(SOURCE_DESCRIPTION, 1, (4 + 2 + cname.len() + 1).next_multiple_of(4))?;
-        body.fill(0);
-        put(body, 0, ssrc);
-        body[4] = CNAME;
-        body[5] = length;
-        body[6..6 + cname.len()].copy_from_slice(cname);
-        Ok(())
-    }
-
-    /// Adds a BYE for one source.
-    ///
-    /// # Errors
-    /// See [`CompoundWriter::sender_report`].
-    pub fn goodbye(&mut self, ssrc: u32) -> Result<(), RtcpError> {
-        let body = self.packet(GOODBYE, 1, 4)?;
-        put(body, 0, ssrc);
-        Ok(())
-    }
-
-    /// Writes a header and gives the body's room.
-    fn packet(&mut self, kind: u8, count: usize, body: usize) -> Result<&mut [u8], RtcpError> {
-        if count > 31 {
-            return Err(RtcpError::TooMany);
-        }
-        let packet =
-            self.out.get_mut(self.used..self.used + 4 + body).ok_or(RtcpError::Capacity)?;
-        self.used += packet.len();
-        let (header, body) = packet.split_at_mut(4);
-        // Length counts words less one, so the header's own word drops out.
-        let words = (body.len() / 4) as u16;
-        header[..2].copy_from_slice(&[0x80 | count as u8, kind]);
-        header[2..].copy_from_slice(&words.to_be_bytes());
-        Ok(body)
-    }
-}
-
-fn put(bytes: &mut [u8], at: usize, value: u32) {
-    bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
-}
-
-fn put_blocks(bytes: &mut [u8], blocks: &[ReportBlock]) {
-    for (out, block) in bytes.chunks_exact_mut(24).zip(blocks) {
-        let lost = block.cumulative_lost.clamp(-0x80_0000, 0x7f_ffff) as u32 & 0xff_ffff;
-        put(out, 0, block.ssrc);
-        put(out, 4, u32::from(block.fraction_lost) << 24 | lost);
-        put(out, 8, block.highest_sequence);
-        put(out, 12, block.jitter_ticks);
-        put(out, 16, block.last_sender_report);
-        put(out, 20, block.delay_since_last_sender_report);
-    }
 }
 
 #[cfg(test)]
@@ -407,7 +314,7 @@ mod tests {
                         prop_assert_eq!((from, text), (ssrc, Some(name.as_slice())));
                     }
                     Packet::Goodbye(sources) => prop_assert_eq!(sources.collect::<Vec<_>>(), [ssrc]),
-                    Packet::Other(kind) => prop_assert!(false, "type {kind}"),
+                    other => prop_assert!(false, "{other:?}"),
                 }
             }
         }
@@ -436,9 +343,9 @@ mod tests {
 
     #[test]
     fn an_unknown_packet_type_is_skipped() {
-        let bytes = [0x80, 207, 0, 1, 0, 0, 0, 9, 0x81, 203, 0, 1, 0, 0, 0, 7];
+        let bytes = [0x80, 206, 0, 1, 0, 0, 0, 9, 0x81, 203, 0, 1, 0, 0, 0, 7];
         let kinds: Vec<_> = Packets::new(&bytes).map(|p| p.unwrap()).collect();
-        assert!(matches!(kinds[0], Packet::Other(207)));
+        assert!(matches!(kinds[0], Packet::Other(206)));
         assert!(matches!(kinds[1], Packet::Goodbye(s) if { s }.next() == Some(7)));
     }
 

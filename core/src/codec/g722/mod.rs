@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! G.722 (ITU-T, 09/2012): 7 kHz speech at 64, 56 and 48 kbit/s; 16 kHz mono, a byte for two
+//! samples. In RTP its clock says 8000 (RFC 3551 section 4.5.2).
+//!
+//! Two bands, each adaptive differential PCM. The lower band's bits are embedded: whoever drops the
+//! lowest one or two of a byte (56, 48 kbit/s) decodes the rest unharmed, so there is one encoder
+//! and [`BitRate`] tells a decoder which bits carry sound. Bit-exact to the ITU-T Software Tool
+//! Library in all three modes.
+//!
+//! | file | |
+//! |---|---|
+//! | `band` | prediction and quantization, of one stream or of a vector of streams |
+//! | `lanes` | the ITU's basic operators on a vector of 16-bit words |
+//! | `qmf` | the filters that split and join the bands |
+//! | `batch` | [`encode_batch`], [`decode_batch`]: one SIMD lane a stream |
+//!
+//! Real-time: yes, all but making a codec.
+
+mod band;
+mod batch;
+mod lanes;
+mod qmf;
+mod tables;
+#[cfg(all(test, feature = "std"))]
+mod tests;
+
+pub use batch::{DecodeJob, EncodeJob, decode_batch, encode_batch};
+
+use band::Band;
+use lanes::Lanes;
+use qmf::{BLOCK, Memory};
+use tables::{HIGH_CODES, LOW_CODES};
+
+use super::{CodecError, Decoder, Encoder, Format};
+
+/// Rate, channels and RTP clock.
+pub const FORMAT: Format = Format { sample_rate_hz: 16_000, channels: 1, rtp_clock_hz: 8_000 };
+
+/// How many bits of each byte carry sound; the others are an auxiliary channel (G.722 mode 1 to 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BitRate {
+    /// 64 kbit/s, mode 1: all eight.
+    #[default]
+    Kbps64,
+    /// 56 kbit/s, mode 2: all but the lowest.
+    Kbps56,
+    /// 48 kbit/s, mode 3: all but the lowest two.
+    Kbps48,
+}
+
+impl BitRate {
+    /// Bits of a byte that carry no sound.
+    fn auxiliary_bits(self) -> u32 {
+        self as u32
+    }
+}
+
+/// Encodes G.722.
+#[derive(Debug, Clone)]
+pub struct G722Encoder {
+    low: Band<1>,
+    high: Band<1>,
+    memory: Memory,
+    bit_rate: BitRate,
+}
+
+impl G722Encoder {
+    /// An encoder; bits that `bit_rate` leaves free are sent as 0.
+    pub fn new(bit_rate: BitRate) -> Self {
+        Self { low: Band::new(32), high: Band::new(8), memory: Memory::NEW, bit_rate }
+    }
+
+    /// Encodes a block after its sizes have been checked.
+    fn encode_block(&mut self, pcm: &[i16], payload: &mut [u8]) {
+        let mask = 0xff << self.bit_rate.auxiliary_bits();
+        // Copies, so that the state lives in registers.
+        let (mut low, mut high) = (self.low, self.high);
+        self.memory.split(pcm, |n, low_sample, high_sample| {
+            let low_bits = low.encode_low(Lanes([low_sample])).0[0];
+            let high_bits = high.encode_high(Lanes([high_sample])).0[0];
+            payload[n] = (high_bits << 6 | low_bits) as u8 & mask;
+        });
+        (self.low, self.high) = (low, high);
+    }
+}
+
+/// The bytes that `pcm` is encoded to.
+fn checked_payload<'a>(pcm: &[i16], payload: &'a mut [u8]) -> Result<&'a mut [u8], CodecError> {
+    if pcm.is_empty() || !pcm.len().is_multiple_of(2) {
+        return Err(CodecError::InvalidArgument);
+    }
+    payload.get_mut(..pcm.len() / 2).ok_or(CodecError::Capacity)
+}
+
+/// The samples that `payload` is decoded to.
+fn checked_pcm<'a>(payload: &[u8], pcm: &'a mut [i16]) -> Result<&'a mut [i16], CodecError> {
+    if payload.is_empty() {
+        return Err(CodecError::Malformed);
+    }
+    pcm.get_mut(..payload.len() * 2).ok_or(CodecError::Capacity)
+}
+
+impl Encoder for G722Encoder {
+    fn format(&self) -> Format {
+        FORMAT
+    }
+
+    fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
+        let payload = checked_payload(pcm, payload)?;
+        for (pcm, payload) in pcm.chunks(2 * BLOCK).zip(payload.chunks_mut(BLOCK)) {
+            self.encode_block(pcm, payload);
+        }
+        Ok(payload.len())
+    }
+
+    fn reset(&mut self) {
+        *self = Self::new(self.bit_rate);
+    }
+}
+
+/// Decodes G.722.
+#[derive(Debug, Clone)]
+pub struct G722Decoder {
+    low: Band<1>,
+    high: Band<1>,
+    memory: Memory,
+    bit_rate: BitRate,
+}
+
+impl G722Decoder {
+    /// A decoder that takes the bits of `bit_rate` for sound. RTP's G.722 is 64 kbit/s.
+    pub fn new(bit_rate: BitRate) -> Self {
+        Self { low: Band::new(32), high: Band::new(8), memory: Memory::NEW, bit_rate }
+    }
+
+    /// Decodes a block after its sizes have been checked.
+    fn decode_block(&mut self, payload: &[u8], pcm: &mut [i16]) {
+        let meaning = &LOW_CODES[self.bit_rate as usize];
+        let (mut low, mut high) = (self.low, self.high);
+        let bands = payload.iter().map(|byte| {
+            let code = &meaning[usize::from(byte & 63)];
+            let (level, step) = HIGH_CODES[usize::from(byte >> 6)];
+            let one = |word| Lanes([word]);
+            let low = low.decode_low(one(code.output), one(code.level), one(code.scale_step));
+            let high = high.decode_high(one(level), one(step));
+            (low.0[0], high.0[0])
+        });
+        self.memory.join(bands, pcm);
+        (self.low, self.high) = (low, high);
+    }
+}
+
+impl Decoder for G722Decoder {
+    fn format(&self) -> Format {
+        FORMAT
+    }
+
+    fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
+        if payload.is_empty() { Err(CodecError::Malformed) } else { Ok(payload.len() * 2) }
+    }
+
+    fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        let pcm = checked_pcm(payload, pcm)?;
+        for (payload, pcm) in payload.chunks(BLOCK).zip(pcm.chunks_mut(2 * BLOCK)) {
+            self.decode_block(payload, pcm);
+        }
+        Ok(pcm.len())
+    }
+
+    fn reset(&mut self) {
+        *self = Self::new(self.bit_rate);
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From a packet time of PCM to an RTP packet: sound, its repetition, the description of a pause, a
+//! digit in its place, or nothing. Knows neither keys nor sockets.
+
+use alloc::boxed::Box;
+
+use super::config::{HeaderExtensions, LegConfig};
+use super::digits::DigitSender;
+use super::media::MediaStats;
+use super::redundancy::Redundancy;
+use super::silence::{Decision, Silence};
+use crate::codec::{CodecError, Encoder};
+use crate::dsp::level::level_dbov;
+use crate::rtp::RtpHeader;
+use crate::rtp::elements::{AudioLevel, absolute_send_time};
+use crate::rtp::extension::Writer;
+
+/// Room for the extension elements of a packet.
+const EXTENSION_BYTES: usize = 32;
+
+/// What a packet time has become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Packet {
+    /// Bytes of the plain RTP packet.
+    pub(super) bytes: usize,
+    pub(super) payload_bytes: usize,
+}
+
+pub(super) struct Packetizer {
+    encoder: Box<dyn Encoder>,
+    pub(super) digits: DigitSender,
+    digit_payload_type: u8,
+    silence: Option<Silence>,
+    redundancy: Option<Redundancy>,
+    extensions: HeaderExtensions,
+
+    pub(super) ssrc: u32,
+    pub(super) payload_type: u8,
+    sequence: u16,
+    timestamp: u32,
+    packet_ticks: u32,
+    /// The next packet starts a talk spurt.
+    marker: bool,
+}
+
+impl Packetizer {
+    pub(super) fn new(config: &LegConfig) -> Result<Self, CodecError> {
+        let send = &config.send;
+        let packet_ms = u32::from(send.packet_ms);
+        Ok(Self {
+            encoder: send.codec.encoder()?,
+            digits: DigitSender::new(),
+            digit_payload_type: config.telephone_event_payload_type.unwrap_or(0),
+            silence: config.silence_manner().map(|manner| Silence::new(manner, packet_ms)),
+            redundancy: config
+                .redundancy
+                .map(|red| Redundancy::new(red.payload_type, red.generations)),
+            extensions: config.header_extensions,
+            ssrc: config.local_ssrc,
+            payload_type: send.payload_type,
+            sequence: config.initial_sequence,
+            timestamp: config.initial_timestamp,
+            packet_ticks: send.codec.format().rtp_clock_hz / 1_000 * packet_ms,
+            marker: true,
+        })
+    }
+
+    /// RTP timestamp of the next packet.
+    pub(super) fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// Makes the packet of the packet time `pcm`, sent at NTP time `ntp`, at the front of `out`;
+    /// `None` when there is nothing to send, which is counted.
+    ///
+    /// Real-time: yes.
+    pub(super) fn packet(
+        &mut self,
+        pcm: &[i16],
+        ntp: u64,
+        out: &mut [u8],
+        stats: &mut MediaStats,
+    ) -> Option<Packet> {
+        let timestamp = self.timestamp;
+        self.timestamp = timestamp.wrapping_add(self.packet_ticks);
+        if let Some(digit) = self.digits.next(timestamp, self.packet_ticks) {
+            stats.digit_packets += 1;
+            let bytes = digit.event.to_bytes();
+            let payload_type = self.digit_payload_type;
+            let header = self.header(digit.marker, payload_type, digit.timestamp);
+            // Sound after a digit starts a talk spurt.
+            self.marker = true;
+            return self.finish(&header, &bytes, out);
+        }
+        let decision = self.silence.as_mut().map_or(Decision::Sound, |silence| silence.decide(pcm));
+        match decision {
+            Decision::Sound => self.sound(pcm, timestamp, ntp, out, stats),
+            Decision::Description(payload_type, description) => {
+                stats.comfort_noise_packets += 1;
+                let header = self.header(false, payload_type, timestamp);
+                self.marker = true;
+                self.finish(&header, &description, out)
+            }
+            Decision::Nothing => {
+                stats.suppressed += 1;
+                self.marker = true;
+                None
+            }
+        }
+    }
+
+    fn sound(
+        &mut self,
+        pcm: &[i16],
+        timestamp: u32,
+        ntp: u64,
+        out: &mut [u8],
+        stats: &mut MediaStats,
+    ) -> Option<Packet> {
+        let mut room = [0; EXTENSION_BYTES];
+        let payload_type = self
+            .redundancy
+            .as_ref()
+            .map_or(self.payload_type, |redundancy| redundancy.payload_type);
+        let header = RtpHeader {
+            extension: self.extension(&mut room, pcm, ntp),
+            ..self.header(self.marker, payload_type, timestamp)
+        };
+        let header_bytes = header.write(out).ok()?;
+        let payload = &mut out[header_bytes..];
+        let mut payload_bytes = match self.encoder.encode(pcm, payload) {
+            Ok(0) => {
+                stats.suppressed += 1;
+                self.marker = true;
+                return None;
+            }
+            Ok(bytes) => bytes,
+            Err(_) => {
+                stats.encode_errors += 1;
+                return None;
+            }
+        };
+        if let Some(redundancy) = &mut self.redundancy {
+            payload_bytes = redundancy.wrap(self.payload_type, timestamp, payload, payload_bytes);
+        }
+        self.marker = false;
+        self.sequence = self.sequence.wrapping_add(1);
+        Some(Packet { bytes: header_bytes + payload_bytes, payload_bytes })
+    }
+
+    fn header(&self, marker: bool, payload_type: u8, timestamp: u32) -> RtpHeader<'static> {
+        RtpHeader {
+            marker,
+            payload_type,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            ..RtpHeader::default()
+        }
+    }
+
+    /// The extension block of a packet of sound, if any element was negotiated.
+    fn extension<'a>(&self, room: &'a mut [u8], pcm: &[i16], ntp: u64) -> Option<(u16, &'a [u8])> {
+        let mut writer = Writer::new(room);
+        if let Some(id) = self.extensions.audio_level {
+            let level_dbov = level_dbov(pcm);
+            // Whoever does not look for speech says that there may be some (RFC 6464 section 4).
+            let level = AudioLevel { level_dbov, voice: level_dbov < 127 };
+            writer.push(id, &[level.to_byte()]);
+        }
+        if let Some(id) = self.extensions.absolute_send_time {
+            writer.push(id, &absolute_send_time(ntp));
+        }
+        if let Some((id, mid)) = &self.extensions.mid {
+            writer.push(*id, mid.as_bytes());
+        }
+        writer.finish()
+    }
+
+    fn finish(&mut self, header: &RtpHeader<'_>, payload: &[u8], out: &mut [u8]) -> Option<Packet> {
+        let header_bytes = header.write(out).ok()?;
+        out.get_mut(header_bytes..header_bytes + payload.len())?.copy_from_slice(payload);
+        self.sequence = self.sequence.wrapping_add(1);
+        Some(Packet { bytes: header_bytes + payload.len(), payload_bytes: payload.len() })
+    }
+}
