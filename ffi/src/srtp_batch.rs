@@ -121,7 +121,7 @@ pub unsafe extern "C" fn ale_srtp_protect_batch(
     count: usize,
 ) -> ale_status {
     // SAFETY: the header's contract.
-    unsafe { batch(jobs, count, |job| job.capacity, |handles, jobs| protect_batch(handles, jobs)) }
+    unsafe { batch(jobs, count, |job| job.capacity, protect_batch) }
 }
 
 /// Checks and decrypts SRTP packets of any number of sessions, as ale_srtp_unprotect would for one
@@ -133,5 +133,5 @@ pub unsafe extern "C" fn ale_srtp_unprotect_batch(
     count: usize,
 ) -> ale_status {
     // SAFETY: the header's contract.
-    unsafe { batch(jobs, count, |job| job.length, |handles, jobs| unprotect_batch(handles, jobs)) }
+    unsafe { batch(jobs, count, |job| job.length, unprotect_batch) }
 }
