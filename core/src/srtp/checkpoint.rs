@@ -222,6 +222,13 @@ impl Sender {
         wrap(wrapping, 0, self.generation, &body)
     }
 
+    /// Bytes that [`Sender::checkpoint`] would return now.
+    ///
+    /// Real-time: yes.
+    pub fn checkpoint_bytes(&self) -> usize {
+        wrapped_bytes(self.description_bytes(), self.keys(), self.streams.iter().len(), 0)
+    }
+
     /// Says that the checkpoint of this generation, or a later one, is what another process would
     /// restore. Only the latest can be confirmed; false, and nothing changed, for any other.
     ///
@@ -260,6 +267,14 @@ impl Receiver {
         write_streams(&mut body, &streams);
         wrap(wrapping, 1, generation, &body)
     }
+
+    /// Bytes that [`Receiver::checkpoint`] would return now.
+    ///
+    /// Real-time: yes.
+    pub fn checkpoint_bytes(&self) -> usize {
+        let words = self.streams.iter().map(|(_, bits)| bits.len()).sum();
+        wrapped_bytes(self.description_bytes(), self.keys(), self.streams.iter().len(), words)
+    }
 }
 
 /// What both halves say of their configuration.
@@ -272,6 +287,11 @@ pub(super) struct Description<'a> {
 }
 
 impl Description<'_> {
+    /// Bytes that [`Description::write`] writes for so many encrypted extensions.
+    pub(super) fn bytes(encrypted_extensions: usize) -> usize {
+        1 + 4 + 1 + 1 + 1 + encrypted_extensions.min(255)
+    }
+
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let suite = Suite::ALL.iter().position(|&suite| suite == self.suite).unwrap_or(0);
         out.push(suite as u8);
@@ -314,6 +334,17 @@ fn write_streams(out: &mut Vec<u8>, streams: &[(Stream, Vec<u64>)]) {
     }
 }
 
+/// Bytes of what [`wrap`] makes of what the functions above write.
+fn wrapped_bytes(description: usize, keys: &[SessionKeys], streams: usize, words: usize) -> usize {
+    let key = |key: &SessionKeys| {
+        let master = &key.master;
+        master.key().len() + master.salt().len() + 1 + master.mki().len() + 3 * 8
+    };
+    let keys: usize = keys.iter().map(key).sum();
+    let streams = streams * (2 * 4 + 2 * 8 + RTCP_WINDOW_WORDS * 8 + 2) + words * 8;
+    HEAD_BYTES + description + 1 + keys + 4 + streams + TAG_BYTES
+}
+
 fn wrapping_key(wrapping: &Wrapping<'_>) -> Result<CryptoKey, SrtpError> {
     let mut material = Material { cipher_bytes: 32, ..Material::default() };
     material.cipher.copy_from_slice(wrapping.key);
@@ -335,7 +366,8 @@ fn wrap(
     out.extend_from_slice(body);
     let key = wrapping_key(wrapping)?;
     let (end, iv) = (out.len(), key.iv(0, 0));
-    let tag = key.seal(Job { buffer: &mut out, clear: HEAD_BYTES, end, tail: None, iv });
+    let job = Job { buffer: &mut out, clear: HEAD_BYTES, end, tail: None, iv };
+    let tag = key.seal(job).ok_or(SrtpError::Backend)?;
     out.extend(tag);
     Ok(out)
 }

@@ -18,13 +18,17 @@ fn main() -> ExitCode {
             let sources = [
                 "status",
                 "codec",
+                "srtp_crypto",
+                "srtp_backend",
                 "srtp",
+                "srtp_batch",
+                "srtp_control",
+                "srtp_checkpoint",
                 "jitter",
                 "mixer",
                 "leg",
                 "leg_event",
                 "leg_stats",
-                "leg_ticket",
                 "leg_ticket",
                 "conference",
             ];

@@ -6,8 +6,9 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
 use core::fmt;
+use core::marker::PhantomData;
 
-use super::{Job, LANES, Material, Tag, tags_match};
+use super::{Job, Material, Tag, tags_match};
 use crate::srtp::suite::Cipher;
 use crate::srtp::{SrtpError, Suite};
 
@@ -55,7 +56,24 @@ pub struct BackendJob<'a> {
     pub done: bool,
 }
 
+/// What is to be done with jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// [`Backend::seal`].
+    Seal,
+    /// [`Backend::open`].
+    Open,
+}
+
+/// Names jobs that a backend works on; of its own choice.
+pub type Ticket = u64;
+
 /// Cryptography from outside. Called on the threads that own the sessions, several at once.
+///
+/// A backend that computes where it is called has [`Backend::seal`] and [`Backend::open`]. One that
+/// hands jobs to an engine beside the processor has [`Backend::submit`] and [`Backend::poll`] too:
+/// a batch submits everything that it may, does on the processor what belongs to other sessions,
+/// and then polls.
 pub trait Backend: Send + Sync + fmt::Debug {
     /// Schedules session keys. Real-time: no.
     ///
@@ -70,6 +88,25 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Authenticates each job, in constant time, and decrypts it if the tag matches. Real-time:
     /// yes.
     fn open(&self, jobs: &mut [BackendJob<'_>]);
+
+    /// Begins the operation. With a ticket it goes on after the return, and nobody touches the jobs
+    /// or moves them until [`Backend::poll`] says that they are through; `None` if they are through
+    /// already. By default calls [`Backend::seal`] or [`Backend::open`]. Real-time: yes.
+    fn submit(&self, operation: Operation, jobs: &mut [BackendJob<'_>]) -> Option<Ticket> {
+        match operation {
+            Operation::Seal => self.seal(jobs),
+            Operation::Open => self.open(jobs),
+        }
+        None
+    }
+
+    /// Whether the jobs of a ticket are through: true once for each ticket. It is called until it
+    /// says so, since the engine has the packets till then; so a backend gives up on an engine that
+    /// does not answer, and leaves the jobs not [`BackendJob::done`]. Real-time: yes.
+    fn poll(&self, ticket: Ticket) -> bool {
+        let _ = ticket;
+        true
+    }
 }
 
 /// A key with the backend that made it.
@@ -88,117 +125,102 @@ impl Key {
         Ok(Self { backend: backend.clone(), key: backend.schedule(&keys)? })
     }
 
-    pub(crate) fn same_backend(&self, other: &Self) -> bool {
-        core::ptr::addr_eq(Arc::as_ptr(&self.backend), Arc::as_ptr(&other.backend))
+    /// Encrypts the text; `None`, and the text overwritten, if the backend failed.
+    pub(crate) fn seal(&self, job: Job<'_>) -> Option<Tag> {
+        let mut job = self.job(job, [0; 16], 16);
+        drop(submit(Operation::Seal, &[self], core::slice::from_mut(&mut job)));
+        sealed(&mut job)
     }
 
-    /// Encrypts the text; the tag, or a tag that no receiver accepts if the backend failed.
-    pub(crate) fn seal(&self, mut job: Job<'_>) -> Tag {
-        let mut tags = [[0; 16]; LANES];
-        seal(&[self], core::slice::from_mut(&mut job), &mut tags);
-        tags[0]
-    }
-
-    pub(crate) fn open(&self, mut job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
-        let mut opened = [false; LANES];
-        let mut tags = [([0; 16], 16); LANES];
-        tags[0] = (expected, tag_bytes);
-        open(&[self], core::slice::from_mut(&mut job), &tags, &mut opened);
-        opened[0]
+    pub(crate) fn open(&self, job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+        let mut job = self.job(job, expected, tag_bytes);
+        drop(submit(Operation::Open, &[self], core::slice::from_mut(&mut job)));
+        job.done
     }
 
     pub(crate) fn xor_keystream(&self, cipher: Cipher, iv: u128, text: &mut [u8]) {
         if cipher == Cipher::CounterMode {
-            // The tag that comes with it is of nothing, and dropped.
+            // The tag that comes with it is of nothing, and dropped; a failure leaves zeros.
             let end = text.len();
-            self.seal(Job { buffer: text, clear: 0, end, tail: None, iv });
+            let _ = self.seal(Job { buffer: text, clear: 0, end, tail: None, iv });
         }
     }
-}
 
-/// Seals up to sixteen jobs with keys of one backend.
-pub(crate) fn seal(keys: &[&Key], jobs: &mut [Job<'_>], tags: &mut [Tag; LANES]) {
-    let Some(first) = keys.first() else { return };
-    with_jobs(
-        keys,
-        jobs,
-        |_| ([0; 16], 16),
-        |jobs| first.backend.seal(jobs),
-        |i, job| {
-            if !job.done
-                && let Some(text) = job.packet.get_mut(job.clear_bytes..)
-            {
-                // Plaintext must not leave; what leaves instead no receiver accepts.
-                text.fill(0);
-            }
-            tags[i] = job.tag;
-        },
-    );
-}
-
-/// Opens up to sixteen jobs with keys of one backend.
-pub(crate) fn open(
-    keys: &[&Key],
-    jobs: &mut [Job<'_>],
-    expected: &[(Tag, usize); LANES],
-    opened: &mut [bool; LANES],
-) {
-    let Some(first) = keys.first() else { return };
-    with_jobs(
-        keys,
-        jobs,
-        |i| expected[i],
-        |jobs| first.backend.open(jobs),
-        |i, job| {
-            opened[i] = job.done;
-        },
-    );
-}
-
-fn with_jobs(
-    keys: &[&Key],
-    jobs: &mut [Job<'_>],
-    tag_of: impl Fn(usize) -> (Tag, usize),
-    run: impl FnOnce(&mut [BackendJob<'_>]),
-    mut result: impl FnMut(usize, &mut BackendJob<'_>),
-) {
-    let Some(first) = keys.first() else { return };
-    let count = keys.len().min(jobs.len()).min(LANES);
-    let mut keys = keys.iter();
-    let mut jobs = jobs.iter_mut();
-    let mut all: [BackendJob<'_>; LANES] = core::array::from_fn(|i| {
-        let (tag, tag_bytes) = tag_of(i);
-        let blank = BackendJob {
-            key: &first.key,
-            packet: &mut [],
-            clear_bytes: 0,
-            tail: None,
-            iv: [0; 16],
+    /// A job in the form that backends take.
+    pub(crate) fn job<'a>(&'a self, job: Job<'a>, tag: Tag, tag_bytes: usize) -> BackendJob<'a> {
+        let end = job.end.min(job.buffer.len());
+        BackendJob {
+            key: &self.key,
+            clear_bytes: job.clear.min(end),
+            packet: &mut job.buffer[..end],
+            tail: job.tail.map(u32::to_be_bytes),
+            iv: job.iv.to_be_bytes(),
             tag,
             tag_bytes,
             done: false,
-        };
-        match (keys.next(), jobs.next()) {
-            (Some(key), Some(job)) => {
-                let end = job.end.min(job.buffer.len());
-                BackendJob {
-                    key: &key.key,
-                    clear_bytes: job.clear.min(end),
-                    packet: &mut job.buffer[..end],
-                    tail: job.tail.map(u32::to_be_bytes),
-                    iv: job.iv.to_be_bytes(),
-                    ..blank
-                }
-            }
-            _ => blank,
-        }
-    });
-    if let Some(all) = all.get_mut(..count) {
-        run(all);
-        for (i, job) in all.iter_mut().enumerate() {
-            result(i, job);
         }
     }
+
+    fn same_backend(&self, other: &Self) -> bool {
+        core::ptr::addr_eq(Arc::as_ptr(&self.backend), Arc::as_ptr(&other.backend))
+    }
+}
+
+/// The tag of a job that was to be sealed; `None`, and its text overwritten, if it was not.
+pub(crate) fn sealed(job: &mut BackendJob<'_>) -> Option<Tag> {
+    if job.done {
+        return Some(job.tag);
+    }
+    // Plaintext must not leave.
+    if let Some(text) = job.packet.get_mut(job.clear_bytes..) {
+        text.fill(0);
+    }
+    None
+}
+
+/// Runs of jobs that are in flight at a time in one batch.
+const MAX_RUNS: usize = 8;
+
+/// Jobs that have been submitted. Dropping it waits for them, so that none is left behind.
+pub(crate) struct Flight<'a> {
+    runs: [Option<(&'a Key, Ticket)>; MAX_RUNS],
+    /// The jobs are the engine's meanwhile.
+    jobs: PhantomData<&'a mut ()>,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        for (key, ticket) in self.runs.iter_mut().filter_map(Option::take) {
+            wait(key, ticket);
+        }
+    }
+}
+
+fn wait(key: &Key, ticket: Ticket) {
+    while !key.backend.poll(ticket) {
+        core::hint::spin_loop();
+    }
+}
+
+/// Submits jobs, each with its key, in runs of one backend.
+pub(crate) fn submit<'a>(
+    operation: Operation,
+    keys: &[&'a Key],
+    jobs: &'a mut [BackendJob<'_>],
+) -> Flight<'a> {
+    let mut flight = Flight { runs: [None; MAX_RUNS], jobs: PhantomData };
+    let (mut keys, mut jobs, mut next) = (keys, jobs, 0);
+    while let Some(&first) = keys.first() {
+        let length = keys.iter().take_while(|key| key.same_backend(first)).count();
+        let Some((run, rest)) = jobs.split_at_mut_checked(length) else { break };
+        if let Some(ticket) = first.backend.submit(operation, run)
+            && let Some((key, oldest)) = flight.runs[next % MAX_RUNS].replace((first, ticket))
+        {
+            wait(key, oldest);
+        }
+        (keys, jobs, next) = (&keys[length..], rest, next + 1);
+    }
+    flight
 }
 
 /// RustCrypto behind the trait: a pattern for other backends, and the way their plumbing is tested.

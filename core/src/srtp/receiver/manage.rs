@@ -37,7 +37,7 @@ impl Receiver {
         }
         let mut ring = keys.0;
         ring.carry_lifetimes(&self.ring);
-        self.rules.ordinary &= !ring.has_rate();
+        self.rules.ordinary &= ring.is_ordinary();
         let old = core::mem::replace(&mut self.ring, ring);
         self.overlap_left = self.rules.overlap;
         Ok(self.previous.replace(old).map(RetiredKeys))
@@ -111,6 +111,10 @@ impl Receiver {
             encrypted_extensions: &rules.encrypted_extensions,
         }
         .write(out);
+    }
+
+    pub(in crate::srtp) fn description_bytes(&self) -> usize {
+        Description::bytes(self.rules.encrypted_extensions.len())
     }
 
     pub(in crate::srtp) fn keys(&self) -> &[SessionKeys] {

@@ -43,7 +43,7 @@ impl Sender {
         let mut ring = keys.0;
         ring.carry_lifetimes(&self.ring);
         self.rules.mki_bytes = ring.mki_bytes;
-        self.rules.ordinary &= ring.mki_bytes == 0 && !ring.has_rate();
+        self.rules.ordinary &= ring.is_ordinary();
         Ok(RetiredKeys(core::mem::replace(&mut self.ring, ring)))
     }
 
@@ -119,6 +119,10 @@ impl Sender {
         .write(out);
     }
 
+    pub(in crate::srtp) fn description_bytes(&self) -> usize {
+        Description::bytes(self.rules.encrypted_extensions.len())
+    }
+
     pub(in crate::srtp) fn keys(&self) -> &[SessionKeys] {
         &self.ring.keys
     }
@@ -137,10 +141,10 @@ impl Sender {
 
     /// Whether the batch kernels take this session's packets.
     #[inline(always)]
-    pub(in crate::srtp) fn has_lanes(&self) -> bool {
+    pub(in crate::srtp) fn batches(&self) -> bool {
         !self.rules.cryptex
             && !self.ring.has_rate()
-            && self.rtp_key().is_some_and(|key| key.has_lanes())
+            && self.rtp_key().is_some_and(|key| key.batches())
     }
 
     /// The key that packets are sealed with.
