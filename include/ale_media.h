@@ -280,6 +280,12 @@ typedef struct ale_mixer ale_mixer;
  */
 typedef struct ale_srtp ale_srtp;
 
+/*
+ * Cryptography from outside: a phone's engine, a certified library. Made once and named in the
+ * config of any number of sessions; a batch hands over together what these have to do.
+ */
+typedef struct ale_srtp_backend ale_srtp_backend;
+
 /* One master key of an a=crypto line. */
 typedef struct {
   /* Key and salt, one after the other. */
@@ -364,12 +370,12 @@ typedef struct {
 } ale_srtp_backend_job;
 
 /*
- * Cryptography from outside: a phone's engine, a certified library. The functions are called on
- * the threads that use the sessions, several at once; all but schedule and release must be
- * real-time. The context must outlive the sessions.
+ * What a backend is made of. The functions are called on the threads that use the sessions, several
+ * at once; all but schedule and release must be real-time. The context must outlive the backend
+ * and its sessions.
  */
 typedef struct {
-  /* Size of this struct, filled by ale_srtp_backend_init. */
+  /* Size of this struct, filled by ale_srtp_backend_config_init. */
   uint32_t struct_size;
   /* Passed to each function. */
   void *context;
@@ -398,7 +404,7 @@ typedef struct {
    * up on an engine that does not answer, leaving its jobs not done.
    */
   int32_t (*poll)(void *context, uint64_t ticket);
-} ale_srtp_backend;
+} ale_srtp_backend_config;
 
 /* What a session is made for. At least one direction has keys. */
 typedef struct {
@@ -437,9 +443,8 @@ typedef struct {
   /* How many identifiers. */
   size_t encrypted_extension_count;
   /*
-   * Cryptography from outside; NULL, the default, for the best that this machine has. The table
-   * is copied, its context is not; a batch hands over together what sessions with equal tables
-   * have to do. It can't be combined with a key derivation rate.
+   * Cryptography from outside; NULL, the default, for the best that this machine has. It can't be
+   * combined with a key derivation rate.
    */
   const ale_srtp_backend *backend;
 } ale_srtp_config;
@@ -975,8 +980,23 @@ ale_status ale_srtp_dtls_split(uint32_t profile,
                                char *receive_crypto,
                                size_t receive_capacity);
 
-/* Fills a backend with no functions. Any thread. Real-time. */
-ale_status ale_srtp_backend_init(ale_srtp_backend *backend);
+/* Fills a config with no functions. Any thread. Real-time. */
+ale_status ale_srtp_backend_config_init(ale_srtp_backend_config *config);
+
+/*
+ * Makes a backend; the functions are copied. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT if a function is missing, or there is only one of submit and
+ * poll.
+ */
+ale_status ale_srtp_backend_create(const ale_srtp_backend_config *config,
+                                   ale_srtp_backend **backend);
+
+/*
+ * Frees a backend, which its sessions go on to use until they are destroyed. Any thread. Not
+ * real-time.
+ */
+void ale_srtp_backend_destroy(ale_srtp_backend *backend);
 
 /* Fills a config with the defaults. Any thread. Real-time. */
 ale_status ale_srtp_config_init(ale_srtp_config *config);

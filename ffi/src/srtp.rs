@@ -8,7 +8,7 @@ use ale_media::srtp::{Engine, Policy, Receiver, Sender, SessionConfig, SsrcPolic
 
 use crate::panic::guard;
 use crate::pointer::{self, Versioned};
-use crate::srtp_backend::{Table, ale_srtp_backend};
+use crate::srtp_backend::ale_srtp_backend;
 use crate::status::ale_status;
 
 /// Most bytes that protecting adds to a packet.
@@ -75,9 +75,8 @@ pub struct ale_srtp_config {
     pub encrypted_extensions: *const u8,
     /// How many identifiers.
     pub encrypted_extension_count: usize,
-    /// Cryptography from outside; NULL, the default, for the best that this machine has. The table
-    /// is copied, its context is not; a batch hands over together what sessions with equal tables
-    /// have to do. It can't be combined with a key derivation rate.
+    /// Cryptography from outside; NULL, the default, for the best that this machine has. It can't be
+    /// combined with a key derivation rate.
     pub backend: *const ale_srtp_backend,
 }
 
@@ -146,11 +145,10 @@ impl Settings {
         if encrypted_extensions.len() > 255 {
             return Err(invalid);
         }
-        let engine = if config.backend.is_null() {
-            Engine::Best
-        } else {
-            // SAFETY: the caller's.
-            Engine::External(unsafe { Table::new(config.backend) }?)
+        // SAFETY: the caller's.
+        let engine = match unsafe { config.backend.as_ref() } {
+            None => Engine::Best,
+            Some(backend) => Engine::External(backend.backend()),
         };
         Ok(Self {
             policy: policy.ok_or(invalid)?,

@@ -3,12 +3,13 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_void};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ale_media::srtp::SrtpError;
 use ale_media::srtp::backend::{Backend, BackendJob, BackendKey, KeySpec, Operation, Ticket};
 
+use crate::panic::guard;
 use crate::pointer::{self, Versioned};
 use crate::srtp_crypto::suite_name;
 use crate::status::ale_status;
@@ -66,13 +67,13 @@ pub struct ale_srtp_backend_job {
     pub done: i32,
 }
 
-/// Cryptography from outside: a phone's engine, a certified library. The functions are called on
-/// the threads that use the sessions, several at once; all but schedule and release must be
-/// real-time. The context must outlive the sessions.
+/// What a backend is made of. The functions are called on the threads that use the sessions, several
+/// at once; all but schedule and release must be real-time. The context must outlive the backend
+/// and its sessions.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct ale_srtp_backend {
-    /// Size of this struct, filled by ale_srtp_backend_init.
+pub struct ale_srtp_backend_config {
+    /// Size of this struct, filled by ale_srtp_backend_config_init.
     pub struct_size: u32,
     /// Passed to each function.
     pub context: *mut c_void,
@@ -111,7 +112,7 @@ pub struct ale_srtp_backend {
     pub poll: Option<unsafe extern "C" fn(context: *mut c_void, ticket: u64) -> i32>,
 }
 
-impl Default for ale_srtp_backend {
+impl Default for ale_srtp_backend_config {
     fn default() -> Self {
         Self {
             struct_size: size_of::<Self>() as u32,
@@ -128,13 +129,53 @@ impl Default for ale_srtp_backend {
 
 // SAFETY: repr(C), integers, pointers, and function pointers that may be NULL, the size first.
 // Bytes of a function pointer that are no function's address are the caller's fault.
-unsafe impl Versioned for ale_srtp_backend {}
+unsafe impl Versioned for ale_srtp_backend_config {}
 
-/// Fills a backend with no functions. Any thread. Real-time.
+/// Fills a config with no functions. Any thread. Real-time.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_srtp_backend_init(backend: *mut ale_srtp_backend) -> ale_status {
+pub unsafe extern "C" fn ale_srtp_backend_config_init(
+    config: *mut ale_srtp_backend_config,
+) -> ale_status {
     // SAFETY: the header's contract.
-    crate::panic::guard(|| unsafe { pointer::init(backend) })
+    guard(|| unsafe { pointer::init(config) })
+}
+
+/// Cryptography from outside: a phone's engine, a certified library. Made once and named in the
+/// config of any number of sessions; a batch hands over together what these have to do.
+pub struct ale_srtp_backend(Arc<Table>);
+
+/// Makes a backend; the functions are copied. Any thread. Not real-time.
+///
+/// Can return ALE_ERR_INVALID_ARGUMENT if a function is missing, or there is only one of submit and
+/// poll.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_backend_create(
+    config: *const ale_srtp_backend_config,
+    backend: *mut *mut ale_srtp_backend,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (functions, out) = unsafe { (pointer::config(config)?, pointer::exclusive(backend)?) };
+        pointer::give(out, ale_srtp_backend(Arc::new(Table::new(functions)?)));
+        Ok(())
+    })
+}
+
+/// Frees a backend, which its sessions go on to use until they are destroyed. Any thread. Not
+/// real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_backend_destroy(backend: *mut ale_srtp_backend) {
+    guard(|| {
+        // SAFETY: the header's contract.
+        drop(unsafe { pointer::take(backend) });
+        Ok(())
+    });
+}
+
+impl ale_srtp_backend {
+    pub(crate) fn backend(&self) -> Arc<dyn Backend> {
+        self.0.clone()
+    }
 }
 
 /// Jobs of one submission.
@@ -142,13 +183,9 @@ const SLOT_JOBS: usize = 64;
 /// Submissions that can be under way; further ones are done where they are called.
 const SLOTS: usize = 4;
 
-/// Tables in use. Sessions that were made with the same functions and context share one, which is
-/// how a batch sees that their jobs may be handed over together.
-static TABLES: Mutex<Vec<Weak<Table>>> = Mutex::new(Vec::new());
-
 /// A table that has been checked.
 pub(crate) struct Table {
-    functions: ale_srtp_backend,
+    functions: ale_srtp_backend_config,
     slots: Box<[Slot]>,
 }
 
@@ -179,11 +216,7 @@ impl std::fmt::Debug for Table {
 }
 
 impl Table {
-    /// # Safety
-    /// `backend` is as the header says.
-    pub(crate) unsafe fn new(backend: *const ale_srtp_backend) -> Result<Arc<Self>, ale_status> {
-        // SAFETY: the caller's.
-        let functions = unsafe { pointer::config(backend) }?;
+    fn new(functions: ale_srtp_backend_config) -> Result<Self, ale_status> {
         let complete = functions.schedule.is_some()
             && functions.release.is_some()
             && functions.seal.is_some()
@@ -191,12 +224,6 @@ impl Table {
             && functions.submit.is_some() == functions.poll.is_some();
         if !complete {
             return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-        }
-        let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.retain(|table| table.strong_count() > 0);
-        let alike = |table: &Arc<Self>| identity(&table.functions) == identity(&functions);
-        if let Some(table) = tables.iter().filter_map(Weak::upgrade).find(alike) {
-            return Ok(table);
         }
         let slots = if functions.submit.is_some() { SLOTS } else { 0 };
         let slot = || Slot {
@@ -208,10 +235,7 @@ impl Table {
                 ticket: 0,
             }),
         };
-        let slots = (0..slots).map(|_| slot()).collect();
-        let table = Arc::new(Self { functions, slots });
-        tables.push(Arc::downgrade(&table));
-        Ok(table)
+        Ok(Self { functions, slots: (0..slots).map(|_| slot()).collect() })
     }
 
     /// Calls a function of the table for jobs, some at a time.
@@ -238,19 +262,6 @@ impl Table {
     fn free_slot(&self) -> Option<(usize, &Slot)> {
         self.slots.iter().enumerate().find(|(_, slot)| !slot.busy.swap(true, Ordering::Acquire))
     }
-}
-
-/// What tells tables apart: the addresses in them.
-fn identity(table: &ale_srtp_backend) -> [usize; 7] {
-    [
-        table.context.addr(),
-        table.schedule.map_or(0, |function| function as usize),
-        table.release.map_or(0, |function| function as usize),
-        table.seal.map_or(0, |function| function as usize),
-        table.open.map_or(0, |function| function as usize),
-        table.submit.map_or(0, |function| function as usize),
-        table.poll.map_or(0, |function| function as usize),
-    ]
 }
 
 const NOTHING: ale_srtp_backend_job = ale_srtp_backend_job {
@@ -284,7 +295,7 @@ fn to_c(job: &mut BackendJob<'_>) -> ale_srtp_backend_job {
 
 /// What schedule made.
 struct Key {
-    functions: ale_srtp_backend,
+    functions: ale_srtp_backend_config,
     key: *mut c_void,
 }
 

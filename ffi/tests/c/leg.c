@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What a leg does besides sound: digits, redundancy, pauses, levels, the ticket. */
 
-#include "ale_media.h"
+#include "check.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define EXPECT(condition)                                                                  \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                \
-            exit(1);                                                                       \
-        }                                                                                  \
-    } while (0)
-#define INVALID(call) EXPECT((call) == ALE_ERR_INVALID_ARGUMENT)
 #define TICK_NS 10000000ull
 
 struct leg {

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* SRTP from C, as a PBX uses it: keys from signalling, streams, events, batches over sessions,
  * failover, and cryptography from outside. */
-#include <ale_media.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "check.h"
 
 #define LINE_A "1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"
 #define LINE_B "1 AES_CM_128_HMAC_SHA1_80 inline:HRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
@@ -17,16 +13,6 @@
     "inline:HRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA|2^20|2:2"
 #define LINE_SHORT_LIFE \
     "1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd|32"
-
-#define EXPECT(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            exit(EXIT_FAILURE); \
-        } \
-    } while (0)
-#define OK(call) EXPECT((call) == ALE_OK)
-#define INVALID(call) EXPECT((call) == ALE_ERR_INVALID_ARGUMENT)
 
 #define ROOM 400
 
@@ -628,7 +614,8 @@ static void outside(int with_submit)
     enum { JOBS = 100 };
     static uint8_t packets[JOBS][ROOM];
     engine engine = {0};
-    ale_srtp_backend backend;
+    ale_srtp_backend_config functions;
+    ale_srtp_backend *backend = NULL;
     ale_srtp_config config;
     ale_srtp_job jobs[JOBS];
     ale_srtp *srtp[4], *inside, *none = NULL;
@@ -636,31 +623,35 @@ static void outside(int with_submit)
     size_t length, result;
     int i;
 
-    INVALID(ale_srtp_backend_init(NULL));
-    OK(ale_srtp_backend_init(&backend));
-    OK(ale_srtp_config_init(&config));
-    config.backend = &backend;
-    config.send_crypto = LINE_A;
-    config.receive_crypto = LINE_A;
-    INVALID(ale_srtp_create(&config, &none)); /* no functions */
-    backend.context = &engine;
-    backend.schedule = schedule;
-    backend.release = release;
-    backend.seal = seal;
-    backend.open = open_jobs;
-    backend.poll = poll;
-    INVALID(ale_srtp_create(&config, &none)); /* one of submit and poll */
-    backend.submit = submit;
+    INVALID(ale_srtp_backend_config_init(NULL));
+    OK(ale_srtp_backend_config_init(&functions));
+    INVALID(ale_srtp_backend_create(&functions, &backend)); /* no functions */
+    functions.context = &engine;
+    functions.schedule = schedule;
+    functions.release = release;
+    functions.seal = seal;
+    functions.open = open_jobs;
+    functions.poll = poll;
+    INVALID(ale_srtp_backend_create(&functions, &backend)); /* one of submit and poll */
+    functions.submit = submit;
     if (!with_submit) {
-        backend.submit = NULL;
-        backend.poll = NULL;
+        functions.submit = NULL;
+        functions.poll = NULL;
     }
+    INVALID(ale_srtp_backend_create(NULL, &backend));
+    INVALID(ale_srtp_backend_create(&functions, NULL));
+    OK(ale_srtp_backend_create(&functions, &backend));
+    OK(ale_srtp_config_init(&config));
+    config.backend = backend;
+    config.receive_crypto = LINE_A;
     config.send_crypto = LINE_GCM;
     EXPECT(ale_srtp_create(&config, &none) == ALE_ERR_SRTP_BACKEND); /* a suite it lacks */
     EXPECT(none == NULL);
     for (i = 0; i < 4; i++)
         srtp[i] = loop(i % 2 ? LINE_B : LINE_A, &config);
     inside = loop(LINE_GCM, NULL);
+    ale_srtp_backend_destroy(backend); /* its sessions hold on to it */
+    ale_srtp_backend_destroy(NULL);
 
     length = protect(srtp[0], packet, 1, 1);
     EXPECT(length == 182 && engine.calls == 1);
