@@ -955,6 +955,17 @@ ale_status ale_srtp_crypto_parse(const char *line, ale_srtp_crypto *crypto);
  */
 ale_status ale_srtp_crypto_print(const ale_srtp_crypto *crypto, char *line, size_t capacity);
 
+#if defined(ALE_WITH_KEY_LOG)
+/*
+ * Prints the a=crypto line of a direction's keys (an ale_srtp_direction), for whoever looks at a
+ * capture; in libraries that are built with the feature key-log, which is not for production. A new
+ * one is due after each ale_srtp_rekey. Exclusive to the direction. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY.
+ */
+ale_status ale_srtp_key_log(ale_srtp *srtp, int32_t direction, char *line, size_t capacity);
+#endif
+
 /*
  * Bytes to export from DTLS, with the label "EXTRACTOR-dtls_srtp", for a protection profile's
  * number (RFC 5764 section 4.1.2, RFC 7714 section 14.2). Any thread. Real-time.
@@ -997,6 +1008,14 @@ ale_status ale_srtp_backend_create(const ale_srtp_backend_config *config,
  * real-time.
  */
 void ale_srtp_backend_destroy(ale_srtp_backend *backend);
+
+#if defined(ALE_WITH_OPENSSL)
+/*
+ * Makes a backend of OpenSSL's libcrypto, in libraries that are built with the feature openssl.
+ * Any thread. Not real-time.
+ */
+ale_status ale_srtp_backend_openssl(ale_srtp_backend **backend);
+#endif
 
 /* Fills a config with the defaults. Any thread. Real-time. */
 ale_status ale_srtp_config_init(ale_srtp_config *config);

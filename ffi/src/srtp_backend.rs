@@ -142,7 +142,7 @@ pub unsafe extern "C" fn ale_srtp_backend_config_init(
 
 /// Cryptography from outside: a phone's engine, a certified library. Made once and named in the
 /// config of any number of sessions; a batch hands over together what these have to do.
-pub struct ale_srtp_backend(Arc<Table>);
+pub struct ale_srtp_backend(Arc<dyn Backend>);
 
 /// Makes a backend; the functions are copied. Any thread. Not real-time.
 ///
@@ -170,6 +170,21 @@ pub unsafe extern "C" fn ale_srtp_backend_destroy(backend: *mut ale_srtp_backend
         drop(unsafe { pointer::take(backend) });
         Ok(())
     });
+}
+
+/// Makes a backend of OpenSSL's libcrypto, in libraries that are built with the feature openssl.
+/// Any thread. Not real-time.
+#[cfg(feature = "openssl")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_backend_openssl(
+    backend: *mut *mut ale_srtp_backend,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let out = unsafe { pointer::exclusive(backend) }?;
+        pointer::give(out, ale_srtp_backend(Arc::new(ale_media::srtp::backend::OpenSsl)));
+        Ok(())
+    })
 }
 
 impl ale_srtp_backend {

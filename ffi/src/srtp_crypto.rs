@@ -9,6 +9,10 @@ use ale_media::srtp::{MAX_KEYS, MAX_MKI_BYTES, MAX_RTP_LIFETIME, MasterKey, Suit
 
 use crate::panic::guard;
 use crate::pointer::{self, Versioned};
+#[cfg(feature = "key-log")]
+use crate::srtp::ale_srtp;
+#[cfg(feature = "key-log")]
+use crate::srtp_control::{Half, half};
 use crate::status::ale_status;
 
 /// Most keys in one a=crypto line.
@@ -193,7 +197,7 @@ pub unsafe extern "C" fn ale_srtp_crypto_print(
             .map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?
             .to_config()?;
         // SAFETY: the header's contract.
-        write_line(&to, unsafe { pointer::slice_mut(line, capacity) }?)
+        write_line(&to.line(), unsafe { pointer::slice_mut(line, capacity) }?)
     })
 }
 
@@ -208,13 +212,38 @@ fn master(suite: Suite, key: &ale_srtp_key) -> Result<MasterKey, ale_status> {
     Ok(MasterKey::from_concatenated(suite, bytes)?.with_mki(mki)?.with_lifetime(lifetime)?)
 }
 
-fn write_line(attribute: &CryptoAttribute, out: &mut [c_char]) -> Result<(), ale_status> {
-    let line = attribute.line();
+fn write_line(line: &str, out: &mut [c_char]) -> Result<(), ale_status> {
     let out = out.get_mut(..line.len() + 1).ok_or(ale_status::ALE_ERR_CAPACITY)?;
     for (to, from) in out.iter_mut().zip(line.bytes().chain([0])) {
         *to = from as c_char;
     }
     Ok(())
+}
+
+/// Prints the a=crypto line of a direction's keys (an ale_srtp_direction), for whoever looks at a
+/// capture; in libraries that are built with the feature key-log, which is not for production. A new
+/// one is due after each ale_srtp_rekey. Exclusive to the direction. Not real-time.
+///
+/// Can return ALE_ERR_CAPACITY.
+#[cfg(feature = "key-log")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_key_log(
+    srtp: *mut ale_srtp,
+    direction: i32,
+    line: *mut c_char,
+    capacity: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (half, out) = unsafe { (half(srtp, direction)?, pointer::slice_mut(line, capacity)?) };
+        write_line(
+            &match half {
+                Half::Sending(sender) => sender.key_log_line(),
+                Half::Receiving(receiver) => receiver.key_log_line(),
+            },
+            out,
+        )
+    })
 }
 
 /// Bytes to export from DTLS, with the label "EXTRACTOR-dtls_srtp", for a protection profile's
@@ -264,10 +293,10 @@ pub unsafe extern "C" fn ale_srtp_dtls_split(
             )
         };
         let keys = dtls::split(suite, exported, role)?;
-        let line = |key| CryptoAttribute::new(1, suite, key);
+        let line = |key| CryptoAttribute::new(1, suite, key).line();
         let (ours, theirs) = (line(keys.send), line(keys.receive));
         // Both are measured before either is written.
-        if send.len() <= ours.line().len() || receive.len() <= theirs.line().len() {
+        if send.len() <= ours.len() || receive.len() <= theirs.len() {
             return Err(ale_status::ALE_ERR_CAPACITY);
         }
         write_line(&ours, send)?;

@@ -31,7 +31,7 @@ use super::crypto::{CryptoKey, Engine, Job, Material};
 use super::keys::MasterKey;
 use super::policy::Policy;
 use super::replay::Position;
-use super::session_keys::SessionKeys;
+use super::session_keys::{KeyRing, SessionKeys};
 use super::stream::{RTCP_WINDOW_WORDS, Stream};
 use super::{Receiver, Sender, SrtpError, Suite};
 
@@ -122,8 +122,7 @@ impl Restored {
             }
         }
         sender.generation = self.generation;
-        restore_keys(sender.keys_mut(), &self.left);
-        sender.set_active(self.active);
+        restore_keys(sender.ring_mut(), self.active, &self.left);
         Ok(sender)
     }
 
@@ -151,14 +150,14 @@ impl Restored {
                 }
             }
         }
-        restore_keys(receiver.keys_mut(), &self.left);
-        receiver.set_active(self.active);
+        restore_keys(receiver.ring_mut(), self.active, &self.left);
         Ok(receiver)
     }
 }
 
-fn restore_keys(keys: &mut [SessionKeys], left: &[(u64, u64)]) {
-    for (key, &(rtp, rtcp)) in keys.iter_mut().zip(left) {
+fn restore_keys(ring: &mut KeyRing, active: usize, left: &[(u64, u64)]) {
+    ring.active = active.min(ring.keys.len().saturating_sub(1));
+    for (key, &(rtp, rtcp)) in ring.keys.iter_mut().zip(left) {
         key.rtp_left = key.rtp_left.min(rtp);
         key.rtcp_left = key.rtcp_left.min(rtcp);
     }
@@ -217,7 +216,7 @@ impl Sender {
         let spent = reserve.saturating_mul(streams.len() as u64);
         let mut body = Zeroizing::new(Vec::new());
         self.describe(&mut body);
-        write_keys(&mut body, self.keys(), spent);
+        write_keys(&mut body, &self.ring().keys, spent);
         write_streams(&mut body, &streams);
         wrap(wrapping, 0, self.generation, &body)
     }
@@ -226,7 +225,7 @@ impl Sender {
     ///
     /// Real-time: yes.
     pub fn checkpoint_bytes(&self) -> usize {
-        wrapped_bytes(self.description_bytes(), self.keys(), self.streams.iter().len(), 0)
+        wrapped_bytes(self.description_bytes(), &self.ring().keys, self.streams.iter().len(), 0)
     }
 
     /// Says that the checkpoint of this generation, or a later one, is what another process would
@@ -262,7 +261,7 @@ impl Receiver {
     ) -> Result<Vec<u8>, SrtpError> {
         let mut body = Zeroizing::new(Vec::new());
         self.describe(&mut body);
-        write_keys(&mut body, self.keys(), 0);
+        write_keys(&mut body, &self.ring().keys, 0);
         let streams: Vec<_> = self.streams.iter().map(|(s, bits)| (*s, bits.to_vec())).collect();
         write_streams(&mut body, &streams);
         wrap(wrapping, 1, generation, &body)
@@ -273,7 +272,7 @@ impl Receiver {
     /// Real-time: yes.
     pub fn checkpoint_bytes(&self) -> usize {
         let words = self.streams.iter().map(|(_, bits)| bits.len()).sum();
-        wrapped_bytes(self.description_bytes(), self.keys(), self.streams.iter().len(), words)
+        wrapped_bytes(self.description_bytes(), &self.ring().keys, self.streams.iter().len(), words)
     }
 }
 

@@ -58,6 +58,8 @@ mod event;
 mod extension;
 mod index;
 mod kdf;
+#[cfg(feature = "key-log")]
+mod key_log;
 mod keys;
 mod policy;
 mod receiver;

@@ -345,7 +345,7 @@ impl Receiver {
     }
 
     #[inline(always)]
-    fn ring_mut(&mut self, previous: bool) -> Option<&mut KeyRing> {
+    fn ring_of(&mut self, previous: bool) -> Option<&mut KeyRing> {
         if previous { self.previous.as_mut() } else { Some(&mut self.ring) }
     }
 
@@ -380,7 +380,7 @@ impl Receiver {
     #[inline(always)]
     fn attempt(&mut self, datagram: &mut [u8], plan: &Plan) -> bool {
         if self.ring.has_rate()
-            && let Some(ring) = self.ring_mut(plan.key.previous)
+            && let Some(ring) = self.ring_of(plan.key.previous)
         {
             ring.derive_for_rtp(plan.key.position, plan.index);
         }

@@ -101,7 +101,7 @@ impl Receiver {
         tag: Tag,
     ) -> bool {
         let tag_bytes = self.rules.rtcp_tag_bytes;
-        let Some(ring) = self.ring_mut(place.previous) else { return false };
+        let Some(ring) = self.ring_of(place.previous) else { return false };
         ring.derive_for_rtcp(place.position, index);
         let Some(keys) = ring.keys.get(place.position) else { return false };
         let iv = keys.rtcp.iv(ssrc, index);

@@ -11,9 +11,9 @@ use crate::srtp::checkpoint::Description;
 use crate::srtp::crypto::CryptoKey;
 use crate::srtp::event::Event;
 use crate::srtp::event::Stats;
+use crate::srtp::session_keys::KeyRing;
 use crate::srtp::session_keys::PreparedKeys;
 use crate::srtp::session_keys::RetiredKeys;
-use crate::srtp::session_keys::SessionKeys;
 
 impl Sender {
     /// Bytes that [`Sender::protect`] adds: tag and master key identifier.
@@ -123,16 +123,12 @@ impl Sender {
         Description::bytes(self.rules.encrypted_extensions.len())
     }
 
-    pub(in crate::srtp) fn keys(&self) -> &[SessionKeys] {
-        &self.ring.keys
+    pub(in crate::srtp) fn ring(&self) -> &KeyRing {
+        &self.ring
     }
 
-    pub(in crate::srtp) fn keys_mut(&mut self) -> &mut [SessionKeys] {
-        &mut self.ring.keys
-    }
-
-    pub(in crate::srtp) fn set_active(&mut self, active: usize) {
-        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
+    pub(in crate::srtp) fn ring_mut(&mut self) -> &mut KeyRing {
+        &mut self.ring
     }
 
     pub(in crate::srtp) fn accept_known_streams_only(&mut self) {

@@ -2,6 +2,10 @@
 //! Cryptography from outside: a phone's hardware engine, a certified library. Whole jobs are handed
 //! over, several at a time in a batch, with keys that the backend has scheduled in its own way.
 
+#[cfg(feature = "openssl")]
+mod openssl;
+mod rustcrypto;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
@@ -11,6 +15,10 @@ use core::marker::PhantomData;
 use super::{Job, Material, Tag, tags_match};
 use crate::srtp::suite::Cipher;
 use crate::srtp::{SrtpError, Suite};
+
+#[cfg(feature = "openssl")]
+pub use openssl::OpenSsl;
+pub use rustcrypto::RustCrypto;
 
 /// Session keys in a form of the backend's own. It is to overwrite them when it is dropped.
 pub type BackendKey = Box<dyn Any + Send + Sync>;
@@ -221,49 +229,6 @@ pub(crate) fn submit<'a>(
         (keys, jobs, next) = (&keys[length..], rest, next + 1);
     }
     flight
-}
-
-/// RustCrypto behind the trait: a pattern for other backends, and the way their plumbing is tested.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RustCrypto;
-
-impl Backend for RustCrypto {
-    fn schedule(&self, keys: &KeySpec<'_>) -> Result<BackendKey, SrtpError> {
-        let mut material = Material { auth: *keys.auth_key, ..Material::default() };
-        material.cipher_bytes = keys.cipher_key.len();
-        let to = material.cipher.get_mut(..keys.cipher_key.len()).ok_or(SrtpError::KeyLength)?;
-        to.copy_from_slice(keys.cipher_key);
-        Ok(Box::new(super::portable::Key::new(keys.suite.cipher(), &material)?))
-    }
-
-    fn seal(&self, jobs: &mut [BackendJob<'_>]) {
-        for job in jobs {
-            if let Some(key) = job.key.downcast_ref::<super::portable::Key>() {
-                job.tag = key.seal(plain_job(job.packet, job.clear_bytes, job.tail, job.iv));
-                job.done = true;
-            }
-        }
-    }
-
-    fn open(&self, jobs: &mut [BackendJob<'_>]) {
-        for job in jobs {
-            if let Some(key) = job.key.downcast_ref::<super::portable::Key>() {
-                let plain = plain_job(job.packet, job.clear_bytes, job.tail, job.iv);
-                job.done = key.open(plain, job.tag, job.tag_bytes);
-            }
-        }
-    }
-}
-
-fn plain_job(packet: &mut [u8], clear: usize, tail: Option<[u8; 4]>, iv: [u8; 16]) -> Job<'_> {
-    let end = packet.len();
-    Job {
-        buffer: packet,
-        clear,
-        end,
-        tail: tail.map(u32::from_be_bytes),
-        iv: u128::from_be_bytes(iv),
-    }
 }
 
 /// Compares the first `bytes` of two tags in constant time, for backends that compute tags but
