@@ -14,7 +14,7 @@ DEMO_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test loom bench compare fuzz cross docs clean
+        c-test features loom bench compare fuzz cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(CARGO) check -p ale-media --no-default-features
 	$(MAKE) loom
 	$(MAKE) c-test
+	$(MAKE) features
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
 check: tools header-check header-compiles ## formatting, lints, documentation and header, without running anything
@@ -62,6 +63,17 @@ c-test: library c-programs ## the C tests, plain and under valgrind
 	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
 	done
 	.ci/phone-under-valgrind $(RELEASE)/c/phone
+
+features: tools ## what is only there with the features openssl and key-log, and absent without them
+	$(CARGO) clippy -p ale-media -p ale-media-ffi --all-targets --no-default-features \
+	    --features openssl,key-log -- -D warnings
+	$(CARGO) test -p ale-media --lib --no-default-features --features std,openssl,key-log srtp::
+	$(CARGO) build --release -p ale-media-ffi --no-default-features --features openssl,key-log \
+	    --target-dir $(TARGET_DIR)/features
+	$(CC) $(C_FLAGS) -DALE_WITH_OPENSSL -DALE_WITH_KEY_LOG -Iffi/tests/c ffi/tests/features/srtp.c \
+	    -o $(TARGET_DIR)/features/srtp $(TARGET_DIR)/features/release/libale_media.a -lssl -lcrypto $(C_LIBS)
+	$(TARGET_DIR)/features/srtp
+	! nm $(RELEASE)/libale_media.a 2>/dev/null | grep -q key_log
 
 header: ## write include/ale_media.h anew from ffi/
 	$(CARGO) run --quiet -p ale-media-header -- include/ale_media.h

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The other side of each row: libsrtp, webrtc-srtp, and OpenSSL's EVP, which is cryptography
 //! alone, with neither header, index, replay window nor session.
+#![allow(unsafe_code)] // calls a C library
 
 use ale_media::srtp::{Engine, Sender, Suite};
 use openssl::cipher::Cipher;
