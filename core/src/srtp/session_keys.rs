@@ -130,11 +130,14 @@ pub(crate) struct KeyRing {
 impl KeyRing {
     fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
         config.validate()?;
-        let keys: Result<_, _> =
-            config.keys.iter().map(|master| SessionKeys::new(config, master)).collect();
+        // Collecting results would take room for four.
+        let mut keys = Vec::with_capacity(config.keys.len());
+        for master in &config.keys {
+            keys.push(SessionKeys::new(config, master)?);
+        }
         Ok(Self {
             suite: config.suite,
-            keys: keys?,
+            keys,
             active: 0,
             mki_bytes: config.keys.first().map_or(0, |key| key.mki().len()),
             rate_log2: config.key_derivation_rate_log2,

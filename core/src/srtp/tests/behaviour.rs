@@ -510,8 +510,10 @@ fn sessions_and_streams_are_as_small_as_documented() {
             config.max_streams = 2;
             let stream = Receiver::new(&config).unwrap().memory_bytes() - receiver.memory_bytes();
             assert!(stream <= 256, "{stream} bytes a stream");
-            // The portable AES-256 keeps bit-sliced round keys, which are four times as large.
-            if kernel != Kernel::Portable {
+            // Where there are kernels, the portable schedules stand beside the space for theirs.
+            if kernel != Kernel::Portable
+                || Kernel::ALL.iter().filter(|k| k.is_available()).count() == 1
+            {
                 assert!(session <= 4096, "{session} bytes a session, {kernel:?} {suite:?}");
             }
             std::eprintln!("{kernel:?} {suite:?}: session {session}, further stream {stream}");
