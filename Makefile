@@ -52,7 +52,10 @@ programs: tools ## the programs of examples/, in target/release
 
 c-programs: library ## the programs of examples/c, in target/release/c
 	@mkdir -p $(RELEASE)/c
-	$(CC) $(C_FLAGS) examples/c/phone.c -o $(RELEASE)/c/phone $(RELEASE)/libale_media.a $(C_LIBS)
+	@set -e; for program in examples/c/*.c; do \
+	    $(CC) $(C_FLAGS) $$program -o $(RELEASE)/c/$$(basename $$program .c) \
+	        $(RELEASE)/libale_media.a $(C_LIBS); \
+	done
 
 c-test: library c-programs ## the C tests, plain and under valgrind
 	@mkdir -p $(RELEASE)/c
@@ -63,6 +66,7 @@ c-test: library c-programs ## the C tests, plain and under valgrind
 	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
 	done
 	.ci/phone-under-valgrind $(RELEASE)/c/phone
+	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 
 features: tools ## what is only there with the features openssl and key-log, and absent without them
 	$(CARGO) clippy -p ale-media -p ale-media-ffi --all-targets --no-default-features \

@@ -255,6 +255,9 @@ typedef enum {
  */
 typedef struct ale_conference ale_conference;
 
+/* A codec of the host's; named in the codecs of any number of legs and jitter buffers. */
+typedef struct ale_host_codec ale_host_codec;
+
 /* The half that PCM comes out of. Exclusive, usually to the audio thread. */
 typedef struct ale_jitter_reader ale_jitter_reader;
 
@@ -285,6 +288,66 @@ typedef struct ale_srtp ale_srtp;
  * config of any number of sessions; a batch hands over together what these have to do.
  */
 typedef struct ale_srtp_backend ale_srtp_backend;
+
+/*
+ * A codec from outside, like G.729, iLBC, AMR-WB or EVS, made of functions of the host's. State is
+ * what encoder_create and decoder_create make; one state is used by one thread at a time. All
+ * functions but those that create and destroy must be real-time.
+ */
+typedef struct {
+  /* Size of this struct, filled by ale_host_codec_config_init. */
+  uint32_t struct_size;
+  /* Samples a second of its PCM: 8000 (the default), 16000, 32000 or 48000; mono. */
+  uint32_t sample_rate_hz;
+  /* As in its a=rtpmap line, "G729/8000". Copied. */
+  const char *encoding;
+  /* RTP clock in ticks a second, which the encoding names too. Default 8000. */
+  uint32_t rtp_clock_hz;
+  /*
+   * Equipment impairment factor Ie in the E-model (ITU-T G.113 appendix I), in tenths; 110 for
+   * G.729. Default 0.
+   */
+  uint32_t impairment_x10;
+  /* Packet-loss robustness factor Bpl, in tenths; 190 for G.729. Default 251, G.711's. */
+  uint32_t loss_robustness_x10;
+  /* Passed to encoder_create and decoder_create; must outlive the codec and its legs. */
+  void *context;
+  /* Makes an encoder's state; NULL if it can't. NULL for a codec that only decodes. */
+  void *(*encoder_create)(void *context);
+  /*
+   * Encodes samples of PCM into at most capacity bytes: how many, 0 for nothing to send, or
+   * negative if it can't.
+   */
+  int32_t (*encode)(void *state,
+                    const int16_t *pcm,
+                    size_t samples,
+                    uint8_t *payload,
+                    size_t capacity);
+  /* Frees what encoder_create made. */
+  void (*encoder_destroy)(void *state);
+  /* Makes a decoder's state; NULL if it can't. */
+  void *(*decoder_create)(void *context);
+  /*
+   * How many samples a payload has, without decoding it; negative if it is malformed. Payloads
+   * come from the network.
+   */
+  int32_t (*packet_samples)(void *state, const uint8_t *payload, size_t length);
+  /* Decodes a payload into at most capacity samples: how many, or negative if it is malformed. */
+  int32_t (*decode)(void *state,
+                    const uint8_t *payload,
+                    size_t length,
+                    int16_t *pcm,
+                    size_t capacity);
+  /*
+   * Optional: makes up for so many lost samples; 0, or negative if it can't. Without it the jitter
+   * buffer conceals.
+   */
+  int32_t (*conceal)(void *state, int16_t *pcm, size_t samples);
+  /* Frees what decoder_create made. */
+  void (*decoder_destroy)(void *state);
+  /* Optional: forgets what was heard or said, as for a new stream, of either kind of state. */
+  void (*reset)(void *state);
+} ale_host_codec_config;
 
 /* One master key of an a=crypto line. */
 typedef struct {
@@ -557,6 +620,8 @@ typedef struct {
   uint32_t sample_rate_hz;
   /* For Opus, 6000 to 510000; 0 for 24000. Else ignored. */
   uint32_t bit_rate_bps;
+  /* A codec of the host's, which goes before the encoding; NULL for a built-in one. */
+  const ale_host_codec *host;
 } ale_codec;
 
 /* What a jitter buffer is made for. */
@@ -934,6 +999,25 @@ const char *ale_version(void);
  * Any thread. Real-time.
  */
 const char *ale_status_message(int32_t status);
+
+/* ---- Codecs of the host ---- */
+
+/* Fills a config with the defaults and no functions. Any thread. Real-time. */
+ale_status ale_host_codec_config_init(ale_host_codec_config *config);
+
+/*
+ * Makes a codec of the host's functions, which are copied. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT: an encoding without name or with another clock, a rate that
+ * can't be played, a decoding function that is missing, or only some of the encoding ones.
+ */
+ale_status ale_host_codec_create(const ale_host_codec_config *config, ale_host_codec **codec);
+
+/*
+ * Frees a codec, which its legs and jitter buffers go on to use until they are destroyed. Any
+ * thread. Not real-time.
+ */
+void ale_host_codec_destroy(ale_host_codec *codec);
 
 /* ---- SRTP sessions ---- */
 

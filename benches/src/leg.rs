@@ -49,7 +49,7 @@ impl Room {
             tick: 0,
         };
         for n in 0..legs {
-            let mut near = LegConfig::new(n as u32, 96, codec);
+            let mut near = LegConfig::new(n as u32, 96, codec.clone());
             near.rtcp_interval_ms = 0;
             let mut far = near.clone();
             if let Some(suite) = suite {
@@ -111,7 +111,7 @@ pub fn compare(filter: &str) {
             if !row.contains(filter) {
                 continue;
             }
-            let mut room = Room::new(codec, suite, *legs);
+            let mut room = Room::new(codec.clone(), suite, *legs);
             for _ in 0..50 {
                 room.packet_time();
             }

@@ -60,7 +60,7 @@ fn allocations(codec: CodecSpec, suite: Option<Suite>, seconds: u64) -> u64 {
     let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 4 }).unwrap();
     let mut phones = Vec::new();
     for n in 0..4_u8 {
-        let mut near = LegConfig::new(u32::from(n), 96, codec);
+        let mut near = LegConfig::new(u32::from(n), 96, codec.clone());
         near.rtcp_interval_ms = 300;
         let mut far = LegConfig { local_ssrc: 100 + u32::from(n), ..near.clone() };
         if let Some(suite) = suite {
@@ -129,7 +129,7 @@ fn a_running_conference_allocates_nothing_in_any_codec_and_suite() {
     let opus = CodecSpec::Opus(OpusConfig { sample_rate_hz: 16_000, ..Default::default() });
     for codec in [CodecSpec::Pcma, opus] {
         for suite in [None, Some(Suite::AesCm128HmacSha1_80), Some(Suite::AeadAes128Gcm)] {
-            let count = allocations(codec, suite, 6);
+            let count = allocations(codec.clone(), suite, 6);
             assert_eq!(count, 0, "{} with {suite:?}", codec.name());
         }
     }

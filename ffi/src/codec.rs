@@ -5,6 +5,7 @@ use std::ffi::c_char;
 
 use ale_media::codec::CodecSpec;
 
+use crate::codec_host::ale_host_codec;
 use crate::pointer;
 use crate::status::ale_status;
 
@@ -21,17 +22,28 @@ pub struct ale_codec {
     pub sample_rate_hz: u32,
     /// For Opus, 6000 to 510000; 0 for 24000. Else ignored.
     pub bit_rate_bps: u32,
+    /// A codec of the host's, which goes before the encoding; NULL for a built-in one.
+    pub host: *const ale_host_codec,
 }
 
 impl ale_codec {
-    pub(crate) const NONE: Self =
-        Self { payload_type: 0, encoding: std::ptr::null(), sample_rate_hz: 0, bit_rate_bps: 0 };
+    pub(crate) const NONE: Self = Self {
+        payload_type: 0,
+        encoding: std::ptr::null(),
+        sample_rate_hz: 0,
+        bit_rate_bps: 0,
+        host: std::ptr::null(),
+    };
 
     /// The codec that this names.
     ///
     /// # Safety
-    /// `encoding` is NULL or a string.
+    /// `encoding` is NULL or a string, and `host` NULL or a codec.
     pub(crate) unsafe fn spec(&self) -> Result<CodecSpec, ale_status> {
+        // SAFETY: the caller's.
+        if let Some(host) = unsafe { self.host.as_ref() } {
+            return Ok(host.spec());
+        }
         // SAFETY: the caller's.
         let encoding = unsafe { pointer::text(self.encoding) }?;
         let encoding = encoding.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;

@@ -143,7 +143,7 @@ impl ale_leg_config {
         let narrow = |value: u32| u16::try_from(value).map_err(|_| invalid);
         // SAFETY: the caller's.
         let send = unsafe { self.send.spec() }?;
-        let mut config = LegConfig::new(self.local_ssrc, self.send.payload_type, send);
+        let mut config = LegConfig::new(self.local_ssrc, self.send.payload_type, send.clone());
         config.send = SendCodec {
             payload_type: self.send.payload_type,
             codec: send,

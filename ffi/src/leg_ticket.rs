@@ -86,7 +86,7 @@ fn text<const N: usize>(from: &str) -> [c_char; N] {
 impl From<Ticket> for ale_leg_ticket {
     fn from(ticket: Ticket) -> Self {
         Self {
-            codec: text(ticket.codec),
+            codec: text(&ticket.codec),
             suite: text(ticket.suite.unwrap_or("")),
             local_ssrc: ticket.local_ssrc,
             remote_ssrc: ticket.remote_ssrc,

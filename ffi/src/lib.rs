@@ -10,6 +10,7 @@
 #![allow(unreachable_pub)] // Everything here is public through its symbol.
 
 mod codec;
+mod codec_host;
 mod conference;
 mod jitter;
 mod leg;

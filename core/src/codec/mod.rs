@@ -9,11 +9,13 @@ pub mod comfort_noise;
 pub mod fmtp;
 pub mod g711;
 pub mod g722;
+mod host;
 pub mod l16;
 #[cfg(feature = "opus")]
 pub mod opus;
 mod spec;
 
+pub use host::{CodecRegistry, HostCodec, SharedHostCodec};
 pub use spec::CodecSpec;
 
 use core::fmt;

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 
 use super::g711::{self, G711, Law};
 use super::g722::{self, BitRate, G722Decoder, G722Encoder};
+use super::host::{self, SharedHostCodec};
 use super::l16::L16;
 #[cfg(feature = "opus")]
 use super::opus::{OpusConfig, OpusDecoder, OpusEncoder, RTP_CLOCK_HZ};
@@ -12,7 +13,7 @@ use super::{CodecError, Decoder, Encoder, Format};
 use crate::stats::emodel::Impairment;
 
 /// Which codec, with its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CodecSpec {
     /// G.711 mu-law, `PCMU/8000`.
@@ -31,6 +32,8 @@ pub enum CodecSpec {
     /// Opus, `opus/48000/2`; the sample rate is that of its PCM.
     #[cfg(feature = "opus")]
     Opus(OpusConfig),
+    /// One that the host brings.
+    Host(SharedHostCodec),
 }
 
 impl CodecSpec {
@@ -79,7 +82,7 @@ impl CodecSpec {
     }
 
     /// The encoding's name as IANA registers it.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
@@ -87,6 +90,7 @@ impl CodecSpec {
             Self::L16 { .. } => "L16",
             #[cfg(feature = "opus")]
             Self::Opus(_) => "opus",
+            Self::Host(codec) => codec.0.encoding().split_once('/').map_or("", |(name, _)| name),
         }
     }
 
@@ -106,6 +110,7 @@ impl CodecSpec {
                 channels: config.channels,
                 rtp_clock_hz: RTP_CLOCK_HZ,
             },
+            Self::Host(codec) => codec.0.format(),
         }
     }
 
@@ -116,6 +121,7 @@ impl CodecSpec {
             Self::G722 => Impairment::G722,
             #[cfg(feature = "opus")]
             Self::Opus(_) => Impairment::OPUS,
+            Self::Host(codec) => codec.0.impairment(),
         }
     }
 
@@ -135,6 +141,10 @@ impl CodecSpec {
             }
             #[cfg(feature = "opus")]
             Self::Opus(config) => Box::new(OpusEncoder::new(config)?),
+            Self::Host(codec) => {
+                host::check(codec.0.as_ref())?;
+                codec.0.encoder()?
+            }
         })
     }
 
@@ -159,6 +169,10 @@ impl CodecSpec {
                 let rate = if can { preferred_rate_hz } else { config.sample_rate_hz };
                 Box::new(OpusDecoder::new(rate, 1)?)
             }
+            Self::Host(codec) => {
+                host::check(codec.0.as_ref())?;
+                codec.0.decoder()?
+            }
         })
     }
 }
@@ -175,7 +189,7 @@ mod tests {
         let wide = CodecSpec::L16 { sample_rate_hz: 16_000, channels: 1 };
         assert_eq!(CodecSpec::from_rtpmap("l16/16000"), Some(wide));
         let cd = CodecSpec::L16 { sample_rate_hz: 44_100, channels: 2 };
-        assert_eq!(CodecSpec::from_rtpmap("L16/44100/2"), Some(cd));
+        assert_eq!(CodecSpec::from_rtpmap("L16/44100/2"), Some(cd.clone()));
         assert_eq!(CodecSpec::from_static_payload_type(10), Some(cd));
         for wrong in [
             "G722/16000",

@@ -27,7 +27,7 @@ fn leg(ssrc: u32, codec: CodecSpec) -> (LegReceiver, Box<LegMedia>) {
 }
 
 fn phone(control: &ConferenceControl, tag: u64, codec: CodecSpec, hz: f32) -> Phone {
-    let (bridge, bridge_media) = leg(100 + tag as u32, codec);
+    let (bridge, bridge_media) = leg(100 + tag as u32, codec.clone());
     let (receiver, media) = leg(tag as u32, codec);
     let id = control
         .join(bridge_media, JoinOptions { tag, ..Default::default() })

@@ -148,8 +148,8 @@ impl LegConfig {
             initial_sequence: 0,
             initial_timestamp: 0,
             cname: String::from("ale-media"),
+            receive: alloc::vec![ReceiveCodec { payload_type, codec: codec.clone() }],
             send: SendCodec { payload_type, codec, packet_ms: 20 },
-            receive: alloc::vec![ReceiveCodec { payload_type, codec }],
             comfort_noise_payload_type: Some(13),
             telephone_event_payload_type: None,
             inband_tones: InbandTones::Ignored,
@@ -219,8 +219,8 @@ impl LegConfig {
     }
 
     /// The codec that is received as a rule.
-    pub(super) fn main_codec(&self) -> CodecSpec {
-        self.receive.first().map_or(self.send.codec, |receive| receive.codec)
+    pub(super) fn main_codec(&self) -> &CodecSpec {
+        self.receive.first().map_or(&self.send.codec, |receive| &receive.codec)
     }
 
     /// How the leg's quality is judged.

@@ -5,6 +5,7 @@
 //! replaces (key schedules) comes back through a second ring, to be freed here and not on a
 //! real-time thread.
 
+use alloc::string::String;
 use core::fmt;
 
 use super::config::LegConfig;
@@ -112,7 +113,7 @@ pub struct LegControl {
     assessor: Assessor,
     local_ssrc: u32,
     /// Encoding name of the codec that is received.
-    codec: &'static str,
+    codec: String,
 }
 
 impl LegControl {
@@ -141,7 +142,7 @@ impl LegControl {
             receive_suite: config.srtp.as_ref().map(|srtp| srtp.receive.suite),
             assessor: config.assessor(),
             local_ssrc: config.local_ssrc,
-            codec: config.main_codec().name(),
+            codec: config.main_codec().name().into(),
         }
     }
 
@@ -253,7 +254,7 @@ impl LegControl {
     /// Real-time: yes, but meant for anybody else.
     pub fn ticket(&self) -> Ticket {
         let suite = self.receive_suite.map(Suite::sdes_name);
-        Ticket::new(&self.stats(), self.codec, suite, self.local_ssrc)
+        Ticket::new(&self.stats(), &self.codec, suite, self.local_ssrc)
     }
 
     /// Frees what orders have replaced; done by itself before the next order.

@@ -31,7 +31,7 @@ fn key(byte: u8, suite: Suite) -> SessionConfig {
 }
 
 fn pair(codec: CodecSpec, suite: Option<Suite>) -> (LegConfig, LegConfig) {
-    let mut a = LegConfig::new(0xa, 96, codec);
+    let mut a = LegConfig::new(0xa, 96, codec.clone());
     let mut b = LegConfig::new(0xb, 96, codec);
     (a.rtcp_interval_ms, b.rtcp_interval_ms) = (500, 500);
     if let Some(suite) = suite {
@@ -125,7 +125,7 @@ fn each_hears_the_other_in_every_codec_and_suite() {
     let linear = CodecSpec::L16 { sample_rate_hz: 32_000, channels: 1 };
     for codec in [CodecSpec::Pcmu, CodecSpec::Pcma, CodecSpec::G722, linear, wide] {
         for suite in [None, Some(Suite::AesCm128HmacSha1_80), Some(Suite::AeadAes128Gcm)] {
-            let (a, b) = pair(codec, suite);
+            let (a, b) = pair(codec.clone(), suite);
             let (mut a, mut b) = (end(&a), end(&b));
             let heard = talk(&mut a, &mut b, 0..150, |_, _, _| {});
             let rate = a.media.sample_rate_hz();
@@ -191,7 +191,7 @@ fn sound_and_hiss(seed: u64, tick: u64, rate: u32, pcm: &mut [i16]) {
 fn pauses_are_told_and_heard_as_the_noise_that_they_are() {
     let wide = CodecSpec::Opus(OpusConfig { sample_rate_hz: 16_000, ..Default::default() });
     for codec in [CodecSpec::Pcma, CodecSpec::G722, wide] {
-        let (mut a, mut b) = pair(codec, None);
+        let (mut a, mut b) = pair(codec.clone(), None);
         a.silence_suppression = true;
         b.rtcp_interval_ms = 0;
         let (mut a, mut b) = (end(&a), end(&b));

@@ -2,15 +2,16 @@
 //! The ticket of a call: what an operator wants to know of it when it is over, in one struct, and as
 //! JSON.
 
+use alloc::string::String;
 use core::fmt::{self, Write};
 
 use super::control::LegStats;
 
 /// A call in figures. All are of what this leg has heard, unless they say otherwise.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ticket {
     /// Encoding name of the codec received first in the configuration.
-    pub codec: &'static str,
+    pub codec: String,
     /// SRTP suite by its name in session descriptions, `None` for plain RTP.
     pub suite: Option<&'static str>,
     /// Our source.
@@ -72,7 +73,7 @@ pub struct Ticket {
 impl Ticket {
     pub(super) fn new(
         stats: &LegStats,
-        codec: &'static str,
+        codec: &str,
         suite: Option<&'static str>,
         local_ssrc: u32,
     ) -> Self {
@@ -86,7 +87,7 @@ impl Ticket {
             + receiver.oversized;
         let to_ms = |us: u64| us as f32 * 1e-3;
         Self {
-            codec,
+            codec: codec.into(),
             suite,
             local_ssrc,
             remote_ssrc: receiver.remote_ssrc as u32,

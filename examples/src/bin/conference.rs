@@ -150,7 +150,8 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
 }
 
 fn ends(plan: &Plan) -> Result<Ends, Failure> {
-    let mut phone = LegConfig::new(u32::from_ne_bytes(random()?), plan.payload_type, plan.codec);
+    let mut phone =
+        LegConfig::new(u32::from_ne_bytes(random()?), plan.payload_type, plan.codec.clone());
     phone.initial_sequence = u16::from_ne_bytes(random()?);
     phone.initial_timestamp = u32::from_ne_bytes(random()?);
     phone.rtcp_interval_ms = 1_000;

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
             let sources = [
                 "status",
                 "codec",
+                "codec_host",
                 "srtp_crypto",
                 "srtp_backend",
                 "srtp",
@@ -54,8 +55,9 @@ fn main() -> ExitCode {
 }
 
 /// Headings over the functions of each object, by the names' prefix.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("ale_version", "Library"),
+    ("ale_host_codec_", "Codecs of the host"),
     ("ale_srtp_", "SRTP sessions"),
     ("ale_jitter_", "Jitter buffer"),
     ("ale_mixer_", "Mixer"),
