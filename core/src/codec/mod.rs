@@ -13,9 +13,11 @@ mod host;
 pub mod l16;
 #[cfg(feature = "opus")]
 pub mod opus;
+mod repacketize;
 mod spec;
 
 pub use host::{CodecRegistry, HostCodec, SharedHostCodec};
+pub use repacketize::Repacketizer;
 pub use spec::CodecSpec;
 
 use core::fmt;
