@@ -31,6 +31,15 @@ pub struct ReceiveCodec {
     pub codec: CodecSpec,
 }
 
+/// A payload type whose payloads the leg hands on as they are, undecoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassThrough {
+    /// As [`SendCodec::payload_type`].
+    pub payload_type: u8,
+    /// RTP clock in ticks a second.
+    pub rtp_clock_hz: u32,
+}
+
 /// Keys for both directions.
 #[derive(Debug, Clone)]
 pub struct SrtpConfig {
@@ -109,6 +118,10 @@ pub struct LegConfig {
     pub send: SendCodec,
     /// What the leg understands; the first entry's clock measures the arrival jitter.
     pub receive: Vec<ReceiveCodec>,
+    /// What the leg hands on untouched, as [`Received::PassThrough`](super::Received) and to
+    /// [`LegMedia::relay`](super::LegMedia::relay): codecs that nobody here knows, video, or sound
+    /// that need not be decoded.
+    pub pass_through: Vec<PassThrough>,
     /// Payload type of comfort noise (RFC 3389), 13 as a rule.
     pub comfort_noise_payload_type: Option<u8>,
     /// Payload type of telephone events (RFC 4733), sent and received; its clock is that of the
@@ -150,6 +163,7 @@ impl LegConfig {
             cname: String::from("ale-media"),
             receive: alloc::vec![ReceiveCodec { payload_type, codec: codec.clone() }],
             send: SendCodec { payload_type, codec, packet_ms: 20 },
+            pass_through: Vec::new(),
             comfort_noise_payload_type: Some(13),
             telephone_event_payload_type: None,
             inband_tones: InbandTones::Ignored,
@@ -169,7 +183,9 @@ impl LegConfig {
         let valid = |payload_type: u8| payload_type < 128 && !(64..96).contains(&payload_type);
         let mut seen = [false; 128];
         let received = self.receive.iter().map(|codec| codec.payload_type);
+        let passed = self.pass_through.iter().map(|passed| passed.payload_type);
         let named = received
+            .chain(passed)
             .chain(self.comfort_noise_payload_type)
             .chain(self.telephone_event_payload_type)
             .chain(self.redundancy.map(|red| red.payload_type));
@@ -192,6 +208,9 @@ impl LegConfig {
         }
         if self.receive.is_empty() {
             return Err(LegError::NoReceiveCodec);
+        }
+        if self.pass_through.iter().any(|passed| passed.rtp_clock_hz == 0) {
+            return Err(LegError::Clock);
         }
         let packet_ms = self.send.packet_ms;
         if packet_ms == 0 || packet_ms > 120 || !packet_ms.is_multiple_of(10) {
@@ -266,6 +285,8 @@ pub enum LegError {
     ExtensionId,
     /// Nothing to receive.
     NoReceiveCodec,
+    /// A payload type to be passed through without a clock.
+    Clock,
     /// Not a multiple of 10 ms up to 120.
     PacketTime(u16),
     /// Legs are mono.
@@ -288,6 +309,7 @@ impl fmt::Display for LegError {
             }
             Self::Generations => f.write_str("redundant audio repeats 1 to 4 payloads"),
             Self::ExtensionId => f.write_str("header extension identifiers are 1 to 14"),
+            Self::Clock => f.write_str("what is passed through needs an RTP clock"),
             Self::NoReceiveCodec => f.write_str("a leg needs a codec to receive"),
             Self::PacketTime(ms) => {
                 write!(f, "packet time {ms} ms is not a multiple of 10 up to 120")

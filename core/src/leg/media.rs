@@ -9,9 +9,9 @@ use super::config::LegConfig;
 use super::control::{MediaCommand, Spent};
 use super::event::{EventSink, LegEvent};
 use super::inband::Inband;
-use super::packetizer::Packetizer;
+use super::packetizer::{Packet, Packetizer};
 use super::quality::Assessor;
-use super::receiver::ReceiverStats;
+use super::receiver::{Passed, ReceiverStats};
 use super::rtcp::{Scheduler, ntp_time, write_compound};
 use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
@@ -227,6 +227,22 @@ impl LegMedia {
         self.datagram.get(..self.datagram_bytes)
     }
 
+    /// Makes the datagram of a packet that another leg passes through
+    /// ([`Received::PassThrough`](super::Received)): its payload untouched (or another in its place,
+    /// as from a [`Repacketizer`](crate::codec::Repacketizer)) under `passed.payload_type`, which may
+    /// be changed to what this leg's peer calls it. Source, keys and statistics are this leg's;
+    /// sequence numbers and timestamps keep their distances, also when they come out of order.
+    /// `None` if it is too large, or the keys are used up.
+    ///
+    /// Real-time: yes.
+    pub fn relay(&mut self, passed: &Passed, payload: &[u8]) -> Option<&[u8]> {
+        self.apply_commands();
+        let limit = self.datagram.len() - MAX_TRAILER_BYTES;
+        let packet = self.packetizer.relay(passed, payload, &mut self.datagram[..limit])?;
+        self.datagram_bytes = self.seal(packet)?;
+        self.datagram.get(..self.datagram_bytes)
+    }
+
     /// A last report with a BYE (RFC 3550 section 6.6), to be sent when the leg ends.
     ///
     /// Real-time: yes.
@@ -248,7 +264,11 @@ impl LegMedia {
         let packet = self.packetizer.packet(pcm, ntp, &mut self.datagram[..limit], &mut self.stats);
         self.backlog.copy_within(self.packet_samples..self.backlog_samples, 0);
         self.backlog_samples -= self.packet_samples;
-        let packet = packet?;
+        self.seal(packet?)
+    }
+
+    /// Protects the packet in the datagram and counts it.
+    fn seal(&mut self, packet: Packet) -> Option<usize> {
         let bytes = match &mut self.protect {
             Some(session) => match session.protect(&mut self.datagram, packet.bytes) {
                 Ok(bytes) => bytes,

@@ -29,14 +29,14 @@ mod silence;
 mod ticket;
 
 pub use config::{
-    HeaderExtensions, InbandTones, LegConfig, LegError, Mid, ReceiveCodec, Redundant, SendCodec,
-    SrtpConfig,
+    HeaderExtensions, InbandTones, LegConfig, LegError, Mid, PassThrough, ReceiveCodec, Redundant,
+    SendCodec, SrtpConfig,
 };
 pub use control::{ControlError, LegControl, LegStats};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;
 pub use media::{LegMedia, MAX_DATAGRAM_BYTES, MediaError, MediaStats};
-pub use receiver::{LegReceiver, ReceiveError, Received, ReceiverStats};
+pub use receiver::{LegReceiver, Passed, ReceiveError, Received, ReceiverStats};
 pub use ticket::Ticket;
 
 use crate::jitter;

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use super::config::{HeaderExtensions, LegConfig};
 use super::digits::DigitSender;
 use super::media::MediaStats;
+use super::receiver::Passed;
 use super::redundancy::Redundancy;
 use super::silence::{Decision, Silence};
 use crate::codec::{CodecError, Encoder};
@@ -41,6 +42,9 @@ pub(super) struct Packetizer {
     packet_ticks: u32,
     /// The next packet starts a talk spurt.
     marker: bool,
+    /// What is added to sequence numbers and timestamps of the stream that is relayed, and whose
+    /// stream that is; `None` when the last packet was our own.
+    relayed: Option<(u32, u16, u32)>,
 }
 
 impl Packetizer {
@@ -62,12 +66,56 @@ impl Packetizer {
             timestamp: config.initial_timestamp,
             packet_ticks: send.codec.format().rtp_clock_hz / 1_000 * packet_ms,
             marker: true,
+            relayed: None,
         })
     }
 
     /// RTP timestamp of the next packet.
     pub(super) fn timestamp(&self) -> u32 {
         self.timestamp
+    }
+
+    /// Makes a packet of another stream's: its payload and payload type, our source. Sequence numbers
+    /// and timestamps keep their distances, so that the listener sees what is missing.
+    ///
+    /// Real-time: yes.
+    pub(super) fn relay(
+        &mut self,
+        passed: &Passed,
+        payload: &[u8],
+        out: &mut [u8],
+    ) -> Option<Packet> {
+        let (sequence_offset, timestamp_offset) = match self.relayed {
+            Some((ssrc, sequence, timestamp)) if ssrc == passed.ssrc => (sequence, timestamp),
+            _ => {
+                self.marker = true;
+                let sequence = self.sequence.wrapping_sub(passed.sequence);
+                let timestamp = self.timestamp.wrapping_sub(passed.timestamp);
+                self.relayed = Some((passed.ssrc, sequence, timestamp));
+                (sequence, timestamp)
+            }
+        };
+        let sequence = passed.sequence.wrapping_add(sequence_offset);
+        let timestamp = passed.timestamp.wrapping_add(timestamp_offset);
+        let header = RtpHeader {
+            marker: passed.marker || self.marker,
+            payload_type: passed.payload_type,
+            sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            ..RtpHeader::default()
+        };
+        let header_bytes = header.write(out).ok()?;
+        let end = header_bytes + payload.len();
+        out.get_mut(header_bytes..end)?.copy_from_slice(payload);
+        self.marker = false;
+        // Our own stream goes on behind the furthest packet.
+        let next = sequence.wrapping_add(1);
+        if (next.wrapping_sub(self.sequence) as i16) > 0 {
+            self.sequence = next;
+            self.timestamp = timestamp.wrapping_add(self.packet_ticks);
+        }
+        Some(Packet { bytes: end, payload_bytes: payload.len() })
     }
 
     /// Makes the packet of the packet time `pcm`, sent at NTP time `ntp`, at the front of `out`;
@@ -81,6 +129,9 @@ impl Packetizer {
         out: &mut [u8],
         stats: &mut MediaStats,
     ) -> Option<Packet> {
+        if self.relayed.take().is_some() {
+            self.marker = true;
+        }
         let timestamp = self.timestamp;
         self.timestamp = timestamp.wrapping_add(self.packet_ticks);
         if let Some(digit) = self.digits.next(timestamp, self.packet_ticks) {

@@ -43,6 +43,8 @@ counters! {
         pub packets,
         /// Their payload bytes.
         pub octets,
+        /// RTP packets that were passed through.
+        pub passed_through,
         /// RTCP datagrams that were read.
         pub rtcp_packets,
         /// Neither RTP nor RTCP, truncated, or with impossible padding.
@@ -147,10 +149,31 @@ pub enum Received {
     Media,
     /// RTP of a source that has not proved itself yet; not played.
     Probation,
+    /// RTP of a payload type that is passed through; where its payload stands in the datagram.
+    PassThrough(Passed),
     /// RTCP, read.
     Report,
     /// RTCP with a BYE of the source listened to.
     Goodbye,
+}
+
+/// An RTP packet that is passed through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// Payload type.
+    pub payload_type: u8,
+    /// Marker bit.
+    pub marker: bool,
+    /// Sequence number.
+    pub sequence: u16,
+    /// RTP timestamp.
+    pub timestamp: u32,
+    /// Source.
+    pub ssrc: u32,
+    /// Where the payload begins in the datagram, in bytes.
+    pub payload_offset: usize,
+    /// Bytes of the payload.
+    pub payload_bytes: usize,
 }
 
 /// Why a datagram was dropped. The leg goes on as if it had not come.
@@ -193,6 +216,8 @@ pub struct LegReceiver {
     unprotect: Option<srtp::Receiver>,
     /// RTP clock of each negotiated payload type, 0 for the others.
     clocks_hz: [u32; 128],
+    /// Bit by bit, which payload types are passed through.
+    passed_through: u128,
     digits: DigitReceiver,
     digit_payload_type: Option<u8>,
     events: EventSink,
@@ -236,6 +261,11 @@ impl LegReceiver {
         if let Some(payload_type) = config.comfort_noise_payload_type {
             clocks_hz[usize::from(payload_type & 0x7f)] = COMFORT_NOISE_CLOCK_HZ;
         }
+        let mut passed_through = 0_u128;
+        for passed in &config.pass_through {
+            clocks_hz[usize::from(passed.payload_type & 0x7f)] = passed.rtp_clock_hz;
+            passed_through |= 1 << (passed.payload_type & 0x7f);
+        }
         let send_clock_hz = config.send.codec.format().rtp_clock_hz;
         if let Some(payload_type) = config.telephone_event_payload_type {
             clocks_hz[usize::from(payload_type & 0x7f)] = send_clock_hz;
@@ -247,6 +277,7 @@ impl LegReceiver {
             writer,
             unprotect,
             clocks_hz,
+            passed_through,
             digits: DigitReceiver::new(send_clock_hz),
             digit_payload_type: config.telephone_event_payload_type,
             events: EventSink::new(events),
@@ -327,6 +358,18 @@ impl LegReceiver {
             Verdict::Probation => return Ok(Received::Probation),
             Verdict::Suspect => self.stats.sequence_jumps += 1,
             Verdict::Valid | Verdict::Restarted => {}
+        }
+        if self.passed_through >> payload_type & 1 != 0 {
+            self.stats.passed_through += 1;
+            return Ok(Received::PassThrough(Passed {
+                payload_type,
+                marker: packet.marker(),
+                sequence: packet.sequence(),
+                timestamp: packet.timestamp(),
+                ssrc: packet.ssrc(),
+                payload_offset: payload.as_ptr().addr() - datagram.as_ptr().addr(),
+                payload_bytes: payload.len(),
+            }));
         }
         if self.digit_payload_type == Some(payload_type) {
             let report = TelephoneEvent::parse(payload).ok_or(ReceiveError::Malformed)?;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two legs that talk to each other, and what strangers do to them.
 
+mod relay;
+
 use super::*;
 use crate::codec::CodecSpec;
 use crate::codec::opus::OpusConfig;
