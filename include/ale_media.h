@@ -141,6 +141,8 @@ typedef enum {
   ALE_RECEIVED_REPORT = 2,
   /* RTCP with a BYE of the source listened to. */
   ALE_RECEIVED_GOODBYE = 3,
+  /* RTP that is handed on undecoded; ale_leg_passed says what. */
+  ALE_RECEIVED_PASS_THROUGH = 4,
 } ale_received;
 
 /* What happened to a leg. */
@@ -275,6 +277,11 @@ typedef struct ale_leg_receiver ale_leg_receiver;
 
 /* An N-1 mixer at one rate: everybody hears the sum of the others, exact to the bit. Exclusive. */
 typedef struct ale_mixer ale_mixer;
+
+/*
+ * Regroups the payloads of one stream into packets of another time, without re-encoding. Exclusive.
+ */
+typedef struct ale_repacketizer ale_repacketizer;
 
 /*
  * An SRTP session: keys, rollover counters and replay windows of both directions. The protect
@@ -729,6 +736,14 @@ typedef struct {
   uint64_t outputs;
 } ale_mixer_counters;
 
+/* A payload type whose payloads a leg hands on as they are. */
+typedef struct {
+  /* 0 to 127; not 64 to 95. */
+  uint32_t payload_type;
+  /* RTP clock in ticks a second. */
+  uint32_t rtp_clock_hz;
+} ale_pass_through;
+
 /*
  * What a leg is made for. The library makes no random numbers: what RFC 3550 section 5.1 wants
  * random comes from the host.
@@ -801,6 +816,10 @@ typedef struct {
   uint32_t inband_tones;
   /* Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1. */
   uint32_t extended_reports;
+  /* What is handed on undecoded, as ALE_RECEIVED_PASS_THROUGH and to ale_leg_relay; or NULL. */
+  const ale_pass_through *pass_through;
+  /* How many payload types are. */
+  size_t pass_through_count;
 } ale_leg_config;
 
 /* One thing that happened. Members that its kind does not name are 0. */
@@ -818,6 +837,24 @@ typedef struct {
   /* Of a beep. */
   uint32_t frequency_hz;
 } ale_leg_event;
+
+/* An RTP packet that is handed on. */
+typedef struct {
+  /* The payload type; may be changed to what the other leg's peer calls it. */
+  uint32_t payload_type;
+  /* The marker bit, 0 or 1. */
+  uint32_t marker;
+  /* The sequence number. */
+  uint32_t sequence;
+  /* The RTP timestamp. */
+  uint32_t timestamp;
+  /* The source (SSRC). */
+  uint32_t ssrc;
+  /* Where the payload begins in the datagram, in bytes. */
+  size_t payload_offset;
+  /* Bytes of the payload. */
+  size_t payload_bytes;
+} ale_passed;
 
 /* What can be said of a leg just now. */
 typedef struct {
@@ -1535,6 +1572,61 @@ ale_status ale_leg_stop_dtmf(ale_leg_control *control);
  * Real-time.
  */
 ale_status ale_leg_next_event(ale_leg_control *control, ale_leg_event *event);
+
+/*
+ * Says what the last datagram held for which ale_leg_receive said ALE_RECEIVED_PASS_THROUGH.
+ * Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_leg_passed(const ale_leg_receiver *receiver, ale_passed *passed);
+
+/*
+ * Gives the datagram to send of a packet that another leg hands on: length bytes of payload, the
+ * other's or regrouped ones, under passed's payload type, with source, keys and statistics of this
+ * leg. Sequence numbers and timestamps keep their distances. Valid until the half is used again.
+ * Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING: too large, or the keys are used up.
+ */
+ale_status ale_leg_relay(ale_leg_media *media,
+                         const ale_passed *passed,
+                         const uint8_t *payload,
+                         size_t payload_bytes,
+                         const uint8_t **datagram,
+                         size_t *length);
+
+/* ---- Other packet times ---- */
+
+/*
+ * Makes one, for packets of 10 to 60 ms. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_UNSUPPORTED for codecs that are not known, and for those of the host.
+ */
+ale_status ale_repacketizer_create(const ale_codec *codec,
+                                   uint32_t packet_ms,
+                                   ale_repacketizer **repacketizer);
+
+/* Frees a repacketizer. Any thread. Not real-time. */
+void ale_repacketizer_destroy(ale_repacketizer *repacketizer);
+
+/*
+ * Takes the payload that begins at an RTP timestamp, and calls emit for each payload that is
+ * complete with it, with that one's timestamp. Where payloads are missing in between, what waits
+ * goes first, shorter than the rest. NULL for a payload of no length gives what waits, as at the
+ * end. Real-time as far as emit is.
+ *
+ * Can return ALE_ERR_PAYLOAD.
+ */
+ale_status ale_repacketizer_push(ale_repacketizer *repacketizer,
+                                 uint32_t timestamp,
+                                 const uint8_t *payload,
+                                 size_t payload_bytes,
+                                 void (*emit)(void *context,
+                                              uint32_t timestamp,
+                                              const uint8_t *payload,
+                                              size_t payload_bytes),
+                                 void *context);
 
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);

@@ -5,18 +5,23 @@ use std::ffi::c_char;
 
 use ale_media::leg::{
     HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid,
-    ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
+    PassThrough, Passed, ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
 };
 
 use crate::codec::ale_codec;
 use crate::jitter::{ale_pull_info, delay_mode, optional_payload_type};
+use crate::leg_relay::ale_pass_through;
 use crate::panic::guard;
 use crate::pointer::{self, Versioned};
 use crate::srtp::session;
 use crate::status::ale_status;
 
 /// The half that datagrams go in by. Exclusive, usually to the network thread.
-pub struct ale_leg_receiver(LegReceiver);
+pub struct ale_leg_receiver {
+    receiver: LegReceiver,
+    /// What was last passed through.
+    pub(crate) passed: Option<Passed>,
+}
 
 /// The half that PCM comes out of and goes in by. Exclusive, usually to the audio thread.
 pub struct ale_leg_media(pub(crate) Box<LegMedia>);
@@ -92,6 +97,10 @@ pub struct ale_leg_config {
     pub inband_tones: u32,
     /// Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1.
     pub extended_reports: u32,
+    /// What is handed on undecoded, as ALE_RECEIVED_PASS_THROUGH and to ale_leg_relay; or NULL.
+    pub pass_through: *const ale_pass_through,
+    /// How many payload types are.
+    pub pass_through_count: usize,
 }
 
 impl Default for ale_leg_config {
@@ -128,6 +137,8 @@ impl Default for ale_leg_config {
             mid: std::ptr::null(),
             inband_tones: 0,
             extended_reports: 1,
+            pass_through: std::ptr::null(),
+            pass_through_count: 0,
         }
     }
 }
@@ -160,6 +171,13 @@ impl ale_leg_config {
                     Ok(ReceiveCodec { payload_type, codec: unsafe { codec.spec() }? })
                 })
                 .collect::<Result<_, ale_status>>()?;
+        }
+        // SAFETY: the caller's.
+        let passed = unsafe { pointer::slice(self.pass_through, self.pass_through_count) }?;
+        for passed in passed {
+            let payload_type = u8::try_from(passed.payload_type).map_err(|_| invalid)?;
+            let rtp_clock_hz = passed.rtp_clock_hz;
+            config.pass_through.push(PassThrough { payload_type, rtp_clock_hz });
         }
         config.remote_ssrc = (self.has_remote_ssrc != 0).then_some(self.remote_ssrc);
         config.initial_sequence = narrow(self.initial_sequence)?;
@@ -222,6 +240,8 @@ pub enum ale_received {
     ALE_RECEIVED_REPORT = 2,
     /// RTCP with a BYE of the source listened to.
     ALE_RECEIVED_GOODBYE = 3,
+    /// RTP that is handed on undecoded; ale_leg_passed says what.
+    ALE_RECEIVED_PASS_THROUGH = 4,
 }
 
 /// Fills a config with the defaults. Any thread. Real-time.
@@ -256,7 +276,7 @@ pub unsafe extern "C" fn ale_leg_create(
         // SAFETY: the header's contract.
         let config = unsafe { config.to_leg_config() }?;
         let (receiver, media, control) = Leg::new(&config)?;
-        pointer::give(receiver_out, ale_leg_receiver(receiver));
+        pointer::give(receiver_out, ale_leg_receiver { receiver, passed: None });
         pointer::give(media_out, ale_leg_media(Box::new(media)));
         pointer::give(control_out, ale_leg_control(control));
         Ok(())
@@ -310,13 +330,17 @@ pub unsafe extern "C" fn ale_leg_receive(
         // SAFETY: the header's contract.
         let (receiver, datagram) =
             unsafe { (pointer::exclusive(receiver)?, pointer::slice_mut(datagram, length)?) };
-        let outcome = receiver.0.receive(datagram, arrival_ns)?;
+        let outcome = receiver.receiver.receive(datagram, arrival_ns)?;
+        if let Received::PassThrough(passed) = outcome {
+            receiver.passed = Some(passed);
+        }
         // SAFETY: the header's contract.
         if let Some(out) = unsafe { received.as_mut() } {
             *out = match outcome {
                 Received::Media => ale_received::ALE_RECEIVED_MEDIA,
                 Received::Goodbye => ale_received::ALE_RECEIVED_GOODBYE,
                 Received::Report => ale_received::ALE_RECEIVED_REPORT,
+                Received::PassThrough(_) => ale_received::ALE_RECEIVED_PASS_THROUGH,
                 _ => ale_received::ALE_RECEIVED_PROBATION,
             };
         }

@@ -15,6 +15,7 @@ mod conference;
 mod jitter;
 mod leg;
 mod leg_event;
+mod leg_relay;
 mod leg_stats;
 mod leg_ticket;
 mod mixer;

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
                 "mixer",
                 "leg",
                 "leg_event",
+                "leg_relay",
                 "leg_stats",
                 "leg_ticket",
                 "conference",
@@ -55,13 +56,14 @@ fn main() -> ExitCode {
 }
 
 /// Headings over the functions of each object, by the names' prefix.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("ale_version", "Library"),
     ("ale_host_codec_", "Codecs of the host"),
     ("ale_srtp_", "SRTP sessions"),
     ("ale_jitter_", "Jitter buffer"),
     ("ale_mixer_", "Mixer"),
     ("ale_leg_", "Legs"),
+    ("ale_repacketizer_", "Other packet times"),
     ("ale_conference_", "Conferences"),
 ];
 
