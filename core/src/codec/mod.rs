@@ -140,6 +140,14 @@ pub trait Encoder: Send {
     /// the codec can't make a packet of `pcm.len()` samples.
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError>;
 
+    /// Says how much loss to prepare for, in percent, as the listener reports it. Codecs without
+    /// redundancy of their own don't care.
+    ///
+    /// Real-time: yes.
+    fn expect_loss(&mut self, percent: u8) {
+        let _ = percent;
+    }
+
     /// Forgets everything encoded so far, as for a new stream.
     fn reset(&mut self);
 }

@@ -254,13 +254,6 @@ impl OpusEncoder {
         Ok(Self { inner, format })
     }
 
-    /// Tells the encoder how much loss to prepare for (0 to 100 percent; more is taken as 100).
-    ///
-    /// Real-time: yes.
-    pub fn set_expected_loss_percent(&mut self, percent: u8) {
-        let _ = self.inner.set_packet_loss_perc(i32::from(percent.min(100)));
-    }
-
     /// See [`OpusDecoder::final_range`].
     pub fn final_range(&mut self) -> Option<u32> {
         self.inner.get_final_range().ok()
@@ -279,6 +272,10 @@ impl Encoder for OpusEncoder {
         let length = self.inner.encode(pcm, payload).map_err(refused)?;
         // libopus answers with a packet of one or two bytes for what need not be sent (DTX).
         Ok(if length <= 2 { 0 } else { length })
+    }
+
+    fn expect_loss(&mut self, percent: u8) {
+        let _ = self.inner.set_packet_loss_perc(i32::from(percent.min(100)));
     }
 
     fn reset(&mut self) {

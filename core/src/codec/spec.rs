@@ -125,6 +125,15 @@ impl CodecSpec {
         }
     }
 
+    /// Loss that an encoder prepares for until it is told of another, in percent.
+    pub fn expected_loss_percent(&self) -> u8 {
+        match self {
+            #[cfg(feature = "opus")]
+            Self::Opus(config) => config.expected_loss_percent,
+            _ => 0,
+        }
+    }
+
     /// Makes an encoder.
     ///
     /// Real-time: no (allocates).

@@ -24,6 +24,8 @@ use crate::sync::snapshot::Snapshot;
 /// An order to the network thread's half.
 #[derive(Debug)]
 pub(super) enum ReceiverCommand {
+    SetLocalSsrc(u32),
+    Unlatch,
     Rekey(PreparedKeys),
 }
 
@@ -31,6 +33,7 @@ pub(super) enum ReceiverCommand {
 #[derive(Debug)]
 pub(super) enum MediaCommand {
     SetMuted(bool),
+    SetSsrc(u32),
     SendDigit(Digit),
     StopDigits,
     Rekey(PreparedKeys),
@@ -186,6 +189,29 @@ impl LegControl {
     /// [`ControlError::Busy`].
     pub fn stop_digits(&mut self) -> Result<(), ControlError> {
         self.to_media.push(MediaCommand::StopDigits).map_err(|_| ControlError::Busy)
+    }
+
+    /// Sends as another source from now on, after a BYE as the present one: what RFC 3550 section
+    /// 8.2 wants when [`LegEvent::SsrcCollision`] comes. `ssrc` is random.
+    ///
+    /// # Errors
+    /// [`ControlError::Busy`]; to be tried again then.
+    pub fn change_ssrc(&mut self, ssrc: u32) -> Result<(), ControlError> {
+        self.to_receiver
+            .push(ReceiverCommand::SetLocalSsrc(ssrc))
+            .map_err(|_| ControlError::Busy)?;
+        self.to_media.push(MediaCommand::SetSsrc(ssrc)).map_err(|_| ControlError::Busy)?;
+        self.local_ssrc = ssrc;
+        Ok(())
+    }
+
+    /// Lets the leg latch to another address ([`LegReceiver::receive_from`](super::LegReceiver)), as
+    /// when the signalling has named one.
+    ///
+    /// # Errors
+    /// [`ControlError::Busy`].
+    pub fn unlatch(&mut self) -> Result<(), ControlError> {
+        self.to_receiver.push(ReceiverCommand::Unlatch).map_err(|_| ControlError::Busy)
     }
 
     /// The next thing that happened: of what each half has to tell the oldest first, the network

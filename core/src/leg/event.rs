@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a leg has to tell besides sound and figures.
 
+use core::net::SocketAddr;
+
 use crate::dsp::tones::Tone;
 use crate::sync::ring::Producer;
 
@@ -32,6 +34,18 @@ pub enum LegEvent {
     SourceChanged {
         /// The new source.
         ssrc: u32,
+    },
+    /// Somebody else sends as our source, or our own packets come back: time for
+    /// [`LegControl::change_ssrc`](super::LegControl::change_ssrc) (RFC 3550 section 8.2). Told once
+    /// for each source of ours.
+    SsrcCollision {
+        /// The source.
+        ssrc: u32,
+    },
+    /// The peer's datagrams come from another address than before, or from the first.
+    AddressChanged {
+        /// Where to send to from now on.
+        address: SocketAddr,
     },
     /// The source has said goodbye (RTCP BYE).
     Goodbye {

@@ -53,6 +53,8 @@ counters! {
         pub overrun_samples,
         /// Events lost because nobody called `LegControl::next_event`.
         pub events_dropped,
+        /// Loss that the encoder prepares for, in percent; not a count.
+        pub expected_loss_percent,
         /// Level of what was pushed last, in -dBov; not a count.
         pub pushed_level_dbov,
         /// Level of what was pulled last, in -dBov; not a count.
@@ -107,6 +109,10 @@ pub struct LegMedia {
     datagram_bytes: usize,
 
     scheduler: Scheduler,
+    /// Reports about what is sent that have been taken in.
+    reports_seen: u64,
+    /// The source to go on as, after a farewell as the present one.
+    next_ssrc: Option<u32>,
     assessor: Assessor,
     extended_reports: bool,
     cname: Box<[u8]>,
@@ -129,6 +135,7 @@ impl LegMedia {
         let packet_ms = u32::from(send.packet_ms);
         let silent = u64::from(SILENCE_DBOV);
         let stats = MediaStats {
+            expected_loss_percent: u64::from(send.codec.expected_loss_percent()),
             pushed_level_dbov: silent,
             pulled_level_dbov: silent,
             ..MediaStats::default()
@@ -152,6 +159,8 @@ impl LegMedia {
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
             datagram_bytes: 0,
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
+            reports_seen: 0,
+            next_ssrc: None,
             assessor: config.assessor(),
             extended_reports: config.extended_reports,
             cname: config.cname.as_bytes().into(),
@@ -214,6 +223,14 @@ impl LegMedia {
     pub fn poll_transmit(&mut self, now_ns: u64) -> Option<&[u8]> {
         self.apply_commands();
         self.datagram_bytes = 0;
+        if let Some(next) = self.next_ssrc.take() {
+            // RFC 3550 section 8.2: the old source leaves with a BYE.
+            self.datagram_bytes = self.report(now_ns, true).unwrap_or(0);
+            self.packetizer.ssrc = next;
+            if self.datagram_bytes > 0 {
+                return self.datagram.get(..self.datagram_bytes);
+            }
+        }
         while self.datagram_bytes == 0 && self.backlog_samples >= self.packet_samples {
             self.datagram_bytes = self.next_packet(now_ns).unwrap_or(0);
         }
@@ -286,6 +303,11 @@ impl LegMedia {
 
     fn report(&mut self, now_ns: u64, goodbye: bool) -> Option<usize> {
         let heard = self.heard.read::<ReceiverStats>().unwrap_or_default();
+        if heard.reports_received != self.reports_seen {
+            self.reports_seen = heard.reports_received;
+            let expected = self.packetizer.expect_loss(heard.remote_fraction_lost as u8);
+            self.stats.expected_loss_percent = u64::from(expected);
+        }
         let block = self.scheduler.block(&heard, now_ns);
         let info = SenderInfo {
             ntp: ntp_time(self.ntp_at_zero, now_ns),
@@ -337,6 +359,7 @@ impl LegMedia {
                 MediaCommand::SendDigit(digit) => {
                     self.stats.digits_dropped += u64::from(!self.packetizer.digits.push(digit));
                 }
+                MediaCommand::SetSsrc(ssrc) => self.next_ssrc = Some(ssrc),
                 MediaCommand::StopDigits => self.packetizer.digits.clear(),
                 MediaCommand::Rekey(keys) => {
                     let Some(session) = &mut self.protect else { continue };

@@ -19,6 +19,7 @@ mod control;
 mod digits;
 mod event;
 mod inband;
+mod latch;
 mod media;
 mod packetizer;
 mod quality;

@@ -29,6 +29,7 @@ pub(super) struct Packet {
 
 pub(super) struct Packetizer {
     encoder: Box<dyn Encoder>,
+    expected_loss_percent: u8,
     pub(super) digits: DigitSender,
     digit_payload_type: u8,
     silence: Option<Silence>,
@@ -53,6 +54,7 @@ impl Packetizer {
         let packet_ms = u32::from(send.packet_ms);
         Ok(Self {
             encoder: send.codec.encoder()?,
+            expected_loss_percent: send.codec.expected_loss_percent(),
             digits: DigitSender::new(),
             digit_payload_type: config.telephone_event_payload_type.unwrap_or(0),
             silence: config.silence_manner().map(|manner| Silence::new(manner, packet_ms)),
@@ -68,6 +70,21 @@ impl Packetizer {
             marker: true,
             relayed: None,
         })
+    }
+
+    /// Prepares the encoder for the loss that the peer reports, in 1/256: more at once, less by and
+    /// by. Returns what is expected now, in percent.
+    ///
+    /// Real-time: yes.
+    pub(super) fn expect_loss(&mut self, fraction_lost: u8) -> u8 {
+        let reported = (u32::from(fraction_lost) * 100).div_ceil(256) as u8;
+        let expected =
+            reported.max(self.expected_loss_percent - self.expected_loss_percent.div_ceil(4));
+        if expected != self.expected_loss_percent {
+            self.expected_loss_percent = expected;
+            self.encoder.expect_loss(expected);
+        }
+        expected
     }
 
     /// RTP timestamp of the next packet.

@@ -2,11 +2,13 @@
 //! The network thread's half: from a datagram to the jitter buffer, or to the RTCP figures.
 
 use core::fmt;
+use core::net::SocketAddr;
 
 use super::config::LegConfig;
 use super::control::{ReceiverCommand, Spent};
 use super::digits::DigitReceiver;
 use super::event::{EventSink, LegEvent};
+use super::latch::Latch;
 use super::rtcp::{ntp_time, round_trip_ns};
 use crate::jitter::{InsertError, JitterWriter};
 use crate::rtp::burst::{Bursts, Pattern};
@@ -59,6 +61,10 @@ counters! {
         pub unknown_payload_type,
         /// Of a source that the leg does not listen to.
         pub unknown_ssrc,
+        /// As our own source: a collision, or our own packets come back (RFC 3550 section 8.2).
+        pub own_ssrc,
+        /// From another address than the one that the leg has latched to.
+        pub foreign_address,
         /// Larger than a slot of the jitter buffer.
         pub oversized,
         /// No slot was free: the audio thread has stalled.
@@ -188,6 +194,10 @@ pub enum ReceiveError {
     UnknownPayloadType(u8),
     /// The source is not the one that the leg listens to.
     UnknownSsrc(u32),
+    /// It is said to come from our own source: a collision or a loop.
+    OwnSsrc(u32),
+    /// It comes from another address than the one that the leg has latched to.
+    ForeignAddress,
     /// Larger than a slot of the jitter buffer.
     Oversized,
     /// The jitter buffer has no free slot.
@@ -201,6 +211,8 @@ impl fmt::Display for ReceiveError {
             Self::Srtp(error) => error.fmt(f),
             Self::UnknownPayloadType(number) => write!(f, "payload type {number} not negotiated"),
             Self::UnknownSsrc(ssrc) => write!(f, "source {ssrc:#010x} is not listened to"),
+            Self::OwnSsrc(ssrc) => write!(f, "source {ssrc:#010x} is our own"),
+            Self::ForeignAddress => f.write_str("from another address than the one latched to"),
             Self::Oversized => f.write_str("packet larger than a slot of the jitter buffer"),
             Self::NoSlot => f.write_str("jitter buffer full: the audio thread has stalled"),
         }
@@ -224,6 +236,9 @@ pub struct LegReceiver {
     /// Identifier of audio levels in header extensions.
     audio_level_id: Option<u8>,
     local_ssrc: u32,
+    /// A collision has been told.
+    collision_told: bool,
+    latch: Latch,
     remote_ssrc: Option<u32>,
     ntp_at_zero: u64,
     source: Option<Source>,
@@ -283,6 +298,8 @@ impl LegReceiver {
             events: EventSink::new(events),
             audio_level_id: config.header_extensions.audio_level,
             local_ssrc: config.local_ssrc,
+            collision_told: false,
+            latch: Latch::default(),
             remote_ssrc: config.remote_ssrc,
             ntp_at_zero: config.ntp_at_zero,
             source: None,
@@ -325,6 +342,51 @@ impl LegReceiver {
         self.stats.events_dropped = self.events.dropped();
         self.publisher.publish(&self.stats);
         result
+    }
+
+    /// Takes one datagram as [`LegReceiver::receive`] does, and learns from it where the peer is:
+    /// the first address from which valid sound comes is latched to. With SRTP the latch follows
+    /// authenticated packets; without, nothing from elsewhere is taken any more until
+    /// [`LegControl::unlatch`](super::LegControl::unlatch).
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// As [`LegReceiver::receive`], and [`ReceiveError::ForeignAddress`].
+    pub fn receive_from(
+        &mut self,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        arrival_ns: u64,
+    ) -> Result<Received, ReceiveError> {
+        self.apply_commands();
+        if !self.latch.admits(from, self.unprotect.is_some()) {
+            self.stats.datagrams += 1;
+            self.count(ReceiveError::ForeignAddress);
+            self.publisher.publish(&self.stats);
+            return Err(ReceiveError::ForeignAddress);
+        }
+        let before = (self.stats.remote_ssrc, self.stats.highest_sequence);
+        let outcome = self.receive(datagram, arrival_ns)?;
+        let valid = match outcome {
+            Received::Media | Received::PassThrough(_) => true,
+            Received::Probation => self.unprotect.is_some(),
+            Received::Report | Received::Goodbye => false,
+        };
+        if valid {
+            let after = (self.stats.remote_ssrc, self.stats.highest_sequence);
+            if self.latch.heard(from, after != before) {
+                self.events.emit(LegEvent::AddressChanged { address: from });
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Where the peer's datagrams come from; `None` before any has proved valid.
+    ///
+    /// Real-time: yes.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.latch.address()
     }
 
     /// Counters.
@@ -392,6 +454,18 @@ impl LegReceiver {
         Ok(Received::Media)
     }
 
+    /// Refuses what is said to come from ourselves.
+    fn refuse_own(&mut self, ssrc: u32) -> Result<(), ReceiveError> {
+        if ssrc != self.local_ssrc {
+            return Ok(());
+        }
+        if !self.collision_told {
+            self.collision_told = true;
+            self.events.emit(LegEvent::SsrcCollision { ssrc });
+        }
+        Err(ReceiveError::OwnSsrc(ssrc))
+    }
+
     /// Decides whose packet it is and counts it there.
     fn source(
         &mut self,
@@ -400,6 +474,7 @@ impl LegReceiver {
         arrival_ns: u64,
     ) -> Result<Verdict, ReceiveError> {
         let ssrc = packet.ssrc();
+        self.refuse_own(ssrc)?;
         if self.remote_ssrc.is_some_and(|only| only != ssrc) {
             return Err(ReceiveError::UnknownSsrc(ssrc));
         }
@@ -463,6 +538,11 @@ impl LegReceiver {
         // Nothing of a compound counts before all of it has been read.
         if datagram.is_empty() || !Packets::new(datagram).all(|packet| packet.is_ok()) {
             return Err(ReceiveError::Malformed);
+        }
+        if let Some(Ok(Packet::SenderReport(ssrc, ..) | Packet::ReceiverReport(ssrc, _))) =
+            Packets::new(datagram).next()
+        {
+            self.refuse_own(ssrc)?;
         }
         let mut outcome = Received::Report;
         for packet in Packets::new(datagram).flatten() {
@@ -554,6 +634,8 @@ impl LegReceiver {
             }
             ReceiveError::Srtp(_) => &mut self.stats.srtp_refused,
             ReceiveError::UnknownPayloadType(_) => &mut self.stats.unknown_payload_type,
+            ReceiveError::OwnSsrc(_) => &mut self.stats.own_ssrc,
+            ReceiveError::ForeignAddress => &mut self.stats.foreign_address,
             ReceiveError::Oversized => &mut self.stats.oversized,
             ReceiveError::NoSlot => &mut self.stats.no_slot,
         };
@@ -563,6 +645,11 @@ impl LegReceiver {
     fn apply_commands(&mut self) {
         while let Some(command) = self.commands.pop() {
             match command {
+                ReceiverCommand::SetLocalSsrc(ssrc) => {
+                    self.local_ssrc = ssrc;
+                    self.collision_told = false;
+                }
+                ReceiverCommand::Unlatch => self.latch.release(),
                 ReceiverCommand::Rekey(keys) => {
                     let Some(session) = &mut self.unprotect else { continue };
                     let spent = match session.rekey(keys) {

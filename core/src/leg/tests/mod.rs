@@ -2,6 +2,7 @@
 //! Two legs that talk to each other, and what strangers do to them.
 
 mod relay;
+mod robustness;
 
 use super::*;
 use crate::codec::CodecSpec;
