@@ -81,6 +81,10 @@ typedef enum {
   ALE_ERR_NO_SLOT = -104,
   /* A payload that the codec can't read. */
   ALE_ERR_PAYLOAD = -105,
+  /* A packet that is said to come from our own source: a collision or a loop. */
+  ALE_ERR_OWN_SSRC = -106,
+  /* A packet from another address than the one that the leg has latched to. */
+  ALE_ERR_FOREIGN_ADDRESS = -107,
   /* SRTP authentication failed: forged, damaged, or keys, suite or rollover counter differ. */
   ALE_ERR_SRTP_AUTHENTICATION = -200,
   /* The packet was received before. */
@@ -165,6 +169,10 @@ typedef enum {
   ALE_LEG_FAX_ANSWERING = 8,
   /* A beep, as of an answering machine, of frequency_hz. */
   ALE_LEG_BEEP = 9,
+  /* Somebody else sends as our own source ssrc, or our packets come back: ale_leg_change_ssrc. */
+  ALE_LEG_SSRC_COLLISION = 10,
+  /* The peer's datagrams come from another address: ale_leg_remote_address. */
+  ALE_LEG_ADDRESS_CHANGED = 11,
 } ale_leg_event_kind;
 
 /* How the playout delay is chosen. */
@@ -822,6 +830,16 @@ typedef struct {
   size_t pass_through_count;
 } ale_leg_config;
 
+/* An address and port. */
+typedef struct {
+  /* The address in network byte order: 4 bytes of IPv4, or 16 of IPv6. */
+  uint8_t ip[16];
+  /* 4 or 16. */
+  uint32_t ip_bytes;
+  /* The port, in the machine's byte order. */
+  uint32_t port;
+} ale_address;
+
 /* One thing that happened. Members that its kind does not name are 0. */
 typedef struct {
   /* What happened. */
@@ -874,6 +892,12 @@ typedef struct {
   uint64_t unknown_payload_type;
   /* RTP packets of a source that is not listened to. */
   uint64_t unknown_ssrc;
+  /* Packets that were said to come from our own source. */
+  uint64_t own_ssrc;
+  /* Datagrams from another address than the one latched to. */
+  uint64_t foreign_address;
+  /* RTP packets handed on undecoded. */
+  uint64_t passed_through;
   /* RTP packets larger than a slot of the jitter buffer. */
   uint64_t oversized;
   /* RTP packets for which no slot was free. */
@@ -898,6 +922,8 @@ typedef struct {
   float jitter_ms;
   /* Round-trip time in ms, 0 if unknown. */
   float round_trip_ms;
+  /* Loss that the encoder prepares for, in percent. */
+  uint32_t expected_loss_percent;
   /* Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107). */
   float mos;
   /* The jitter buffer. */
@@ -1478,7 +1504,7 @@ void ale_leg_control_destroy(ale_leg_control *control);
  * Takes a datagram, RTP or RTCP, and decrypts it in place. received may be NULL. Real-time.
  *
  * Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
- * ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
+ * ALE_ERR_OWN_SSRC, ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
  * on. The datagram's bytes may have changed then too.
  */
 ale_status ale_leg_receive(ale_leg_receiver *receiver,
@@ -1545,6 +1571,43 @@ ale_status ale_leg_set_muted(ale_leg_control *control, int32_t muted);
 ale_status ale_leg_rekey(ale_leg_control *control,
                          const char *send_crypto,
                          const char *receive_crypto);
+
+/*
+ * As ale_leg_receive, and learns where the peer is (symmetric RTP): the first address that valid
+ * sound comes from is latched to. With SRTP the latch follows authenticated packets; without,
+ * nothing from elsewhere is taken any more until ale_leg_unlatch. Exclusive. Real-time.
+ *
+ * Can return what ale_leg_receive can, and ALE_ERR_FOREIGN_ADDRESS.
+ */
+ale_status ale_leg_receive_from(ale_leg_receiver *receiver,
+                                uint8_t *datagram,
+                                size_t length,
+                                const ale_address *from,
+                                uint64_t arrival_ns,
+                                ale_received *received);
+
+/*
+ * Gives the address that the leg has latched to: where to send to. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_leg_remote_address(const ale_leg_receiver *receiver, ale_address *address);
+
+/*
+ * Lets the leg latch to another address, as when the signalling has named one. Exclusive.
+ * Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_unlatch(ale_leg_control *control);
+
+/*
+ * Sends as another source (SSRC) from now on, after a BYE as the present one: the answer to
+ * ALE_LEG_SSRC_COLLISION (RFC 3550 section 8.2). ssrc is random. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY; to be tried again then.
+ */
+ale_status ale_leg_change_ssrc(ale_leg_control *control, uint32_t ssrc);
 
 /*
  * Sends digits by name (RFC 4733), one after another, in place of what is pushed: "0" to "9",

@@ -2,6 +2,7 @@
 //! Legs: whole RTP session endpoints.
 
 use std::ffi::c_char;
+use std::net::SocketAddr;
 
 use ale_media::leg::{
     HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid,
@@ -18,7 +19,7 @@ use crate::status::ale_status;
 
 /// The half that datagrams go in by. Exclusive, usually to the network thread.
 pub struct ale_leg_receiver {
-    receiver: LegReceiver,
+    pub(crate) receiver: LegReceiver,
     /// What was last passed through.
     pub(crate) passed: Option<Passed>,
 }
@@ -316,7 +317,7 @@ pub unsafe extern "C" fn ale_leg_control_destroy(control: *mut ale_leg_control) 
 /// Takes a datagram, RTP or RTCP, and decrypts it in place. received may be NULL. Real-time.
 ///
 /// Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
-/// ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
+/// ALE_ERR_OWN_SSRC, ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
 /// on. The datagram's bytes may have changed then too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_leg_receive(
@@ -326,26 +327,41 @@ pub unsafe extern "C" fn ale_leg_receive(
     arrival_ns: u64,
     received: *mut ale_received,
 ) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let (receiver, datagram) =
-            unsafe { (pointer::exclusive(receiver)?, pointer::slice_mut(datagram, length)?) };
-        let outcome = receiver.receiver.receive(datagram, arrival_ns)?;
-        if let Received::PassThrough(passed) = outcome {
-            receiver.passed = Some(passed);
-        }
-        // SAFETY: the header's contract.
-        if let Some(out) = unsafe { received.as_mut() } {
-            *out = match outcome {
-                Received::Media => ale_received::ALE_RECEIVED_MEDIA,
-                Received::Goodbye => ale_received::ALE_RECEIVED_GOODBYE,
-                Received::Report => ale_received::ALE_RECEIVED_REPORT,
-                Received::PassThrough(_) => ale_received::ALE_RECEIVED_PASS_THROUGH,
-                _ => ale_received::ALE_RECEIVED_PROBATION,
-            };
-        }
-        Ok(())
-    })
+    // SAFETY: the header's contract.
+    guard(|| unsafe { receive(receiver, datagram, length, None, arrival_ns, received) })
+}
+
+/// # Safety
+/// The header's contract for receiving.
+pub(crate) unsafe fn receive(
+    receiver: *mut ale_leg_receiver,
+    datagram: *mut u8,
+    length: usize,
+    from: Option<SocketAddr>,
+    arrival_ns: u64,
+    received: *mut ale_received,
+) -> Result<(), ale_status> {
+    // SAFETY: the caller's.
+    let (receiver, datagram) =
+        unsafe { (pointer::exclusive(receiver)?, pointer::slice_mut(datagram, length)?) };
+    let outcome = match from {
+        Some(from) => receiver.receiver.receive_from(datagram, from, arrival_ns)?,
+        None => receiver.receiver.receive(datagram, arrival_ns)?,
+    };
+    if let Received::PassThrough(passed) = outcome {
+        receiver.passed = Some(passed);
+    }
+    // SAFETY: the caller's.
+    if let Some(out) = unsafe { received.as_mut() } {
+        *out = match outcome {
+            Received::Media => ale_received::ALE_RECEIVED_MEDIA,
+            Received::Goodbye => ale_received::ALE_RECEIVED_GOODBYE,
+            Received::Report => ale_received::ALE_RECEIVED_REPORT,
+            Received::PassThrough(_) => ale_received::ALE_RECEIVED_PASS_THROUGH,
+            _ => ale_received::ALE_RECEIVED_PROBATION,
+        };
+    }
+    Ok(())
 }
 
 /// Samples a second of the leg's PCM; 0 for NULL. Real-time.

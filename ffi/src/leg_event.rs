@@ -34,6 +34,10 @@ pub enum ale_leg_event_kind {
     ALE_LEG_FAX_ANSWERING = 8,
     /// A beep, as of an answering machine, of frequency_hz.
     ALE_LEG_BEEP = 9,
+    /// Somebody else sends as our own source ssrc, or our packets come back: ale_leg_change_ssrc.
+    ALE_LEG_SSRC_COLLISION = 10,
+    /// The peer's datagrams come from another address: ale_leg_remote_address.
+    ALE_LEG_ADDRESS_CHANGED = 11,
 }
 
 use ale_leg_event_kind::*;
@@ -93,6 +97,8 @@ impl From<LegEvent> for ale_leg_event {
             LegEvent::Tone(Tone::Beep { frequency_hz }) => {
                 Self { kind: ALE_LEG_BEEP, frequency_hz: frequency_hz.into(), ..none }
             }
+            LegEvent::SsrcCollision { ssrc } => Self { kind: ALE_LEG_SSRC_COLLISION, ssrc, ..none },
+            LegEvent::AddressChanged { .. } => Self { kind: ALE_LEG_ADDRESS_CHANGED, ..none },
             LegEvent::Goodbye { ssrc } => Self { kind: ALE_LEG_GOODBYE, ssrc, ..none },
             _ => none,
         }

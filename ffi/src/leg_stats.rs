@@ -29,6 +29,12 @@ pub struct ale_leg_counters {
     pub unknown_payload_type: u64,
     /// RTP packets of a source that is not listened to.
     pub unknown_ssrc: u64,
+    /// Packets that were said to come from our own source.
+    pub own_ssrc: u64,
+    /// Datagrams from another address than the one latched to.
+    pub foreign_address: u64,
+    /// RTP packets handed on undecoded.
+    pub passed_through: u64,
     /// RTP packets larger than a slot of the jitter buffer.
     pub oversized: u64,
     /// RTP packets for which no slot was free.
@@ -53,6 +59,8 @@ pub struct ale_leg_counters {
     pub jitter_ms: f32,
     /// Round-trip time in ms, 0 if unknown.
     pub round_trip_ms: f32,
+    /// Loss that the encoder prepares for, in percent.
+    pub expected_loss_percent: u32,
     /// Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107).
     pub mos: f32,
     /// The jitter buffer.
@@ -71,6 +79,9 @@ impl From<LegStats> for ale_leg_counters {
             srtp_refused: received.srtp_refused,
             unknown_payload_type: received.unknown_payload_type,
             unknown_ssrc: received.unknown_ssrc,
+            own_ssrc: received.own_ssrc,
+            foreign_address: received.foreign_address,
+            passed_through: received.passed_through,
             oversized: received.oversized,
             no_slot: received.no_slot,
             packets_sent: sent.packets,
@@ -83,6 +94,7 @@ impl From<LegStats> for ale_leg_counters {
             concealed_percent: stats.concealed_percent,
             jitter_ms: stats.jitter_ms,
             round_trip_ms: stats.round_trip_ms,
+            expected_loss_percent: sent.expected_loss_percent as u32,
             mos: stats.quality.mos,
             jitter: stats.jitter.into(),
         }

@@ -14,6 +14,7 @@ mod codec_host;
 mod conference;
 mod jitter;
 mod leg;
+mod leg_address;
 mod leg_event;
 mod leg_relay;
 mod leg_stats;

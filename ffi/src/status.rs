@@ -45,6 +45,10 @@ pub enum ale_status {
     ALE_ERR_NO_SLOT = -104,
     /// A payload that the codec can't read.
     ALE_ERR_PAYLOAD = -105,
+    /// A packet that is said to come from our own source: a collision or a loop.
+    ALE_ERR_OWN_SSRC = -106,
+    /// A packet from another address than the one that the leg has latched to.
+    ALE_ERR_FOREIGN_ADDRESS = -107,
 
     /// SRTP authentication failed: forged, damaged, or keys, suite or rollover counter differ.
     ALE_ERR_SRTP_AUTHENTICATION = -200,
@@ -110,7 +114,7 @@ pub extern "C" fn ale_status_message(status: i32) -> *const c_char {
         .as_ptr()
 }
 
-const MESSAGES: [(ale_status, &core::ffi::CStr); 30] = [
+const MESSAGES: [(ale_status, &core::ffi::CStr); 32] = [
     (ale_status::ALE_OK, c"done"),
     (ALE_ERR_INVALID_ARGUMENT, c"an argument is NULL, out of range, or of a newer header"),
     (ALE_ERR_INTERNAL, c"bug in the library; do not use the object any further"),
@@ -126,6 +130,8 @@ const MESSAGES: [(ale_status, &core::ffi::CStr); 30] = [
     (ALE_ERR_OVERSIZED, c"packet larger than a slot of the jitter buffer, or than any datagram"),
     (ALE_ERR_NO_SLOT, c"jitter buffer full: the audio thread has stalled"),
     (ALE_ERR_PAYLOAD, c"payload is not valid for its codec"),
+    (ale_status::ALE_ERR_OWN_SSRC, c"source (SSRC) is our own: a collision or a loop"),
+    (ale_status::ALE_ERR_FOREIGN_ADDRESS, c"from another address than the one latched to"),
     (ALE_ERR_SRTP_AUTHENTICATION, c"SRTP authentication failed: forged, or the keys differ"),
     (ALE_ERR_SRTP_REPLAYED, c"SRTP packet was received before"),
     (ALE_ERR_SRTP_TOO_OLD, c"SRTP packet lies before the replay window"),
@@ -236,6 +242,8 @@ impl From<ReceiveError> for ale_status {
             ReceiveError::Srtp(error) => error.into(),
             ReceiveError::UnknownPayloadType(_) => ALE_ERR_UNKNOWN_PAYLOAD_TYPE,
             ReceiveError::UnknownSsrc(_) => ALE_ERR_UNKNOWN_SSRC,
+            ReceiveError::OwnSsrc(_) => ale_status::ALE_ERR_OWN_SSRC,
+            ReceiveError::ForeignAddress => ale_status::ALE_ERR_FOREIGN_ADDRESS,
             ReceiveError::Oversized => ALE_ERR_OVERSIZED,
             ReceiveError::NoSlot => ALE_ERR_NO_SLOT,
             _ => ALE_ERR_MALFORMED,

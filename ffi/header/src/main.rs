@@ -28,6 +28,7 @@ fn main() -> ExitCode {
                 "jitter",
                 "mixer",
                 "leg",
+                "leg_address",
                 "leg_event",
                 "leg_relay",
                 "leg_stats",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Payloads that go through two legs undecoded, and regrouped on their way. */
+/* Payloads that go through two legs undecoded, and regrouped on their way; who and where the peers
+ * are. */
 
 #include "check.h"
 
@@ -123,9 +124,70 @@ static void regrouped(void)
     ale_repacketizer_destroy(NULL);
 }
 
+static void addresses(void)
+{
+    leg leg = make_leg(1);
+    ale_address home = {{192, 0, 2, 1}, 4, 5004}, other = {{0x20, 1, 0xd, 0xb8}, 16, 5004}, where;
+    ale_leg_counters counters;
+    ale_leg_event event;
+    const uint8_t *datagram;
+    size_t length;
+    int16_t pcm[160] = {0};
+    unsigned n;
+
+    EXPECT(ale_leg_remote_address(leg.receiver, &where) == ALE_ERR_NOTHING);
+    for (n = 0; n < 3; n++) {
+        uint8_t packet[20] = {0x80, 99, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7};
+        packet[3] = (uint8_t)n;
+        OK(ale_leg_receive_from(leg.receiver, packet, 20, &home, n, NULL));
+    }
+    OK(ale_leg_remote_address(leg.receiver, &where));
+    EXPECT(where.ip_bytes == 4 && where.port == 5004 && where.ip[0] == 192);
+    {
+        uint8_t packet[20] = {0x80, 99, 0, 3, 0, 0, 0, 0, 0, 0, 0, 7};
+        EXPECT(ale_leg_receive_from(leg.receiver, packet, 20, &other, 4, NULL) ==
+               ALE_ERR_FOREIGN_ADDRESS);
+        OK(ale_leg_unlatch(leg.control));
+        OK(ale_leg_receive_from(leg.receiver, packet, 20, &other, 5, NULL));
+        OK(ale_leg_remote_address(leg.receiver, &where));
+        EXPECT(where.ip_bytes == 16 && memcmp(where.ip, other.ip, 16) == 0);
+        packet[11] = 1; /* as we ourselves */
+        EXPECT(ale_leg_receive(leg.receiver, packet, 20, 6, NULL) == ALE_ERR_OWN_SSRC);
+        other.ip_bytes = 5;
+        INVALID(ale_leg_receive_from(leg.receiver, packet, 20, &other, 7, NULL));
+        other.ip_bytes = 4;
+        other.port = 65536;
+        INVALID(ale_leg_receive_from(leg.receiver, packet, 20, &other, 7, NULL));
+        INVALID(ale_leg_receive_from(leg.receiver, packet, 20, NULL, 7, NULL));
+        INVALID(ale_leg_receive_from(NULL, packet, 20, &home, 7, NULL));
+    }
+    OK(ale_leg_stats(leg.control, &counters));
+    EXPECT(counters.own_ssrc == 1 && counters.foreign_address == 1 && counters.passed_through == 3);
+    OK(ale_leg_next_event(leg.control, &event));
+    EXPECT(event.kind == ALE_LEG_SOURCE_CHANGED);
+    OK(ale_leg_next_event(leg.control, &event));
+    EXPECT(event.kind == ALE_LEG_ADDRESS_CHANGED);
+    OK(ale_leg_next_event(leg.control, &event));
+    EXPECT(event.kind == ALE_LEG_ADDRESS_CHANGED);
+    OK(ale_leg_next_event(leg.control, &event));
+    EXPECT(event.kind == ALE_LEG_SSRC_COLLISION && event.ssrc == 1);
+    OK(ale_leg_change_ssrc(leg.control, 0x01020304));
+    OK(ale_leg_push(leg.media, pcm, 160));
+    OK(ale_leg_poll_transmit(leg.media, 8, &datagram, &length)); /* the farewell */
+    EXPECT(datagram[1] == 200 || datagram[1] == 201);
+    OK(ale_leg_poll_transmit(leg.media, 8, &datagram, &length));
+    EXPECT(memcmp(datagram + 8, "\1\2\3\4", 4) == 0);
+    INVALID(ale_leg_remote_address(NULL, &where));
+    INVALID(ale_leg_remote_address(leg.receiver, NULL));
+    INVALID(ale_leg_unlatch(NULL));
+    INVALID(ale_leg_change_ssrc(NULL, 1));
+    destroy(leg);
+}
+
 int main(void)
 {
     relayed();
+    addresses();
     regrouped();
     puts("relay: as the header says");
     return 0;
