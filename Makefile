@@ -42,7 +42,7 @@ tools: ## install what the build needs and this machine lacks
 	@.ci/install-tools
 
 peers: ## install the peers that tests compare with
-	@.ci/install-tools ffmpeg
+	@.ci/install-tools ffmpeg gst-launch-1.0 tshark
 
 library: tools ## libale_media.a and libale_media.so, in target/release
 	$(CARGO) build --release -p ale-media-ffi

@@ -65,6 +65,8 @@ impl Assessor {
         let packets_ms = |packets_x16: u64| {
             (packets_x16 as f32 / 16.0 * self.packet_ms).min(f32::from(u16::MAX)) as u16
         };
+        let in_ms = |us: u64| (us / 1_000).min(u64::from(u16::MAX)) as u16;
+        let nominal_ms = in_ms(jitter.target_delay_us);
         VoipMetrics {
             ssrc: receiver.remote_ssrc as u32,
             loss_rate: in_256ths(seen.loss_percent),
@@ -86,8 +88,8 @@ impl Assessor {
             mos_cq_x10: in_tenths(seen.quality.mos),
             // Enhanced concealment, adaptive buffer.
             receiver_configuration: 0xf0,
-            buffer_nominal_ms: (jitter.target_delay_us / 1_000).min(u64::from(u16::MAX)) as u16,
-            buffer_maximum_ms: (jitter.delay_p95_us / 1_000).min(u64::from(u16::MAX)) as u16,
+            buffer_nominal_ms: nominal_ms,
+            buffer_maximum_ms: in_ms(jitter.delay_p95_us).max(nominal_ms),
             buffer_absolute_maximum_ms: self.max_delay_ms,
         }
     }
