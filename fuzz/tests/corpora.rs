@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 14] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("srtp_unprotect", ale_media_fuzz::srtp::unprotect),
@@ -18,6 +18,9 @@ const TARGETS: [Target; 11] = [
     ("leg", ale_media_fuzz::leg),
     ("codec", ale_media_fuzz::codec),
     ("fmtp", ale_media_fuzz::fmtp),
+    ("red", ale_media_fuzz::red),
+    ("telephone_event", ale_media_fuzz::telephone_event),
+    ("repacketizer", ale_media_fuzz::repacketizer),
 ];
 
 #[test]
