@@ -325,6 +325,11 @@ typedef struct {
   uint32_t impairment_x10;
   /* Packet-loss robustness factor Bpl, in tenths; 190 for G.729. Default 251, G.711's. */
   uint32_t loss_robustness_x10;
+  /*
+   * Equipment impairment factor on the wide-band scale (G.113 appendix IV), in tenths. Default 360,
+   * that of the narrow band.
+   */
+  uint32_t wide_band_impairment_x10;
   /* Passed to encoder_create and decoder_create; must outlive the codec and its legs. */
   void *context;
   /* Makes an encoder's state; NULL if it can't. NULL for a codec that only decodes. */
@@ -926,6 +931,8 @@ typedef struct {
   uint32_t expected_loss_percent;
   /* Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107). */
   float mos;
+  /* The same on the wide-band scale (G.107.1), on which narrow-band reaches 3.7. */
+  float wide_band_mos;
   /* The jitter buffer. */
   ale_jitter_counters jitter;
 } ale_leg_counters;
@@ -986,6 +993,10 @@ typedef struct {
   float mos_lq;
   /* Conversational quality, 1 to 4.5. */
   float mos_cq;
+  /* Rating on the wide-band scale, 0 to 129 (ITU-T G.107.1). */
+  float wide_band_rating;
+  /* Conversational quality on the wide-band scale, on which narrow-band reaches 3.7. */
+  float wide_band_mos;
   /* What the peer says of its side (RFC 3611): rating R, 0 if it has said nothing. */
   float remote_rating;
   /* Fraction that the peer has lost of what we sent, by its last report, in percent. */

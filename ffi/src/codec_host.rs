@@ -32,6 +32,9 @@ pub struct ale_host_codec_config {
     pub impairment_x10: u32,
     /// Packet-loss robustness factor Bpl, in tenths; 190 for G.729. Default 251, G.711's.
     pub loss_robustness_x10: u32,
+    /// Equipment impairment factor on the wide-band scale (G.113 appendix IV), in tenths. Default 360,
+    /// that of the narrow band.
+    pub wide_band_impairment_x10: u32,
     /// Passed to encoder_create and decoder_create; must outlive the codec and its legs.
     pub context: *mut c_void,
     /// Makes an encoder's state; NULL if it can't. NULL for a codec that only decodes.
@@ -84,6 +87,7 @@ impl Default for ale_host_codec_config {
             rtp_clock_hz: 8_000,
             impairment_x10: 0,
             loss_robustness_x10: 251,
+            wide_band_impairment_x10: 360,
             context: std::ptr::null_mut(),
             encoder_create: None,
             encode: None,
@@ -225,6 +229,7 @@ impl HostCodec for Table {
         Impairment {
             equipment: self.functions.impairment_x10 as f32 / 10.0,
             loss_robustness: self.functions.loss_robustness_x10 as f32 / 10.0,
+            wide_band_equipment: self.functions.wide_band_impairment_x10 as f32 / 10.0,
         }
     }
 

@@ -63,6 +63,8 @@ pub struct ale_leg_counters {
     pub expected_loss_percent: u32,
     /// Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107).
     pub mos: f32,
+    /// The same on the wide-band scale (G.107.1), on which narrow-band reaches 3.7.
+    pub wide_band_mos: f32,
     /// The jitter buffer.
     pub jitter: ale_jitter_counters,
 }
@@ -96,6 +98,7 @@ impl From<LegStats> for ale_leg_counters {
             round_trip_ms: stats.round_trip_ms,
             expected_loss_percent: sent.expected_loss_percent as u32,
             mos: stats.quality.mos,
+            wide_band_mos: stats.quality.wide_band_mos,
             jitter: stats.jitter.into(),
         }
     }

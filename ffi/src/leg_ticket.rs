@@ -68,6 +68,10 @@ pub struct ale_leg_ticket {
     pub mos_lq: f32,
     /// Conversational quality, 1 to 4.5.
     pub mos_cq: f32,
+    /// Rating on the wide-band scale, 0 to 129 (ITU-T G.107.1).
+    pub wide_band_rating: f32,
+    /// Conversational quality on the wide-band scale, on which narrow-band reaches 3.7.
+    pub wide_band_mos: f32,
     /// What the peer says of its side (RFC 3611): rating R, 0 if it has said nothing.
     pub remote_rating: f32,
     /// Fraction that the peer has lost of what we sent, by its last report, in percent.
@@ -113,6 +117,8 @@ impl From<Ticket> for ale_leg_ticket {
             rating: ticket.rating,
             mos_lq: ticket.mos_lq,
             mos_cq: ticket.mos_cq,
+            wide_band_rating: ticket.wide_band_rating,
+            wide_band_mos: ticket.wide_band_mos,
             remote_rating: ticket.remote_rating as f32,
             remote_loss_percent: ticket.remote_loss_percent,
         }

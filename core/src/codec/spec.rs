@@ -117,6 +117,7 @@ impl CodecSpec {
     /// How the codec fares in the E-model.
     pub fn impairment(&self) -> Impairment {
         match self {
+            Self::L16 { sample_rate_hz: 16_000.., .. } => Impairment::WIDE_BAND_PCM,
             Self::Pcmu | Self::Pcma | Self::L16 { .. } => Impairment::G711,
             Self::G722 => Impairment::G722,
             #[cfg(feature = "opus")]

@@ -64,6 +64,10 @@ pub struct Ticket {
     pub mos_lq: f32,
     /// Conversational quality, 1 to 4.5.
     pub mos_cq: f32,
+    /// Rating on the wide-band scale, 0 to 129 (ITU-T G.107.1).
+    pub wide_band_rating: f32,
+    /// Conversational quality on the wide-band scale, on which narrow-band reaches 3.7.
+    pub wide_band_mos: f32,
     /// What the peer says of its side in an extended report: rating R, 0 if it has said nothing.
     pub remote_rating: u64,
     /// Fraction that the peer has lost of what we sent, by its last report, in percent.
@@ -115,6 +119,8 @@ impl Ticket {
             rating: stats.quality.rating,
             mos_lq: stats.quality.mos_lq,
             mos_cq: stats.quality.mos,
+            wide_band_rating: stats.quality.wide_band_rating,
+            wide_band_mos: stats.quality.wide_band_mos,
             remote_rating: receiver.remote_rating,
             remote_loss_percent: receiver.remote_fraction_lost as f32 / 2.56,
         }
@@ -143,7 +149,7 @@ impl Ticket {
             gap_loss_percent "{:.2}", gap_packets "{:.1}", jitter_ms "{:.2}",
             round_trip_ms "{:.1}", buffer_ms "{:.1}", buffer_p95_ms "{:.1}",
             concealed_percent "{:.2}", drift_ppm "{}", rating "{:.1}", mos_lq "{:.2}",
-            mos_cq "{:.2}", remote_rating "{}", remote_loss_percent "{:.2}",
+            mos_cq "{:.2}", wide_band_rating "{:.1}", wide_band_mos "{:.2}", remote_rating "{}", remote_loss_percent "{:.2}",
         }
         out.write_char('}')
     }

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The E-model (ITU-T G.107) with all but delay, codec and loss at its default values:
-//! a transmission rating R, and the mean opinion score that a listener would give.
+//! The E-model (ITU-T G.107, and G.107.1 for wide-band) with all but delay, codec and loss at its
+//! default values: a transmission rating R, and the mean opinion score that a listener would give.
+//!
+//! The narrow-band model knows nothing better than a clean telephone call, R 93.2 of 100. On the
+//! wide-band one such a call is R 93 of 129, and wide-band codecs are told from it.
 
 /// R of a narrow-band call without any impairment but the defaults' (G.107 table 2: R0 less Is).
 const BASE_RATING: f32 = 93.2;
+
+/// R on the wide-band scale without any impairment (G.107.1 section 7.2).
+const WIDE_BAND_BASE_RATING: f32 = 129.0;
 
 /// How a codec fares by itself and under loss (G.113 appendix I).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,17 +18,23 @@ pub struct Impairment {
     pub equipment: f32,
     /// Packet-loss robustness factor Bpl: the larger, the less a loss costs.
     pub loss_robustness: f32,
+    /// Equipment impairment factor on the wide-band scale, Ie,WB: 36 for the narrow band itself.
+    pub wide_band_equipment: f32,
 }
 
 impl Impairment {
     /// G.711 with concealment (G.113 appendix I: Ie 0, Bpl 25.1).
-    pub const G711: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
+    pub const G711: Self =
+        Self { equipment: 0.0, loss_robustness: 25.1, wide_band_equipment: 36.0 };
+    /// Linear PCM of at least 16 kHz.
+    pub const WIDE_BAND_PCM: Self = Self { wide_band_equipment: 0.0, ..Self::G711 };
     /// G.722 at 64 kbit/s. The ITU rates it on the wide-band scale only; on this one these are
     /// G.711's, since it codes what G.711 does no worse.
-    pub const G722: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
+    pub const G722: Self = Self { wide_band_equipment: 13.0, ..Self::G711 };
     /// Opus at 24 kbit/s. The ITU gives no values; these are G.711's, since Opus conceals at least
-    /// as well and its coding is transparent to narrow-band ears.
-    pub const OPUS: Self = Self { equipment: 0.0, loss_robustness: 25.1 };
+    /// as well and its coding is transparent to narrow-band ears; on the wide-band scale, AMR-WB's at
+    /// a like rate.
+    pub const OPUS: Self = Self { wide_band_equipment: 1.0, ..Self::G711 };
 }
 
 /// A rating and the score that belongs to it.
@@ -34,6 +46,10 @@ pub struct Quality {
     pub mos: f32,
     /// The same without the delay: listening quality (MOS-LQE).
     pub mos_lq: f32,
+    /// Transmission rating on the wide-band scale, 0 to 129 (G.107.1).
+    pub wide_band_rating: f32,
+    /// Its mean opinion score of a conversation, on a scale on which narrow-band reaches 3.7.
+    pub wide_band_mos: f32,
 }
 
 /// Rates a call from its loss in percent (what was missing at playout), burst ratio (1 for random
@@ -41,11 +57,21 @@ pub struct Quality {
 pub fn quality(codec: Impairment, loss_percent: f32, burst_ratio: f32, delay_ms: f32) -> Quality {
     let loss = loss_percent.clamp(0.0, 100.0);
     let burst = burst_ratio.max(1.0);
-    let equipment =
-        codec.equipment + (95.0 - codec.equipment) * loss / (loss / burst + codec.loss_robustness);
-    let listening = BASE_RATING - equipment;
-    let rating = (listening - delay_impairment(delay_ms)).clamp(0.0, 100.0);
-    Quality { rating, mos: mos(rating), mos_lq: mos(listening) }
+    let lossy = loss / (loss / burst + codec.loss_robustness);
+    let effective = |equipment: f32| equipment + (95.0 - equipment) * lossy;
+    let delay = delay_impairment(delay_ms);
+    let listening = BASE_RATING - effective(codec.equipment);
+    let rating = (listening - delay).clamp(0.0, 100.0);
+    let wide = WIDE_BAND_BASE_RATING - effective(codec.wide_band_equipment) - delay;
+    let wide_band_rating = wide.clamp(0.0, WIDE_BAND_BASE_RATING);
+    Quality {
+        rating,
+        mos: mos(rating),
+        mos_lq: mos(listening),
+        wide_band_rating,
+        // G.107.1 annex A.
+        wide_band_mos: mos(wide_band_rating / 1.29),
+    }
 }
 
 /// Id in the form of R. G. Cole and J. H. Rosenbluth, "Voice over IP performance monitoring"
@@ -79,6 +105,21 @@ mod tests {
         // 5 % random loss: Ie,eff = 95 * 5 / (5 + 25.1).
         let lossy = quality(Impairment::G711, 5.0, 1.0, 0.0);
         assert!((lossy.rating - (93.2 - 15.78)).abs() < 0.01);
+    }
+
+    #[test]
+    fn wide_band_codecs_are_told_from_the_telephones_band() {
+        let clean = |codec| quality(codec, 0.0, 1.0, 0.0);
+        let (narrow, g722) = (clean(Impairment::G711), clean(Impairment::G722));
+        // G.107.1 section 6.2: the narrow band's 93.2 is where it was, on a scale up to 129.
+        assert!((narrow.wide_band_rating - narrow.rating).abs() < 0.3);
+        assert_eq!(g722.wide_band_rating, 116.0);
+        assert_eq!(clean(Impairment::WIDE_BAND_PCM).wide_band_rating, 129.0);
+        assert!(g722.wide_band_mos > narrow.wide_band_mos + 0.5);
+        assert_eq!(g722.mos, narrow.mos);
+        // Enough loss, and the band makes no difference any more.
+        let lost = |codec| quality(codec, 100.0, 1.0, 0.0).wide_band_mos;
+        assert!(lost(Impairment::G722) < 2.0 && lost(Impairment::G711) < 2.0);
     }
 
     #[test]
