@@ -332,7 +332,7 @@ fn the_ticket_says_what_the_call_was_like_also_as_json() {
     assert!(ticket.mos_cq > 2.5 && ticket.mos_cq <= ticket.mos_lq && ticket.mos_lq < 4.2, "{json}");
     assert!(ticket.datagrams_refused >= 15, "{json}");
     assert_eq!(read["packets_received"], ticket.packets_received);
-    assert_eq!(read.as_object().unwrap().len(), 29);
+    assert_eq!(read.as_object().unwrap().len(), 31);
     let (plain, _) = pair(CodecSpec::Pcmu, None);
     json.clear();
     end(&plain).control.ticket().write_json(&mut json).unwrap();
