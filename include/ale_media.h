@@ -173,6 +173,11 @@ typedef enum {
   ALE_LEG_SSRC_COLLISION = 10,
   /* The peer's datagrams come from another address: ale_leg_remote_address. */
   ALE_LEG_ADDRESS_CHANGED = 11,
+  /*
+   * Datagrams were refused, count of them with this status so far: told at the first, the second,
+   * the fourth, and so on.
+   */
+  ALE_LEG_REFUSED = 12,
 } ale_leg_event_kind;
 
 /* How the playout delay is chosen. */
@@ -859,6 +864,10 @@ typedef struct {
   uint32_t ssrc;
   /* Of a beep. */
   uint32_t frequency_hz;
+  /* Why datagrams were refused, an ale_status. */
+  int32_t status;
+  /* How many. */
+  uint64_t count;
 } ale_leg_event;
 
 /* An RTP packet that is handed on. */

@@ -38,6 +38,9 @@ pub enum ale_leg_event_kind {
     ALE_LEG_SSRC_COLLISION = 10,
     /// The peer's datagrams come from another address: ale_leg_remote_address.
     ALE_LEG_ADDRESS_CHANGED = 11,
+    /// Datagrams were refused, count of them with this status so far: told at the first, the second,
+    /// the fourth, and so on.
+    ALE_LEG_REFUSED = 12,
 }
 
 use ale_leg_event_kind::*;
@@ -58,6 +61,10 @@ pub struct ale_leg_event {
     pub ssrc: u32,
     /// Of a beep.
     pub frequency_hz: u32,
+    /// Why datagrams were refused, an ale_status.
+    pub status: i32,
+    /// How many.
+    pub count: u64,
 }
 
 impl From<LegEvent> for ale_leg_event {
@@ -69,6 +76,8 @@ impl From<LegEvent> for ale_leg_event {
             duration_ms: 0,
             ssrc: 0,
             frequency_hz: 0,
+            status: 0,
+            count: 0,
         };
         let digit = |event| digit_of_event(event).map_or(0, |digit| digit as c_char);
         match event {
@@ -99,6 +108,12 @@ impl From<LegEvent> for ale_leg_event {
             }
             LegEvent::SsrcCollision { ssrc } => Self { kind: ALE_LEG_SSRC_COLLISION, ssrc, ..none },
             LegEvent::AddressChanged { .. } => Self { kind: ALE_LEG_ADDRESS_CHANGED, ..none },
+            LegEvent::Refused { error, count } => Self {
+                kind: ALE_LEG_REFUSED,
+                status: ale_status::from(error) as i32,
+                count,
+                ..none
+            },
             LegEvent::Goodbye { ssrc } => Self { kind: ALE_LEG_GOODBYE, ssrc, ..none },
             _ => none,
         }

@@ -3,6 +3,7 @@
 
 use core::net::SocketAddr;
 
+use super::receiver::ReceiveError;
 use crate::dsp::tones::Tone;
 use crate::sync::ring::Producer;
 
@@ -46,6 +47,13 @@ pub enum LegEvent {
     AddressChanged {
         /// Where to send to from now on.
         address: SocketAddr,
+    },
+    /// A datagram was refused: told at the first of each kind, the second, the fourth, and so on.
+    Refused {
+        /// Why.
+        error: ReceiveError,
+        /// How many of this kind there have been.
+        count: u64,
     },
     /// The source has said goodbye (RTCP BYE).
     Goodbye {

@@ -640,6 +640,10 @@ impl LegReceiver {
             ReceiveError::NoSlot => &mut self.stats.no_slot,
         };
         *counter += 1;
+        if counter.is_power_of_two() {
+            let count = *counter;
+            self.events.emit(LegEvent::Refused { error, count });
+        }
     }
 
     fn apply_commands(&mut self) {

@@ -154,6 +154,7 @@ static int talk(raw *raw, ale_status expected)
             uint8_t copy[1500];
             EXPECT(length <= sizeof copy);
             memcpy(copy, datagram, length);
+            copy[11] ^= 1; /* somebody else */
             ale_leg_receive(receiver, copy, length, now_ns, NULL);
         }
         OK(ale_leg_pull(media, now_ns, pcm, 160, NULL));

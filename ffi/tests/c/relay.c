@@ -168,9 +168,13 @@ static void addresses(void)
     OK(ale_leg_next_event(leg.control, &event));
     EXPECT(event.kind == ALE_LEG_ADDRESS_CHANGED);
     OK(ale_leg_next_event(leg.control, &event));
+    EXPECT(event.kind == ALE_LEG_REFUSED && event.status == ALE_ERR_FOREIGN_ADDRESS);
+    OK(ale_leg_next_event(leg.control, &event));
     EXPECT(event.kind == ALE_LEG_ADDRESS_CHANGED);
     OK(ale_leg_next_event(leg.control, &event));
     EXPECT(event.kind == ALE_LEG_SSRC_COLLISION && event.ssrc == 1);
+    OK(ale_leg_next_event(leg.control, &event));
+    EXPECT(event.kind == ALE_LEG_REFUSED && event.status == ALE_ERR_OWN_SSRC && event.count == 1);
     OK(ale_leg_change_ssrc(leg.control, 0x01020304));
     OK(ale_leg_push(leg.media, pcm, 160));
     OK(ale_leg_poll_transmit(leg.media, 8, &datagram, &length)); /* the farewell */

@@ -356,7 +356,7 @@ fn digits_pass_through_loss_and_the_voice_goes_on_behind_them() {
             datagram[20] ^= 1; // Fails authentication: as good as lost.
         }
     });
-    let events: Vec<_> = core::iter::from_fn(|| b.control.next_event()).collect();
+    let events = robustness::events(&mut b);
     let started = |event| LegEvent::DigitStarted { event };
     let digits: Vec<_> = events
         .iter()

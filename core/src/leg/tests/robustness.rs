@@ -28,8 +28,11 @@ fn hear(end: &mut End, tick: u64) {
     end.media.pull(tick * TICK_NS, &mut pcm).unwrap();
 }
 
-fn events(end: &mut End) -> Vec<LegEvent> {
-    core::iter::from_fn(|| end.control.next_event()).collect()
+/// What a leg has to tell, but for what it refused.
+pub(super) fn events(end: &mut End) -> Vec<LegEvent> {
+    core::iter::from_fn(|| end.control.next_event())
+        .filter(|event| !matches!(event, LegEvent::Refused { .. }))
+        .collect()
 }
 
 #[test]
@@ -67,6 +70,43 @@ fn our_own_packets_coming_back_are_told_once_and_a_new_source_says_goodbye_for_t
     let mut stranger = vec![0; 172];
     RtpHeader { payload_type: 96, ssrc: 0xa, ..Default::default() }.write(&mut stranger).unwrap();
     assert_eq!(a.receiver.receive(&mut stranger, 1), Ok(Received::Probation));
+}
+
+#[test]
+fn what_is_wrong_with_datagrams_is_counted_and_named_now_and_then() {
+    let (config, _) = pair(CodecSpec::Pcma, None);
+    let mut config = config;
+    config.redundancy = Some(Redundant { payload_type: 121, generations: 1 });
+    let mut end = end(&config);
+    let rtp = |sequence: u16, payload_type: u8, payload: &[u8]| {
+        let mut packet = vec![0; 12];
+        let header = RtpHeader { sequence, payload_type, ssrc: 9, ..Default::default() };
+        header.write(&mut packet).unwrap();
+        packet.extend_from_slice(payload);
+        packet
+    };
+    let mut datagrams = vec![rtp(1, 96, &[1; 160]), rtp(2, 96, &[1; 160])];
+    for n in 3..8 {
+        // Redundant audio whose block is longer than the packet, and a report that ends too soon.
+        datagrams.push(rtp(n, 121, &[0x80 | 96, 0, 160 << 2 & 0xff, 200, 96, 1]));
+        datagrams.push(vec![0x81, 201, 0, 7, 0, 0, 0, 9]);
+        datagrams.push(rtp(n, 50, &[1; 20]));
+    }
+    let mut told = Vec::new();
+    for (n, mut datagram) in datagrams.into_iter().enumerate() {
+        let _ = end.receiver.receive(&mut datagram, n as u64);
+        while let Some(event) = end.control.next_event() {
+            if let LegEvent::Refused { error, count } = event {
+                told.push((error, count));
+            }
+        }
+    }
+    let of = |wanted: ReceiveError| -> Vec<u64> {
+        told.iter().filter(|(error, _)| *error == wanted).map(|(_, count)| *count).collect()
+    };
+    assert_eq!(of(ReceiveError::UnknownPayloadType(50)), [1, 2, 4]);
+    assert_eq!(of(ReceiveError::Malformed), [1, 2, 4, 8]);
+    assert_eq!(end.receiver.stats().malformed, 10);
 }
 
 #[test]
