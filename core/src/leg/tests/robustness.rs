@@ -88,7 +88,7 @@ fn what_is_wrong_with_datagrams_is_counted_and_named_now_and_then() {
     let mut datagrams = vec![rtp(1, 96, &[1; 160]), rtp(2, 96, &[1; 160])];
     for n in 3..8 {
         // Redundant audio whose block is longer than the packet, and a report that ends too soon.
-        datagrams.push(rtp(n, 121, &[0x80 | 96, 0, 160 << 2 & 0xff, 200, 96, 1]));
+        datagrams.push(rtp(n, 121, &[0x80 | 96, 2, 128, 200, 96, 1]));
         datagrams.push(vec![0x81, 201, 0, 7, 0, 0, 0, 9]);
         datagrams.push(rtp(n, 50, &[1; 20]));
     }
