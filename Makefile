@@ -12,9 +12,21 @@ C_FLAGS := -std=c99 -O2 -g -Wall -Wextra -Werror -pedantic -Iinclude
 C_LIBS := -lpthread -ldl -lm
 DEMO_FLAGS ?=
 
+# Where `make install` puts things.
+PREFIX ?= /usr/local
+DESTDIR ?=
+STAGE = $(DESTDIR)$(PREFIX)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+MAJOR := $(firstword $(subst ., ,$(VERSION)))
+# The archive in which all names but ale_* are local.
+ARCHIVE := $(RELEASE)/package/libale_media.a
+DEB_ARCH = $(shell dpkg --print-architecture)
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
+    -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g'
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test features loom bench compare fuzz cross docs clean
+        c-test install package-test deb sbom reproducible features loom bench compare fuzz cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -28,6 +40,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(CARGO) check -p ale-media --no-default-features
 	$(MAKE) loom
 	$(MAKE) c-test
+	$(MAKE) package-test
 	$(MAKE) features
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
@@ -44,8 +57,41 @@ tools: ## install what the build needs and this machine lacks
 peers: ## install the peers that tests compare with
 	@.ci/install-tools ffmpeg gst-launch-1.0 tshark
 
-library: tools ## libale_media.a and libale_media.so, in target/release
+library: tools ## libale_media.so in target/release, and libale_media.a in target/release/package
 	$(CARGO) build --release -p ale-media-ffi
+	ffi/package/localise $(RELEASE)/libale_media.a $(ARCHIVE)
+
+install: library ## header, libraries, pkg-config and CMake files and manual, under $(DESTDIR)$(PREFIX)
+	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3
+	install -m 644 include/ale_media.h $(STAGE)/include/
+	install -m 644 $(ARCHIVE) $(STAGE)/lib/
+	install -m 755 $(RELEASE)/libale_media.so $(STAGE)/lib/libale_media.so.$(VERSION)
+	ln -sf libale_media.so.$(VERSION) $(STAGE)/lib/libale_media.so.$(MAJOR)
+	ln -sf libale_media.so.$(MAJOR) $(STAGE)/lib/libale_media.so
+	$(FILL) ffi/package/ale-media.pc.in > $(STAGE)/lib/pkgconfig/ale-media.pc
+	$(FILL) ffi/package/AleMediaConfig.cmake.in > $(STAGE)/lib/cmake/AleMedia/AleMediaConfig.cmake
+	$(FILL) ffi/package/AleMediaConfigVersion.cmake.in \
+	    > $(STAGE)/lib/cmake/AleMedia/AleMediaConfigVersion.cmake
+	$(CARGO) run --quiet -p ale-media-header -- --manual $(STAGE)/share/man/man3/ale_media.3
+
+package-test: ## the installed library as its users find it: pkg-config, CMake, and beside others
+	rm -rf $(TARGET_DIR)/stage
+	$(MAKE) install PREFIX=$(abspath $(TARGET_DIR))/stage DESTDIR=
+	CC="$(CC)" ffi/tests/package/run $(abspath $(TARGET_DIR))/stage $(abspath $(TARGET_DIR))/package-test
+
+deb: library ## a Debian package of library, header and manual, in target
+	rm -rf $(TARGET_DIR)/deb
+	$(MAKE) install PREFIX=/usr DESTDIR=$(abspath $(TARGET_DIR))/deb
+	install -d $(TARGET_DIR)/deb/DEBIAN
+	$(FILL) ffi/package/control.in > $(TARGET_DIR)/deb/DEBIAN/control
+	dpkg-deb --root-owner-group --build $(TARGET_DIR)/deb $(TARGET_DIR)/libale-media-dev_$(VERSION)_$(DEB_ARCH).deb
+
+sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx)
+	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: cargo install cargo-cyclonedx"; exit 1; }
+	$(CARGO) cyclonedx --manifest-path ffi/Cargo.toml --format json
+
+reproducible: ## build the library twice in different places; fail unless the bytes are the same
+	ffi/package/reproducible
 
 programs: tools ## the programs of examples/, in target/release
 	$(CARGO) build --release -p examples
@@ -54,14 +100,14 @@ c-programs: library ## the programs of examples/c, in target/release/c
 	@mkdir -p $(RELEASE)/c
 	@set -e; for program in examples/c/*.c; do \
 	    $(CC) $(C_FLAGS) $$program -o $(RELEASE)/c/$$(basename $$program .c) \
-	        $(RELEASE)/libale_media.a $(C_LIBS); \
+	        $(ARCHIVE) $(C_LIBS); \
 	done
 
 c-test: library c-programs ## the C tests, plain and under valgrind
 	@mkdir -p $(RELEASE)/c
 	@set -e; for test in ffi/tests/c/*.c; do \
 	    name=$(RELEASE)/c/$$(basename $$test .c); \
-	    $(CC) $(C_FLAGS) $$test -o $$name $(RELEASE)/libale_media.a $(C_LIBS); \
+	    $(CC) $(C_FLAGS) $$test -o $$name $(ARCHIVE) $(C_LIBS); \
 	    echo "$$test"; $$name; \
 	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
 	done
@@ -77,7 +123,7 @@ features: tools ## what is only there with the features openssl and key-log, and
 	$(CC) $(C_FLAGS) -DALE_WITH_OPENSSL -DALE_WITH_KEY_LOG -Iffi/tests/c ffi/tests/features/srtp.c \
 	    -o $(TARGET_DIR)/features/srtp $(TARGET_DIR)/features/release/libale_media.a -lssl -lcrypto $(C_LIBS)
 	$(TARGET_DIR)/features/srtp
-	! nm $(RELEASE)/libale_media.a 2>/dev/null | grep -q key_log
+	! nm $(ARCHIVE) | grep -q key_log
 
 header: ## write include/ale_media.h anew from ffi/
 	$(CARGO) run --quiet -p ale-media-header -- include/ale_media.h

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Writes the C header from the sources in `ffi/src`: `ale-media-header OUT`. A command of its own
+//! Writes the C header from the sources in `ffi/src`: `ale-media-header OUT`; or, with `--manual
+//! OUT`, the manual page that belongs to it. A command of its own
 //! and not a build script, so that who embeds the library needs neither Rust nor cbindgen to read
 //! the header, and a stale one is found by comparing files.
+
+mod manual;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Some(out) = std::env::args_os().nth(1) else {
-        eprintln!("usage: ale-media-header OUT");
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    let as_manual = arguments.next_if(|argument| argument == "--manual").is_some();
+    let Some(out) = arguments.next() else {
+        eprintln!("usage: ale-media-header [--manual] OUT");
         return ExitCode::FAILURE;
     };
     let ffi = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -45,7 +50,12 @@ fn main() -> ExitCode {
             let mut header = Vec::new();
             bindings.write(&mut header);
             let header = String::from_utf8(header).map_err(|error| error.to_string())?;
-            std::fs::write(&out, tidy(&header)).map_err(|error| error.to_string())
+            let header = tidy(&header);
+            let text = match as_manual {
+                true => manual::manual(&header, env!("CARGO_PKG_VERSION")),
+                false => header,
+            };
+            std::fs::write(&out, text).map_err(|error| error.to_string())
         });
     match written {
         Ok(()) => ExitCode::SUCCESS,
