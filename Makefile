@@ -26,7 +26,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test install package-test deb sbom reproducible features loom bench compare fuzz cross docs clean
+        c-test install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -124,6 +124,14 @@ features: tools ## what is only there with the features openssl and key-log, and
 	    -o $(TARGET_DIR)/features/srtp $(TARGET_DIR)/features/release/libale_media.a -lssl -lcrypto $(C_LIBS)
 	$(TARGET_DIR)/features/srtp
 	! nm $(ARCHIVE) | grep -q key_log
+
+libsrtp2: tools ## libsrtp2.so.1 with libsrtp 2's ABI on our sessions, in target/release/libsrtp2
+	$(CARGO) build --release -p ale-media-libsrtp2
+	install -d $(RELEASE)/libsrtp2
+	install -m 755 $(RELEASE)/libsrtp2.so $(RELEASE)/libsrtp2/libsrtp2.so.1
+
+relink-test: libsrtp2 ## GStreamer's SRTP elements on it, beside Debian's libsrtp (needs gstreamer1.0-plugins-bad)
+	ffi/libsrtp2/tests/gstreamer $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink
 
 header: ## write include/ale_media.h anew from ffi/
 	$(CARGO) run --quiet -p ale-media-header -- include/ale_media.h
