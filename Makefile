@@ -111,7 +111,7 @@ c-test: library c-programs ## the C tests, plain and under valgrind
 	    echo "$$test"; $$name; \
 	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
 	done
-	.ci/phone-under-valgrind $(RELEASE)/c/phone
+	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 
 features: tools ## what is only there with the features openssl and key-log, and absent without them
