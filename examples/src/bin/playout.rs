@@ -138,7 +138,9 @@ fn stream(arguments: &Arguments) -> Result<Stream, Box<dyn Error>> {
     let config = JitterConfig::at_rate(arguments.rate);
     let mut map = DecoderMap::new();
     for payload_type in 0..96 {
-        if let Some(codec) = CodecSpec::from_static_payload_type(payload_type) {
+        let codec = CodecSpec::from_static_payload_type(payload_type);
+        // 44.1 kHz, which two static types have, is no rate of the buffer.
+        if let Some(codec) = codec.filter(|c| c.format().sample_rate_hz.is_multiple_of(8000)) {
             map.insert(payload_type, codec.decoder(arguments.rate)?)?;
         }
     }
