@@ -26,9 +26,6 @@ const CHOOSE_SOON_FRAMES: u32 = 3;
 const PUBLISH_FRAMES: u32 = 10;
 /// A delay this far from the usual is a jump of the timeline, not jitter.
 const JUMP_MS: f32 = 2000.0;
-/// A packet counts as usable when it is pulled for, but no later than this after it came: a stalled
-/// audio thread is not the network's fault.
-const MAX_PULL_WAIT_NS: u64 = 20_000_000;
 /// Over the level, the lateness at which the first packet is played.
 const START_MS: f32 = 10.0;
 
@@ -79,6 +76,8 @@ pub struct JitterReader {
     unchosen_frames: u32,
     choose_soon: bool,
     goal_ms: f32,
+    /// How long before it is due the last frame of a pull is made.
+    ahead_ms: f32,
     delay: DelayMeter,
 }
 
@@ -104,6 +103,7 @@ impl JitterReader {
             unchosen_frames: CHOOSE_FRAMES,
             choose_soon: false,
             goal_ms: 0.0,
+            ahead_ms: 0.0,
             delay: DelayMeter::default(),
         }
     }
@@ -121,7 +121,9 @@ impl JitterReader {
         if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(PullError::Length);
         }
-        self.drain(now_ns);
+        self.drain();
+        // The last of several frames is made when the first is due.
+        self.ahead_ms = (pcm.len() / frame - 1) as f32 * 10.0;
         let mut info = PullInfo::default();
         for (n, out) in pcm.chunks_exact_mut(frame).enumerate() {
             let now_ns = now_ns.wrapping_add(n as u64 * 10_000_000);
@@ -199,6 +201,7 @@ impl JitterReader {
             DelayMode::Adaptive => {
                 let bounds = (base_ms + min_ms, base_ms + max_ms);
                 let within = |ms: f32| ms.clamp(bounds.0, bounds.1);
+                let level_ms = level_ms + self.ahead_ms;
                 (within(level_ms + self.target.margin_ms()), within(level_ms + START_MS))
             }
             _ => (fixed_ms, fixed_ms),
@@ -237,13 +240,13 @@ impl JitterReader {
     }
 
     /// Takes everything that arrived to its place.
-    fn drain(&mut self, now_ns: u64) {
+    fn drain(&mut self) {
         while let Some((slot, meta)) = self.playout.slots.take() {
-            self.place(slot, meta, now_ns);
+            self.place(slot, meta);
         }
     }
 
-    fn place(&mut self, slot: Slot, meta: PacketMeta, now_ns: u64) {
+    fn place(&mut self, slot: Slot, meta: PacketMeta) {
         let kind = self.playout.decoders.kind(meta.payload_type);
         let Some(clock_hz) = self.clock_hz(kind) else {
             if meta.redundant {
@@ -259,22 +262,21 @@ impl JitterReader {
             self.stand_by(slot, &meta, clock_hz);
             return;
         }
-        let usable_ns = usable_ns(&meta, now_ns);
         let level_ms = self.estimator.level_ms();
         let playout = &self.playout;
         let placement = self.timeline.place(&meta, clock_hz, |position| {
-            let jump_ms = playout.lateness_ms(usable_ns, position) - level_ms;
+            let jump_ms = playout.lateness_ms(meta.arrival_ns, position) - level_ms;
             (-JUMP_MS..JUMP_MS).contains(&jump_ms)
         });
         match placement {
             Placement::Placed { position, sequence, skipped } => {
-                self.accept(slot, &meta, position, sequence, skipped, usable_ns, false);
+                self.accept(slot, &meta, position, sequence, skipped, false);
             }
             Placement::Duplicate => {
                 self.playout.stats.duplicate += 1;
                 self.playout.slots.release(slot);
             }
-            Placement::Strange => self.suspect(slot, meta, clock_hz, now_ns),
+            Placement::Strange => self.suspect(slot, meta, clock_hz),
         }
     }
 
@@ -295,7 +297,6 @@ impl JitterReader {
         position: i64,
         sequence: i64,
         skipped: Option<u16>,
-        usable_ns: u64,
         fresh: bool,
     ) {
         match skipped {
@@ -315,9 +316,8 @@ impl JitterReader {
             return;
         };
         if samples > 0 {
-            let delay_ms = self.playout.lateness_ms(usable_ns, position);
-            let waited_ms = usable_ns.wrapping_sub(meta.arrival_ns) as f32 * 1e-6;
-            self.drift.observe(meta.arrival_ns, delay_ms - waited_ms);
+            let delay_ms = self.playout.lateness_ms(meta.arrival_ns, position);
+            self.drift.observe(meta.arrival_ns, delay_ms);
             self.packet_samples = samples;
             let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
             self.choose_soon |= excess_ms > self.target.margin_ms();
@@ -355,22 +355,22 @@ impl JitterReader {
 
     /// Keeps a packet that did not fit the stream until a second one follows it; then the stream
     /// goes on with these two.
-    fn suspect(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32, now_ns: u64) {
+    fn suspect(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32) {
         let first = !self.timeline.has_begun();
         let before = self.suspect.take();
         let follows = before.as_ref().is_some_and(|(_, b)| {
             b.ssrc == meta.ssrc && b.sequence.wrapping_add(1) == meta.sequence
         });
         if first {
-            self.begin(slot, meta, clock_hz, now_ns);
+            self.begin(slot, meta, clock_hz);
             return;
         }
         match before {
             Some((before_slot, before_meta)) if follows => {
                 let kind = self.playout.decoders.kind(before_meta.payload_type);
                 let before_clock = self.clock_hz(kind).unwrap_or(clock_hz);
-                self.begin(before_slot, before_meta, before_clock, now_ns);
-                self.place(slot, meta, now_ns);
+                self.begin(before_slot, before_meta, before_clock);
+                self.place(slot, meta);
             }
             before => {
                 if let Some((stray, _)) = before {
@@ -384,43 +384,37 @@ impl JitterReader {
 
     /// Starts a stream, or a new stretch of one: its first packet is placed where it would be if the
     /// network had held it up as usual, but behind what still waits of the old stretch.
-    fn begin(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32, now_ns: u64) {
-        let usable_ns = usable_ns(&meta, now_ns);
+    fn begin(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32) {
         let fresh = self.timeline.has_begun();
         let position = if fresh {
             self.playout.stats.restarts += 1;
-            self.restart_position(&meta, clock_hz, usable_ns)
+            self.restart_position(&meta, clock_hz)
         } else {
-            self.playout.set_origin(usable_ns);
+            self.playout.set_origin(meta.arrival_ns);
             0
         };
         self.timeline.anchor(&meta, clock_hz, position);
         if let Placement::Placed { position, sequence, .. } =
             self.timeline.place(&meta, clock_hz, |_| true)
         {
-            self.accept(slot, &meta, position, sequence, Some(0), usable_ns, fresh);
+            self.accept(slot, &meta, position, sequence, Some(0), fresh);
         }
     }
 
-    fn restart_position(&self, meta: &PacketMeta, clock_hz: u32, usable_ns: u64) -> i64 {
+    fn restart_position(&self, meta: &PacketMeta, clock_hz: u32) -> i64 {
         let level_ms = self.estimator.level_ms();
         // Only the sequence numbers began anew: the timestamps still hold.
         if let Some(position) = self.timeline.position(meta, clock_hz) {
-            let jump_ms = self.playout.lateness_ms(usable_ns, position) - level_ms;
+            let jump_ms = self.playout.lateness_ms(meta.arrival_ns, position) - level_ms;
             if (-JUMP_MS..JUMP_MS).contains(&jump_ms) {
                 return position;
             }
         }
         let level_ns = (level_ms * 1e6) as i64;
-        let usual = self.playout.position_at(usable_ns.wrapping_sub(level_ns as u64));
+        let usual = self.playout.position_at(meta.arrival_ns.wrapping_sub(level_ns as u64));
         let waiting = self.playout.window.end();
-        usual.max(waiting.unwrap_or(usual)).max(self.playout.horizon().unwrap_or(usual))
+        usual.max(waiting.unwrap_or(usual)).max(self.playout.next_position().unwrap_or(usual))
     }
-}
-
-fn usable_ns(meta: &PacketMeta, now_ns: u64) -> u64 {
-    let waited = now_ns.saturating_sub(meta.arrival_ns).min(MAX_PULL_WAIT_NS);
-    meta.arrival_ns.wrapping_add(waited)
 }
 
 /// Steps of the delay histogram, and how many there are.

@@ -194,6 +194,12 @@ impl Playout {
         self.started.then(|| self.underrun.unwrap_or(self.next))
     }
 
+    /// Media position behind everything that was played, made up or decoded.
+    #[inline]
+    pub(crate) fn next_position(&self) -> Option<i64> {
+        self.started.then_some(self.next)
+    }
+
     pub(crate) fn has_started(&self) -> bool {
         self.started
     }
