@@ -16,8 +16,8 @@ pub struct ale_jitter_writer(JitterWriter);
 
 /// The half that PCM comes out of. Exclusive, usually to the audio thread.
 pub struct ale_jitter_reader {
-    reader: JitterReader,
-    control: JitterControl,
+    pub(crate) reader: JitterReader,
+    pub(crate) control: JitterControl,
 }
 
 /// How the playout delay is chosen.
@@ -196,6 +196,20 @@ pub struct ale_jitter_counters {
     pub delay_p95_us: u64,
     /// Delay that is aimed at just now, in microseconds.
     pub target_delay_us: u64,
+    /// Pulls of 10 ms that took time out.
+    pub accelerations: u64,
+    /// Pulls of 10 ms that put time in.
+    pub expansions: u64,
+    /// Pulls of 10 ms that began a concealment.
+    pub concealments: u64,
+    /// Pulls of 10 ms that joined sound to a concealment.
+    pub merges: u64,
+    /// Samples of comfort noise.
+    pub comfort_noise_samples: u64,
+    /// Starts of another stream: SSRC, sequence numbers or timestamps that began anew.
+    pub restarts: u64,
+    /// The sender's clock against this one, in parts per million; positive when the sender is fast.
+    pub drift_ppm: i64,
 }
 
 impl From<JitterStats> for ale_jitter_counters {
@@ -221,6 +235,13 @@ impl From<JitterStats> for ale_jitter_counters {
             mean_delay_us: stats.mean_delay_us,
             delay_p95_us: stats.delay_p95_us,
             target_delay_us: stats.target_delay_us,
+            accelerations: stats.accelerations,
+            expansions: stats.expansions,
+            concealments: stats.concealments,
+            merges: stats.merges,
+            comfort_noise_samples: stats.comfort_noise_samples,
+            restarts: stats.restarts,
+            drift_ppm: stats.drift_ppm(),
         }
     }
 }

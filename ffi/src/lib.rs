@@ -12,6 +12,7 @@
 mod codec;
 mod conference;
 mod jitter;
+mod jitter_view;
 mod leg;
 mod leg_event;
 mod leg_stats;

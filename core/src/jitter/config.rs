@@ -21,8 +21,9 @@ pub enum DelayMode {
     Adaptive,
     /// Always the target delay; only the sender's clock drift is followed, in pauses.
     Fixed,
-    /// The target delay, with neither stretching nor concealment: missing audio is silence. For
-    /// modem and fax signals, which survive neither.
+    /// One delay, with neither stretching nor concealment: missing audio is silence. For modem and
+    /// fax signals, which survive neither. The delay is the target delay, or what the network asked
+    /// for when the mode was entered if that is more; it is reached by one stretch of silence.
     Frozen,
 }
 

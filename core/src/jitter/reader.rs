@@ -26,6 +26,9 @@ const CHOOSE_SOON_FRAMES: u32 = 3;
 const PUBLISH_FRAMES: u32 = 10;
 /// A delay this far from the usual is a jump of the timeline, not jitter.
 const JUMP_MS: f32 = 2000.0;
+/// A frozen buffer is as deep as all but this share of packets asked for, and this much more.
+const FROZEN_LATE: f32 = 0.001;
+const FROZEN_MARGIN_MS: f32 = 20.0;
 /// Over the level, the lateness at which the first packet is played.
 const START_MS: f32 = 10.0;
 
@@ -76,6 +79,8 @@ pub struct JitterReader {
     unchosen_frames: u32,
     choose_soon: bool,
     goal_ms: f32,
+    /// The lateness that was chosen when the buffer froze.
+    frozen_ms: Option<f32>,
     /// How long before it is due the last frame of a pull is made.
     ahead_ms: f32,
     delay: DelayMeter,
@@ -103,6 +108,7 @@ impl JitterReader {
             unchosen_frames: CHOOSE_FRAMES,
             choose_soon: false,
             goal_ms: 0.0,
+            frozen_ms: None,
             ahead_ms: 0.0,
             delay: DelayMeter::default(),
         }
@@ -196,7 +202,14 @@ impl JitterReader {
         }
         let (level_ms, base_ms) = (self.estimator.level_ms(), self.estimator.base_ms());
         let (min_ms, max_ms) = (f32::from(settings.min_ms), f32::from(settings.max_ms));
-        let fixed_ms = base_ms + f32::from(settings.target_ms);
+        let mut fixed_ms = base_ms + f32::from(settings.target_ms);
+        if settings.mode != DelayMode::Frozen {
+            self.frozen_ms = None;
+        } else if self.estimator.has_observed() {
+            let safe_ms = level_ms + self.estimator.excess_of_ms(FROZEN_LATE) + FROZEN_MARGIN_MS;
+            let frozen_ms = *self.frozen_ms.get_or_insert(safe_ms.max(fixed_ms));
+            fixed_ms = frozen_ms.min(base_ms + max_ms);
+        }
         let (target_ms, start_ms) = match settings.mode {
             DelayMode::Adaptive => {
                 let bounds = (base_ms + min_ms, base_ms + max_ms);
@@ -214,6 +227,7 @@ impl JitterReader {
             adapt: settings.mode != DelayMode::Frozen,
             rewind: settings.mode == DelayMode::Adaptive,
             conceal: settings.mode != DelayMode::Frozen,
+            hold: settings.mode == DelayMode::Frozen,
         }
     }
 

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
                 "codec",
                 "srtp",
                 "jitter",
+                "jitter_view",
                 "mixer",
                 "leg",
                 "leg_event",

@@ -52,6 +52,8 @@ const FADE_END: f32 = 800.0;
 const GAP_SLACK_MS: f32 = 60.0;
 /// Media time this far ahead of the target is wrong, not short of delay.
 const MAX_AHEAD_MS: f32 = 400.0;
+/// How far the delay may be short of the target before a frozen buffer waits: a frame.
+const HOLD_MS: f32 = 10.0;
 /// How far the delay may be short of the target when a talk spurt begins.
 const SPURT_SLACK_MS: f32 = 9.0;
 
@@ -68,6 +70,8 @@ pub(crate) struct Goal {
     pub(crate) rewind: bool,
     /// Whether gaps are concealed; else they are silence.
     pub(crate) conceal: bool,
+    /// Whether the target is reached by waiting, once, as at the start.
+    pub(crate) hold: bool,
 }
 
 /// What became of a packet.
@@ -220,6 +224,11 @@ impl Playout {
         if !self.started && !self.start(now_ns, goal) {
             out.fill(0);
             return Operation::Silence;
+        }
+        if goal.hold && self.lateness_ms(now_ns, self.head()) <= goal.target_ms - HOLD_MS {
+            out.fill(0);
+            self.stats.inserted_samples += out.len() as u64;
+            return Operation::Expand;
         }
         let merges = self.stats.merges;
         let mut budget = DECODES;
