@@ -69,6 +69,11 @@ pub struct ale_jitter_config {
     pub target_delay_ms: u32,
     /// Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 56.
     pub slots: u32,
+    /// Bytes of a log of what the buffer saw and decided, 0 for none; a minute of G.711 takes about
+    /// 50 KB, with audio ten times that, and the oldest is dropped. Default 0.
+    pub black_box_bytes: u32,
+    /// Whether that log holds the audio too, so that it can be heard again. Default 0.
+    pub black_box_audio: u32,
 }
 
 impl Default for ale_jitter_config {
@@ -85,6 +90,8 @@ impl Default for ale_jitter_config {
             max_delay_ms: config.max_delay_ms.into(),
             target_delay_ms: config.target_delay_ms.into(),
             slots: config.slots.into(),
+            black_box_bytes: 0,
+            black_box_audio: 0,
         }
     }
 }
@@ -267,21 +274,31 @@ pub unsafe extern "C" fn ale_jitter_create(
         let (config, writer_out, reader_out) = unsafe {
             (pointer::config(config)?, pointer::exclusive(writer)?, pointer::exclusive(reader)?)
         };
-        let mut map = DecoderMap::new();
         // SAFETY: the header's contract.
-        for codec in unsafe { pointer::slice(config.codecs, config.codec_count) }? {
-            // SAFETY: the header's contract.
-            let decoder = unsafe { codec.spec() }?.decoder(config.sample_rate_hz)?;
-            map.insert(codec.payload_type, decoder)?;
-        }
-        if let Some(payload_type) = optional_payload_type(config.comfort_noise_payload_type)? {
-            map.insert_comfort_noise(payload_type)?;
-        }
+        let map = unsafe { decoders(&config) }?;
         let (writer, reader, control) = jitter::create(&settings(&config)?, map)?;
         pointer::give(writer_out, ale_jitter_writer(writer));
         pointer::give(reader_out, ale_jitter_reader { reader, control });
         Ok(())
     })
+}
+
+/// The decoders that a config asks for.
+///
+/// # Safety
+/// The config's codecs must be as many as it says.
+pub(crate) unsafe fn decoders(config: &ale_jitter_config) -> Result<DecoderMap, ale_status> {
+    let mut map = DecoderMap::new();
+    // SAFETY: the caller's contract.
+    for codec in unsafe { pointer::slice(config.codecs, config.codec_count) }? {
+        // SAFETY: the caller's contract.
+        let decoder = unsafe { codec.spec() }?.decoder(config.sample_rate_hz)?;
+        map.insert(codec.payload_type, decoder)?;
+    }
+    if let Some(payload_type) = optional_payload_type(config.comfort_noise_payload_type)? {
+        map.insert_comfort_noise(payload_type)?;
+    }
+    Ok(map)
 }
 
 /// A payload type, or none for -1.
@@ -303,6 +320,8 @@ pub(crate) fn settings(config: &ale_jitter_config) -> Result<JitterConfig, ale_s
     settings.max_delay_ms = narrow(config.max_delay_ms)?;
     settings.target_delay_ms = narrow(config.target_delay_ms)?;
     settings.slots = narrow(config.slots)?;
+    settings.black_box_bytes = config.black_box_bytes;
+    settings.black_box_audio = config.black_box_audio != 0;
     Ok(settings)
 }
 

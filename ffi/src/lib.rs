@@ -19,5 +19,6 @@ mod leg_stats;
 mod mixer;
 mod panic;
 mod pointer;
+mod replay;
 mod srtp;
 mod status;

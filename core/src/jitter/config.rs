@@ -51,6 +51,11 @@ pub struct JitterConfig {
     /// Delay outside this buffer that a listener perceives on top of it (network, packet time, the
     /// other direction), milliseconds: what the estimator adds when it weighs loss against delay.
     pub outside_delay_ms: u16,
+    /// Bytes of a log of what the buffer saw and decided; 0 for none, else at least 2048. A minute
+    /// of G.711 takes about 50 KB, with audio ten times that; the oldest is dropped.
+    pub black_box_bytes: u32,
+    /// Whether that log holds the payloads too, so that it can be heard again.
+    pub black_box_audio: bool,
 }
 
 impl Default for JitterConfig {
@@ -65,6 +70,8 @@ impl Default for JitterConfig {
             target_delay_ms: 60,
             mode: DelayMode::Adaptive,
             outside_delay_ms: 60,
+            black_box_bytes: 0,
+            black_box_audio: false,
         }
     }
 }

@@ -36,6 +36,10 @@ impl Shared {
         Settings::from_word(self.settings.load(Ordering::Relaxed))
     }
 
+    pub(crate) fn set(&self, settings: Settings) {
+        self.settings.store(settings.to_word(), Ordering::Relaxed);
+    }
+
     /// Copies the network thread's counters.
     pub(crate) fn add_to(&self, stats: &mut JitterStats) {
         // What failed is read first, so that it never exceeds what was inserted.
@@ -62,7 +66,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    fn of(config: &JitterConfig) -> Self {
+    pub(crate) fn of(config: &JitterConfig) -> Self {
         Self {
             min_ms: config.min_delay_ms,
             max_ms: config.max_delay_ms,
@@ -71,7 +75,7 @@ impl Settings {
         }
     }
 
-    fn to_word(self) -> u64 {
+    pub(crate) fn to_word(self) -> u64 {
         let mode = match self.mode {
             DelayMode::Adaptive => 0,
             DelayMode::Fixed => 1,
@@ -83,7 +87,7 @@ impl Settings {
             | mode << 48
     }
 
-    fn from_word(word: u64) -> Self {
+    pub(crate) fn from_word(word: u64) -> Self {
         Self {
             min_ms: word as u16,
             max_ms: (word >> 16) as u16,

@@ -21,6 +21,9 @@
 //! listens from outside; the delay control weighs late packets against delay on the E-model's scale
 //! (ITU-T G.107; Cole and Rosenbluth 2001).
 
+mod black_box;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod black_box_tests;
 mod config;
 mod control;
 mod convert;
@@ -35,6 +38,7 @@ mod playout;
 mod property_tests;
 mod reader;
 mod red;
+mod replay;
 mod stats;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod stream_tests;
@@ -51,6 +55,7 @@ pub use config::{
 pub use control::JitterControl;
 pub use decoders::DecoderMap;
 pub use reader::{JitterReader, Missing, PullError};
+pub use replay::{Replay, ReplayError, ReplayedPull};
 pub use stats::{JitterStats, Operation, PullInfo};
 pub use writer::{InsertError, JitterWriter};
 

@@ -4,8 +4,9 @@
 
 use core::fmt;
 
+use super::black_box::BlackBox;
 use super::config::{DelayMode, JitterConfig};
-use super::control::Shared;
+use super::control::{Settings, Shared};
 use super::decoders::Kind;
 use super::drift::Drift;
 use super::estimator::Estimator;
@@ -78,6 +79,7 @@ pub struct JitterReader {
     /// Frames since the target was chosen, and whether it is to be chosen anew before long.
     unchosen_frames: u32,
     choose_soon: bool,
+    black_box: Option<BlackBox>,
     goal_ms: f32,
     /// The lateness that was chosen when the buffer froze.
     frozen_ms: Option<f32>,
@@ -107,6 +109,7 @@ impl JitterReader {
             frames: 0,
             unchosen_frames: CHOOSE_FRAMES,
             choose_soon: false,
+            black_box: BlackBox::new(config),
             goal_ms: 0.0,
             frozen_ms: None,
             ahead_ms: 0.0,
@@ -130,10 +133,11 @@ impl JitterReader {
         self.drain();
         // The last of several frames is made when the first is due.
         self.ahead_ms = (pcm.len() / frame - 1) as f32 * 10.0;
+        let settings = self.shared.settings();
         let mut info = PullInfo::default();
         for (n, out) in pcm.chunks_exact_mut(frame).enumerate() {
             let now_ns = now_ns.wrapping_add(n as u64 * 10_000_000);
-            let goal = self.goal();
+            let goal = self.goal(settings);
             let operation = self.playout.frame(now_ns, &goal, out);
             info.operation = info.operation.max(operation);
             info.delay_ms = self.delay_ms(now_ns);
@@ -141,6 +145,9 @@ impl JitterReader {
         }
         info.target_delay_ms = self.goal_ms - self.estimator.base_ms();
         info.waiting_packets = self.playout.window.entries().len() as u16;
+        if let Some(black_box) = &mut self.black_box {
+            black_box.pull(now_ns, settings, (pcm.len() / frame) as u16, &info);
+        }
         Ok(info)
     }
 
@@ -179,6 +186,22 @@ impl JitterReader {
         count
     }
 
+    /// Copies the black box's log to `out`, for [`super::Replay`]; returns how many bytes it takes,
+    /// which is 0 without a black box. Nothing is copied where `out` is too small for that.
+    ///
+    /// Real-time: yes (one copy).
+    pub fn copy_black_box(&self, out: &mut [u8]) -> usize {
+        let Some(black_box) = &self.black_box else { return 0 };
+        black_box.copy(out).unwrap_or(black_box.total())
+    }
+
+    /// The black box's log, for [`super::Replay`]; empty without one.
+    ///
+    /// Real-time: no (allocates).
+    pub fn black_box(&self) -> alloc::vec::Vec<u8> {
+        self.black_box.as_ref().map(BlackBox::to_vec).unwrap_or_default()
+    }
+
     /// How late packets came, older ones weighing less: for steps of delay over the fastest lately,
     /// each step's lower edge in milliseconds and its share of all packets.
     ///
@@ -188,8 +211,7 @@ impl JitterReader {
     }
 
     /// What the delay control wants now.
-    fn goal(&mut self) -> Goal {
-        let settings = self.shared.settings();
+    fn goal(&mut self, settings: Settings) -> Goal {
         self.frames = self.frames.wrapping_add(1);
         self.unchosen_frames += 1;
         let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
@@ -256,6 +278,13 @@ impl JitterReader {
     /// Takes everything that arrived to its place.
     fn drain(&mut self) {
         while let Some((slot, meta)) = self.playout.slots.take() {
+            if let Some(black_box) = &mut self.black_box {
+                if black_box.has_audio() {
+                    self.playout.with_payload(&slot, |payload| black_box.packet(&meta, payload));
+                } else {
+                    black_box.packet(&meta, &[]);
+                }
+            }
             self.place(slot, meta);
         }
     }

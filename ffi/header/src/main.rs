@@ -21,6 +21,7 @@ fn main() -> ExitCode {
                 "srtp",
                 "jitter",
                 "jitter_view",
+                "replay",
                 "mixer",
                 "leg",
                 "leg_event",

@@ -514,6 +514,12 @@ impl Playout {
         (1..=MAX_PACKET * self.unit).contains(&samples).then_some(samples as u32)
     }
 
+    /// Shows a waiting packet's payload.
+    pub(crate) fn with_payload(&self, slot: &Slot, show: impl FnOnce(&[u8])) {
+        let mut scratch = Scratch::none();
+        show(self.slots.payload(slot, scratch.for_payload(&self.slots, slot)));
+    }
+
     fn decoder_index(&self, entry: &Entry) -> Option<u8> {
         match self.decoders.kind(entry.payload_type) {
             Kind::Sound(index) => Some(index),
