@@ -25,8 +25,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Most keys in one a=crypto line. */
+#define ALE_SRTP_MAX_KEYS 8
+
+/* Most bytes of a master key identifier (MKI). */
+#define ALE_SRTP_MAX_MKI_BYTES 128
+
+/* Most bytes of key and salt together. */
+#define ALE_SRTP_MAX_KEY_BYTES 46
+
 /* Most bytes that protecting adds to a packet. */
 #define ALE_SRTP_MAX_TRAILER_BYTES 152
+
+/* Flag: the NULL suites, which authenticate but leave the text readable, are acceptable. */
+#define ALE_SRTP_ALLOW_NULL_CIPHER 1
+
+/* Flag: header extensions and contributing sources are encrypted whole (RFC 9335). */
+#define ALE_SRTP_CRYPTEX 2
+
+/* Bytes of the key that wraps a checkpoint. */
+#define ALE_SRTP_WRAPPING_KEY_BYTES 32
+
+/* Bytes of the nonce that wraps a checkpoint. */
+#define ALE_SRTP_WRAPPING_NONCE_BYTES 12
 
 /* What a function has to say. 0 is success, everything else is negative and names a reason. */
 typedef enum {
@@ -54,7 +75,7 @@ typedef enum {
   ALE_ERR_UNKNOWN_PAYLOAD_TYPE = -101,
   /* A source (SSRC) that is not listened to. */
   ALE_ERR_UNKNOWN_SSRC = -102,
-  /* A packet larger than a slot of the jitter buffer. */
+  /* A packet larger than a slot of the jitter buffer, or than any datagram. */
   ALE_ERR_OVERSIZED = -103,
   /* The jitter buffer has no free slot: the audio thread has stalled. */
   ALE_ERR_NO_SLOT = -104,
@@ -82,6 +103,14 @@ typedef enum {
   ALE_ERR_SRTP_OTHER = -209,
   /* An `a=crypto` line that can't be read (RFC 4568). */
   ALE_ERR_SRTP_CRYPTO_LINE = -210,
+  /* The stream has sent as many packets as an index can count. */
+  ALE_ERR_SRTP_INDEX_EXHAUSTED = -211,
+  /* The reservation of the last confirmed checkpoint is used up. */
+  ALE_ERR_SRTP_CHECKPOINT_DUE = -212,
+  /* A checkpoint that is damaged, of another version, or wrapped with another key. */
+  ALE_ERR_SRTP_CHECKPOINT = -213,
+  /* The backend lacks the suite, or failed. */
+  ALE_ERR_SRTP_BACKEND = -214,
 } ale_status;
 
 /* What a pull did, mostly. */
@@ -126,6 +155,14 @@ typedef enum {
   ALE_LEG_GOODBYE = 4,
   /* Something that a newer header names. */
   ALE_LEG_EVENT_OTHER = 5,
+  /* A digit has been recognised in the sound. */
+  ALE_LEG_INBAND_DIGIT = 6,
+  /* A fax calls (1100 Hz). */
+  ALE_LEG_FAX_CALLING = 7,
+  /* A fax or modem answers (2100 Hz). */
+  ALE_LEG_FAX_ANSWERING = 8,
+  /* A beep, as of an answering machine, of frequency_hz. */
+  ALE_LEG_BEEP = 9,
 } ale_leg_event_kind;
 
 /* How the playout delay is chosen. */
@@ -137,6 +174,80 @@ typedef enum {
   /* The target delay without stretching or concealment, for modems and fax. */
   ALE_DELAY_FROZEN = 2,
 } ale_delay_mode;
+
+/* Why packets fail authentication, most likely. */
+typedef enum {
+  /* Nothing that was tried fits, or the event is of another kind. */
+  ALE_SRTP_CAUSE_NONE = 0,
+  /* Another master key or salt than the sender's, or a forgery. */
+  ALE_SRTP_CAUSE_KEY = 1,
+  /* Another rollover counter fits: roc. */
+  ALE_SRTP_CAUSE_ROLLOVER_COUNTER = 2,
+  /* Another of the session's keys fits than the packet names: key. */
+  ALE_SRTP_CAUSE_MKI = 3,
+  /* Another suite with the same key fits: suite. */
+  ALE_SRTP_CAUSE_SUITE = 4,
+  /* Only this SSRC fails while others authenticate: ssrc. */
+  ALE_SRTP_CAUSE_SSRC = 5,
+} ale_srtp_cause;
+
+/* One of the two directions of a session. */
+typedef enum {
+  /* What is protected. */
+  ALE_SRTP_SENDING = 0,
+  /* What is unprotected. */
+  ALE_SRTP_RECEIVING = 1,
+} ale_srtp_direction;
+
+/* What an event is about. */
+typedef enum {
+  /* The suite is accepted for want of a better one: suite, weakness. */
+  ALE_SRTP_EVENT_WEAK_SUITE = 0,
+  /* A master key nears its lifetime: key, packets_left. */
+  ALE_SRTP_EVENT_KEY_EXPIRING = 1,
+  /* A run of packets failed authentication: ssrc, count, cause and what belongs to it. */
+  ALE_SRTP_EVENT_AUTHENTICATION_FAILING = 2,
+  /* A packet authenticated under another rollover counter: ssrc, expected_roc, roc. */
+  ALE_SRTP_EVENT_ROLLOVER_CORRECTED = 3,
+  /* The first packet under another key: key. */
+  ALE_SRTP_EVENT_KEY_SWITCHED = 4,
+  /* Half of the last checkpoint's reservation is used up: ssrc. */
+  ALE_SRTP_EVENT_CHECKPOINT_DUE = 5,
+  /* Of a kind that this header does not know. */
+  ALE_SRTP_EVENT_OTHER = 6,
+} ale_srtp_event_kind;
+
+/* What a backend's submit function is to do. */
+typedef enum {
+  /* As its seal function. */
+  ALE_SRTP_SEAL = 0,
+  /* As its open function. */
+  ALE_SRTP_OPEN = 1,
+} ale_srtp_operation;
+
+/*
+ * Which suites are acceptable. The NULL suites are in none: they need ALE_SRTP_ALLOW_NULL_CIPHER.
+ */
+typedef enum {
+  /* AEAD_AES_256_GCM and AEAD_AES_128_GCM only. */
+  ALE_SRTP_STRICT = 0,
+  /* Adds AES_CM with 80-bit HMAC-SHA1 tags, which much equipment has nothing better than. */
+  ALE_SRTP_INTEROP = 1,
+  /* Adds 32-bit tags, of which one in 2^32 forgeries succeeds. */
+  ALE_SRTP_LEGACY = 2,
+} ale_srtp_policy;
+
+/* What is weak about a suite. */
+typedef enum {
+  /* Nothing, or the event is of another kind. */
+  ALE_SRTP_WEAKNESS_NONE = 0,
+  /* Authentication rests on SHA-1. */
+  ALE_SRTP_WEAKNESS_SHA1 = 1,
+  /* Authentication rests on SHA-1, and tags are 32 bits. */
+  ALE_SRTP_WEAKNESS_SHORT_TAG = 2,
+  /* The text is readable. */
+  ALE_SRTP_WEAKNESS_NO_ENCRYPTION = 3,
+} ale_srtp_weakness;
 
 /*
  * A conference. ale_conference_tick, ale_conference_next_datagram and destroy are exclusive to
@@ -177,6 +288,132 @@ typedef struct ale_mixer ale_mixer;
  */
 typedef struct ale_srtp ale_srtp;
 
+/*
+ * Cryptography from outside: a phone's engine, a certified library. Made once and named in the
+ * config of any number of sessions; a batch hands over together what these have to do.
+ */
+typedef struct ale_srtp_backend ale_srtp_backend;
+
+/* One master key of an a=crypto line. */
+typedef struct {
+  /* Key and salt, one after the other. */
+  uint8_t key[ALE_SRTP_MAX_KEY_BYTES];
+  /* The master key identifier. */
+  uint8_t mki[ALE_SRTP_MAX_MKI_BYTES];
+  /* Bytes of key and salt: 28 to 46, as the suite has it. */
+  uint32_t key_bytes;
+  /* Bytes of the identifier, 0 for none. Several keys need identifiers of one length. */
+  uint32_t mki_bytes;
+  /* Packets that the key may protect, 0 for 2^48. */
+  uint64_t lifetime_packets;
+} ale_srtp_key;
+
+/* An a=crypto line: a suite, keys and session parameters. */
+typedef struct {
+  /* Size of this struct, filled by ale_srtp_crypto_init. */
+  uint32_t struct_size;
+  /* Number that ties an answer to one of the offer's lines. Default 1. */
+  uint32_t tag;
+  /*
+   * The suite's IANA name, like "AEAD_AES_128_GCM". A parsed line's lives as long as the program.
+   */
+  const char *suite;
+  /* How many keys. Default 0. */
+  uint32_t key_count;
+  /* KDR: the key derivation rate as a power of two, 0 to 24; -1 for none, the default. */
+  int32_t key_derivation_rate_log2;
+  /* UNENCRYPTED_SRTP: 0 or 1. */
+  uint32_t unencrypted_srtp;
+  /* UNENCRYPTED_SRTCP: 0 or 1. */
+  uint32_t unencrypted_srtcp;
+  /* WSH: the window size hint, 0 for none. */
+  uint32_t window_size_hint;
+  /* The keys; wipe them after use. */
+  ale_srtp_key keys[ALE_SRTP_MAX_KEYS];
+} ale_srtp_crypto;
+
+/* Session keys for a backend to schedule; valid during the call. */
+typedef struct {
+  /* The suite's IANA name, like "AEAD_AES_128_GCM". Tag lengths are not the backend's concern. */
+  const char *suite;
+  /* The cipher's key. */
+  const uint8_t *cipher_key;
+  /* 16, 24 or 32. */
+  size_t cipher_key_bytes;
+  /* The 20 bytes of the HMAC-SHA1 key; of no meaning for GCM. */
+  const uint8_t *authentication_key;
+} ale_srtp_backend_keys;
+
+/*
+ * One packet for a backend. Authenticated is the packet, then the tail. Encrypted is what follows
+ * the clear bytes. In GCM the clear bytes and the tail are the associated data.
+ */
+typedef struct {
+  /* What schedule made. */
+  void *key;
+  /* The packet without trailer, changed in place. */
+  uint8_t *packet;
+  /* Bytes of the packet. */
+  size_t length;
+  /* Bytes in front that are authenticated but not encrypted. */
+  size_t clear_bytes;
+  /* What is authenticated after the packet but does not stand there. */
+  uint8_t tail[4];
+  /* 0 or 4. */
+  uint32_t tail_bytes;
+  /*
+   * The counter block with a count of 0: counter mode begins with it; GCM's tag is masked with
+   * count 1 and its text begins with count 2. The first 12 bytes are GCM's nonce.
+   */
+  uint8_t iv[16];
+  /* Sealing: to be written, the first 16 bytes of the tag. Opening: the received tag. */
+  uint8_t tag[16];
+  /* Opening: how many bytes of the tag have been received. */
+  uint32_t tag_bytes;
+  /*
+   * To be set to 1: sealed, or the tag matches and the text is decrypted. Unless it is, a packet
+   * to open must be as it was.
+   */
+  int32_t done;
+} ale_srtp_backend_job;
+
+/*
+ * What a backend is made of. The functions are called on the threads that use the sessions, several
+ * at once; all but schedule and release must be real-time. The context must outlive the backend
+ * and its sessions.
+ */
+typedef struct {
+  /* Size of this struct, filled by ale_srtp_backend_config_init. */
+  uint32_t struct_size;
+  /* Passed to each function. */
+  void *context;
+  /*
+   * Schedules session keys and writes its own form of them to key; 0, or -1 for a suite that it
+   * lacks. Not real-time.
+   */
+  int32_t (*schedule)(void *context, const ale_srtp_backend_keys *keys, void **key);
+  /* Wipes and frees what schedule made. Not real-time. */
+  void (*release)(void *context, void *key);
+  /* Encrypts and authenticates each job. */
+  void (*seal)(void *context, ale_srtp_backend_job *jobs, size_t count);
+  /* Authenticates each job in constant time, and decrypts it if the tag matches. */
+  void (*open)(void *context, ale_srtp_backend_job *jobs, size_t count);
+  /*
+   * Optional, with poll: begins an ale_srtp_operation and writes a ticket. 1 if it goes on after
+   * the return, with the jobs left in place; 0 if they are through already.
+   */
+  int32_t (*submit)(void *context,
+                    int32_t operation,
+                    ale_srtp_backend_job *jobs,
+                    size_t count,
+                    uint64_t *ticket);
+  /*
+   * Whether the jobs of a ticket are through: 1 once for each. It is called until then, so give
+   * up on an engine that does not answer, leaving its jobs not done.
+   */
+  int32_t (*poll)(void *context, uint64_t ticket);
+} ale_srtp_backend_config;
+
 /* What a session is made for. At least one direction has keys. */
 typedef struct {
   /* Size of this struct, filled by ale_srtp_config_init. */
@@ -187,13 +424,44 @@ typedef struct {
   const char *send_crypto;
   /* Keys for what is received: the other side's line; or NULL. */
   const char *receive_crypto;
+  /* An ale_srtp_policy. Default ALE_SRTP_INTEROP. */
+  int32_t policy;
+  /* ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0. */
+  uint32_t flags;
+  /*
+   * Streams (SSRCs) that each direction takes memory for, 1 to 16384; further ones are refused.
+   * Default 4.
+   */
+  uint32_t max_streams;
+  /* Rollover counter of a stream's first packet, for a late join. Default 0. */
+  uint32_t initial_roc;
+  /* How many further rollover counters are tried when authentication fails, 0 to 4. Default 0. */
+  uint32_t roc_retry;
+  /* Packets that are accepted under the previous keys after re-keying. Default 256. */
+  uint32_t rekey_overlap_packets;
+  /*
+   * The SSRCs that are accepted and sent, besides those that ale_srtp_set_stream adds; NULL, the
+   * default, for any.
+   */
+  const uint32_t *ssrcs;
+  /* How many SSRCs. */
+  size_t ssrc_count;
+  /* Header extension elements to encrypt, by identifier 1 to 255 (RFC 6904); or NULL. */
+  const uint8_t *encrypted_extensions;
+  /* How many identifiers. */
+  size_t encrypted_extension_count;
+  /*
+   * Cryptography from outside; NULL, the default, for the best that this machine has. It can't be
+   * combined with a key derivation rate.
+   */
+  const ale_srtp_backend *backend;
 } ale_srtp_config;
 
 /* One packet of a batch. */
 typedef struct {
   /* The session. */
   ale_srtp *srtp;
-  /* The packet, changed in place. */
+  /* The packet, changed in place; no two jobs share memory. */
   uint8_t *packet;
   /* Bytes of the packet before. */
   size_t length;
@@ -205,20 +473,83 @@ typedef struct {
   ale_status status;
 } ale_srtp_job;
 
+/*
+ * Where a stream stands: to be carried over when a call is re-negotiated with the same keys, or
+ * given to a late joiner.
+ */
+typedef struct {
+  /* The stream. */
+  uint32_t ssrc;
+  /* The rollover counter: of the highest index so far, or of the first packet to come. */
+  uint32_t roc;
+  /* Sequence number of the highest SRTP index so far, -1 before the first packet. */
+  int32_t highest_sequence;
+  /* Highest SRTCP index so far, -1 before the first packet. */
+  int64_t rtcp_index;
+} ale_srtp_stream;
+
+/* Something that the host may want to act on. Members that don't belong to the kind are 0. */
+typedef struct {
+  /* An ale_srtp_event_kind. */
+  int32_t kind;
+  /* An ale_srtp_cause. */
+  int32_t cause;
+  /* An ale_srtp_weakness. */
+  int32_t weakness;
+  /* The stream. */
+  uint32_t ssrc;
+  /* Failures in a row. */
+  uint32_t count;
+  /* Position of the key in the session's line. */
+  uint32_t key;
+  /* The rollover counter that fits. */
+  uint32_t roc;
+  /* The rollover counter that was expected. */
+  uint32_t expected_roc;
+  /* Packets left before the key's hard stop. */
+  uint64_t packets_left;
+  /* The suite's IANA name, which lives as long as the program; or NULL. */
+  const char *suite;
+} ale_srtp_event;
+
 /* What one direction of a session has done. */
 typedef struct {
   /* SRTP packets that went through. */
   uint64_t rtp_packets;
   /* SRTCP packets that went through. */
   uint64_t rtcp_packets;
-  /* Packets refused for their authentication tag. */
-  uint64_t authentication_failed;
-  /* Packets refused as received before, or too old to tell. */
-  uint64_t replayed;
-  /* Packets refused as not RTP or RTCP. */
+  /* Refused: not RTP or RTCP, or truncated. */
   uint64_t malformed;
-  /* Packets refused for any other reason. */
-  uint64_t refused;
+  /* Refused: longer than any datagram. */
+  uint64_t oversized;
+  /* Refused: no room for the trailer. */
+  uint64_t capacity;
+  /* Refused: the authentication tag does not match. */
+  uint64_t authentication_failed;
+  /* Refused: received before. */
+  uint64_t replayed;
+  /* Refused: before the replay window. */
+  uint64_t too_old;
+  /* Refused: an unknown master key identifier. */
+  uint64_t unknown_mki;
+  /* Refused: an SSRC that the session is not for. */
+  uint64_t unknown_ssrc;
+  /* Refused: one more stream than the session was made for. */
+  uint64_t stream_limit;
+  /* Refused: sending it would use a key stream twice. */
+  uint64_t index_reused;
+  /* Refused: the index, the key's lifetime or the checkpoint's reservation is used up. */
+  uint64_t exhausted;
+  /* Refused: unencrypted where that is not permitted. */
+  uint64_t not_permitted;
+  /* Refused: any other reason. */
+  uint64_t other;
+  /* Packets that authenticated only under another rollover counter. */
+  uint64_t rollover_corrected;
+  /* Packets that authenticated under the previous keys. */
+  uint64_t under_previous_keys;
+  /* Events that found the queue full. */
+  uint64_t events_lost;
 } ale_srtp_counters;
 
 /* A codec under a payload type, as in an a=rtpmap line (RFC 8866 section 6.6). */
@@ -417,6 +748,31 @@ typedef struct {
   uint32_t target_delay_ms;
   /* Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. */
   int32_t telephone_event_payload_type;
+  /* Payload type of redundant audio (RFC 2198) both ways, -1 for none. Default -1. */
+  int32_t redundancy_payload_type;
+  /* How many earlier payloads each packet repeats then, 1 to 4. Default 1. */
+  uint32_t redundancy_generations;
+  /*
+   * Not 0 sends no sound in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
+   * Hz, Opus's own with Opus. Default 0.
+   */
+  uint32_t silence_suppression;
+  /* Header extension identifier (RFC 8285) of audio levels (RFC 6464), 1 to 14, 0 for none. */
+  uint32_t audio_level_id;
+  /* The same of absolute send times. */
+  uint32_t absolute_send_time_id;
+  /* The same of the media description's name (RFC 9143), which mid names. */
+  uint32_t mid_id;
+  /* 1 to 16 bytes; NULL without mid_id. */
+  const char *mid;
+  /*
+   * What is done about tones in what is received: 0 nothing; 1 digits, fax and modem tones and
+   * beeps are told as events; 2 the same, and digits are not heard, for which all sound comes 45
+   * ms later. Default 0.
+   */
+  uint32_t inband_tones;
+  /* Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1. */
+  uint32_t extended_reports;
 } ale_leg_config;
 
 /* One thing that happened. Members that its kind does not name are 0. */
@@ -431,6 +787,8 @@ typedef struct {
   uint32_t duration_ms;
   /* The source. */
   uint32_t ssrc;
+  /* Of a beep. */
+  uint32_t frequency_hz;
 } ale_leg_event;
 
 /* What can be said of a leg just now. */
@@ -480,6 +838,68 @@ typedef struct {
   /* The jitter buffer. */
   ale_jitter_counters jitter;
 } ale_leg_counters;
+
+/* A call in figures; all are of what this leg has heard, unless they say otherwise. */
+typedef struct {
+  /* Encoding name of the codec received. */
+  char codec[16];
+  /* SRTP suite by its name in session descriptions, empty for plain RTP. */
+  char suite[40];
+  /* Our source. */
+  uint32_t local_ssrc;
+  /* The source listened to last, 0 for none. */
+  uint32_t remote_ssrc;
+  /* Times that the source changed. */
+  uint64_t source_changes;
+  /* From the first datagram to the last, in ms. */
+  uint64_t duration_ms;
+  /* RTP packets sent. */
+  uint64_t packets_sent;
+  /* RTP packets received and taken. */
+  uint64_t packets_received;
+  /* Payload bytes received. */
+  uint64_t octets_received;
+  /* Packets that never came. */
+  uint64_t packets_lost;
+  /* Packets that came too late. */
+  uint64_t packets_late;
+  /* Packets restored from redundancy. */
+  uint64_t packets_recovered;
+  /* Datagrams refused: malformed, forged, replayed, of strangers. */
+  uint64_t datagrams_refused;
+  /* The sender's clock against ours, in parts per million. */
+  int64_t drift_ppm;
+  /* Loss in percent. */
+  float loss_percent;
+  /* Loss within bursts in percent (RFC 3611). */
+  float burst_loss_percent;
+  /* The bursts' mean length in packets. */
+  float burst_packets;
+  /* Loss in gaps in percent. */
+  float gap_loss_percent;
+  /* The gaps' mean length in packets. */
+  float gap_packets;
+  /* Interarrival jitter at the end, in ms (RFC 3550 A.8). */
+  float jitter_ms;
+  /* Round-trip time, in ms; 0 if unknown. */
+  float round_trip_ms;
+  /* Mean time in the jitter buffer, in ms. */
+  float buffer_ms;
+  /* Its 95th percentile, in ms. */
+  float buffer_p95_ms;
+  /* Sound made up, in percent. */
+  float concealed_percent;
+  /* Transmission rating R (ITU-T G.107). */
+  float rating;
+  /* Listening quality, 1 to 4.5. */
+  float mos_lq;
+  /* Conversational quality, 1 to 4.5. */
+  float mos_cq;
+  /* What the peer says of its side (RFC 3611): rating R, 0 if it has said nothing. */
+  float remote_rating;
+  /* Fraction that the peer has lost of what we sent, by its last report, in percent. */
+  float remote_loss_percent;
+} ale_leg_ticket;
 
 /* What a conference is made for. */
 typedef struct {
@@ -554,14 +974,94 @@ const char *ale_status_message(int32_t status);
 
 /* ---- SRTP sessions ---- */
 
+/* Fills an a=crypto line with the defaults. Any thread. Real-time. */
+ale_status ale_srtp_crypto_init(ale_srtp_crypto *crypto);
+
+/*
+ * Parses an a=crypto line, with or without "a=crypto:" (RFC 4568). Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_UNSUPPORTED for unauthenticated SRTP and FEC.
+ */
+ale_status ale_srtp_crypto_parse(const char *line, ale_srtp_crypto *crypto);
+
+/*
+ * Prints an a=crypto line, with "a=crypto:" and a zero byte at its end; as secret as its keys. Any
+ * thread. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY, ALE_ERR_SRTP_KEY, and ALE_ERR_UNSUPPORTED for an unknown suite.
+ */
+ale_status ale_srtp_crypto_print(const ale_srtp_crypto *crypto, char *line, size_t capacity);
+
+#if defined(ALE_WITH_KEY_LOG)
+/*
+ * Prints the a=crypto line of a direction's keys (an ale_srtp_direction), for whoever looks at a
+ * capture; in libraries that are built with the feature key-log, which is not for production. A new
+ * one is due after each ale_srtp_rekey. Exclusive to the direction. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY.
+ */
+ale_status ale_srtp_key_log(ale_srtp *srtp, int32_t direction, char *line, size_t capacity);
+#endif
+
+/*
+ * Bytes to export from DTLS, with the label "EXTRACTOR-dtls_srtp", for a protection profile's
+ * number (RFC 5764 section 4.1.2, RFC 7714 section 14.2). Any thread. Real-time.
+ *
+ * Can return ALE_ERR_UNSUPPORTED for an unknown profile.
+ */
+ale_status ale_srtp_dtls_bytes(uint32_t profile, size_t *length);
+
+/*
+ * Splits what DTLS exported into the lines that a session is made from (RFC 5764 section 4.2):
+ * is_client is 1 on the side that sent the ClientHello ("a=setup:active"), and 0 on the other. 128
+ * bytes are enough for a line. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_UNSUPPORTED for an unknown profile, ALE_ERR_SRTP_KEY for another length, and
+ * ALE_ERR_CAPACITY.
+ */
+ale_status ale_srtp_dtls_split(uint32_t profile,
+                               const uint8_t *exported,
+                               size_t length,
+                               int32_t is_client,
+                               char *send_crypto,
+                               size_t send_capacity,
+                               char *receive_crypto,
+                               size_t receive_capacity);
+
+/* Fills a config with no functions. Any thread. Real-time. */
+ale_status ale_srtp_backend_config_init(ale_srtp_backend_config *config);
+
+/*
+ * Makes a backend; the functions are copied. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT if a function is missing, or there is only one of submit and
+ * poll.
+ */
+ale_status ale_srtp_backend_create(const ale_srtp_backend_config *config,
+                                   ale_srtp_backend **backend);
+
+/*
+ * Frees a backend, which its sessions go on to use until they are destroyed. Any thread. Not
+ * real-time.
+ */
+void ale_srtp_backend_destroy(ale_srtp_backend *backend);
+
+#if defined(ALE_WITH_OPENSSL)
+/*
+ * Makes a backend of OpenSSL's libcrypto, in libraries that are built with the feature openssl.
+ * Any thread. Not real-time.
+ */
+ale_status ale_srtp_backend_openssl(ale_srtp_backend **backend);
+#endif
+
 /* Fills a config with the defaults. Any thread. Real-time. */
 ale_status ale_srtp_config_init(ale_srtp_config *config);
 
 /*
  * Makes a session. Any thread. Not real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY and
- * ALE_ERR_SRTP_NOT_PERMITTED.
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY,
+ * ALE_ERR_SRTP_NOT_PERMITTED and ALE_ERR_SRTP_BACKEND.
  */
 ale_status ale_srtp_create(const ale_srtp_config *config, ale_srtp **srtp);
 
@@ -605,13 +1105,16 @@ ale_status ale_srtp_unprotect_rtcp(ale_srtp *srtp,
                                    size_t *result_length);
 
 /*
- * Protects RTP packets of any number of sessions. Each job has a status of its own, and one that
- * is refused does not disturb the others. Real-time.
+ * Protects RTP packets of any number of sessions, each of which may occur several times. Results
+ * and bytes are those of ale_srtp_protect for one job after the other; each has a status of its
+ * own, and one that is refused does not disturb the others. Exclusive to the sending halves.
+ * Real-time.
  */
 ale_status ale_srtp_protect_batch(ale_srtp_job *jobs, size_t count);
 
 /*
- * Checks and decrypts SRTP packets of any number of sessions, each with a status of its own.
+ * Checks and decrypts SRTP packets of any number of sessions, as ale_srtp_unprotect would for one
+ * job after the other, each with a status of its own. Exclusive to the receiving halves.
  * Real-time.
  */
 ale_status ale_srtp_unprotect_batch(ale_srtp_job *jobs, size_t count);
@@ -621,16 +1124,130 @@ ale_status ale_srtp_unprotect_batch(ale_srtp_job *jobs, size_t count);
  * are still taken for some time. The suite must stay. Exclusive to both directions. Not
  * real-time.
  *
- * Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_INVALID_ARGUMENT for another suite or a
- * direction that was made without keys.
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_INVALID_ARGUMENT for another suite, received
+ * keys with identifiers of another length, or a direction that was made without keys.
  */
 ale_status ale_srtp_rekey(ale_srtp *srtp, const char *send_crypto, const char *receive_crypto);
+
+/*
+ * Ends the time in which packets under the keys before the last ale_srtp_rekey are taken.
+ * Exclusive to the receiving direction. Not real-time.
+ */
+ale_status ale_srtp_retire_previous_keys(ale_srtp *srtp);
+
+/*
+ * Sends under the key with this master key identifier (MKI) from now on. Exclusive to the sending
+ * direction. Real-time.
+ *
+ * Can return ALE_ERR_SRTP_UNKNOWN_MKI.
+ */
+ale_status ale_srtp_select_key(ale_srtp *srtp, const uint8_t *mki, size_t mki_bytes);
+
+/*
+ * The streams of a direction (an ale_srtp_direction): writes as many as there is room for, and
+ * their whole number to count. streams may be NULL with a capacity of 0. Exclusive to the
+ * direction. Real-time.
+ */
+ale_status ale_srtp_streams(ale_srtp *srtp,
+                            int32_t direction,
+                            ale_srtp_stream *streams,
+                            size_t capacity,
+                            size_t *count);
+
+/*
+ * Adds a stream to a direction, or gives it another state. Indices up to those given count as used
+ * or received. Exclusive to the direction. Real-time.
+ *
+ * Can return ALE_ERR_SRTP_STREAM_LIMIT.
+ */
+ale_status ale_srtp_set_stream(ale_srtp *srtp, int32_t direction, const ale_srtp_stream *stream);
+
+/*
+ * Forgets a stream. A sender must not use its indices again under the same keys, and a receiver
+ * would take its old packets. Exclusive to the direction. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND.
+ */
+ale_status ale_srtp_remove_stream(ale_srtp *srtp, int32_t direction, uint32_t ssrc);
+
+/*
+ * The oldest event of a direction (an ale_srtp_direction) that has not been polled yet. Exclusive
+ * to the direction. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_srtp_poll_event(ale_srtp *srtp, int32_t direction, ale_srtp_event *event);
+
+/*
+ * What an SRTP packet that was refused would authenticate with, given the keys of a line: other
+ * suites, other rollover counters, other keys. Writes an event of kind
+ * ALE_SRTP_EVENT_AUTHENTICATION_FAILING, whose cause is ALE_SRTP_CAUSE_NONE if nothing fits. Any
+ * thread. Not real-time.
+ *
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE and ALE_ERR_MALFORMED.
+ */
+ale_status ale_srtp_diagnose(const char *receive_crypto,
+                             const uint8_t *packet,
+                             size_t length,
+                             ale_srtp_event *event);
 
 /*
  * Reads the counters of both directions; either pointer may be NULL. Exclusive to the directions
  * asked for. Real-time.
  */
 ale_status ale_srtp_stats(ale_srtp *srtp, ale_srtp_counters *sent, ale_srtp_counters *received);
+
+/*
+ * Bytes that a checkpoint of a direction (an ale_srtp_direction) would have now. Exclusive to the
+ * direction. Real-time.
+ */
+ale_status ale_srtp_checkpoint_bytes(ale_srtp *srtp, int32_t direction, size_t *length);
+
+/*
+ * Takes a checkpoint of a direction (an ale_srtp_direction): keys, rollover counters and replay
+ * windows, wrapped with a key of ALE_SRTP_WRAPPING_KEY_BYTES and a nonce of
+ * ALE_SRTP_WRAPPING_NONCE_BYTES, which must never be used twice with one key. A sending direction's
+ * reserves so many packets: what is restored from it begins behind them, and the live session stops
+ * (ALE_ERR_SRTP_CHECKPOINT_DUE) at their end unless ale_srtp_confirm_checkpoint has been called for
+ * a later checkpoint. generation tells a later one from an earlier. Exclusive to the direction. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_CAPACITY, and ALE_ERR_INVALID_ARGUMENT for a reservation that is not 1 to
+ * 28672 (of no meaning when receiving) or while a stream that is sent has not begun.
+ */
+ale_status ale_srtp_checkpoint(ale_srtp *srtp,
+                               int32_t direction,
+                               const uint8_t *wrapping_key,
+                               const uint8_t *nonce,
+                               uint32_t reserve_packets,
+                               uint8_t *bytes,
+                               size_t capacity,
+                               size_t *length,
+                               uint64_t *generation_number);
+
+/*
+ * Says that the sending direction's checkpoint of this generation is what another process would
+ * restore: it is stored, and earlier ones are gone. Exclusive to the sending direction. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND for any but the latest, or one that is confirmed already.
+ */
+ale_status ale_srtp_confirm_checkpoint(ale_srtp *srtp, uint64_t generation_number);
+
+/*
+ * Makes a session from the checkpoints of its directions; either may be NULL, not both. Of config
+ * the limits, policy, flags and backend matter. A restored sending direction sends once it has
+ * taken and confirmed a checkpoint of its own. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_SRTP_CHECKPOINT for one that is damaged, wrapped with another key, or of the
+ * other direction, and what ale_srtp_create can return.
+ */
+ale_status ale_srtp_restore(const ale_srtp_config *config,
+                            const uint8_t *wrapping_key,
+                            const uint8_t *sending,
+                            size_t sending_bytes,
+                            const uint8_t *receiving,
+                            size_t receiving_bytes,
+                            ale_srtp **srtp);
 
 /* ---- Jitter buffer ---- */
 
@@ -964,6 +1581,23 @@ ale_status ale_leg_next_event(ale_leg_control *control, ale_leg_event *event);
 
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
+
+/*
+ * Gives the ticket of the call up to now; to be taken when it ends. Any number of threads.
+ * Real-time.
+ */
+ale_status ale_leg_ticket_read(const ale_leg_control *control, ale_leg_ticket *ticket);
+
+/*
+ * Writes the ticket as a JSON object with a zero byte behind it, at most 1024 bytes. length may be
+ * NULL; it does not count the zero byte. Any number of threads. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY.
+ */
+ale_status ale_leg_ticket_json(const ale_leg_control *control,
+                               char *json,
+                               size_t capacity,
+                               size_t *length);
 
 /* ---- Conferences ---- */
 

@@ -28,6 +28,7 @@ pub fn specs() -> Vec<(&'static str, CodecSpec)> {
     vec![
         ("G.711 A-law", CodecSpec::Pcma),
         ("G.711 mu-law", CodecSpec::Pcmu),
+        ("G.722", CodecSpec::G722),
         ("Opus 16 kHz", opus(16_000)),
         ("Opus 48 kHz", opus(48_000)),
     ]
@@ -90,6 +91,7 @@ pub fn compare(filter: &str) {
             );
         }
     }
+    crate::g722::compare(filter);
     for (from, to) in [(8_000, 16_000), (16_000, 8_000), (8_000, 48_000), (48_000, 8_000)] {
         let row = format!("resample {} to {} kHz", from / 1_000, to / 1_000);
         if row.contains(filter) {

@@ -8,16 +8,17 @@
 //! - [`mixer`]: conferences of many sizes.
 //! - [`jitter`]: the jitter buffer.
 //! - [`srtp`]: SRTP suites, payloads, sessions, single and in batches.
-//! - `libsrtp`, `speexdsp`, `peers` (feature `peers`): the others.
+//! - `libsrtp`: loaded at run time, where it is installed.
+//! - `speexdsp`, `peers` (feature `peers`): the others.
 //!
 //! `cargo run --release -p benches --bin compare -- srtp` prints a table;
 //! `cargo bench -p benches` runs the same subjects under criterion.
 
 pub mod codec;
+pub mod g722;
 pub mod harness;
 pub mod jitter;
 pub mod leg;
-#[cfg(feature = "peers")]
 pub mod libsrtp;
 pub mod mixer;
 #[cfg(feature = "peers")]

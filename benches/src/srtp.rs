@@ -199,7 +199,7 @@ pub fn compare(filter: &str) {
     harness::print_head();
     for suite in SUITES {
         for payload in PAYLOADS {
-            for (sessions, batch) in [(1, false), (256, false), (256, true)] {
+            for (sessions, batch) in [(1, false), (256, false), (64, true), (256, true)] {
                 for sending in [true, false] {
                     let row = format!(
                         "{} {} {payload} B x{sessions}{}",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Random sequences against Debian's libsrtp: the same verdict and the same bytes for every packet,
-//! through loss, reordering, replay, rollover, re-keying and forgery, in both directions.
-#![cfg(feature = "peers")]
+//! through loss, reordering, replay, rollover, re-keying and forgery, in both directions. Where the
+//! library is not installed the tests are left out, but fail if `CI` is set.
+
+use std::sync::Arc;
 
 use ale_media::srtp::{
     MasterKey, Policy, PreparedKeys, Receiver, Sender, SessionConfig, SrtpError, StreamState, Suite,
@@ -116,14 +118,48 @@ fn theirs(session: &mut Session, datagram: &[u8]) -> Verdict {
     }
 }
 
-fn run(library: &std::sync::Arc<Library>, suite: Suite, seed: u64, packets: usize) {
+/// The system's library, if it is there; it has to be where everything is tested.
+fn library() -> Option<Arc<Library>> {
+    let library = Library::system();
+    let needed = std::env::var_os("CI").is_some();
+    assert!(library.is_some() || !needed, "libsrtp2.so.1 is not installed");
+    if library.is_none() {
+        eprintln!("left out: libsrtp2.so.1 is not installed");
+    }
+    library
+}
+
+/// What a sequence has put to the test.
+#[derive(Debug, Default)]
+struct Tally {
+    accepted: usize,
+    forged: usize,
+    replayed: usize,
+    too_old: usize,
+    out_of_order: usize,
+    rollovers: usize,
+    rekeyings: usize,
+}
+
+impl Tally {
+    fn count(&mut self, verdict: &Verdict) {
+        *match verdict {
+            Verdict::Accepted(_) => &mut self.accepted,
+            Verdict::Forged => &mut self.forged,
+            Verdict::Replayed => &mut self.replayed,
+            Verdict::TooOld => &mut self.too_old,
+        } += 1;
+    }
+}
+
+/// Adds to the tally; false if libsrtp lacks the suite.
+fn run(library: &Arc<Library>, suite: Suite, seed: u64, packets: usize, tally: &mut Tally) -> bool {
     let mut random = Random(seed * 2 + 1);
     let mut secret = key(&mut random, suite);
     let mut our_sender = Sender::new(&config(suite, &secret)).unwrap();
     let mut our_receiver = Receiver::new(&config(suite, &secret)).unwrap();
     let Some(mut their_sender) = Session::new(library, suite, &secret, false, WINDOW) else {
-        eprintln!("skipped: this libsrtp has no {}", suite.sdes_name());
-        return;
+        return false;
     };
     let mut their_receiver = Session::new(library, suite, &secret, true, WINDOW).unwrap();
     let mut sequences: Vec<u16> = (0..3).map(|_| random.next() as u16).collect();
@@ -139,6 +175,7 @@ fn run(library: &std::sync::Arc<Library>, suite: Suite, seed: u64, packets: usiz
             1 if random.below(10) == 0 => 20_000,
             _ => 1,
         };
+        tally.rollovers += usize::from(sequences[stream].checked_add(step).is_none());
         sequences[stream] = sequences[stream].wrapping_add(step);
         let plain = packet(&mut random, ssrc, sequences[stream]);
         let mut a = plain.clone();
@@ -178,10 +215,14 @@ fn run(library: &std::sync::Arc<Library>, suite: Suite, seed: u64, packets: usiz
             // number from before is a replay to us, and to libsrtp a forgery.
             let both_refuse = rekeyed && (&a, &b) == (&Verdict::Replayed, &Verdict::Forged);
             assert!(both_refuse || a == b, "{suite:?} seed {seed} packet {i}: {a:?} {b:?}");
+            tally.count(&a);
+            let late = matches!(a, Verdict::Accepted(_)) && deliver + 1 < kept.len();
+            tally.out_of_order += usize::from(late);
         }
 
         if random.below(200) == 0 {
             rekeyed = true;
+            tally.rekeyings += 1;
             secret = key(&mut random, suite);
             let prepared = || PreparedKeys::new(&config(suite, &secret)).unwrap();
             let _ = our_sender.rekey(prepared()).unwrap();
@@ -201,31 +242,38 @@ fn run(library: &std::sync::Arc<Library>, suite: Suite, seed: u64, packets: usiz
             kept.push(sealed[..len].to_vec());
         }
     }
-    let stats = our_receiver.stats();
-    assert!(stats.rtp_packets > 20, "{stats:?}");
-    assert!(stats.replayed + stats.too_old > 0 && stats.authentication_failed > 0);
+    true
 }
 
 #[test]
 fn verdicts_and_bytes_are_those_of_libsrtp() {
-    let Some(library) = Library::system() else {
-        eprintln!("skipped: libsrtp2.so.1 is not installed");
-        return;
-    };
+    let Some(library) = library() else { return };
     let cases = std::env::var("ALE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let mut compared = 0;
     for suite in suites() {
-        for seed in 1..=cases {
-            run(&library, suite, seed, 2000);
+        let mut tally = Tally::default();
+        if !(1..=cases).all(|seed| run(&library, suite, seed, 2000, &mut tally)) {
+            eprintln!("left out: this libsrtp has no {}", suite.sdes_name());
+            continue;
         }
+        compared += 1;
+        eprintln!("{} {tally:?}", suite.sdes_name());
+        let seeds = cases as usize;
+        assert!(tally.accepted >= 900 * seeds, "{suite:?} {tally:?}");
+        assert!(tally.forged >= 120 * seeds, "{suite:?} {tally:?}");
+        assert!(tally.replayed >= 120 * seeds, "{suite:?} {tally:?}");
+        assert!(tally.too_old >= 200 * seeds, "{suite:?} {tally:?}");
+        assert!(tally.out_of_order >= 60 * seeds, "{suite:?} {tally:?}");
+        assert!(tally.rollovers >= 2 * seeds, "{suite:?} {tally:?}");
+        assert!(tally.rekeyings >= 4 * seeds, "{suite:?} {tally:?}");
     }
+    // Debian's has every one of them.
+    assert_eq!(compared, suites().count());
 }
 
 #[test]
 fn reports_are_those_of_libsrtp() {
-    let Some(library) = Library::system() else {
-        eprintln!("skipped: libsrtp2.so.1 is not installed");
-        return;
-    };
+    let Some(library) = library() else { return };
     let mut random = Random(77);
     for suite in suites() {
         let secret = key(&mut random, suite);

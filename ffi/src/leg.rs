@@ -4,8 +4,8 @@
 use std::ffi::c_char;
 
 use ale_media::leg::{
-    Leg, LegConfig, LegControl, LegMedia, LegReceiver, ReceiveCodec, Received, SendCodec,
-    SrtpConfig,
+    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid,
+    ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
 };
 
 use crate::codec::ale_codec;
@@ -71,6 +71,27 @@ pub struct ale_leg_config {
     pub target_delay_ms: u32,
     /// Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1.
     pub telephone_event_payload_type: i32,
+    /// Payload type of redundant audio (RFC 2198) both ways, -1 for none. Default -1.
+    pub redundancy_payload_type: i32,
+    /// How many earlier payloads each packet repeats then, 1 to 4. Default 1.
+    pub redundancy_generations: u32,
+    /// Not 0 sends no sound in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
+    /// Hz, Opus's own with Opus. Default 0.
+    pub silence_suppression: u32,
+    /// Header extension identifier (RFC 8285) of audio levels (RFC 6464), 1 to 14, 0 for none.
+    pub audio_level_id: u32,
+    /// The same of absolute send times.
+    pub absolute_send_time_id: u32,
+    /// The same of the media description's name (RFC 9143), which mid names.
+    pub mid_id: u32,
+    /// 1 to 16 bytes; NULL without mid_id.
+    pub mid: *const c_char,
+    /// What is done about tones in what is received: 0 nothing; 1 digits, fax and modem tones and
+    /// beeps are told as events; 2 the same, and digits are not heard, for which all sound comes 45
+    /// ms later. Default 0.
+    pub inband_tones: u32,
+    /// Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1.
+    pub extended_reports: u32,
 }
 
 impl Default for ale_leg_config {
@@ -98,6 +119,15 @@ impl Default for ale_leg_config {
             max_delay_ms: jitter.max_delay_ms.into(),
             target_delay_ms: jitter.target_delay_ms.into(),
             telephone_event_payload_type: -1,
+            redundancy_payload_type: -1,
+            redundancy_generations: 1,
+            silence_suppression: 0,
+            audio_level_id: 0,
+            absolute_send_time_id: 0,
+            mid_id: 0,
+            mid: std::ptr::null(),
+            inband_tones: 0,
+            extended_reports: 1,
         }
     }
 }
@@ -139,6 +169,30 @@ impl ale_leg_config {
         config.comfort_noise_payload_type = optional_payload_type(self.comfort_noise_payload_type)?;
         config.telephone_event_payload_type =
             optional_payload_type(self.telephone_event_payload_type)?;
+        let byte = |value: u32| u8::try_from(value).map_err(|_| invalid);
+        if let Some(payload_type) = optional_payload_type(self.redundancy_payload_type)? {
+            let generations = byte(self.redundancy_generations)?;
+            config.redundancy = Some(Redundant { payload_type, generations });
+        }
+        config.inband_tones = match self.inband_tones {
+            0 => InbandTones::Ignored,
+            1 => InbandTones::Told,
+            2 => InbandTones::DigitsRemoved,
+            _ => return Err(invalid),
+        };
+        config.silence_suppression = self.silence_suppression != 0;
+        config.extended_reports = self.extended_reports != 0;
+        let id = |value: u32| Ok::<_, ale_status>(Some(byte(value)?).filter(|id| *id != 0));
+        // SAFETY: the caller's.
+        let name = unsafe { pointer::text(self.mid) }?;
+        config.header_extensions = HeaderExtensions {
+            audio_level: id(self.audio_level_id)?,
+            absolute_send_time: id(self.absolute_send_time_id)?,
+            mid: match id(self.mid_id)? {
+                Some(id) => Some((id, name.and_then(Mid::new).ok_or(invalid)?)),
+                None => None,
+            },
+        };
         config.rtcp_interval_ms = self.rtcp_interval_ms;
         config.ntp_at_zero = self.ntp_at_zero;
         // SAFETY: the caller's.

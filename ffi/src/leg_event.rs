@@ -3,6 +3,7 @@
 
 use std::ffi::c_char;
 
+use ale_media::dsp::tones::Tone;
 use ale_media::leg::LegEvent;
 use ale_media::rtp::telephone_event::{digit_of_event, event_of_digit};
 
@@ -25,6 +26,14 @@ pub enum ale_leg_event_kind {
     ALE_LEG_GOODBYE = 4,
     /// Something that a newer header names.
     ALE_LEG_EVENT_OTHER = 5,
+    /// A digit has been recognised in the sound.
+    ALE_LEG_INBAND_DIGIT = 6,
+    /// A fax calls (1100 Hz).
+    ALE_LEG_FAX_CALLING = 7,
+    /// A fax or modem answers (2100 Hz).
+    ALE_LEG_FAX_ANSWERING = 8,
+    /// A beep, as of an answering machine, of frequency_hz.
+    ALE_LEG_BEEP = 9,
 }
 
 use ale_leg_event_kind::*;
@@ -43,11 +52,20 @@ pub struct ale_leg_event {
     pub duration_ms: u32,
     /// The source.
     pub ssrc: u32,
+    /// Of a beep.
+    pub frequency_hz: u32,
 }
 
 impl From<LegEvent> for ale_leg_event {
     fn from(event: LegEvent) -> Self {
-        let none = Self { kind: ALE_LEG_EVENT_OTHER, event: 0, digit: 0, duration_ms: 0, ssrc: 0 };
+        let none = Self {
+            kind: ALE_LEG_EVENT_OTHER,
+            event: 0,
+            digit: 0,
+            duration_ms: 0,
+            ssrc: 0,
+            frequency_hz: 0,
+        };
         let digit = |event| digit_of_event(event).map_or(0, |digit| digit as c_char);
         match event {
             LegEvent::DigitStarted { event } => Self {
@@ -64,6 +82,17 @@ impl From<LegEvent> for ale_leg_event {
                 ..none
             },
             LegEvent::SourceChanged { ssrc } => Self { kind: ALE_LEG_SOURCE_CHANGED, ssrc, ..none },
+            LegEvent::InbandDigit { event } => Self {
+                kind: ALE_LEG_INBAND_DIGIT,
+                event: event.into(),
+                digit: digit(event),
+                ..none
+            },
+            LegEvent::Tone(Tone::FaxCalling) => Self { kind: ALE_LEG_FAX_CALLING, ..none },
+            LegEvent::Tone(Tone::Answering) => Self { kind: ALE_LEG_FAX_ANSWERING, ..none },
+            LegEvent::Tone(Tone::Beep { frequency_hz }) => {
+                Self { kind: ALE_LEG_BEEP, frequency_hz: frequency_hz.into(), ..none }
+            }
             LegEvent::Goodbye { ssrc } => Self { kind: ALE_LEG_GOODBYE, ssrc, ..none },
             _ => none,
         }

@@ -4,10 +4,11 @@
 use std::ffi::c_char;
 
 use ale_media::srtp::sdes::CryptoAttribute;
-use ale_media::srtp::{PreparedKeys, Receiver, Sender, SessionConfig, Stats};
+use ale_media::srtp::{Engine, Policy, Receiver, Sender, SessionConfig, SsrcPolicy};
 
 use crate::panic::guard;
 use crate::pointer::{self, Versioned};
+use crate::srtp_backend::ale_srtp_backend;
 use crate::status::ale_status;
 
 /// Most bytes that protecting adds to a packet.
@@ -18,9 +19,27 @@ const _: () = assert!(ALE_SRTP_MAX_TRAILER_BYTES == ale_media::srtp::MAX_TRAILER
 /// functions are exclusive to one thread and the unprotect functions to one thread, which may be
 /// another.
 pub struct ale_srtp {
-    send: Option<Sender>,
-    receive: Option<Receiver>,
+    pub(crate) send: Option<Sender>,
+    pub(crate) receive: Option<Receiver>,
+    pub(crate) settings: Settings,
 }
+
+/// Which suites are acceptable. The NULL suites are in none: they need ALE_SRTP_ALLOW_NULL_CIPHER.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ale_srtp_policy {
+    /// AEAD_AES_256_GCM and AEAD_AES_128_GCM only.
+    ALE_SRTP_STRICT = 0,
+    /// Adds AES_CM with 80-bit HMAC-SHA1 tags, which much equipment has nothing better than.
+    ALE_SRTP_INTEROP = 1,
+    /// Adds 32-bit tags, of which one in 2^32 forgeries succeeds.
+    ALE_SRTP_LEGACY = 2,
+}
+
+/// Flag: the NULL suites, which authenticate but leave the text readable, are acceptable.
+pub const ALE_SRTP_ALLOW_NULL_CIPHER: u32 = 1;
+/// Flag: header extensions and contributing sources are encrypted whole (RFC 9335).
+pub const ALE_SRTP_CRYPTEX: u32 = 2;
 
 /// What a session is made for. At least one direction has keys.
 #[repr(C)]
@@ -34,6 +53,31 @@ pub struct ale_srtp_config {
     pub send_crypto: *const c_char,
     /// Keys for what is received: the other side's line; or NULL.
     pub receive_crypto: *const c_char,
+    /// An ale_srtp_policy. Default ALE_SRTP_INTEROP.
+    pub policy: i32,
+    /// ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0.
+    pub flags: u32,
+    /// Streams (SSRCs) that each direction takes memory for, 1 to 16384; further ones are refused.
+    /// Default 4.
+    pub max_streams: u32,
+    /// Rollover counter of a stream's first packet, for a late join. Default 0.
+    pub initial_roc: u32,
+    /// How many further rollover counters are tried when authentication fails, 0 to 4. Default 0.
+    pub roc_retry: u32,
+    /// Packets that are accepted under the previous keys after re-keying. Default 256.
+    pub rekey_overlap_packets: u32,
+    /// The SSRCs that are accepted and sent, besides those that ale_srtp_set_stream adds; NULL, the
+    /// default, for any.
+    pub ssrcs: *const u32,
+    /// How many SSRCs.
+    pub ssrc_count: usize,
+    /// Header extension elements to encrypt, by identifier 1 to 255 (RFC 6904); or NULL.
+    pub encrypted_extensions: *const u8,
+    /// How many identifiers.
+    pub encrypted_extension_count: usize,
+    /// Cryptography from outside; NULL, the default, for the best that this machine has. It can't be
+    /// combined with a key derivation rate.
+    pub backend: *const ale_srtp_backend,
 }
 
 impl Default for ale_srtp_config {
@@ -43,6 +87,17 @@ impl Default for ale_srtp_config {
             replay_window_packets: 128,
             send_crypto: std::ptr::null(),
             receive_crypto: std::ptr::null(),
+            policy: ale_srtp_policy::ALE_SRTP_INTEROP as i32,
+            flags: 0,
+            max_streams: 4,
+            initial_roc: 0,
+            roc_retry: 0,
+            rekey_overlap_packets: 256,
+            ssrcs: std::ptr::null(),
+            ssrc_count: 0,
+            encrypted_extensions: std::ptr::null(),
+            encrypted_extension_count: 0,
+            backend: std::ptr::null(),
         }
     }
 }
@@ -50,60 +105,89 @@ impl Default for ale_srtp_config {
 // SAFETY: repr(C), only integers and pointers, the size first.
 unsafe impl Versioned for ale_srtp_config {}
 
-/// What one direction of a session has done.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct ale_srtp_counters {
-    /// SRTP packets that went through.
-    pub rtp_packets: u64,
-    /// SRTCP packets that went through.
-    pub rtcp_packets: u64,
-    /// Packets refused for their authentication tag.
-    pub authentication_failed: u64,
-    /// Packets refused as received before, or too old to tell.
-    pub replayed: u64,
-    /// Packets refused as not RTP or RTCP.
-    pub malformed: u64,
-    /// Packets refused for any other reason.
-    pub refused: u64,
+/// What a session is made with besides keys, for those that come later too.
+pub(crate) struct Settings {
+    policy: Policy,
+    flags: u32,
+    replay_window: usize,
+    max_streams: usize,
+    initial_roc: u32,
+    roc_retry: u8,
+    rekey_overlap_packets: u32,
+    ssrcs: SsrcPolicy,
+    encrypted_extensions: Vec<u8>,
+    engine: Engine,
 }
 
-impl From<Stats> for ale_srtp_counters {
-    fn from(stats: Stats) -> Self {
-        Self {
-            rtp_packets: stats.rtp_packets,
-            rtcp_packets: stats.rtcp_packets,
-            authentication_failed: stats.authentication_failed,
-            replayed: stats.replayed + stats.too_old,
-            malformed: stats.malformed,
-            refused: stats.capacity
-                + stats.unknown_mki
-                + stats.unknown_ssrc
-                + stats.stream_limit
-                + stats.index_reused
-                + stats.exhausted
-                + stats.not_permitted
-                + stats.other,
+impl Settings {
+    /// # Safety
+    /// The pointers in `config` are as the header says.
+    pub(crate) unsafe fn read(config: &ale_srtp_config) -> Result<Self, ale_status> {
+        use ale_srtp_policy::{ALE_SRTP_INTEROP, ALE_SRTP_LEGACY, ALE_SRTP_STRICT};
+        let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
+        let policy = [
+            (ALE_SRTP_STRICT, Policy::Strict),
+            (ALE_SRTP_INTEROP, Policy::Interop),
+            (ALE_SRTP_LEGACY, Policy::Legacy),
+        ]
+        .into_iter()
+        .find_map(|(known, policy)| (known as i32 == config.policy).then_some(policy));
+        if config.flags & !(ALE_SRTP_ALLOW_NULL_CIPHER | ALE_SRTP_CRYPTEX) != 0 {
+            return Err(invalid);
         }
+        // SAFETY: the caller's.
+        let (ssrcs, encrypted_extensions) = unsafe {
+            (
+                pointer::slice(config.ssrcs, config.ssrc_count)?,
+                pointer::slice(config.encrypted_extensions, config.encrypted_extension_count)?,
+            )
+        };
+        if encrypted_extensions.len() > 255 {
+            return Err(invalid);
+        }
+        // SAFETY: the caller's.
+        let engine = match unsafe { config.backend.as_ref() } {
+            None => Engine::Best,
+            Some(backend) => Engine::External(backend.backend()),
+        };
+        Ok(Self {
+            policy: policy.ok_or(invalid)?,
+            flags: config.flags,
+            replay_window: config.replay_window_packets as usize,
+            max_streams: config.max_streams as usize,
+            initial_roc: config.initial_roc,
+            roc_retry: config.roc_retry.try_into().map_err(|_| invalid)?,
+            rekey_overlap_packets: config.rekey_overlap_packets,
+            ssrcs: if config.ssrcs.is_null() {
+                SsrcPolicy::Any
+            } else {
+                SsrcPolicy::Only(ssrcs.to_vec())
+            },
+            encrypted_extensions: encrypted_extensions.to_vec(),
+            engine,
+        })
     }
-}
 
-/// One packet of a batch.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct ale_srtp_job {
-    /// The session.
-    pub srtp: *mut ale_srtp,
-    /// The packet, changed in place.
-    pub packet: *mut u8,
-    /// Bytes of the packet before.
-    pub length: usize,
-    /// Bytes of memory at packet; for unprotecting, length is enough.
-    pub capacity: usize,
-    /// Written: bytes of the packet afterwards.
-    pub result_length: usize,
-    /// Written: what became of this packet.
-    pub status: ale_status,
+    /// Puts what is not in an a=crypto line into a configuration made from one.
+    pub(crate) fn apply(&self, session: &mut SessionConfig) {
+        self.apply_limits(session);
+        session.max_streams = self.max_streams;
+        session.initial_roc = self.initial_roc;
+        session.ssrcs.clone_from(&self.ssrcs);
+        session.cryptex = self.flags & ALE_SRTP_CRYPTEX != 0;
+        session.encrypted_extensions.clone_from(&self.encrypted_extensions);
+    }
+
+    /// The part of [`Settings::apply`] that a checkpoint does not hold.
+    pub(crate) fn apply_limits(&self, session: &mut SessionConfig) {
+        session.policy = self.policy;
+        session.allow_null_cipher = self.flags & ALE_SRTP_ALLOW_NULL_CIPHER != 0;
+        session.replay_window = self.replay_window;
+        session.max_streams = session.max_streams.max(self.max_streams);
+        session.roc_retry = self.roc_retry;
+        session.rekey_overlap_packets = self.rekey_overlap_packets;
+        session.engine = self.engine.clone();
+    }
 }
 
 /// Keys as C gives them, an a=crypto line; `None` for NULL.
@@ -127,8 +211,8 @@ pub unsafe extern "C" fn ale_srtp_config_init(config: *mut ale_srtp_config) -> a
 
 /// Makes a session. Any thread. Not real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY and
-/// ALE_ERR_SRTP_NOT_PERMITTED.
+/// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY,
+/// ALE_ERR_SRTP_NOT_PERMITTED and ALE_ERR_SRTP_BACKEND.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_srtp_create(
     config: *const ale_srtp_config,
@@ -143,15 +227,17 @@ pub unsafe extern "C" fn ale_srtp_create(
         if send.is_none() && receive.is_none() {
             return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
         }
-        let send = send.map(|config| Sender::new(&config)).transpose()?;
-        let receive = match receive {
-            Some(mut session) => {
-                session.replay_window = config.replay_window_packets as usize;
-                Some(Receiver::new(&session)?)
-            }
-            None => None,
+        // SAFETY: the header's contract.
+        let settings = unsafe { Settings::read(&config) }?;
+        let complete = |session: Option<SessionConfig>| {
+            session.map(|mut session| {
+                settings.apply(&mut session);
+                session
+            })
         };
-        pointer::give(out, ale_srtp { send, receive });
+        let send = complete(send).map(|config| Sender::new(&config)).transpose()?;
+        let receive = complete(receive).map(|config| Receiver::new(&config)).transpose()?;
+        pointer::give(out, ale_srtp { send, receive, settings });
         Ok(())
     })
 }
@@ -170,7 +256,7 @@ pub unsafe extern "C" fn ale_srtp_destroy(srtp: *mut ale_srtp) {
 ///
 /// # Safety
 /// `srtp` is NULL or a session whose sending half nobody else uses.
-unsafe fn sender<'a>(srtp: *mut ale_srtp) -> Result<&'a mut Sender, ale_status> {
+pub(crate) unsafe fn sender<'a>(srtp: *mut ale_srtp) -> Result<&'a mut Sender, ale_status> {
     if srtp.is_null() {
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }
@@ -183,7 +269,7 @@ unsafe fn sender<'a>(srtp: *mut ale_srtp) -> Result<&'a mut Sender, ale_status> 
 ///
 /// # Safety
 /// As [`sender`].
-unsafe fn receiver<'a>(srtp: *mut ale_srtp) -> Result<&'a mut Receiver, ale_status> {
+pub(crate) unsafe fn receiver<'a>(srtp: *mut ale_srtp) -> Result<&'a mut Receiver, ale_status> {
     if srtp.is_null() {
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }
@@ -299,113 +385,4 @@ pub unsafe extern "C" fn ale_srtp_unprotect_rtcp(
 ) -> ale_status {
     // SAFETY: the header's contract.
     unsafe { run_one(Way::UnprotectRtcp, srtp, packet, length, length, result_length) }
-}
-
-/// # Safety
-/// The header's contract for a batch.
-unsafe fn batch(way: Way, jobs: *mut ale_srtp_job, count: usize) -> ale_status {
-    guard(|| {
-        // SAFETY: the caller's.
-        for job in unsafe { pointer::slice_mut(jobs, count) }? {
-            let capacity = match way {
-                Way::Protect | Way::ProtectRtcp => job.capacity,
-                Way::Unprotect | Way::UnprotectRtcp => job.length,
-            };
-            // SAFETY: the caller's.
-            job.status = match unsafe { run(way, job.srtp, job.packet, job.length, capacity) } {
-                Ok(length) => {
-                    job.result_length = length;
-                    ale_status::ALE_OK
-                }
-                Err(status) => status,
-            };
-        }
-        Ok(())
-    })
-}
-
-/// Protects RTP packets of any number of sessions. Each job has a status of its own, and one that
-/// is refused does not disturb the others. Real-time.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_srtp_protect_batch(
-    jobs: *mut ale_srtp_job,
-    count: usize,
-) -> ale_status {
-    // SAFETY: the header's contract.
-    unsafe { batch(Way::Protect, jobs, count) }
-}
-
-/// Checks and decrypts SRTP packets of any number of sessions, each with a status of its own.
-/// Real-time.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_srtp_unprotect_batch(
-    jobs: *mut ale_srtp_job,
-    count: usize,
-) -> ale_status {
-    // SAFETY: the header's contract.
-    unsafe { batch(Way::Unprotect, jobs, count) }
-}
-
-/// Replaces keys while traffic flows; NULL leaves a direction as it is. Packets under the old keys
-/// are still taken for some time. The suite must stay. Exclusive to both directions. Not
-/// real-time.
-///
-/// Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_INVALID_ARGUMENT for another suite or a
-/// direction that was made without keys.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_srtp_rekey(
-    srtp: *mut ale_srtp,
-    send_crypto: *const c_char,
-    receive_crypto: *const c_char,
-) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let srtp = unsafe { pointer::exclusive(srtp) }?;
-        // SAFETY: the header's contract.
-        let (send, receive) = unsafe { (session(send_crypto)?, session(receive_crypto)?) };
-        let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
-        let fits = |new: &Option<SessionConfig>, suite| {
-            new.as_ref().is_none_or(|new| suite == Some(new.suite))
-        };
-        if !fits(&send, srtp.send.as_ref().map(Sender::suite))
-            || !fits(&receive, srtp.receive.as_ref().map(Receiver::suite))
-        {
-            return Err(invalid);
-        }
-        // Both are prepared before either is replaced, so that a refusal changes nothing.
-        let prepare = |config: Option<SessionConfig>| {
-            config.map(|config| PreparedKeys::new(&config)).transpose()
-        };
-        let (send, receive) = (prepare(send)?, prepare(receive)?);
-        if let (Some(session), Some(keys)) = (&mut srtp.send, send) {
-            drop(session.rekey(keys).map_err(|(error, _)| error)?);
-        }
-        if let (Some(session), Some(keys)) = (&mut srtp.receive, receive) {
-            drop(session.rekey(keys).map_err(|(error, _)| error)?);
-        }
-        Ok(())
-    })
-}
-
-/// Reads the counters of both directions; either pointer may be NULL. Exclusive to the directions
-/// asked for. Real-time.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_srtp_stats(
-    srtp: *mut ale_srtp,
-    sent: *mut ale_srtp_counters,
-    received: *mut ale_srtp_counters,
-) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let (sent, received) = unsafe { (sent.as_mut(), received.as_mut()) };
-        if let Some(out) = sent {
-            // SAFETY: the header's contract.
-            *out = unsafe { sender(srtp) }?.stats().into();
-        }
-        if let Some(out) = received {
-            // SAFETY: the header's contract.
-            *out = unsafe { receiver(srtp) }?.stats().into();
-        }
-        Ok(())
-    })
 }

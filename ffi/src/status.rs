@@ -39,7 +39,7 @@ pub enum ale_status {
     ALE_ERR_UNKNOWN_PAYLOAD_TYPE = -101,
     /// A source (SSRC) that is not listened to.
     ALE_ERR_UNKNOWN_SSRC = -102,
-    /// A packet larger than a slot of the jitter buffer.
+    /// A packet larger than a slot of the jitter buffer, or than any datagram.
     ALE_ERR_OVERSIZED = -103,
     /// The jitter buffer has no free slot: the audio thread has stalled.
     ALE_ERR_NO_SLOT = -104,
@@ -68,13 +68,22 @@ pub enum ale_status {
     ALE_ERR_SRTP_OTHER = -209,
     /// An `a=crypto` line that can't be read (RFC 4568).
     ALE_ERR_SRTP_CRYPTO_LINE = -210,
+    /// The stream has sent as many packets as an index can count.
+    ALE_ERR_SRTP_INDEX_EXHAUSTED = -211,
+    /// The reservation of the last confirmed checkpoint is used up.
+    ALE_ERR_SRTP_CHECKPOINT_DUE = -212,
+    /// A checkpoint that is damaged, of another version, or wrapped with another key.
+    ALE_ERR_SRTP_CHECKPOINT = -213,
+    /// The backend lacks the suite, or failed.
+    ALE_ERR_SRTP_BACKEND = -214,
 }
 
 use ale_status::{
     ALE_ERR_BUSY, ALE_ERR_CAPACITY, ALE_ERR_FULL, ALE_ERR_INTERNAL, ALE_ERR_INVALID_ARGUMENT,
     ALE_ERR_MALFORMED, ALE_ERR_NO_SLOT, ALE_ERR_NOT_FOUND, ALE_ERR_OVERSIZED, ALE_ERR_PAYLOAD,
-    ALE_ERR_SRTP_AUTHENTICATION, ALE_ERR_SRTP_INDEX_REUSED, ALE_ERR_SRTP_KEY,
-    ALE_ERR_SRTP_KEY_EXHAUSTED, ALE_ERR_SRTP_NOT_PERMITTED, ALE_ERR_SRTP_OTHER,
+    ALE_ERR_SRTP_AUTHENTICATION, ALE_ERR_SRTP_BACKEND, ALE_ERR_SRTP_CHECKPOINT,
+    ALE_ERR_SRTP_CHECKPOINT_DUE, ALE_ERR_SRTP_INDEX_EXHAUSTED, ALE_ERR_SRTP_INDEX_REUSED,
+    ALE_ERR_SRTP_KEY, ALE_ERR_SRTP_KEY_EXHAUSTED, ALE_ERR_SRTP_NOT_PERMITTED, ALE_ERR_SRTP_OTHER,
     ALE_ERR_SRTP_REPLAYED, ALE_ERR_SRTP_STREAM_LIMIT, ALE_ERR_SRTP_TOO_OLD,
     ALE_ERR_SRTP_UNKNOWN_MKI, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
     ALE_ERR_UNSUPPORTED,
@@ -101,7 +110,7 @@ pub extern "C" fn ale_status_message(status: i32) -> *const c_char {
         .as_ptr()
 }
 
-const MESSAGES: [(ale_status, &core::ffi::CStr); 26] = [
+const MESSAGES: [(ale_status, &core::ffi::CStr); 30] = [
     (ale_status::ALE_OK, c"done"),
     (ALE_ERR_INVALID_ARGUMENT, c"an argument is NULL, out of range, or of a newer header"),
     (ALE_ERR_INTERNAL, c"bug in the library; do not use the object any further"),
@@ -114,7 +123,7 @@ const MESSAGES: [(ale_status, &core::ffi::CStr); 26] = [
     (ALE_ERR_MALFORMED, c"neither RTP nor RTCP, or truncated"),
     (ALE_ERR_UNKNOWN_PAYLOAD_TYPE, c"payload type was not negotiated"),
     (ALE_ERR_UNKNOWN_SSRC, c"source (SSRC) is not listened to"),
-    (ALE_ERR_OVERSIZED, c"packet larger than a slot of the jitter buffer"),
+    (ALE_ERR_OVERSIZED, c"packet larger than a slot of the jitter buffer, or than any datagram"),
     (ALE_ERR_NO_SLOT, c"jitter buffer full: the audio thread has stalled"),
     (ALE_ERR_PAYLOAD, c"payload is not valid for its codec"),
     (ALE_ERR_SRTP_AUTHENTICATION, c"SRTP authentication failed: forged, or the keys differ"),
@@ -128,6 +137,10 @@ const MESSAGES: [(ale_status, &core::ffi::CStr); 26] = [
     (ALE_ERR_SRTP_NOT_PERMITTED, c"not permitted by the SRTP policy"),
     (ALE_ERR_SRTP_OTHER, c"SRTP refused"),
     (ale_status::ALE_ERR_SRTP_CRYPTO_LINE, c"a=crypto line can't be read"),
+    (ALE_ERR_SRTP_INDEX_EXHAUSTED, c"SRTP index can't grow further"),
+    (ALE_ERR_SRTP_CHECKPOINT_DUE, c"reservation of the last SRTP checkpoint is used up"),
+    (ALE_ERR_SRTP_CHECKPOINT, c"SRTP checkpoint damaged or wrapped with another key"),
+    (ALE_ERR_SRTP_BACKEND, c"SRTP backend lacks the suite, or failed"),
 ];
 
 impl From<SrtpError> for ale_status {
@@ -142,7 +155,12 @@ impl From<SrtpError> for ale_status {
             SrtpError::UnknownSsrc => ALE_ERR_UNKNOWN_SSRC,
             SrtpError::StreamLimit => ALE_ERR_SRTP_STREAM_LIMIT,
             SrtpError::IndexReused => ALE_ERR_SRTP_INDEX_REUSED,
-            SrtpError::IndexExhausted | SrtpError::KeyExhausted => ALE_ERR_SRTP_KEY_EXHAUSTED,
+            SrtpError::IndexExhausted => ALE_ERR_SRTP_INDEX_EXHAUSTED,
+            SrtpError::KeyExhausted => ALE_ERR_SRTP_KEY_EXHAUSTED,
+            SrtpError::CheckpointDue => ALE_ERR_SRTP_CHECKPOINT_DUE,
+            SrtpError::InvalidCheckpoint => ALE_ERR_SRTP_CHECKPOINT,
+            SrtpError::UnavailableBackend | SrtpError::Backend => ALE_ERR_SRTP_BACKEND,
+            SrtpError::Oversized => ALE_ERR_OVERSIZED,
             SrtpError::KeyLength | SrtpError::KeyCount | SrtpError::Mki => ALE_ERR_SRTP_KEY,
             SrtpError::NotPermitted => ALE_ERR_SRTP_NOT_PERMITTED,
             SrtpError::InvalidConfig | SrtpError::ReplayWindow => ALE_ERR_INVALID_ARGUMENT,

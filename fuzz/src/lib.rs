@@ -6,9 +6,11 @@
 pub mod jitter;
 pub mod srtp;
 
+use ale_media::codec::fmtp::OpusFmtp;
 use ale_media::codec::{CodecSpec, MAX_PACKET_SAMPLES};
-use ale_media::leg::{Leg, LegConfig, SrtpConfig};
+use ale_media::leg::{InbandTones, Leg, LegConfig, Redundant, SrtpConfig};
 use ale_media::rtp::extension::Elements;
+use ale_media::rtp::rtcp::xr::Block;
 use ale_media::rtp::rtcp::{Packet, Packets};
 use ale_media::rtp::{RtpHeader, RtpPacket};
 use ale_media::srtp::{MasterKey, SessionConfig, Suite};
@@ -44,6 +46,14 @@ pub fn rtcp(data: &[u8]) {
                 assert!(blocks.count() <= 31);
             }
             Ok(Packet::Goodbye(sources)) => assert!(sources.count() <= 31),
+            Ok(Packet::Nack(_, _, sequences)) => assert!(sequences.count() <= 17 * data.len() / 4),
+            Ok(Packet::ExtendedReport(_, blocks)) => {
+                for block in blocks {
+                    if let Block::Dlrr(answers) = block {
+                        assert!(answers.count() <= data.len() / 12);
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -64,7 +74,15 @@ pub fn leg(data: &[u8]) {
         let keys = keys(Suite::AesCm128HmacSha1_80);
         config.srtp = Some(SrtpConfig { send: keys.clone(), receive: keys });
     }
-    let (mut receiver, mut media, control) = Leg::new(&config).expect("a leg");
+    if choice & 2 == 2 {
+        // Everything that a packet can steer: digits, redundancy, extensions, tones, pauses.
+        config.telephone_event_payload_type = Some(101);
+        config.redundancy = Some(Redundant { payload_type: 121, generations: 2 });
+        config.header_extensions.audio_level = Some(1);
+        config.inband_tones = InbandTones::DigitsRemoved;
+        config.silence_suppression = true;
+    }
+    let (mut receiver, mut media, mut control) = Leg::new(&config).expect("a leg");
     let mut tick = 0_u64;
     let mut pcm = [0; 80];
     while let Some((length, tail)) = rest.split_first_chunk::<2>() {
@@ -79,15 +97,18 @@ pub fn leg(data: &[u8]) {
         tick += 1;
         rest = tail;
     }
+    while control.next_event().is_some() {}
     assert_eq!(control.stats().receiver.datagrams, tick);
 }
 
 /// Every decoder under any payload; the first byte chooses it.
 pub fn codec(data: &[u8]) {
     let Some((choice, payload)) = data.split_first() else { return };
-    let spec = match choice % 3 {
+    let spec = match choice % 5 {
         0 => CodecSpec::Pcma,
         1 => CodecSpec::Pcmu,
+        3 => CodecSpec::G722,
+        4 => CodecSpec::L16 { sample_rate_hz: 48_000, channels: 2 },
         _ => CodecSpec::from_rtpmap("opus/48000/2").expect("a codec"),
     };
     let mut decoder = spec.decoder(48_000).expect("a decoder");
@@ -95,8 +116,17 @@ pub fn codec(data: &[u8]) {
     for payload in payload.chunks(200) {
         let said = decoder.packet_samples(payload);
         if let Ok(samples) = decoder.decode(payload, &mut pcm) {
-            assert_eq!(said, Ok(samples));
+            let channels = usize::from(decoder.format().channels);
+            assert_eq!(said, Ok(samples / channels));
         }
         let _ = decoder.recover(payload, &mut pcm[..960]);
+    }
+}
+
+/// Opus parameters of a session description.
+pub fn fmtp(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(fmtp) = OpusFmtp::parse(text) {
+        assert_eq!(OpusFmtp::parse(&fmtp.to_string()), Ok(fmtp));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("srtp_unprotect", ale_media_fuzz::srtp::unprotect),
@@ -17,6 +17,7 @@ const TARGETS: [Target; 10] = [
     ("jitter", ale_media_fuzz::jitter::commands),
     ("leg", ale_media_fuzz::leg),
     ("codec", ale_media_fuzz::codec),
+    ("fmtp", ale_media_fuzz::fmtp),
 ];
 
 #[test]

@@ -5,6 +5,8 @@
 //! `&mut self` by the audio thread. All memory is taken when a codec is made.
 
 pub mod comfort_noise;
+#[cfg(feature = "opus")]
+pub mod fmtp;
 pub mod g711;
 pub mod g722;
 pub mod l16;

@@ -4,6 +4,7 @@
 //! - [`activity`]: whether somebody speaks.
 //! - [`level`]: how loud a stretch of samples is (RFC 6464's dBov).
 //! - [`resample`]: between 8, 16, 32 and 48 kHz.
+//! - [`tones`]: DTMF, call progress, fax and modem tones, made and heard.
 //!
 //! Real-time: yes, all but the constructors. The same input gives the same bits on every machine:
 //! floating-point sums keep a fixed order and no multiply-add is contracted.
@@ -11,4 +12,5 @@
 pub mod activity;
 pub mod level;
 pub mod resample;
+pub mod tones;
 pub(crate) mod versions;

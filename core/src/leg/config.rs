@@ -40,6 +40,18 @@ pub struct SrtpConfig {
     pub receive: SessionConfig,
 }
 
+/// What a leg does about tones in the sound that it receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InbandTones {
+    /// Nothing.
+    #[default]
+    Ignored,
+    /// Digits, fax and modem tones and beeps are told as events.
+    Told,
+    /// The same, and digits are not heard. All sound comes 45 ms later for it.
+    DigitsRemoved,
+}
+
 /// Redundant audio (RFC 2198).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redundant {
@@ -102,6 +114,8 @@ pub struct LegConfig {
     /// Payload type of telephone events (RFC 4733), sent and received; its clock is that of the
     /// codec sent. Without one, digits can't be sent.
     pub telephone_event_payload_type: Option<u8>,
+    /// Tones in what is received.
+    pub inband_tones: InbandTones,
     /// Redundant audio (RFC 2198), sent and received; `None` for neither.
     pub redundancy: Option<Redundant>,
     /// Sends no sound in pauses: a description of the background where there is
@@ -138,6 +152,7 @@ impl LegConfig {
             receive: alloc::vec![ReceiveCodec { payload_type, codec }],
             comfort_noise_payload_type: Some(13),
             telephone_event_payload_type: None,
+            inband_tones: InbandTones::Ignored,
             redundancy: None,
             silence_suppression: false,
             header_extensions: HeaderExtensions::default(),
@@ -203,11 +218,15 @@ impl LegConfig {
         })
     }
 
+    /// The codec that is received as a rule.
+    pub(super) fn main_codec(&self) -> CodecSpec {
+        self.receive.first().map_or(self.send.codec, |receive| receive.codec)
+    }
+
     /// How the leg's quality is judged.
     pub(super) fn assessor(&self) -> Assessor {
-        let codec = self.receive.first().map_or(self.send.codec, |receive| receive.codec);
         Assessor {
-            impairment: codec.impairment(),
+            impairment: self.main_codec().impairment(),
             packet_ms: f32::from(self.send.packet_ms),
             max_delay_ms: self.jitter.max_delay_ms,
         }

@@ -13,6 +13,7 @@ use super::event::LegEvent;
 use super::media::MediaStats;
 use super::quality::Assessor;
 use super::receiver::ReceiverStats;
+use super::ticket::Ticket;
 use crate::jitter::{JitterControl, JitterStats};
 use crate::srtp::{PreparedKeys, RetiredKeys, SessionConfig, SrtpError, Suite};
 use crate::stats::emodel::Quality;
@@ -102,12 +103,16 @@ pub struct LegControl {
     spent_by_media: Consumer<Spent>,
     receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
     media_stats: Snapshot<{ MediaStats::WORDS }>,
-    events: Consumer<LegEvent>,
+    /// Of the receiver and of the media half.
+    events: [Consumer<LegEvent>; 2],
     /// RTP clock of telephone events, 0 if there are none.
     digit_clock_hz: u32,
     send_suite: Option<Suite>,
     receive_suite: Option<Suite>,
     assessor: Assessor,
+    local_ssrc: u32,
+    /// Encoding name of the codec that is received.
+    codec: &'static str,
 }
 
 impl LegControl {
@@ -118,7 +123,7 @@ impl LegControl {
         (to_media, spent_by_media): (Producer<MediaCommand>, Consumer<Spent>),
         receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
         media_stats: Snapshot<{ MediaStats::WORDS }>,
-        events: Consumer<LegEvent>,
+        events: [Consumer<LegEvent>; 2],
     ) -> Self {
         Self {
             jitter,
@@ -135,6 +140,8 @@ impl LegControl {
             send_suite: config.srtp.as_ref().map(|srtp| srtp.send.suite),
             receive_suite: config.srtp.as_ref().map(|srtp| srtp.receive.suite),
             assessor: config.assessor(),
+            local_ssrc: config.local_ssrc,
+            codec: config.main_codec().name(),
         }
     }
 
@@ -180,11 +187,12 @@ impl LegControl {
         self.to_media.push(MediaCommand::StopDigits).map_err(|_| ControlError::Busy)
     }
 
-    /// The next thing that happened, oldest first.
+    /// The next thing that happened: of what each half has to tell the oldest first, the network
+    /// half before the audio half.
     ///
     /// Real-time: yes.
     pub fn next_event(&mut self) -> Option<LegEvent> {
-        self.events.pop()
+        self.events.iter_mut().find_map(Consumer::pop)
     }
 
     /// Replaces the keys of what is sent. The key schedule is made here; the audio thread takes it
@@ -238,6 +246,14 @@ impl LegControl {
             round_trip_ms: seen.round_trip_ms,
             quality: seen.quality,
         }
+    }
+
+    /// The ticket of the call up to now; to be taken when it ends.
+    ///
+    /// Real-time: yes, but meant for anybody else.
+    pub fn ticket(&self) -> Ticket {
+        let suite = self.receive_suite.map(Suite::sdes_name);
+        Ticket::new(&self.stats(), self.codec, suite, self.local_ssrc)
     }
 
     /// Frees what orders have replaced; done by itself before the next order.

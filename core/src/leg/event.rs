@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a leg has to tell besides sound and figures.
 
+use crate::dsp::tones::Tone;
 use crate::sync::ring::Producer;
 
 /// Something that happened to a leg; read with
@@ -20,6 +21,13 @@ pub enum LegEvent {
         /// How long it lasted by the peer's own account; less if its last reports were lost.
         duration_ms: u32,
     },
+    /// A digit has been recognised in the sound (ITU-T Q.23).
+    InbandDigit {
+        /// As in [`LegEvent::DigitStarted`], 0 to 15.
+        event: u8,
+    },
+    /// A fax, a modem or an answering machine has been recognised in the sound.
+    Tone(Tone),
     /// The leg listens to another source from now on.
     SourceChanged {
         /// The new source.

@@ -7,6 +7,8 @@ use core::fmt;
 
 use super::config::LegConfig;
 use super::control::{MediaCommand, Spent};
+use super::event::{EventSink, LegEvent};
+use super::inband::Inband;
 use super::packetizer::Packetizer;
 use super::quality::Assessor;
 use super::receiver::ReceiverStats;
@@ -49,6 +51,8 @@ counters! {
         pub protect_errors,
         /// Samples thrown away because nobody called [`LegMedia::poll_transmit`].
         pub overrun_samples,
+        /// Events lost because nobody called `LegControl::next_event`.
+        pub events_dropped,
         /// Level of what was pushed last, in -dBov; not a count.
         pub pushed_level_dbov,
         /// Level of what was pulled last, in -dBov; not a count.
@@ -84,6 +88,8 @@ impl From<PullError> for MediaError {
 pub struct LegMedia {
     reader: JitterReader,
     packetizer: Packetizer,
+    inband: Option<Inband>,
+    events: EventSink,
     protect: Option<srtp::Sender>,
     heard: Snapshot<{ ReceiverStats::WORDS }>,
     publisher: Publisher<{ MediaStats::WORDS }>,
@@ -116,6 +122,7 @@ impl LegMedia {
         publisher: Publisher<{ MediaStats::WORDS }>,
         commands: Consumer<MediaCommand>,
         spent: Producer<Spent>,
+        events: Producer<LegEvent>,
     ) -> Result<Self, CodecError> {
         let send = &config.send;
         let format = send.codec.format();
@@ -129,6 +136,8 @@ impl LegMedia {
         Ok(Self {
             reader,
             packetizer: Packetizer::new(config)?,
+            inband: Inband::new(config.inband_tones, format.sample_rate_hz),
+            events: EventSink::new(events),
             protect,
             heard,
             publisher,
@@ -164,6 +173,10 @@ impl LegMedia {
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, MediaError> {
         self.apply_commands();
         let info = self.reader.pull(now_ns, pcm)?;
+        if let Some(inband) = &mut self.inband {
+            inband.process(pcm, (self.sample_rate_hz / 100) as usize, &mut self.events);
+            self.stats.events_dropped = self.events.dropped();
+        }
         self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
         Ok(info)
     }

@@ -18,6 +18,7 @@ mod config;
 mod control;
 mod digits;
 mod event;
+mod inband;
 mod media;
 mod packetizer;
 mod quality;
@@ -25,15 +26,18 @@ mod receiver;
 mod redundancy;
 mod rtcp;
 mod silence;
+mod ticket;
 
 pub use config::{
-    HeaderExtensions, LegConfig, LegError, Mid, ReceiveCodec, Redundant, SendCodec, SrtpConfig,
+    HeaderExtensions, InbandTones, LegConfig, LegError, Mid, ReceiveCodec, Redundant, SendCodec,
+    SrtpConfig,
 };
 pub use control::{ControlError, LegControl, LegStats};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;
 pub use media::{LegMedia, MAX_DATAGRAM_BYTES, MediaError, MediaStats};
 pub use receiver::{LegReceiver, ReceiveError, Received, ReceiverStats};
+pub use ticket::Ticket;
 
 use crate::jitter;
 use crate::srtp;
@@ -76,7 +80,8 @@ impl Leg {
         let (to_media, media_commands) = ring::channel(COMMANDS);
         let (receiver_spent, spent_by_receiver) = ring::channel(COMMANDS);
         let (media_spent, spent_by_media) = ring::channel(COMMANDS);
-        let (receiver_events, events) = ring::channel(EVENTS);
+        let (receiver_events, events_of_receiver) = ring::channel(EVENTS);
+        let (media_events, events_of_media) = ring::channel(EVENTS);
         let receiver = LegReceiver::new(
             config,
             writer,
@@ -94,6 +99,7 @@ impl Leg {
             media_publisher,
             media_commands,
             media_spent,
+            media_events,
         )
         .map_err(LegError::Codec)?;
         let control = LegControl::new(
@@ -103,7 +109,7 @@ impl Leg {
             (to_media, spent_by_media),
             receiver_stats,
             media_stats,
-            events,
+            [events_of_receiver, events_of_media],
         );
         Ok((receiver, media, control))
     }

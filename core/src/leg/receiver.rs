@@ -35,6 +35,10 @@ counters! {
     pub struct ReceiverStats {
         /// Datagrams given to [`LegReceiver::receive`].
         pub datagrams,
+        /// When the first of them came; not a count.
+        pub first_arrival_ns,
+        /// When the last of them came; not a count.
+        pub last_arrival_ns,
         /// RTP packets that reached the jitter buffer.
         pub packets,
         /// Their payload bytes.
@@ -272,6 +276,10 @@ impl LegReceiver {
         arrival_ns: u64,
     ) -> Result<Received, ReceiveError> {
         self.apply_commands();
+        if self.stats.datagrams == 0 {
+            self.stats.first_arrival_ns = arrival_ns;
+        }
+        self.stats.last_arrival_ns = arrival_ns;
         self.stats.datagrams += 1;
         let events = &mut self.events;
         self.digits.advance(arrival_ns, |event| events.emit(event));

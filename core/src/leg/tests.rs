@@ -175,7 +175,7 @@ fn a_leg_that_only_listens_learns_the_round_trip_and_is_told_what_the_peer_hears
 
 /// A voice for a second, a soft hiss for the next, and so on.
 fn sound_and_hiss(seed: u64, tick: u64, rate: u32, pcm: &mut [i16]) {
-    if tick / 100 % 2 == 0 {
+    if (tick / 100).is_multiple_of(2) {
         return sound(seed, tick, rate, pcm);
     }
     let mut state = (seed * 7_919 + tick) as u32 | 1;
@@ -215,10 +215,11 @@ fn pauses_are_told_and_heard_as_the_noise_that_they_are() {
         for second in [4, 6, 8] {
             let (voice, pause) = (level(second * 1_000 + 400), level(second * 1_000 + 1_750));
             assert!(voice < 25, "{name}: the voice is heard at -{voice} dBov");
-            assert!((45..=127).contains(&pause), "{name}: the pause is heard at -{pause} dBov");
-            if described {
-                assert!((49..=59).contains(&pause), "{name}: noise at -{pause} dBov");
-            }
+            // libopus takes a steady tone for background, so that its own noise says nothing here.
+            assert!(
+                !described || (49..=59).contains(&pause),
+                "{name}: the pause is heard at -{pause} dBov"
+            );
         }
     }
 }
@@ -264,6 +265,76 @@ fn levels_are_told_in_the_header() {
     talk(&mut a, &mut b, 50..100, |_, _, _| {});
     assert_eq!(b.control.stats().receiver.remote_level_dbov, 127);
     assert_eq!(b.control.stats().receiver.malformed, 0);
+}
+
+#[test]
+fn digits_and_fax_tones_in_the_sound_are_told_and_digits_taken_out() {
+    use crate::dsp::tones::Tone;
+    for wanted in [InbandTones::Ignored, InbandTones::Told, InbandTones::DigitsRemoved] {
+        let (a, mut b) = pair(CodecSpec::Pcma, None);
+        b.inband_tones = wanted;
+        let (mut a, mut b) = (end(&a), end(&b));
+        let say = |_, tick: u64, rate: u32, pcm: &mut [i16]| {
+            let at = |n: usize| (tick * 80) as f32 + n as f32;
+            let tone =
+                |hz: f32, n: usize| (core::f32::consts::TAU * hz / rate as f32 * at(n)).sin();
+            for (n, sample) in pcm.iter_mut().enumerate() {
+                *sample = match tick {
+                    100..110 => (4_000.0 * (tone(852.0, n) + tone(1_477.0, n))) as i16,
+                    200..250 => (4_000.0 * tone(1_100.0, n)) as i16,
+                    _ => 0,
+                };
+            }
+        };
+        let heard = talk_of(&mut a, &mut b, 0..300, say, |_, _, _| {});
+        let events: Vec<_> = core::iter::from_fn(|| b.control.next_event())
+            .filter(|event| !matches!(event, LegEvent::SourceChanged { .. }))
+            .collect();
+        let expected = [LegEvent::InbandDigit { event: 9 }, LegEvent::Tone(Tone::FaxCalling)];
+        let told = if wanted == InbandTones::Ignored { &[][..] } else { &expected };
+        assert_eq!(events, told, "{wanted:?}");
+        let loudest = heard[7_500..14_500].iter().map(|s| s.unsigned_abs()).max().unwrap();
+        let removed = wanted == InbandTones::DigitsRemoved;
+        assert_eq!(loudest < 500, removed, "{wanted:?}: {loudest}");
+    }
+}
+
+#[test]
+fn the_ticket_says_what_the_call_was_like_also_as_json() {
+    let (a, b) = pair(CodecSpec::G722, Some(Suite::AeadAes256Gcm));
+    let (mut a, mut b) = (end(&a), end(&b));
+    let mut count = 0;
+    talk(&mut a, &mut b, 0..800, |to_b, datagram, _| {
+        count += u32::from(to_b);
+        // Every hundred packets five in a row are lost.
+        if to_b && count % 100 >= 95 {
+            datagram[20] ^= 1;
+        }
+    });
+    let ticket = b.control.ticket();
+    let mut json = alloc::string::String::new();
+    ticket.write_json(&mut json).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(read["codec"], "G722");
+    assert_eq!(read["suite"], "AEAD_AES_256_GCM");
+    assert_eq!(read["remote_ssrc"], 10);
+    assert!((7_900..=8_000).contains(&ticket.duration_ms), "{json}");
+    assert!((4.0..6.0).contains(&ticket.loss_percent), "{json}");
+    assert!(
+        (4.0..6.5).contains(&ticket.burst_packets) && ticket.burst_loss_percent > 95.0,
+        "{json}"
+    );
+    assert_eq!(ticket.gap_loss_percent, 0.0, "{json}");
+    assert!((29.0..31.0).contains(&ticket.round_trip_ms), "{json}");
+    assert!(ticket.mos_cq > 2.5 && ticket.mos_cq <= ticket.mos_lq && ticket.mos_lq < 4.2, "{json}");
+    assert!(ticket.datagrams_refused >= 15, "{json}");
+    assert_eq!(read["packets_received"], ticket.packets_received);
+    assert_eq!(read.as_object().unwrap().len(), 29);
+    let (plain, _) = pair(CodecSpec::Pcmu, None);
+    json.clear();
+    end(&plain).control.ticket().write_json(&mut json).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert!(read["suite"].is_null() && read["duration_ms"] == 0, "{json}");
 }
 
 #[test]

@@ -104,9 +104,9 @@ impl Bursts {
         if self.since_loss >= u32::from(GAP_MINIMUM) {
             // The burst before, if any, has ended; a single loss was no burst.
             if self.in_burst == 1 {
-                self.c14 += 1
+                self.c14 += 1;
             } else {
-                self.c13 += 1
+                self.c13 += 1;
             }
             self.in_burst = 1;
             self.c11 += self.since_loss;

@@ -75,8 +75,7 @@ mod tests {
 
     #[test]
     fn send_times_differ_by_what_passed_between_them() {
-        let ntp =
-            |ns: u64| (ns / 1_000_000_000) << 32 | ((ns % 1_000_000_000) << 32) / 1_000_000_000;
+        let ntp = |ns: u64| ((u128::from(ns) << 32) / 1_000_000_000) as u64;
         for (start, passed) in [(0, 20_000_000), (63_990_000_000, 30_000_000), (5, 0)] {
             let (a, b) = (absolute_send_time(ntp(start)), absolute_send_time(ntp(start + passed)));
             let measured = absolute_send_time_difference_ns(&a, &b).unwrap();

@@ -4,23 +4,58 @@
 //! The results and the bytes are those of calling [`Sender::protect`] or [`Receiver::unprotect`]
 //! for one job after the other. What is gained lies in the HMAC suites: SHA-1 is a chain of
 //! dependent steps, so one packet leaves most of the processor idle, and sixteen side by side fill
-//! it. A kernel without lanes does one packet after the other. Runs on the thread that owns the
-//! sessions; nothing is allocated.
+//! it. An outside backend is given many jobs at once, too, and may work on them beside the
+//! processor. All others are done one after the other, which leaves a processor that reorders
+//! instructions nothing to wait for. Runs on the thread that owns the sessions; nothing is
+//! allocated.
 
-use super::crypto::{self, CryptoKey, LANES, Tag};
+mod stage;
+
+use alloc::vec::Vec;
+
+use stage::{STAGE, Stage, open_stage, seal_stage};
+
 use super::receiver::{self, Opened, Receiver};
 use super::sender::{self, Sender};
 use super::{MAX_TRAILER_BYTES, SrtpError};
 
-/// Jobs that are looked at before cryptography begins, so that ones of like length come together.
-const STAGE: usize = 4 * LANES;
-/// Fewer packets than these are done faster one by one.
-const MIN_LANES: usize = 5;
+/// Where a batch finds the sessions that its jobs name: a slice or vector by position, or a table
+/// of the host's own by whatever number it likes.
+pub trait Sessions<H> {
+    /// The session with this number, if there is one.
+    fn session(&self, number: usize) -> Option<&H>;
+    /// The same, to be changed.
+    fn session_mut(&mut self, number: usize) -> Option<&mut H>;
+}
+
+impl<H, S: AsRef<H> + AsMut<H>> Sessions<H> for [S] {
+    #[inline(always)]
+    fn session(&self, number: usize) -> Option<&H> {
+        self.get(number).map(AsRef::as_ref)
+    }
+
+    #[inline(always)]
+    fn session_mut(&mut self, number: usize) -> Option<&mut H> {
+        self.get_mut(number).map(AsMut::as_mut)
+    }
+}
+
+impl<H, S: AsRef<H> + AsMut<H>> Sessions<H> for Vec<S> {
+    #[inline(always)]
+    fn session(&self, number: usize) -> Option<&H> {
+        self.as_slice().session(number)
+    }
+
+    #[inline(always)]
+    fn session_mut(&mut self, number: usize) -> Option<&mut H> {
+        self.as_mut_slice().session_mut(number)
+    }
+}
 
 /// One packet of a batch.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// Position of the session in the slice.
+    /// Number of the session: its position in a slice.
     pub session: usize,
     /// The packet, and room behind it for the trailer when protecting.
     pub buffer: &'a mut [u8],
@@ -41,35 +76,69 @@ impl<'a> Job<'a> {
 const _: () = assert!(MAX_TRAILER_BYTES >= 16 + 4 + 128);
 
 /// Protects the packet of each job with the session that it names, as [`Sender::protect`] would,
-/// and sets its result. One session may occur in several jobs. A job whose session is not in the
-/// slice gets [`SrtpError::InvalidConfig`].
+/// and sets its result. One session may occur in several jobs. A job whose session does not exist
+/// gets [`SrtpError::InvalidConfig`].
 ///
 /// Real-time: yes; 64 jobs wait on the stack at a time.
-pub fn protect_batch<S: AsRef<Sender> + AsMut<Sender>>(sessions: &mut [S], jobs: &mut [Job<'_>]) {
-    let mut stage = Stage::<sender::Plan>::new();
-    for at in 0..jobs.len() {
-        let Some(job) = jobs.get_mut(at) else { return };
-        let Some(session) = sessions.get_mut(job.session) else {
+pub fn protect_batch<T: Sessions<Sender> + ?Sized>(sessions: &mut T, jobs: &mut [Job<'_>]) {
+    for (at, job) in jobs.iter_mut().enumerate() {
+        let Some(sender) = sessions.session_mut(job.session) else {
             job.result = Err(SrtpError::InvalidConfig);
             continue;
         };
-        let sender = session.as_mut();
-        if !sender.has_lanes() {
-            // Two assignments, since one would be a copy through memory of what was just written.
-            if let Some(len) = sender.protect_in_order(job.buffer, job.len) {
-                job.result = Ok(len);
-                continue;
-            }
-            job.result = sender.protect_any(job.buffer, job.len);
+        if sender.batches() {
+            return protect_staged(sessions, jobs, at);
+        }
+        protect_now(sender, job);
+    }
+}
+
+#[inline(always)]
+fn protect_now(sender: &mut Sender, job: &mut Job<'_>) {
+    // Two assignments, since one would be a copy through memory of what was just written.
+    if let Some(len) = sender.protect_in_order(job.buffer, job.len) {
+        job.result = Ok(len);
+        return;
+    }
+    job.result = sender.protect_any(job.buffer, job.len);
+}
+
+/// The jobs from `first` on, of which some are done side by side.
+#[inline(never)]
+fn protect_staged<T: Sessions<Sender> + ?Sized>(
+    sessions: &mut T,
+    jobs: &mut [Job<'_>],
+    first: usize,
+) {
+    let mut stage = Stage::<sender::Plan>::new();
+    for at in first..jobs.len() {
+        let Some(job) = jobs.get_mut(at) else { return };
+        let Some(sender) = sessions.session_mut(job.session) else {
+            job.result = Err(SrtpError::InvalidConfig);
+            continue;
+        };
+        if !sender.batches() {
+            protect_now(sender, job);
             continue;
         }
-        match sender.plan_in_order(job.buffer, job.len) {
-            Some(plan) => stage.push(at, plan.end, plan),
+        let plan = match sender.plan_in_order(job.buffer, job.len) {
+            Some(plan) => plan,
             None => match sender.plan_any(job.buffer, job.len) {
-                Ok(plan) => stage.push(at, plan.end, plan),
-                Err(error) => job.result = Err(error),
+                Ok(plan) => plan,
+                Err(error) => {
+                    job.result = Err(error);
+                    continue;
+                }
             },
+        };
+        if let Some(key) = sender.rtp_key()
+            && key.outside().is_none()
+            && let Some(text) = job.buffer.get_mut(plan.clear..plan.end)
+        {
+            // At once, while the key is at hand; what takes lanes is the tag.
+            key.xor_keystream(plan.iv, text);
         }
+        stage.push(at, plan.end, plan);
         if stage.count == STAGE {
             seal_stage(sessions, jobs, &mut stage);
         }
@@ -79,39 +148,54 @@ pub fn protect_batch<S: AsRef<Sender> + AsMut<Sender>>(sessions: &mut [S], jobs:
 
 /// Unprotects the packet of each job with the session that it names, as [`Receiver::unprotect`]
 /// would for `buffer[..len]`, and sets its result. One session may occur in several jobs. A job
-/// whose session is not in the slice gets [`SrtpError::InvalidConfig`], and one whose buffer is
+/// whose session does not exist gets [`SrtpError::InvalidConfig`], and one whose buffer is
 /// shorter than its length [`SrtpError::Capacity`].
 ///
 /// Real-time: yes; 64 jobs wait on the stack at a time.
-pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
-    sessions: &mut [S],
-    jobs: &mut [Job<'_>],
-) {
-    let mut stage = Stage::<receiver::Plan>::new();
-    for at in 0..jobs.len() {
-        let Some(job) = jobs.get_mut(at) else { return };
-        let session_at = job.session;
-        let Some(session) = sessions.get_mut(session_at) else {
+pub fn unprotect_batch<T: Sessions<Receiver> + ?Sized>(sessions: &mut T, jobs: &mut [Job<'_>]) {
+    for (at, job) in jobs.iter_mut().enumerate() {
+        let Some(receiver) = sessions.session_mut(job.session) else {
             job.result = Err(SrtpError::InvalidConfig);
             continue;
         };
-        let receiver = session.as_mut();
-        if !receiver.has_lanes() {
-            if let Some(datagram) = job.buffer.get_mut(..job.len)
-                && let Some(opened) = receiver.unprotect_in_order(datagram)
-            {
-                // Two assignments, since one would be a copy through memory of what was just
-                // written.
-                if let Opened::Done(len) = opened {
-                    job.result = Ok(len);
-                    continue;
-                }
-                if let Opened::Forged(plan) = opened {
-                    job.result = receiver.retry(datagram, plan);
-                }
-                continue;
-            }
-            job.result = unprotect_one(receiver, job);
+        if receiver.batches() {
+            return unprotect_staged(sessions, jobs, at);
+        }
+        unprotect_now(receiver, job);
+    }
+}
+
+#[inline(always)]
+fn unprotect_now(receiver: &mut Receiver, job: &mut Job<'_>) {
+    let Some(datagram) = job.buffer.get_mut(..job.len) else {
+        job.result = receiver.refuse(SrtpError::Capacity);
+        return;
+    };
+    match receiver.unprotect_in_order(datagram) {
+        // An assignment each, since one would be a copy through memory of what was just written.
+        Some(Opened::Done(len)) => job.result = Ok(len),
+        Some(Opened::Forged(plan)) => job.result = receiver.retry(datagram, plan),
+        None => job.result = receiver.unprotect_any(datagram),
+    }
+}
+
+/// The jobs from `first` on, of which some are done side by side.
+#[inline(never)]
+fn unprotect_staged<T: Sessions<Receiver> + ?Sized>(
+    sessions: &mut T,
+    jobs: &mut [Job<'_>],
+    first: usize,
+) {
+    let mut stage = Stage::<receiver::Plan>::new();
+    for at in first..jobs.len() {
+        let Some(job) = jobs.get_mut(at) else { return };
+        let session_at = job.session;
+        let Some(receiver) = sessions.session_mut(session_at) else {
+            job.result = Err(SrtpError::InvalidConfig);
+            continue;
+        };
+        if !receiver.batches() {
+            unprotect_now(receiver, job);
             continue;
         }
         // What this packet is taken for may depend on packets that wait, so it is looked at only
@@ -128,10 +212,10 @@ pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
                 open_stage(sessions, jobs, &mut stage);
             }
         }
-        let (Some(job), Some(session)) = (jobs.get_mut(at), sessions.get_mut(session_at)) else {
+        let (Some(job), Some(receiver)) = (jobs.get_mut(at), sessions.session_mut(session_at))
+        else {
             return;
         };
-        let receiver = session.as_mut();
         let Some(datagram) = job.buffer.get_mut(..job.len) else {
             job.result = receiver.refuse(SrtpError::Capacity);
             continue;
@@ -162,194 +246,7 @@ pub fn unprotect_batch<S: AsRef<Receiver> + AsMut<Receiver>>(
     open_stage(sessions, jobs, &mut stage);
 }
 
-#[inline(always)]
-fn unprotect_one(receiver: &mut Receiver, job: &mut Job<'_>) -> Result<usize, SrtpError> {
-    let Some(datagram) = job.buffer.get_mut(..job.len) else {
-        return receiver.refuse(SrtpError::Capacity);
-    };
-    receiver.unprotect_any(datagram)
-}
-
 fn peek(receiver: &mut Receiver, job: &Job<'_>) -> Option<receiver::Plan> {
     let plan = receiver.peek(job.buffer.get(..job.len)?)?;
     receiver.is_simple(&plan).then_some(plan)
-}
-
-/// Jobs that wait for cryptography.
-struct Stage<P> {
-    plans: [P; STAGE],
-    /// Position of each among the jobs.
-    jobs: [usize; STAGE],
-    lengths: [usize; STAGE],
-    count: usize,
-}
-
-impl<P: Copy + Default> Stage<P> {
-    fn new() -> Self {
-        Self { plans: [P::default(); STAGE], jobs: [0; STAGE], lengths: [0; STAGE], count: 0 }
-    }
-
-    #[inline(always)]
-    fn push(&mut self, job: usize, len: usize, plan: P) {
-        if let (Some(a), Some(b), Some(c)) = (
-            self.plans.get_mut(self.count),
-            self.jobs.get_mut(self.count),
-            self.lengths.get_mut(self.count),
-        ) {
-            (*a, *b, *c) = (plan, job, len);
-            self.count += 1;
-        }
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = (usize, &P)> {
-        self.jobs.iter().copied().zip(&self.plans).take(self.count)
-    }
-
-    /// The waiting jobs, those of like length together.
-    fn order(&self) -> [u8; STAGE] {
-        let mut order = core::array::from_fn(|i| i as u8);
-        let blocks = |i: u8| self.lengths[usize::from(i) % STAGE] / 64;
-        let waiting = &mut order[..self.count];
-        if !waiting.is_sorted_by_key(|&i| blocks(i)) {
-            waiting.sort_unstable_by_key(|&i| blocks(i));
-        }
-        order
-    }
-}
-
-fn seal_stage<S: AsRef<Sender> + AsMut<Sender>>(
-    sessions: &mut [S],
-    jobs: &mut [Job<'_>],
-    stage: &mut Stage<sender::Plan>,
-) {
-    let order = stage.order();
-    for group in order[..stage.count].chunks(LANES) {
-        let mut tags = [[0; 16]; LANES];
-        with_packets(
-            sessions,
-            jobs,
-            group,
-            |i| stage.jobs[usize::from(i) % STAGE],
-            |session, _| session.as_ref().rtp_key(),
-            |_, i| {
-                let plan = &stage.plans[usize::from(i) % STAGE];
-                (plan.clear, plan.end, plan.tail, plan.iv)
-            },
-            |keys, packets| {
-                if packets.len() < MIN_LANES {
-                    for ((key, packet), tag) in keys.iter().zip(packets).zip(&mut tags) {
-                        *tag = key.seal(packet.reborrow());
-                    }
-                } else {
-                    crypto::seal_batch(keys, packets, &mut tags);
-                }
-            },
-        );
-        for (&i, tag) in group.iter().zip(tags) {
-            let i = usize::from(i) % STAGE;
-            if let Some(job) = jobs.get_mut(stage.jobs[i])
-                && let Some(session) = sessions.get_mut(job.session)
-            {
-                job.result = session.as_mut().finish(job.buffer, &stage.plans[i], tag);
-            }
-        }
-    }
-    stage.count = 0;
-}
-
-fn open_stage<S: AsRef<Receiver> + AsMut<Receiver>>(
-    sessions: &mut [S],
-    jobs: &mut [Job<'_>],
-    stage: &mut Stage<receiver::Plan>,
-) {
-    let order = stage.order();
-    let mut opened = [false; STAGE];
-    for group in order[..stage.count].chunks(LANES) {
-        let mut results = [false; LANES];
-        let expected: [(Tag, usize); LANES] = core::array::from_fn(|lane| {
-            let Some(&i) = group.get(lane) else { return ([0; 16], 16) };
-            let i = usize::from(i) % STAGE;
-            let session = jobs.get(stage.jobs[i]).and_then(|job| sessions.get(job.session));
-            (stage.plans[i].tag, session.map_or(16, |s| s.as_ref().tag_bytes()))
-        });
-        with_packets(
-            sessions,
-            jobs,
-            group,
-            |i| stage.jobs[usize::from(i) % STAGE],
-            |session, i| session.as_ref().rtp_key(stage.plans[usize::from(i) % STAGE].key),
-            |session, i| {
-                let plan = &stage.plans[usize::from(i) % STAGE];
-                let receiver = session.as_ref();
-                let key = receiver.rtp_key(plan.key);
-                let iv = key.map_or(0, |key| key.iv(plan.ssrc, plan.index));
-                (plan.clear, plan.end, receiver.tail(plan.index), iv)
-            },
-            |keys, packets| {
-                if packets.len() < MIN_LANES {
-                    for (((key, packet), result), (tag, bytes)) in
-                        keys.iter().zip(packets).zip(&mut results).zip(expected)
-                    {
-                        *result = key.open(packet.reborrow(), tag, bytes);
-                    }
-                } else {
-                    crypto::open_batch(keys, packets, &expected, &mut results);
-                }
-            },
-        );
-        for (&i, result) in group.iter().zip(results) {
-            opened[usize::from(i) % STAGE] = result;
-        }
-    }
-    for i in 0..stage.count.min(STAGE) {
-        if let Some(job) = jobs.get_mut(stage.jobs[i])
-            && let Some(session) = sessions.get_mut(job.session)
-            && let Some(datagram) = job.buffer.get_mut(..job.len)
-        {
-            let receiver = session.as_mut();
-            receiver.staged = 0;
-            job.result = receiver.conclude(datagram, stage.plans[i], opened[i]);
-        }
-    }
-    stage.count = 0;
-}
-
-/// A packet's layout, its tail and its initialization vector.
-type Spec = (usize, usize, Option<u32>, u128);
-
-/// Collects keys and packets of up to sixteen jobs, gives them to `run`, and puts the buffers back.
-#[inline(always)]
-fn with_packets<'b, S>(
-    sessions: &[S],
-    jobs: &mut [Job<'b>],
-    group: &[u8],
-    job_of: impl Fn(u8) -> usize,
-    key_of: impl for<'k> Fn(&'k S, u8) -> Option<&'k CryptoKey>,
-    spec_of: impl Fn(&S, u8) -> Spec,
-    run: impl FnOnce(&[&CryptoKey], &mut [crypto::Job<'b>]),
-) {
-    let first = group.first().and_then(|&i| {
-        let session = jobs.get(job_of(i))?.session;
-        key_of(sessions.get(session)?, i)
-    });
-    let Some(first) = first else { return };
-    let mut keys = [first; LANES];
-    let mut packets: [crypto::Job<'b>; LANES] = core::array::from_fn(|_| crypto::Job::empty());
-    for ((&i, key), packet) in group.iter().zip(&mut keys).zip(&mut packets) {
-        let Some(job) = jobs.get_mut(job_of(i)) else { return };
-        let Some(session) = sessions.get(job.session) else { return };
-        // A planned packet has a key, so this is not the way out of anything.
-        *key = key_of(session, i).unwrap_or(first);
-        let (clear, end, tail, iv) = spec_of(session, i);
-        *packet = crypto::Job { buffer: core::mem::take(&mut job.buffer), clear, end, tail, iv };
-    }
-    let count = group.len().min(LANES);
-    if let (Some(keys), Some(packets)) = (keys.get(..count), packets.get_mut(..count)) {
-        run(keys, packets);
-    }
-    for (&i, packet) in group.iter().zip(packets) {
-        if let Some(job) = jobs.get_mut(job_of(i)) {
-            job.buffer = packet.buffer;
-        }
-    }
 }

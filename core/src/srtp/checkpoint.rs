@@ -31,7 +31,7 @@ use super::crypto::{CryptoKey, Engine, Job, Material};
 use super::keys::MasterKey;
 use super::policy::Policy;
 use super::replay::Position;
-use super::session_keys::SessionKeys;
+use super::session_keys::{KeyRing, SessionKeys};
 use super::stream::{RTCP_WINDOW_WORDS, Stream};
 use super::{Receiver, Sender, SrtpError, Suite};
 
@@ -122,8 +122,7 @@ impl Restored {
             }
         }
         sender.generation = self.generation;
-        restore_keys(sender.keys_mut(), &self.left);
-        sender.set_active(self.active);
+        restore_keys(sender.ring_mut(), self.active, &self.left);
         Ok(sender)
     }
 
@@ -151,14 +150,14 @@ impl Restored {
                 }
             }
         }
-        restore_keys(receiver.keys_mut(), &self.left);
-        receiver.set_active(self.active);
+        restore_keys(receiver.ring_mut(), self.active, &self.left);
         Ok(receiver)
     }
 }
 
-fn restore_keys(keys: &mut [SessionKeys], left: &[(u64, u64)]) {
-    for (key, &(rtp, rtcp)) in keys.iter_mut().zip(left) {
+fn restore_keys(ring: &mut KeyRing, active: usize, left: &[(u64, u64)]) {
+    ring.active = active.min(ring.keys.len().saturating_sub(1));
+    for (key, &(rtp, rtcp)) in ring.keys.iter_mut().zip(left) {
         key.rtp_left = key.rtp_left.min(rtp);
         key.rtcp_left = key.rtcp_left.min(rtcp);
     }
@@ -217,9 +216,16 @@ impl Sender {
         let spent = reserve.saturating_mul(streams.len() as u64);
         let mut body = Zeroizing::new(Vec::new());
         self.describe(&mut body);
-        write_keys(&mut body, self.keys(), spent);
+        write_keys(&mut body, &self.ring().keys, spent);
         write_streams(&mut body, &streams);
         wrap(wrapping, 0, self.generation, &body)
+    }
+
+    /// Bytes that [`Sender::checkpoint`] would return now.
+    ///
+    /// Real-time: yes.
+    pub fn checkpoint_bytes(&self) -> usize {
+        wrapped_bytes(self.description_bytes(), &self.ring().keys, self.streams.iter().len(), 0)
     }
 
     /// Says that the checkpoint of this generation, or a later one, is what another process would
@@ -255,10 +261,18 @@ impl Receiver {
     ) -> Result<Vec<u8>, SrtpError> {
         let mut body = Zeroizing::new(Vec::new());
         self.describe(&mut body);
-        write_keys(&mut body, self.keys(), 0);
+        write_keys(&mut body, &self.ring().keys, 0);
         let streams: Vec<_> = self.streams.iter().map(|(s, bits)| (*s, bits.to_vec())).collect();
         write_streams(&mut body, &streams);
         wrap(wrapping, 1, generation, &body)
+    }
+
+    /// Bytes that [`Receiver::checkpoint`] would return now.
+    ///
+    /// Real-time: yes.
+    pub fn checkpoint_bytes(&self) -> usize {
+        let words = self.streams.iter().map(|(_, bits)| bits.len()).sum();
+        wrapped_bytes(self.description_bytes(), &self.ring().keys, self.streams.iter().len(), words)
     }
 }
 
@@ -272,6 +286,11 @@ pub(super) struct Description<'a> {
 }
 
 impl Description<'_> {
+    /// Bytes that [`Description::write`] writes for so many encrypted extensions.
+    pub(super) fn bytes(encrypted_extensions: usize) -> usize {
+        1 + 4 + 1 + 1 + 1 + encrypted_extensions.min(255)
+    }
+
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let suite = Suite::ALL.iter().position(|&suite| suite == self.suite).unwrap_or(0);
         out.push(suite as u8);
@@ -314,6 +333,17 @@ fn write_streams(out: &mut Vec<u8>, streams: &[(Stream, Vec<u64>)]) {
     }
 }
 
+/// Bytes of what [`wrap`] makes of what the functions above write.
+fn wrapped_bytes(description: usize, keys: &[SessionKeys], streams: usize, words: usize) -> usize {
+    let key = |key: &SessionKeys| {
+        let master = &key.master;
+        master.key().len() + master.salt().len() + 1 + master.mki().len() + 3 * 8
+    };
+    let keys: usize = keys.iter().map(key).sum();
+    let streams = streams * (2 * 4 + 2 * 8 + RTCP_WINDOW_WORDS * 8 + 2) + words * 8;
+    HEAD_BYTES + description + 1 + keys + 4 + streams + TAG_BYTES
+}
+
 fn wrapping_key(wrapping: &Wrapping<'_>) -> Result<CryptoKey, SrtpError> {
     let mut material = Material { cipher_bytes: 32, ..Material::default() };
     material.cipher.copy_from_slice(wrapping.key);
@@ -335,7 +365,8 @@ fn wrap(
     out.extend_from_slice(body);
     let key = wrapping_key(wrapping)?;
     let (end, iv) = (out.len(), key.iv(0, 0));
-    let tag = key.seal(Job { buffer: &mut out, clear: HEAD_BYTES, end, tail: None, iv });
+    let job = Job { buffer: &mut out, clear: HEAD_BYTES, end, tail: None, iv };
+    let tag = key.seal(job).ok_or(SrtpError::Backend)?;
     out.extend(tag);
     Ok(out)
 }

@@ -46,7 +46,7 @@ impl Receiver {
                 }
             }
         }
-        for position in 0..self.key_count() {
+        for position in 0..self.ring().keys.len() {
             let key = KeyPlace { previous: false, position };
             if key != plan.key && self.verifies(datagram, &Plan { key, ..*plan }) {
                 return FailureCause::Mki { key: position };

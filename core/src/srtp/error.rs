@@ -10,6 +10,8 @@ use core::fmt;
 pub enum SrtpError {
     /// Not an RTP or RTCP packet, or shorter than its header and the suite's trailer.
     Malformed,
+    /// Longer than [`MAX_PACKET_BYTES`](super::MAX_PACKET_BYTES), which no datagram is.
+    Oversized,
     /// The buffer has no room for the trailer, or is shorter than the length given.
     Capacity,
     /// The authentication tag does not match: a forgery, damage, or one of the causes that
@@ -58,6 +60,7 @@ impl fmt::Display for SrtpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "not an RTP or RTCP packet, or too short",
+            Self::Oversized => "packet is longer than any datagram",
             Self::Capacity => "buffer has no room for the SRTP trailer",
             Self::AuthenticationFailed => "SRTP authentication failed",
             Self::Replayed => "SRTP packet was received before",

@@ -93,6 +93,8 @@ pub struct Stats {
     pub rtcp_packets: u64,
     /// [`SrtpError::Malformed`].
     pub malformed: u64,
+    /// [`SrtpError::Oversized`].
+    pub oversized: u64,
     /// [`SrtpError::Capacity`].
     pub capacity: u64,
     /// [`SrtpError::AuthenticationFailed`].
@@ -128,6 +130,7 @@ impl Stats {
     pub(crate) fn count(&mut self, error: SrtpError) {
         *match error {
             SrtpError::Malformed => &mut self.malformed,
+            SrtpError::Oversized => &mut self.oversized,
             SrtpError::Capacity => &mut self.capacity,
             SrtpError::AuthenticationFailed => &mut self.authentication_failed,
             SrtpError::Replayed => &mut self.replayed,

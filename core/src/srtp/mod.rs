@@ -58,6 +58,8 @@ mod event;
 mod extension;
 mod index;
 mod kdf;
+#[cfg(feature = "key-log")]
+mod key_log;
 mod keys;
 mod policy;
 mod receiver;
@@ -72,7 +74,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Job, protect_batch, unprotect_batch};
+pub use batch::{Job, Sessions, protect_batch, unprotect_batch};
 pub use config::{MAX_KEYS, MAX_STREAMS, SessionConfig, SsrcPolicy};
 pub use crypto::{Engine, Kernel, backend};
 pub use error::SrtpError;
@@ -90,6 +92,10 @@ use stream::{Stream, Streams};
 /// Most bytes that protecting adds to any packet: the longest tag, the SRTCP index, a 4-byte
 /// extension (RFC 9335) and the longest master key identifier.
 pub const MAX_TRAILER_BYTES: usize = 16 + 4 + 4 + MAX_MKI_BYTES;
+
+/// Longest packet: what a datagram can hold. Far longer ones would make the block counter of
+/// counter mode, which has 16 bits (RFC 3711 section 4.1.1), run into the index.
+pub const MAX_PACKET_BYTES: usize = 65535;
 
 /// Bytes of an SRTCP packet that are never encrypted: the first header and the sender's SSRC.
 const RTCP_CLEAR_BYTES: usize = 8;

@@ -12,7 +12,6 @@ mod rtcp;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::SrtpError;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Job, Tag};
 use super::event::{Event, Events, Stats};
@@ -22,6 +21,7 @@ use super::policy::weakness;
 use super::session_keys::{KeyRing, PreparedKeys};
 use super::stream::Streams;
 use super::suite::Cipher;
+use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
 
@@ -113,8 +113,7 @@ impl Receiver {
         let ordinary = !config.cryptex
             && config.encrypted_extensions.is_empty()
             && !config.unencrypted_srtp
-            && !ring.has_rate()
-            && ring.mki_bytes == 0;
+            && ring.is_ordinary();
         let mut this = Self {
             ring,
             previous: None,
@@ -157,7 +156,8 @@ impl Receiver {
     /// Real-time: yes.
     ///
     /// # Errors
-    /// [`SrtpError::Malformed`], [`SrtpError::AuthenticationFailed`], [`SrtpError::Replayed`],
+    /// [`SrtpError::Malformed`], [`SrtpError::Oversized`],
+    /// [`SrtpError::AuthenticationFailed`], [`SrtpError::Replayed`],
     /// [`SrtpError::TooOld`], [`SrtpError::UnknownMki`], [`SrtpError::UnknownSsrc`],
     /// [`SrtpError::StreamLimit`], [`SrtpError::IndexExhausted`], [`SrtpError::KeyExhausted`].
     /// The datagram is untouched then, and so is the session but for counters and events.
@@ -206,7 +206,11 @@ impl Receiver {
     #[inline(always)]
     pub(super) fn plan_in_order(&mut self, datagram: &[u8]) -> Option<Plan> {
         let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = datagram.first_chunk::<12>()?;
-        if !self.rules.ordinary || first >> 6 != 2 || self.overlap_left > 0 {
+        if !self.rules.ordinary
+            || first >> 6 != 2
+            || self.overlap_left > 0
+            || datagram.len() > MAX_PACKET_BYTES
+        {
             return None;
         }
         let mut clear = FIXED_HEADER_BYTES;
@@ -266,6 +270,9 @@ impl Receiver {
 
     #[inline(always)]
     fn try_plan(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
+        if datagram.len() > MAX_PACKET_BYTES {
+            return Err(SrtpError::Oversized);
+        }
         let packet = RtpPacket::parse(datagram).map_err(|_| SrtpError::Malformed)?;
         let (ssrc, sequence) = (packet.ssrc(), packet.sequence());
         let (tag_bytes, mki_bytes) = (self.rules.rtp_tag_bytes, self.ring.mki_bytes);
@@ -338,7 +345,7 @@ impl Receiver {
     }
 
     #[inline(always)]
-    fn ring_mut(&mut self, previous: bool) -> Option<&mut KeyRing> {
+    fn ring_of(&mut self, previous: bool) -> Option<&mut KeyRing> {
         if previous { self.previous.as_mut() } else { Some(&mut self.ring) }
     }
 
@@ -351,8 +358,8 @@ impl Receiver {
 
     /// Whether the batch kernels take this session's packets.
     #[inline(always)]
-    pub(super) fn has_lanes(&self) -> bool {
-        self.ring.keys.get(self.ring.active).is_some_and(|keys| keys.rtp.has_lanes())
+    pub(super) fn batches(&self) -> bool {
+        self.ring.keys.get(self.ring.active).is_some_and(|keys| keys.rtp.batches())
     }
 
     /// Whether the plan is one that the batch kernels can carry out: on success and on failure
@@ -373,7 +380,7 @@ impl Receiver {
     #[inline(always)]
     fn attempt(&mut self, datagram: &mut [u8], plan: &Plan) -> bool {
         if self.ring.has_rate()
-            && let Some(ring) = self.ring_mut(plan.key.previous)
+            && let Some(ring) = self.ring_of(plan.key.previous)
         {
             ring.derive_for_rtp(plan.key.position, plan.index);
         }

@@ -8,7 +8,6 @@ mod rtcp;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::SrtpError;
 use super::config::{SessionConfig, SsrcPolicy};
 use super::crypto::{Job, Tag};
 use super::event::{Event, Events, Stats};
@@ -18,6 +17,7 @@ use super::policy::weakness;
 use super::session_keys::{KeyRing, PreparedKeys, SessionKeys};
 use super::stream::Streams;
 use super::suite::Cipher;
+use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
 
@@ -86,8 +86,7 @@ impl Sender {
                 ordinary: !config.cryptex
                     && config.encrypted_extensions.is_empty()
                     && !config.unencrypted_srtp
-                    && !ring.has_rate()
-                    && ring.mki_bytes == 0,
+                    && ring.is_ordinary(),
             },
             ring,
             streams: Streams::new(config.max_streams, config.replay_window),
@@ -115,10 +114,12 @@ impl Sender {
     /// Real-time: yes.
     ///
     /// # Errors
-    /// [`SrtpError::Capacity`], [`SrtpError::Malformed`], [`SrtpError::UnknownSsrc`],
+    /// [`SrtpError::Capacity`], [`SrtpError::Malformed`], [`SrtpError::Oversized`],
+    /// [`SrtpError::UnknownSsrc`],
     /// [`SrtpError::StreamLimit`], [`SrtpError::IndexReused`], [`SrtpError::IndexExhausted`],
     /// [`SrtpError::KeyExhausted`], [`SrtpError::CheckpointDue`]. The buffer is untouched then,
-    /// and so is the session but for counters.
+    /// and so is the session but for counters. [`SrtpError::Backend`] if cryptography from outside
+    /// failed: the text is overwritten and the index used up then.
     #[inline]
     pub fn protect(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         match self.protect_in_order(buffer, len) {
@@ -138,7 +139,7 @@ impl Sender {
             end: plan.end,
             tail: plan.tail,
             iv: plan.iv,
-        });
+        })?;
         write_tag(buffer.get_mut(plan.end..plan.total)?, tag);
         self.stats.rtp_packets += 1;
         Some(plan.total)
@@ -162,8 +163,8 @@ impl Sender {
     fn seal(&mut self, buffer: &mut [u8], plan: &Plan) -> Result<usize, SrtpError> {
         let Some(key) = self.rtp_key() else { return Err(SrtpError::KeyCount) };
         let job = Job { buffer, clear: plan.clear, end: plan.end, tail: plan.tail, iv: plan.iv };
-        let tag = key.seal(job);
-        self.finish(buffer, plan, tag)
+        let tag = key.seal(job).ok_or(SrtpError::Backend);
+        self.finish_or_count(buffer, plan, tag)
     }
 
     /// The plan of nearly every packet: the next one of a known stream, of a session without
@@ -175,7 +176,7 @@ impl Sender {
         if !self.rules.ordinary
             || first >> 6 != 2
             || len < FIXED_HEADER_BYTES
-            || total > buffer.len()
+            || total > buffer.len().min(MAX_PACKET_BYTES)
         {
             return None;
         }
@@ -204,6 +205,9 @@ impl Sender {
 
     #[inline(always)]
     fn try_plan(&mut self, buffer: &mut [u8], len: usize) -> Result<Plan, SrtpError> {
+        if len > MAX_PACKET_BYTES {
+            return Err(SrtpError::Oversized);
+        }
         let packet = RtpPacket::parse(buffer.get(..len).ok_or(SrtpError::Capacity)?)
             .map_err(|_| SrtpError::Malformed)?;
         let (ssrc, sequence) = (packet.ssrc(), packet.sequence());
@@ -222,6 +226,9 @@ impl Sender {
                 plan.end += 4;
                 plan.total += 4;
             }
+        }
+        if plan.total > MAX_PACKET_BYTES {
+            return Err(SrtpError::Oversized);
         }
         if plan.total > buffer.len() {
             return Err(SrtpError::Capacity);
@@ -309,6 +316,23 @@ impl Sender {
         self.streams.insert(ssrc, self.rules.initial_roc)
     }
 
+    /// Writes the trailer, or counts that there is nothing to write.
+    #[inline(always)]
+    pub(super) fn finish_or_count(
+        &mut self,
+        buffer: &mut [u8],
+        plan: &Plan,
+        tag: Result<Tag, SrtpError>,
+    ) -> Result<usize, SrtpError> {
+        match tag {
+            Ok(tag) => self.finish(buffer, plan, tag),
+            Err(error) => {
+                self.stats.count(error);
+                Err(error)
+            }
+        }
+    }
+
     /// Writes the trailer.
     #[inline(always)]
     pub(super) fn finish(
@@ -342,8 +366,8 @@ impl Sender {
         }
         extension::sources_before_word(buffer, plan.sources);
         let job = Job { buffer, clear: plan.end, end: plan.end, tail: plan.tail, iv: plan.iv };
-        let tag = keys.rtp.seal(job);
-        self.finish(buffer, &Plan { sources: 0, ..*plan }, tag)
+        let tag = keys.rtp.seal(job).ok_or(SrtpError::Backend);
+        self.finish_or_count(buffer, &Plan { sources: 0, ..*plan }, tag)
     }
 }
 

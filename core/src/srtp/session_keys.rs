@@ -146,6 +146,13 @@ impl KeyRing {
         self.keys.iter().position(|key| key.master.mki() == mki)
     }
 
+    /// Whether packets need nothing but header, text and tag, and no code from outside.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        self.mki_bytes == 0
+            && !self.has_rate()
+            && self.keys.iter().all(|key| key.rtp.outside().is_none())
+    }
+
     pub(crate) fn has_rate(&self) -> bool {
         self.rate_log2.is_some()
     }

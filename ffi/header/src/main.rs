@@ -18,7 +18,12 @@ fn main() -> ExitCode {
             let sources = [
                 "status",
                 "codec",
+                "srtp_crypto",
+                "srtp_backend",
                 "srtp",
+                "srtp_batch",
+                "srtp_control",
+                "srtp_checkpoint",
                 "jitter",
                 "jitter_view",
                 "replay",
@@ -26,6 +31,7 @@ fn main() -> ExitCode {
                 "leg",
                 "leg_event",
                 "leg_stats",
+                "leg_ticket",
                 "conference",
             ];
             let mut builder = cbindgen::Builder::new().with_config(config);

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Every object from C: what it does when used as the header says, and when not. */
-#include <ale_media.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "check.h"
 
 #define LINE_A "1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"
 #define LINE_B "1 AES_CM_128_HMAC_SHA1_80 inline:HRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
 #define LINE_GCM "1 AEAD_AES_128_GCM inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw=="
 
-#define EXPECT(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            exit(EXIT_FAILURE); \
-        } \
-    } while (0)
-#define INVALID(call) EXPECT((call) == ALE_ERR_INVALID_ARGUMENT)
 #define TICK UINT64_C(10000000)
 
 static void library(void)

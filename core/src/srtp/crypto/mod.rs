@@ -45,11 +45,6 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// A job without a packet.
-    pub(crate) fn empty() -> Self {
-        Self { buffer: &mut [], clear: 0, end: 0, tail: None, iv: 0 }
-    }
-
     /// The same job for a shorter time.
     pub(crate) fn reborrow(&mut self) -> Job<'_> {
         Job { buffer: self.buffer, ..*self }
@@ -209,14 +204,15 @@ impl CryptoKey {
     pub(crate) fn verify(&self, mut job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
         let opened = self.open(job.reborrow(), expected, tag_bytes);
         if opened {
-            self.seal(job);
+            let _ = self.seal(job);
         }
         opened
     }
 
-    /// Whether several packets of such keys are faster done at once.
+    /// Whether a batch does several packets of such keys at once: with [`lane_tags`], or by an
+    /// outside backend.
     #[inline(always)]
-    pub(crate) fn has_lanes(&self) -> bool {
+    pub(crate) fn batches(&self) -> bool {
         match &self.schedule {
             Schedule::Portable(_) => false,
             Schedule::External(_) => true,
@@ -227,22 +223,32 @@ impl CryptoKey {
         }
     }
 
+    /// The key's outside form, if it has one.
+    #[inline(always)]
+    pub(crate) fn outside(&self) -> Option<&backend::Key> {
+        match &self.schedule {
+            Schedule::External(key) => Some(key),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn cipher(&self) -> Cipher {
         self.cipher
     }
 
-    /// Encrypts the job's text in place and returns the tag.
+    /// Encrypts the job's text in place and returns the tag; `None`, and the text overwritten, if
+    /// an outside backend failed.
     #[inline(always)]
-    pub(crate) fn seal(&self, job: Job<'_>) -> Tag {
-        match &self.schedule {
+    pub(crate) fn seal(&self, job: Job<'_>) -> Option<Tag> {
+        Some(match &self.schedule {
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.seal(job),
             #[cfg(target_arch = "aarch64")]
             Schedule::Arm(key) => key.seal(job),
             Schedule::Portable(key) => key.seal(job),
-            Schedule::External(key) => key.seal(job),
-        }
+            Schedule::External(key) => return key.seal(job),
+        })
     }
 
     /// Verifies the tag's first bytes, and only if they match decrypts the text in place.
@@ -259,84 +265,38 @@ impl CryptoKey {
     }
 }
 
-/// Packets that the batch functions take at a time.
+/// Packets that [`lane_tags`] takes at a time.
 pub(crate) const LANES: usize = 16;
 
-/// Seals up to [`LANES`] packets, each with its own key; all keys have [`CryptoKey::has_lanes`].
-pub(crate) fn seal_batch(keys: &[&CryptoKey], packets: &mut [Job<'_>], tags: &mut [Tag; LANES]) {
-    if let Some(outside) = of_one_backend(keys) {
-        return backend::seal(outside.get(..keys.len()).unwrap_or(&[]), packets, tags);
-    }
-    if keys.iter().any(|key| matches!(key.schedule, Schedule::External(_))) {
-        for ((key, packet), tag) in keys.iter().zip(packets).zip(tags) {
-            *tag = key.seal(packet.reborrow());
-        }
-        return;
-    }
-    for (key, packet) in keys.iter().zip(packets.iter_mut()) {
-        key.xor_keystream(packet.iv, packet.text());
-    }
-    mac_batch(keys, packets, tags);
+/// What is authenticated of a packet: its bytes, and a tail that does not stand there.
+#[derive(Clone, Copy)]
+pub(crate) struct Message<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) tail: Option<u32>,
 }
 
-/// The keys' outside forms, if all are one backend's.
-fn of_one_backend<'k>(keys: &[&'k CryptoKey]) -> Option<[&'k backend::Key; LANES]> {
-    let Schedule::External(first) = &keys.first()?.schedule else { return None };
-    let mut outside = [first; LANES];
-    for (to, key) in outside.iter_mut().zip(keys) {
-        match &key.schedule {
-            Schedule::External(key) if key.same_backend(first) => *to = key,
-            _ => return None,
-        }
-    }
-    Some(outside)
-}
-
-/// Opens up to [`LANES`] packets, each with its own key, expected tag and number of tag bytes; all
-/// keys have [`CryptoKey::has_lanes`].
-pub(crate) fn open_batch(
-    keys: &[&CryptoKey],
-    packets: &mut [Job<'_>],
-    expected: &[(Tag, usize); LANES],
-    opened: &mut [bool; LANES],
-) {
-    if let Some(outside) = of_one_backend(keys) {
-        let outside = outside.get(..keys.len()).unwrap_or(&[]);
-        return backend::open(outside, packets, expected, opened);
-    }
-    if keys.iter().any(|key| matches!(key.schedule, Schedule::External(_))) {
-        for (i, (key, packet)) in keys.iter().zip(packets).enumerate().take(LANES) {
-            opened[i] = key.open(packet.reborrow(), expected[i].0, expected[i].1);
-        }
-        return;
-    }
-    let mut tags = [[0; 16]; LANES];
-    mac_batch(keys, packets, &mut tags);
-    for (i, (key, packet)) in keys.iter().zip(packets.iter_mut()).enumerate().take(LANES) {
-        opened[i] = tags_match(tags[i], expected[i].0, expected[i].1);
-        if opened[i] {
-            key.xor_keystream(packet.iv, packet.text());
-        }
-    }
-}
-
-fn mac_batch(keys: &[&CryptoKey], packets: &mut [Job<'_>], tags: &mut [Tag; LANES]) {
+/// The HMAC tags of messages, each under its own key, with those of other lanes left alone; false,
+/// and nothing done, unless all keys are of a kernel with lanes.
+#[inline(always)]
+pub(crate) fn lane_tags(
+    lanes: &[Option<(&CryptoKey, Message<'_>)>; LANES],
+    tags: &mut [Tag; LANES],
+) -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         let mut scheduled = [None; LANES];
-        for (to, key) in scheduled.iter_mut().zip(keys) {
-            if let Schedule::X86(key) = &key.schedule {
-                *to = Some(key);
-            }
+        for (to, (key, message)) in
+            scheduled.iter_mut().zip(lanes).filter_map(|(to, lane)| Some((to, lane.as_ref()?)))
+        {
+            let Schedule::X86(key) = &key.schedule else { return false };
+            *to = Some((key, *message));
         }
-        if x86::mac_batch(&scheduled, packets, tags) {
-            return;
-        }
+        x86::lane_tags(&scheduled, tags)
     }
-    for ((key, packet), tag) in keys.iter().zip(packets).zip(tags) {
-        // Nothing is encrypted behind the end, so this is the tag alone.
-        let end = packet.end;
-        *tag = key.seal(Job { clear: end, ..packet.reborrow() });
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = (lanes, tags);
+        false
     }
 }
 

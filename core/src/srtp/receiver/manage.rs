@@ -10,9 +10,9 @@ use crate::srtp::Suite;
 use crate::srtp::checkpoint::Description;
 use crate::srtp::event::Event;
 use crate::srtp::event::Stats;
+use crate::srtp::session_keys::KeyRing;
 use crate::srtp::session_keys::PreparedKeys;
 use crate::srtp::session_keys::RetiredKeys;
-use crate::srtp::session_keys::SessionKeys;
 
 impl Receiver {
     /// Accepts packets under other keys from now on, and under the present ones for
@@ -37,7 +37,7 @@ impl Receiver {
         }
         let mut ring = keys.0;
         ring.carry_lifetimes(&self.ring);
-        self.rules.ordinary &= !ring.has_rate();
+        self.rules.ordinary &= ring.is_ordinary();
         let old = core::mem::replace(&mut self.ring, ring);
         self.overlap_left = self.rules.overlap;
         Ok(self.previous.replace(old).map(RetiredKeys))
@@ -113,20 +113,16 @@ impl Receiver {
         .write(out);
     }
 
-    pub(in crate::srtp) fn keys(&self) -> &[SessionKeys] {
-        &self.ring.keys
+    pub(in crate::srtp) fn description_bytes(&self) -> usize {
+        Description::bytes(self.rules.encrypted_extensions.len())
     }
 
-    pub(in crate::srtp) fn keys_mut(&mut self) -> &mut [SessionKeys] {
-        &mut self.ring.keys
+    pub(in crate::srtp) fn ring(&self) -> &KeyRing {
+        &self.ring
     }
 
-    pub(in crate::srtp) fn set_active(&mut self, active: usize) {
-        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
-    }
-
-    pub(in crate::srtp) fn key_count(&self) -> usize {
-        self.ring.keys.len()
+    pub(in crate::srtp) fn ring_mut(&mut self) -> &mut KeyRing {
+        &mut self.ring
     }
 
     pub(in crate::srtp) fn report(&mut self, event: Event) {

@@ -2,6 +2,7 @@
 //! SRTCP to RTCP (RFC 3711 section 3.4, RFC 7714 section 9).
 
 use super::{KeyPlace, Receiver, read_tag};
+use crate::srtp::MAX_PACKET_BYTES;
 use crate::srtp::RTCP_CLEAR_BYTES;
 use crate::srtp::SrtpError;
 use crate::srtp::crypto::{Job, Tag};
@@ -20,6 +21,9 @@ impl Receiver {
     }
 
     fn try_unprotect_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
+        if datagram.len() > MAX_PACKET_BYTES {
+            return Err(SrtpError::Oversized);
+        }
         let ssrc = crate::srtp::rtcp_ssrc(datagram)?;
         let (tag_bytes, mki_bytes) = (self.rules.rtcp_tag_bytes, self.ring.mki_bytes);
         let end = match datagram.len().checked_sub(tag_bytes + mki_bytes + 4) {
@@ -97,7 +101,7 @@ impl Receiver {
         tag: Tag,
     ) -> bool {
         let tag_bytes = self.rules.rtcp_tag_bytes;
-        let Some(ring) = self.ring_mut(place.previous) else { return false };
+        let Some(ring) = self.ring_of(place.previous) else { return false };
         ring.derive_for_rtcp(place.position, index);
         let Some(keys) = ring.keys.get(place.position) else { return false };
         let iv = keys.rtcp.iv(ssrc, index);

@@ -11,9 +11,9 @@ use crate::srtp::checkpoint::Description;
 use crate::srtp::crypto::CryptoKey;
 use crate::srtp::event::Event;
 use crate::srtp::event::Stats;
+use crate::srtp::session_keys::KeyRing;
 use crate::srtp::session_keys::PreparedKeys;
 use crate::srtp::session_keys::RetiredKeys;
-use crate::srtp::session_keys::SessionKeys;
 
 impl Sender {
     /// Bytes that [`Sender::protect`] adds: tag and master key identifier.
@@ -43,7 +43,7 @@ impl Sender {
         let mut ring = keys.0;
         ring.carry_lifetimes(&self.ring);
         self.rules.mki_bytes = ring.mki_bytes;
-        self.rules.ordinary &= ring.mki_bytes == 0 && !ring.has_rate();
+        self.rules.ordinary &= ring.is_ordinary();
         Ok(RetiredKeys(core::mem::replace(&mut self.ring, ring)))
     }
 
@@ -119,16 +119,16 @@ impl Sender {
         .write(out);
     }
 
-    pub(in crate::srtp) fn keys(&self) -> &[SessionKeys] {
-        &self.ring.keys
+    pub(in crate::srtp) fn description_bytes(&self) -> usize {
+        Description::bytes(self.rules.encrypted_extensions.len())
     }
 
-    pub(in crate::srtp) fn keys_mut(&mut self) -> &mut [SessionKeys] {
-        &mut self.ring.keys
+    pub(in crate::srtp) fn ring(&self) -> &KeyRing {
+        &self.ring
     }
 
-    pub(in crate::srtp) fn set_active(&mut self, active: usize) {
-        self.ring.active = active.min(self.ring.keys.len().saturating_sub(1));
+    pub(in crate::srtp) fn ring_mut(&mut self) -> &mut KeyRing {
+        &mut self.ring
     }
 
     pub(in crate::srtp) fn accept_known_streams_only(&mut self) {
@@ -137,10 +137,10 @@ impl Sender {
 
     /// Whether the batch kernels take this session's packets.
     #[inline(always)]
-    pub(in crate::srtp) fn has_lanes(&self) -> bool {
+    pub(in crate::srtp) fn batches(&self) -> bool {
         !self.rules.cryptex
             && !self.ring.has_rate()
-            && self.rtp_key().is_some_and(|key| key.has_lanes())
+            && self.rtp_key().is_some_and(|key| key.batches())
     }
 
     /// The key that packets are sealed with.

@@ -5,6 +5,7 @@ use super::Sender;
 use super::write_pair;
 use super::write_tag;
 use super::write_trailer;
+use crate::srtp::MAX_PACKET_BYTES;
 use crate::srtp::RTCP_CLEAR_BYTES;
 use crate::srtp::RTCP_INDEX_LIMIT;
 use crate::srtp::SrtpError;
@@ -28,6 +29,9 @@ impl Sender {
         let packet = buffer.get(..len).ok_or(SrtpError::Capacity)?;
         let ssrc = crate::srtp::rtcp_ssrc(packet)?;
         let total = len + self.rtcp_overhead_bytes();
+        if total > MAX_PACKET_BYTES {
+            return Err(SrtpError::Oversized);
+        }
         if total > buffer.len() {
             return Err(SrtpError::Capacity);
         }
@@ -62,7 +66,8 @@ impl Sender {
         let word = e_bit | index as u32;
         let clear = if self.rules.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
         let iv = keys.rtcp.iv(ssrc, index);
-        let tag = keys.rtcp.seal(Job { buffer, clear, end: len, tail: Some(word), iv });
+        let job = Job { buffer, clear, end: len, tail: Some(word), iv };
+        let tag = keys.rtcp.seal(job).ok_or(SrtpError::Backend)?;
         let word = word.to_be_bytes();
 
         let trailer = buffer.get_mut(len..total).ok_or(SrtpError::Capacity)?;

@@ -521,11 +521,18 @@ fn sessions_and_streams_are_as_small_as_documented() {
 
 #[test]
 fn outside_cryptography_gives_the_same_packets() {
-    use super::super::backend::RustCrypto;
-    for suite in Suite::ALL {
+    use super::super::backend;
+    let backends: &[alloc::sync::Arc<dyn backend::Backend>] = &[
+        alloc::sync::Arc::new(backend::RustCrypto),
+        #[cfg(feature = "openssl")]
+        alloc::sync::Arc::new(backend::OpenSsl),
+    ];
+    for (suite, backend) in
+        Suite::ALL.into_iter().flat_map(|s| backends.iter().map(move |b| (s, b)))
+    {
         let inside = config(suite, 1);
         let mut outside = inside.clone();
-        outside.engine = Engine::External(alloc::sync::Arc::new(RustCrypto));
+        outside.engine = Engine::External(backend.clone());
         let (mut sender, mut receiver) = pair(&inside);
         let (mut other_sender, mut other_receiver) = pair(&outside);
         for sequence in 65535_u16..=65535 {

@@ -31,9 +31,8 @@ pub(crate) struct Key {
     round_keys: [[u8; 16]; 15],
     /// H^18 down to H^1, byte-reflected and multiplied by x, and zeros.
     powers: [[u8; 16]; POWERS + PADDING],
-    /// SHA-1 states after the padded HMAC key.
-    inner: [u32; 5],
-    outer: [u32; 5],
+    /// SHA-1 states after the padded HMAC key, inner and outer.
+    hmac: [[u32; 5]; 2],
     rounds: u8,
     cipher: Cipher,
     tier: Tier,
@@ -54,8 +53,7 @@ impl Key {
         let mut key = Self {
             round_keys: [[0; 16]; 15],
             powers: [[0; 16]; POWERS + PADDING],
-            inner: [0; 5],
-            outer: [0; 5],
+            hmac: [[0; 5]; 2],
             rounds,
             cipher,
             tier,
@@ -74,8 +72,7 @@ impl Key {
             // SAFETY: every tier has AES-NI, PCLMULQDQ and SSSE3.
             unsafe { raise_hash_key(self) };
         } else {
-            self.inner = padded_key_state(&material.auth, 0x36);
-            self.outer = padded_key_state(&material.auth, 0x5c);
+            self.hmac = [0x36, 0x5c].map(|pad| padded_key_state(&material.auth, pad));
         }
     }
 
@@ -95,8 +92,8 @@ impl Key {
     }
 
     #[inline(always)]
-    pub(super) fn hmac_states(&self) -> (&[u32; 5], &[u32; 5]) {
-        (&self.inner, &self.outer)
+    pub(super) fn hmac_states(&self) -> &[[u32; 5]; 2] {
+        &self.hmac
     }
 
     /// Round key `i` of at most 14.
@@ -122,8 +119,7 @@ impl Drop for Key {
     fn drop(&mut self) {
         self.round_keys.zeroize();
         self.powers.zeroize();
-        self.inner.zeroize();
-        self.outer.zeroize();
+        self.hmac.zeroize();
     }
 }
 

@@ -18,7 +18,7 @@ mod vaes512;
 
 pub(crate) use key::{Key, Tier};
 
-use super::{Job, LANES, Tag};
+use super::{Job, LANES, Message, Tag};
 use crate::srtp::suite::Cipher;
 
 /// Whether this processor has what a tier needs.
@@ -125,7 +125,7 @@ impl Key {
         }
     }
 
-    /// Whether [`mac_batch`] does several packets of such keys at once.
+    /// Whether [`lane_tags`] takes messages of such keys.
     #[inline(always)]
     pub(crate) fn has_lanes(&self) -> bool {
         self.tier() == Tier::Vaes512 && self.cipher() != Cipher::Gcm
@@ -163,17 +163,28 @@ unsafe fn ctr(key: &Key, tier: Tier, iv: u128, text: *mut u8, len: usize) {
     }
 }
 
-/// Computes the tags of up to [`LANES`] packets; false, and nothing done, unless all keys have
+/// Fewer messages than these are done faster one by one.
+const MIN_LANES: usize = 5;
+
+/// Computes the tags of messages; false, and nothing done, unless all keys have
 /// [`Key::has_lanes`].
-pub(crate) fn mac_batch(
-    keys: &[Option<&Key>; LANES],
-    jobs: &[Job<'_>],
+pub(crate) fn lane_tags(
+    lanes: &[Option<(&Key, Message<'_>)>; LANES],
     tags: &mut [Tag; LANES],
 ) -> bool {
-    if !keys.iter().take(jobs.len()).all(|key| key.is_some_and(Key::has_lanes)) {
+    if !lanes.iter().flatten().all(|(key, _)| key.has_lanes()) {
         return false;
     }
-    // SAFETY: keys with lanes are of the tier that needs everything that the function needs.
-    unsafe { sha1x16::hmac16(keys, jobs, tags) };
+    if lanes.iter().flatten().count() >= MIN_LANES {
+        // SAFETY: keys with lanes are of the tier that needs everything that the function needs.
+        unsafe { sha1x16::hmac16(lanes, tags) };
+        return true;
+    }
+    for (lane, tag) in lanes.iter().zip(tags) {
+        if let Some((key, Message { bytes, tail })) = lane {
+            // SAFETY: the same; the pointer and length are a slice's.
+            *tag = unsafe { hmac(key, key.tier(), bytes.as_ptr(), bytes.len(), *tail) };
+        }
+    }
     true
 }

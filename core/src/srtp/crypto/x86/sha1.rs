@@ -9,7 +9,7 @@
 use core::arch::x86_64::*;
 
 use super::key::Key;
-use super::sha1x16::{Lane, block_of};
+use super::sha1x16::{Lane, quarter_of};
 use crate::srtp::crypto::Tag;
 
 /// The first 16 bytes of HMAC-SHA1 over `len` bytes and the tail.
@@ -18,7 +18,7 @@ use crate::srtp::crypto::Tag;
 /// `packet` is valid for `len` bytes.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option<u32>) -> Tag {
-    let (inner, outer) = key.hmac_states();
+    let [inner, outer] = key.hmac_states();
     let mut state = State::load(inner);
     let whole = len / 64 * 64;
     let mut at = 0;
@@ -50,33 +50,29 @@ pub(super) unsafe fn hmac(key: &Key, packet: *const u8, len: usize, tail: Option
 }
 
 /// As [`hmac`], with the last blocks put together in registers: bytes written one by one and then
-/// read sixteen at a time would stall the reading.
+/// read sixteen at a time would stall the reading. Only 128-bit registers are used: the SHA
+/// instructions have no form that clears the upper parts, and there are processors on which each
+/// of them waits for those when a wider one has been written before.
 ///
 /// # Safety
 /// As [`hmac`].
-#[target_feature(enable = "sha,ssse3,sse4.1,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,bmi2")]
+#[target_feature(enable = "sha,ssse3,sse4.1,avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2")]
 pub(super) unsafe fn hmac_wide(key: &Key, packet: *const u8, len: usize, tail: Option<u32>) -> Tag {
-    let (inner, outer) = key.hmac_states();
+    let [inner, outer] = key.hmac_states();
     let mut state = State::load(inner);
     let lane = Lane::new(packet, len, tail);
-    let order =
-        _mm512_broadcast_i32x4(_mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
     let whole = len / 64;
     for block in 0..whole {
-        // In parts, since text that has just been encrypted was stored at other places than whole
-        // blocks begin, and a wide load across two stores waits for both.
         // SAFETY: a whole block lies before `len`.
         state.compress(unsafe { load_block(packet.add(64 * block)) });
     }
     for block in whole..lane.blocks {
-        // SAFETY: the lane is the packet.
-        let w = _mm512_shuffle_epi8(unsafe { block_of(&lane, block) }, order);
-        let mut w = [
-            _mm512_castsi512_si128(w),
-            _mm512_extracti32x4_epi32::<1>(w),
-            _mm512_extracti32x4_epi32::<2>(w),
-            _mm512_extracti32x4_epi32::<3>(w),
-        ];
+        let mut w = [_mm_setzero_si128(); 4];
+        for (i, w) in w.iter_mut().enumerate() {
+            // SAFETY: the lane is the packet.
+            let part = unsafe { quarter_of(&lane, 64 * block + 16 * i) };
+            *w = super::aesni::reverse(part);
+        }
         if block + 1 == lane.blocks {
             // The length is the last two words, of which the last stands lowest.
             w[3] = _mm_or_si128(w[3], _mm_set_epi64x(0, lane.bits() as i64));

@@ -9,7 +9,7 @@
 use core::arch::x86_64::*;
 
 use super::key::Key;
-use crate::srtp::crypto::{Job, LANES, Tag};
+use crate::srtp::crypto::{LANES, Message, Tag};
 
 /// What a lane still has to hash.
 #[derive(Clone, Copy)]
@@ -27,9 +27,8 @@ impl Lane {
     const IDLE: Self =
         Self { packet: core::ptr::null(), len: 0, suffix: 0, suffix_bytes: 0, blocks: 0 };
 
-    fn of(job: &Job<'_>) -> Self {
-        let message = job.message();
-        Self::new(message.as_ptr(), message.len(), job.tail)
+    fn of(message: &Message<'_>) -> Self {
+        Self::new(message.bytes.as_ptr(), message.bytes.len(), message.tail)
     }
 
     pub(super) fn new(packet: *const u8, len: usize, tail: Option<u32>) -> Self {
@@ -48,36 +47,35 @@ impl Lane {
     }
 }
 
-/// Computes the first 16 bytes of HMAC-SHA1 of at most sixteen jobs.
+/// Computes the first 16 bytes of HMAC-SHA1 of at most sixteen messages.
 ///
 /// # Safety
 /// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,bmi2")]
 pub(super) unsafe fn hmac16(
-    keys: &[Option<&Key>; LANES],
-    jobs: &[Job<'_>],
+    messages: &[Option<(&Key, Message<'_>)>; LANES],
     tags: &mut [Tag; LANES],
 ) {
     let mut lanes = [Lane::IDLE; LANES];
-    let mut inner = [[0_u32; LANES]; 5];
-    let mut outer = [[0_u32; LANES]; 5];
+    let mut states = [_mm512_setzero_si512(); LANES];
     let mut bits_high = [0_u32; LANES];
     let mut bits_low = [0_u32; LANES];
     let mut most = 0;
-    for (i, (key, job)) in keys.iter().zip(jobs).take(LANES).enumerate() {
-        let Some(key) = key else { continue };
-        let lane = Lane::of(job);
+    for (i, message) in messages.iter().enumerate() {
+        let Some((key, message)) = message else { continue };
+        let lane = Lane::of(message);
         most = most.max(lane.blocks);
         bits_high[i] = (lane.bits() >> 32) as u32;
         bits_low[i] = lane.bits() as u32;
         lanes[i] = lane;
-        let (inner_state, outer_state) = key.hmac_states();
-        for word in 0..5 {
-            inner[word][i] = inner_state[word];
-            outer[word][i] = outer_state[word];
-        }
+        // SAFETY: ten words are selected, and the states are ten words in one piece.
+        states[i] = unsafe { _mm512_maskz_loadu_epi32(0x3ff, key.hmac_states().as_ptr().cast()) };
     }
-    let mut state = inner.map(|words| load_words(&words));
+    // Turned over like the messages: gathered word by word they would stall the wide loads.
+    let [i0, i1, i2, i3, i4, o0, o1, o2, o3, o4, ..] = transpose(states);
+    let mut state = [i0, i1, i2, i3, i4];
+    let order =
+        _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
     for block in 0..most {
         let mut running = 0;
         let mut ending = 0;
@@ -90,7 +88,7 @@ pub(super) unsafe fn hmac16(
                 ending |= u16::from(block + 1 == lane.blocks) << i;
             }
         }
-        let mut w = transpose(rows);
+        let mut w = transpose(rows.map(|row| _mm512_shuffle_epi8(row, order)));
         w[14] = _mm512_mask_mov_epi32(w[14], ending, load_words(&bits_high));
         w[15] = _mm512_mask_mov_epi32(w[15], ending, load_words(&bits_low));
         let mut next = state;
@@ -104,7 +102,7 @@ pub(super) unsafe fn hmac16(
     w[..5].copy_from_slice(&state);
     w[5] = _mm512_set1_epi32(i32::MIN);
     w[15] = _mm512_set1_epi32((64 + 20) * 8);
-    let mut digest = outer.map(|words| load_words(&words));
+    let mut digest = [o0, o1, o2, o3, o4];
     compress(&mut digest, w);
 
     let mut words = [[0_u32; LANES]; 4];
@@ -112,7 +110,7 @@ pub(super) unsafe fn hmac16(
         // SAFETY: sixteen words are written to an array of sixteen.
         unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), *digest) };
     }
-    for (i, tag) in tags.iter_mut().enumerate().take(jobs.len()) {
+    for (i, tag) in tags.iter_mut().enumerate() {
         for (bytes, words) in tag.chunks_exact_mut(4).zip(&words) {
             bytes.copy_from_slice(&words[i].to_be_bytes());
         }
@@ -132,7 +130,7 @@ fn load_words(words: &[u32; LANES]) -> __m512i {
 /// The lane's packet is valid for its length.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi2")]
-pub(super) unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
+unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
     let start = 64 * block;
     if start + 64 <= lane.len {
         // SAFETY: the whole block lies before the packet's end.
@@ -155,17 +153,32 @@ pub(super) unsafe fn block_of(lane: &Lane, block: usize) -> __m512i {
     _mm512_mask_expand_epi8(bytes, places, suffix)
 }
 
-/// Sixteen rows of sixteen big-endian words, turned into sixteen columns of words.
+/// As [`block_of`], for the sixteen bytes at `start`, in a register of that size.
+///
+/// # Safety
+/// The lane's packet is valid for its length.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2")]
+pub(super) unsafe fn quarter_of(lane: &Lane, start: usize) -> __m128i {
+    let left = lane.len.saturating_sub(start).min(16);
+    let selected = _bzhi_u32(u32::MAX, left as u32) as u16;
+    // Wrapping, since nothing is read where nothing is left.
+    let from = lane.packet.wrapping_add(start).cast();
+    // SAFETY: `left` bytes are left of the packet, and only these are accessed.
+    let bytes = unsafe { _mm_maskz_loadu_epi8(selected, from) };
+    let position = lane.len.max(start) - start;
+    let done = start.saturating_sub(lane.len).min(lane.suffix_bytes);
+    let suffix = lane.suffix.checked_shr(8 * done as u32).unwrap_or(0);
+    let count = (lane.suffix_bytes - done) as u32;
+    let places = _bzhi_u32(u32::MAX, count).checked_shl(position as u32).unwrap_or(0);
+    _mm_mask_expand_epi8(bytes, places as u16, _mm_set_epi64x(0, suffix as i64))
+}
+
+/// Sixteen rows of sixteen words, turned into columns.
+#[inline]
+#[target_feature(enable = "avx512f")]
 fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
-    let order =
-        _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
-    let zero = _mm512_setzero_si512();
-    let (mut r, mut t) = (rows, [zero; 16]);
-    for row in &mut r {
-        *row = _mm512_shuffle_epi8(*row, order);
-    }
+    let (mut r, mut t) = (rows, [_mm512_setzero_si512(); 16]);
     for i in (0..16).step_by(2) {
         t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);

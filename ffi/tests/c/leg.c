@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Digits from one leg to another, and codecs that calls.c does not use. */
+/* What a leg does besides sound: digits, redundancy, pauses, levels, the ticket. */
 
-#include "ale_media.h"
+#include "check.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define EXPECT(condition)                                                                  \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                \
-            exit(1);                                                                       \
-        }                                                                                  \
-    } while (0)
-#define INVALID(call) EXPECT((call) == ALE_ERR_INVALID_ARGUMENT)
 #define TICK_NS 10000000ull
 
 struct leg {
@@ -34,6 +22,35 @@ static struct leg make_leg(uint32_t ssrc, const char *encoding, int32_t telephon
     config.send.encoding = encoding;
     config.telephone_event_payload_type = telephone_event;
     EXPECT(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control) == ALE_OK);
+    return leg;
+}
+
+/* A leg with every option on. */
+static struct leg make_rich_leg(uint32_t ssrc)
+{
+    ale_leg_config config;
+    struct leg leg;
+    EXPECT(ale_leg_config_init(&config) == ALE_OK);
+    config.local_ssrc = ssrc;
+    config.send.payload_type = 8;
+    config.send.encoding = "PCMA/8000";
+    config.redundancy_payload_type = 121;
+    config.redundancy_generations = 2;
+    config.silence_suppression = 1;
+    config.audio_level_id = 1;
+    config.absolute_send_time_id = 2;
+    config.mid_id = 3;
+    config.mid = "audio";
+    config.rtcp_interval_ms = 200;
+    EXPECT(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control) == ALE_OK);
+    config.redundancy_generations = 5;
+    INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
+    config.redundancy_generations = 1;
+    config.audio_level_id = 15;
+    INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
+    config.audio_level_id = 1;
+    config.mid = NULL;
+    INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
     return leg;
 }
 
@@ -100,6 +117,72 @@ static void digits(const char *encoding)
     destroy_leg(b);
 }
 
+static void ticket(void)
+{
+    struct leg a = make_rich_leg(7), b = make_rich_leg(8);
+    ale_leg_ticket ticket;
+    char json[1024];
+    size_t length = 0;
+    run(&a, &b, 0, 300);
+    EXPECT(ale_leg_ticket_read(b.control, &ticket) == ALE_OK);
+    EXPECT(strcmp(ticket.codec, "PCMA") == 0 && ticket.suite[0] == 0);
+    EXPECT(ticket.remote_ssrc == 7 && ticket.local_ssrc == 8);
+    EXPECT(ticket.packets_received == 149 && ticket.packets_lost == 0);
+    EXPECT(ticket.duration_ms > 2900 && ticket.mos_cq > 4.0f);
+    EXPECT(ale_leg_ticket_json(b.control, json, sizeof json, &length) == ALE_OK);
+    EXPECT(strlen(json) == length && strstr(json, "\"codec\":\"PCMA\"") != NULL);
+    json[0] = 'x';
+    EXPECT(ale_leg_ticket_json(b.control, json, length, NULL) == ALE_ERR_CAPACITY);
+    EXPECT(json[0] == 'x');
+    INVALID(ale_leg_ticket_json(NULL, json, sizeof json, NULL));
+    INVALID(ale_leg_ticket_json(b.control, NULL, 9, NULL));
+    INVALID(ale_leg_ticket_read(NULL, &ticket));
+    INVALID(ale_leg_ticket_read(b.control, NULL));
+    destroy_leg(a);
+    destroy_leg(b);
+}
+
+/* A modem that answers is told by its 2100 Hz: cos(2 pi 2100 / 8000) is -0.0784591. */
+static void answering_tone(void)
+{
+    ale_leg_config config;
+    ale_leg_event event;
+    struct leg a = make_leg(9, "PCMA/8000", -1), b;
+    double before = 0, last = 6000 * 0.9969173;
+    unsigned tick, told = 0;
+    int16_t pcm[80];
+    EXPECT(ale_leg_config_init(&config) == ALE_OK);
+    config.local_ssrc = 10;
+    config.send.payload_type = 96;
+    config.send.encoding = "PCMA/8000";
+    config.inband_tones = 3;
+    INVALID(ale_leg_create(&config, &b.receiver, &b.media, &b.control));
+    config.inband_tones = 1;
+    EXPECT(ale_leg_create(&config, &b.receiver, &b.media, &b.control) == ALE_OK);
+    for (tick = 0; tick < 100; tick++) {
+        uint8_t copy[2048];
+        const uint8_t *datagram;
+        size_t length, n;
+        for (n = 0; n < 80; n++) {
+            double next = 2 * -0.0784591 * last - before;
+            before = last;
+            last = next;
+            pcm[n] = (int16_t)next;
+        }
+        EXPECT(ale_leg_push(a.media, pcm, 80) == ALE_OK);
+        while (ale_leg_poll_transmit(a.media, tick * TICK_NS, &datagram, &length) == ALE_OK) {
+            memcpy(copy, datagram, length);
+            EXPECT(ale_leg_receive(b.receiver, copy, length, tick * TICK_NS, NULL) == ALE_OK);
+        }
+        EXPECT(ale_leg_pull(b.media, tick * TICK_NS, pcm, 80, NULL) == ALE_OK);
+    }
+    while (ale_leg_next_event(b.control, &event) == ALE_OK)
+        told += event.kind == ALE_LEG_FAX_ANSWERING;
+    EXPECT(told == 1);
+    destroy_leg(a);
+    destroy_leg(b);
+}
+
 int main(void)
 {
     struct leg leg = make_leg(3, "L16/16000", 101), deaf = make_leg(4, "PCMA/8000", -1);
@@ -121,6 +204,8 @@ int main(void)
     EXPECT(ale_leg_next_event(leg.control, &event) == ALE_ERR_NOTHING);
     destroy_leg(leg);
     destroy_leg(deaf);
-    puts("digits: ok");
+    ticket();
+    answering_tone();
+    puts("leg: ok");
     return 0;
 }

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Hearing a single steady tone: fax and modem calling and answering tones (ITU-T T.30, V.25, V.8)
+//! and the beep of an answering machine.
+//!
+//! A sinusoid obeys `x[n] + x[n - 2] = 2 cos(w) x[n - 1]`. The least-squares fit of that one
+//! coefficient gives the frequency, and what it leaves says whether there was anything else.
+
+use crate::math;
+
+/// A tone that has been recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tone {
+    /// A fax calls: 1100 Hz for half a second (T.30 CNG).
+    FaxCalling,
+    /// A fax or modem answers: 2100 Hz (T.30 CED, V.25 ANS, V.8 ANSam).
+    Answering,
+    /// Another steady tone between 400 and 2000 Hz: an answering machine's beep.
+    Beep {
+        /// Its frequency.
+        frequency_hz: u16,
+    },
+}
+
+/// Samples of a frame at 8 kHz: 20 ms.
+const FRAME: usize = 160;
+/// What the fit may leave, as a part of the energy.
+const MAX_RESIDUE: f32 = 0.02;
+/// Quieter than this is no tone: mean square of -43 dBov.
+const MIN_MEAN_SQUARE: f32 = 53_800.0;
+/// Frames of 20 ms until a tone is recognised: of the fax tones, and of a beep.
+const FAX_FRAMES: u32 = 18;
+const BEEP_FRAMES: u32 = 8;
+/// Frequencies within this belong to the same tone, in Hz.
+const TOLERANCE_HZ: f32 = 30.0;
+
+/// Listens for steady tones in one stream.
+#[derive(Debug, Clone)]
+pub struct ToneDetector {
+    rate_hz: u32,
+    /// Samples between those that are looked at, so that there are 8000 a second.
+    step: usize,
+    skip: usize,
+    frame: [i16; FRAME],
+    filled: usize,
+    frequency_hz: f32,
+    frames: u32,
+    told: bool,
+}
+
+impl ToneDetector {
+    /// Listens at 8000 Hz or a multiple of it; `None` for another rate.
+    pub fn new(rate_hz: u32) -> Option<Self> {
+        let valid = rate_hz >= 8_000 && rate_hz.is_multiple_of(8_000) && rate_hz <= 48_000;
+        valid.then_some(Self {
+            rate_hz: 8_000,
+            step: (rate_hz / 8_000) as usize,
+            skip: 0,
+            frame: [0; FRAME],
+            filled: 0,
+            frequency_hz: 0.0,
+            frames: 0,
+            told: false,
+        })
+    }
+
+    /// Takes in what comes next; a tone, once each time that one has lasted long enough. Of several
+    /// in one call the last.
+    pub fn process(&mut self, pcm: &[i16]) -> Option<Tone> {
+        let mut found = None;
+        for sample in pcm {
+            if self.skip > 0 {
+                self.skip -= 1;
+                continue;
+            }
+            self.skip = self.step - 1;
+            self.frame[self.filled] = *sample;
+            self.filled += 1;
+            if self.filled == FRAME {
+                self.filled = 0;
+                found = self.next_frame().or(found);
+            }
+        }
+        found
+    }
+
+    fn next_frame(&mut self) -> Option<Tone> {
+        let Some(hz) = fit(&self.frame).map(|w| w * self.rate_hz as f32 / core::f32::consts::TAU)
+        else {
+            self.frames = 0;
+            self.told = false;
+            return None;
+        };
+        if self.frames == 0 || (hz - self.frequency_hz).abs() > TOLERANCE_HZ {
+            self.frames = 0;
+            self.told = false;
+            self.frequency_hz = hz;
+        }
+        self.frames += 1;
+        let near = |wanted: f32, width: f32| (self.frequency_hz - wanted).abs() <= width;
+        // T.30 allows the caller 38 Hz and the answerer 15.
+        let (tone, needed) = if near(1_100.0, 38.0) {
+            (Tone::FaxCalling, FAX_FRAMES)
+        } else if near(2_100.0, 20.0) {
+            (Tone::Answering, FAX_FRAMES)
+        } else if (400.0..=2_000.0).contains(&self.frequency_hz) {
+            (Tone::Beep { frequency_hz: (self.frequency_hz + 0.5) as u16 }, BEEP_FRAMES)
+        } else {
+            return None;
+        };
+        if self.told || self.frames < needed {
+            return None;
+        }
+        self.told = true;
+        Some(tone)
+    }
+}
+
+/// The angular frequency of a frame that is one sinusoid and nothing else.
+fn fit(frame: &[i16; FRAME]) -> Option<f32> {
+    let (mut square, mut product, mut outer) = (0.0_f32, 0.0_f32, 0.0_f32);
+    for window in frame.windows(3) {
+        let (a, b, c) = (f32::from(window[0]), f32::from(window[1]), f32::from(window[2]));
+        square += b * b;
+        product += (a + c) * b;
+        outer += (a + c) * (a + c);
+    }
+    if square < MIN_MEAN_SQUARE * (FRAME - 2) as f32 {
+        return None;
+    }
+    let coefficient = product / square;
+    let residue = outer - coefficient * product;
+    if residue > MAX_RESIDUE * square {
+        return None;
+    }
+    Some(acos((coefficient / 2.0).clamp(-1.0, 1.0)))
+}
+
+/// Arc cosine by Newton's method on the cosine; exact enough for a tenth of a hertz.
+fn acos(x: f32) -> f32 {
+    let mut angle = core::f32::consts::FRAC_PI_2 - x;
+    for _ in 0..6 {
+        let slope = math::sin(angle).max(1e-3);
+        angle = (angle + (math::cos(angle) - x) / slope).clamp(0.0, core::f32::consts::PI);
+    }
+    angle
+}

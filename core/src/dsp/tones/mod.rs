@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tones in the sound itself: made ([`Generator`], with the call progress tones of European
+//! [`plans`]), heard ([`DtmfDetector`], [`ToneDetector`]) and taken out again ([`DtmfFilter`]).
+//!
+//! Real-time: yes, all but the constructors.
+
+mod detector;
+mod dtmf;
+mod generator;
+pub mod plans;
+#[cfg(all(test, feature = "std"))]
+mod tests;
+
+pub use detector::{Tone, ToneDetector};
+pub use dtmf::{DtmfDetector, DtmfFilter};
+pub use generator::{Cadence, Generator, Part};
+
+/// Frequencies of the rows and columns of the keypad in Hz (ITU-T Q.23).
+const ROWS_HZ: [u16; 4] = [697, 770, 852, 941];
+const COLUMNS_HZ: [u16; 4] = [1_209, 1_336, 1_477, 1_633];
+/// Telephone events (RFC 4733 section 3.2) by row and column.
+const KEYS: [[u8; 4]; 4] = [[1, 2, 3, 12], [4, 5, 6, 13], [7, 8, 9, 14], [10, 0, 11, 15]];
+
+/// The two frequencies of a DTMF event, 0 to 15, in Hz.
+pub fn dtmf_frequencies_hz(event: u8) -> Option<(u16, u16)> {
+    let row = KEYS.iter().position(|row| row.contains(&event))?;
+    let column = KEYS[row].iter().position(|key| *key == event)?;
+    Some((ROWS_HZ[row], COLUMNS_HZ[column]))
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tones made and heard, digits taken out, and speech left alone.
+
+use super::plans::{Plan, Signal, cadence};
+use super::*;
+use crate::codec::g711::Law;
+
+const LEVEL: u8 = 16;
+
+fn digit_pcm(rate: u32, event: u8, ms: u32) -> Vec<i16> {
+    let mut pcm = vec![0; (rate / 1_000 * ms) as usize];
+    Generator::dtmf(rate, event, LEVEL).unwrap().fill(&mut pcm);
+    pcm
+}
+
+fn heard(rate: u32, pcm: &[i16]) -> Vec<u8> {
+    let mut detector = DtmfDetector::new(rate).unwrap();
+    pcm.chunks(rate as usize / 100).filter_map(|frame| detector.process(frame)).collect()
+}
+
+/// Human speech at 16 kHz, some 35 s.
+fn speech() -> Vec<i16> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/assets/speech");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    let mut all = Vec::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "wav")) {
+        let mut reader = hound::WavReader::open(file).unwrap();
+        all.extend(reader.samples::<i16>().map(|sample| sample.unwrap()));
+    }
+    assert!(all.len() > 16_000 * 30);
+    all
+}
+
+#[test]
+fn every_digit_is_heard_once_at_every_rate_and_through_g711() {
+    for rate in [8_000, 16_000, 48_000] {
+        let mut pcm = Vec::new();
+        for event in 0..16 {
+            pcm.extend(digit_pcm(rate, event, 50));
+            pcm.extend(vec![0; (rate / 1_000 * 50) as usize]);
+        }
+        for sample in &mut pcm {
+            *sample = Law::A.to_linear(Law::A.from_linear(*sample));
+        }
+        assert_eq!(heard(rate, &pcm), (0..16).collect::<Vec<u8>>(), "{rate} Hz");
+    }
+}
+
+#[test]
+fn shifted_frequencies_are_digits_within_the_tolerance_of_q24_only() {
+    // 1.5 % must be taken, 3.5 % must not: the tone of another rate is shifted by their ratio.
+    let shifted = |promille: i32| {
+        let mut pcm = vec![0; 800];
+        for (n, sample) in pcm.iter_mut().enumerate() {
+            let t = n as f32 / 8_000.0 * (1.0 + promille as f32 / 1_000.0);
+            let tone = |hz: f32| (core::f32::consts::TAU * hz * t).sin();
+            *sample = (4_000.0 * (tone(770.0) + tone(1_336.0))) as i16;
+        }
+        heard(8_000, &pcm)
+    };
+    for promille in [-15, -8, 0, 8, 15] {
+        assert_eq!(shifted(promille), [5], "{promille} per mille off");
+    }
+    for promille in [-70, 70] {
+        assert_eq!(shifted(promille), [0_u8; 0], "{promille} per mille off");
+    }
+}
+
+#[test]
+fn speech_has_no_digits_no_fax_and_no_beeps() {
+    let speech = speech();
+    // Ten minutes: the recordings at several speeds and levels.
+    let mut seconds = 0;
+    let speeds = (11..=23).map(|step| (step, 0)).chain((12..=22).step_by(2).map(|step| (step, 1)));
+    for (step, shift) in speeds {
+        let pcm: Vec<i16> =
+            (0..speech.len() * 16 / step).map(|n| speech[n * step / 16] >> shift).collect();
+        seconds += pcm.len() / 16_000;
+        assert_eq!(heard(16_000, &pcm), [0_u8; 0], "at {step}/16 of the speed");
+        let mut tones = ToneDetector::new(16_000).unwrap();
+        let found: Vec<Tone> = pcm.chunks(320).filter_map(|frame| tones.process(frame)).collect();
+        assert_eq!(found, [], "at {step}/16 of the speed");
+    }
+    assert!(seconds >= 600, "{seconds} s");
+}
+
+#[test]
+fn a_removed_digit_leaves_nothing_and_the_voice_around_it_stays() {
+    let speech = speech();
+    let voice: Vec<i16> = speech[..32_000].iter().step_by(2).map(|s| s / 2).collect();
+    let silence = [0; 400];
+    let parts = [&voice[..8_000], &silence, &digit_pcm(8_000, 9, 120), &silence, &voice[8_000..]];
+    let mut pcm = parts.concat();
+    let mut filter = DtmfFilter::new(8_000).unwrap();
+    let delay = filter.delay_samples();
+    pcm.extend(vec![0; delay]);
+    let events: Vec<u8> = pcm.chunks_mut(80).filter_map(|frame| filter.process(frame)).collect();
+    assert_eq!(events, [9]);
+    let out = &pcm[delay..];
+    assert_eq!(out[..8_000], voice[..8_000], "the voice before");
+    let digit = &out[8_400..8_400 + 960];
+    assert!(digit.iter().all(|s| *s == 0), "leaked: {:?}", digit.iter().position(|s| *s != 0));
+    let after = 8_000 + 400 + 960 + 400;
+    assert_eq!(out[after..after + 8_000], voice[8_000..], "the voice behind");
+}
+
+#[test]
+fn fax_and_modem_tones_and_beeps_are_told_apart() {
+    let tone = |hz: f32, ms: usize, modulation: f32| -> Vec<i16> {
+        (0..ms * 8)
+            .map(|n| {
+                let t = n as f32 / 8_000.0;
+                let level = 1.0 + modulation * (core::f32::consts::TAU * 15.0 * t).sin();
+                (5_000.0 * level * (core::f32::consts::TAU * hz * t).sin()) as i16
+            })
+            .collect()
+    };
+    let found = |pcm: &[i16]| -> Vec<Tone> {
+        let mut detector = ToneDetector::new(8_000).unwrap();
+        pcm.chunks(80).filter_map(|frame| detector.process(frame)).collect()
+    };
+    assert_eq!(found(&tone(1_100.0, 500, 0.0)), [Tone::FaxCalling]);
+    assert_eq!(found(&tone(1_132.0, 500, 0.0)), [Tone::FaxCalling]);
+    assert_eq!(found(&tone(2_100.0, 3_000, 0.0)), [Tone::Answering], "once");
+    assert_eq!(found(&tone(2_100.0, 3_000, 0.2)), [Tone::Answering], "V.8's is modulated");
+    assert_eq!(found(&tone(1_000.0, 400, 0.0)), [Tone::Beep { frequency_hz: 1_000 }]);
+    assert_eq!(found(&tone(1_100.0, 200, 0.0)), [], "too short for a fax");
+    assert_eq!(found(&digit_pcm(8_000, 5, 1_000)), [], "two tones are no beep");
+    assert_eq!(found(&tone(1_000.0, 400, 0.0).iter().map(|s| s / 200).collect::<Vec<_>>()), []);
+}
+
+#[test]
+fn progress_tones_sound_and_pause_as_their_plan_says() {
+    for (plan, signal, on_ms, off_ms, hz) in [
+        (Plan::Europe, Signal::Busy, 500, 500, 425.0),
+        (Plan::France, Signal::Ringing, 1_500, 3_500, 440.0),
+        (Plan::UnitedKingdom, Signal::Busy, 375, 375, 400.0),
+    ] {
+        let mut pcm = vec![0; 8 * (on_ms + off_ms) * 3];
+        Generator::new(8_000, cadence(plan, signal), 10).fill(&mut pcm);
+        let period = 8 * (on_ms + off_ms);
+        for start in [0, period, 2 * period] {
+            let (on, off) = pcm[start..start + period].split_at(8 * on_ms);
+            let crossings = on.windows(2).filter(|w| (w[0] < 0) != (w[1] < 0)).count() as f32;
+            let measured = crossings / 2.0 / (on_ms as f32 / 1_000.0);
+            assert!((measured - hz).abs() < 5.0, "{plan:?} {signal:?}: {measured} Hz");
+            assert!(off.iter().all(|s| *s == 0), "{plan:?} {signal:?} pauses");
+        }
+        let level = crate::dsp::level::level_dbov(&pcm[800..1_600]);
+        assert!(level.abs_diff(10) <= 1, "{level}");
+    }
+    let mut pcm = vec![0; 16_000];
+    Generator::new(8_000, cadence(Plan::Europe, Signal::Information), 10).fill(&mut pcm);
+    assert!(pcm[8_000..15_900].iter().all(|s| *s == 0), "a second of pause behind three steps");
+}
+
+#[test]
+fn impossible_rates_and_events_are_refused() {
+    for rate in [0, 7_999, 11_025, 44_100, 96_000] {
+        assert!(DtmfDetector::new(rate).is_none() && ToneDetector::new(rate).is_none());
+        assert!(DtmfFilter::new(rate).is_none());
+    }
+    assert!(Generator::dtmf(8_000, 16, 10).is_none());
+}

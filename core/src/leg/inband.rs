@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Listening for tones in what a leg plays.
+
+use super::config::InbandTones;
+use super::event::{EventSink, LegEvent};
+use crate::dsp::tones::{DtmfDetector, DtmfFilter, ToneDetector};
+
+/// What is done about digits.
+enum Digits {
+    Told(DtmfDetector),
+    Removed(DtmfFilter),
+}
+
+/// The detectors of a leg.
+pub(super) struct Inband {
+    digits: Digits,
+    tones: ToneDetector,
+}
+
+impl Inband {
+    /// `None` where nothing is to be done, or at a rate that the detectors don't know.
+    pub(super) fn new(wanted: InbandTones, rate_hz: u32) -> Option<Self> {
+        let digits = match wanted {
+            InbandTones::Ignored => return None,
+            InbandTones::Told => Digits::Told(DtmfDetector::new(rate_hz)?),
+            InbandTones::DigitsRemoved => Digits::Removed(DtmfFilter::new(rate_hz)?),
+        };
+        Some(Self { digits, tones: ToneDetector::new(rate_hz)? })
+    }
+
+    /// Listens to `pcm`, of any length, and takes out of it what is to be taken out.
+    ///
+    /// Real-time: yes.
+    pub(super) fn process(&mut self, pcm: &mut [i16], frame: usize, events: &mut EventSink) {
+        // 10 ms at a time, so that no digit hides behind another.
+        for pcm in pcm.chunks_mut(frame.max(1)) {
+            if let Some(tone) = self.tones.process(pcm) {
+                events.emit(LegEvent::Tone(tone));
+            }
+            let digit = match &mut self.digits {
+                Digits::Told(detector) => detector.process(pcm),
+                Digits::Removed(filter) => filter.process(pcm),
+            };
+            if let Some(event) = digit {
+                events.emit(LegEvent::InbandDigit { event });
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Jobs of a batch that wait for each other's company, and what is done with them together.
+
+use super::{Job, Sessions};
+use crate::srtp::SrtpError;
+use crate::srtp::crypto::backend::{self, BackendJob, Operation};
+use crate::srtp::crypto::{self, CryptoKey, LANES, Message, Tag, lane_tags, tags_match};
+use crate::srtp::receiver::{self, Receiver};
+use crate::srtp::sender::{self, Sender};
+
+/// Jobs that are looked at before cryptography begins, so that ones of like length come together.
+pub(super) const STAGE: usize = 4 * LANES;
+
+/// Jobs that wait for cryptography.
+pub(super) struct Stage<P> {
+    plans: [P; STAGE],
+    /// Position of each among the jobs.
+    jobs: [usize; STAGE],
+    lengths: [usize; STAGE],
+    pub(super) count: usize,
+}
+
+impl<P: Copy + Default> Stage<P> {
+    pub(super) fn new() -> Self {
+        Self { plans: [P::default(); STAGE], jobs: [0; STAGE], lengths: [0; STAGE], count: 0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, job: usize, len: usize, plan: P) {
+        if let (Some(a), Some(b), Some(c)) = (
+            self.plans.get_mut(self.count),
+            self.jobs.get_mut(self.count),
+            self.lengths.get_mut(self.count),
+        ) {
+            (*a, *b, *c) = (plan, job, len);
+            self.count += 1;
+        }
+    }
+
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (usize, &P)> {
+        self.jobs.iter().copied().zip(&self.plans).take(self.count)
+    }
+
+    /// The waiting jobs, those of like length together.
+    fn order(&self) -> [u8; STAGE] {
+        let mut order = core::array::from_fn(|i| i as u8);
+        let blocks = |i: u8| self.lengths[usize::from(i) % STAGE] / 64;
+        let waiting = &mut order[..self.count];
+        if !waiting.is_sorted_by_key(|&i| blocks(i)) {
+            waiting.sort_unstable_by_key(|&i| blocks(i));
+        }
+        order
+    }
+}
+
+/// For each waiting job: its tag, once it is sealed, or is opened.
+type Done = [Option<Tag>; STAGE];
+
+/// Seals what waits, whose text is encrypted already unless an outside backend is to do it.
+pub(super) fn seal_stage<T: Sessions<Sender> + ?Sized>(
+    sessions: &mut T,
+    jobs: &mut [Job<'_>],
+    stage: &mut Stage<sender::Plan>,
+) {
+    let done = work(sessions, jobs, stage, Operation::Seal, |sender: &Sender, plan| {
+        let (clear, end, tail, iv) = (plan.clear, plan.end, plan.tail, plan.iv);
+        Some(Spec { key: sender.rtp_key()?, clear, end, tail, iv, tag: ([0; 16], 16) })
+    });
+    for ((at, plan), tag) in stage.waiting().zip(done) {
+        if let Some(job) = jobs.get_mut(at)
+            && let Some(sender) = sessions.session_mut(job.session)
+        {
+            job.result = sender.finish_or_count(job.buffer, plan, tag.ok_or(SrtpError::Backend));
+        }
+    }
+    stage.count = 0;
+}
+
+/// Opens what waits.
+pub(super) fn open_stage<T: Sessions<Receiver> + ?Sized>(
+    sessions: &mut T,
+    jobs: &mut [Job<'_>],
+    stage: &mut Stage<receiver::Plan>,
+) {
+    let done = work(sessions, jobs, stage, Operation::Open, |receiver: &Receiver, plan| {
+        let key = receiver.rtp_key(plan.key)?;
+        let (tail, iv) = (receiver.tail(plan.index), key.iv(plan.ssrc, plan.index));
+        let tag = (plan.tag, receiver.tag_bytes());
+        Some(Spec { key, clear: plan.clear, end: plan.end, tail, iv, tag })
+    });
+    for ((at, plan), tag) in stage.waiting().zip(done) {
+        if let Some(job) = jobs.get_mut(at)
+            && let Some(receiver) = sessions.session_mut(job.session)
+            && let Some(datagram) = job.buffer.get_mut(..job.len)
+        {
+            receiver.staged = 0;
+            // What came from outside has been compared there, with this outcome.
+            let opened = tag.is_some_and(|tag| tags_match(tag, plan.tag, receiver.tag_bytes()));
+            if opened
+                && let Some(key) = receiver.rtp_key(plan.key)
+                && key.outside().is_none()
+                && let Some(text) = datagram.get_mut(plan.clear..plan.end)
+            {
+                key.xor_keystream(key.iv(plan.ssrc, plan.index), text);
+            }
+            job.result = receiver.conclude(datagram, *plan, opened);
+        }
+    }
+    stage.count = 0;
+}
+
+/// What cryptography needs of a waiting job.
+struct Spec<'k> {
+    key: &'k CryptoKey,
+    clear: usize,
+    end: usize,
+    tail: Option<u32>,
+    iv: u128,
+    /// The received tag and how many bytes of it have been received.
+    tag: (Tag, usize),
+}
+
+/// Does what is done together: hands over the jobs of outside backends, computes the tags of the
+/// others, and waits for the backends.
+#[inline(always)]
+fn work<'b, H, P: Copy + Default, T: Sessions<H> + ?Sized>(
+    sessions: &T,
+    jobs: &mut [Job<'b>],
+    stage: &Stage<P>,
+    operation: Operation,
+    spec_of: impl for<'k> Fn(&'k H, &P) -> Option<Spec<'k>>,
+) -> Done {
+    let mut done = [None; STAGE];
+    let spec = |at: usize, plan: &P, jobs: &[Job<'b>]| {
+        let spec = spec_of(sessions.session(jobs.get(at)?.session)?, plan)?;
+        Some((spec.key.outside(), spec))
+    };
+    let outside = |at: usize, plan: &P, jobs: &[Job<'b>]| {
+        spec(at, plan, jobs).and_then(|(key, spec)| Some((key?, spec)))
+    };
+    let lanes = |jobs: &[Job<'b>], done: &mut Done| {
+        let order = stage.order();
+        for group in order[..stage.count.min(STAGE)].chunks(LANES) {
+            let mut lanes: [Option<(&CryptoKey, Message<'_>)>; LANES] = [None; LANES];
+            for (lane, &i) in lanes.iter_mut().zip(group) {
+                let i = usize::from(i) % STAGE;
+                let at = stage.jobs[i];
+                if let Some((None, spec)) = spec(at, &stage.plans[i], jobs)
+                    && let Some(bytes) = jobs.get(at).and_then(|job| job.buffer.get(..spec.end))
+                {
+                    *lane = Some((spec.key, Message { bytes, tail: spec.tail }));
+                }
+            }
+            let mut tags = [[0; 16]; LANES];
+            let computed = lane_tags(&lanes, &mut tags);
+            for ((&i, lane), tag) in group.iter().zip(&lanes).zip(tags) {
+                done[usize::from(i) % STAGE] = (computed && lane.is_some()).then_some(tag);
+            }
+        }
+    };
+    let first = stage.waiting().find_map(|(at, plan)| outside(at, plan, jobs));
+    let Some((first, _)) = first else {
+        lanes(jobs, &mut done);
+        return done;
+    };
+
+    // The buffers are the engine's for a while.
+    let mut buffers: [&mut [u8]; STAGE] = core::array::from_fn(|_| &mut [][..]);
+    let mut places = [0_u8; STAGE];
+    let mut count = 0;
+    for (i, (at, plan)) in stage.waiting().enumerate() {
+        if outside(at, plan, jobs).is_some()
+            && let Some(job) = jobs.get_mut(at)
+            && let (Some(buffer), Some(place)) = (buffers.get_mut(count), places.get_mut(count))
+        {
+            *buffer = core::mem::take(&mut job.buffer);
+            *place = i as u8;
+            count += 1;
+        }
+    }
+    let mut keys = [first; STAGE];
+    let mut each = buffers.iter_mut().zip(&places).zip(&mut keys).take(count);
+    let mut handed: [BackendJob<'_>; STAGE] = core::array::from_fn(|_| {
+        if let Some(((buffer, &place), to)) = each.next()
+            && let Some((at, plan)) = stage.waiting().nth(usize::from(place))
+            && let Some((key, spec)) = outside(at, plan, jobs)
+        {
+            *to = key;
+            let Spec { clear, end, tail, iv, tag, .. } = spec;
+            return key.job(crypto::Job { buffer, clear, end, tail, iv }, tag.0, tag.1);
+        }
+        let nothing = crypto::Job { buffer: &mut [], clear: 0, end: 0, tail: None, iv: 0 };
+        first.job(nothing, [0; 16], 16)
+    });
+    let (keys, handed) = (&keys[..count], &mut handed[..count]);
+    let flight = backend::submit(operation, keys, handed);
+    lanes(jobs, &mut done);
+    drop(flight);
+    for (job, &place) in handed.iter_mut().zip(&places) {
+        let place = usize::from(place) % STAGE;
+        done[place] = match operation {
+            Operation::Seal => backend::sealed(job),
+            // The tag as it was received: the backend has compared it.
+            Operation::Open => outside(stage.jobs[place], &stage.plans[place], jobs)
+                .and_then(|(_, spec)| job.done.then_some(spec.tag.0)),
+        };
+    }
+    for (buffer, &place) in buffers.into_iter().zip(&places).take(count) {
+        if let Some(job) = stage.jobs.get(usize::from(place)).and_then(|&at| jobs.get_mut(at)) {
+            job.buffer = buffer;
+        }
+    }
+    done
+}
