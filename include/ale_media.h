@@ -773,6 +773,11 @@ typedef struct {
   uint32_t inband_tones;
   /* Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1. */
   uint32_t extended_reports;
+  /*
+   * Not 0 freezes the jitter buffer (ALE_DELAY_FROZEN) when a fax or modem is heard (1100 or 2100
+   * Hz); the tone is told as an event then, too. Default 0.
+   */
+  uint32_t freeze_for_modems;
 } ale_leg_config;
 
 /* One thing that happened. Members that its kind does not name are 0. */

@@ -92,6 +92,9 @@ pub struct ale_leg_config {
     pub inband_tones: u32,
     /// Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1.
     pub extended_reports: u32,
+    /// Not 0 freezes the jitter buffer (ALE_DELAY_FROZEN) when a fax or modem is heard (1100 or 2100
+    /// Hz); the tone is told as an event then, too. Default 0.
+    pub freeze_for_modems: u32,
 }
 
 impl Default for ale_leg_config {
@@ -128,6 +131,7 @@ impl Default for ale_leg_config {
             mid: std::ptr::null(),
             inband_tones: 0,
             extended_reports: 1,
+            freeze_for_modems: 0,
         }
     }
 }
@@ -180,6 +184,7 @@ impl ale_leg_config {
             2 => InbandTones::DigitsRemoved,
             _ => return Err(invalid),
         };
+        config.freeze_for_modems = self.freeze_for_modems != 0;
         config.silence_suppression = self.silence_suppression != 0;
         config.extended_reports = self.extended_reports != 0;
         let id = |value: u32| Ok::<_, ale_status>(Some(byte(value)?).filter(|id| *id != 0));

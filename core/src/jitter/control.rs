@@ -40,6 +40,12 @@ impl Shared {
         self.settings.store(settings.to_word(), Ordering::Relaxed);
     }
 
+    /// Changes some of the settings, whoever else changes others meanwhile.
+    pub(crate) fn change(&self, f: impl Fn(Settings) -> Settings) {
+        let update = |word| Some(f(Settings::from_word(word)).to_word());
+        let _ = self.settings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+    }
+
     /// Copies the network thread's counters.
     pub(crate) fn add_to(&self, stats: &mut JitterStats) {
         // What failed is read first, so that it never exceeds what was inserted.
@@ -119,7 +125,7 @@ impl JitterControl {
         if min_ms > max_ms || !(20..=MAX_DELAY_MS).contains(&max_ms) {
             return Err(JitterError::Delay);
         }
-        self.change(|s| Settings { min_ms, max_ms, target_ms: s.target_ms.min(max_ms), ..s });
+        self.shared.change(|s| Settings { min_ms, max_ms, target_ms: s.target_ms.min(max_ms), ..s });
         Ok(())
     }
 
@@ -133,7 +139,7 @@ impl JitterControl {
         if target_ms > self.shared.settings().max_ms {
             return Err(JitterError::Delay);
         }
-        self.change(|s| Settings { target_ms: target_ms.min(s.max_ms), ..s });
+        self.shared.change(|s| Settings { target_ms: target_ms.min(s.max_ms), ..s });
         Ok(())
     }
 
@@ -142,7 +148,7 @@ impl JitterControl {
     ///
     /// Real-time: yes. Takes effect at the next pull.
     pub fn set_mode(&self, mode: DelayMode) {
-        self.change(|s| Settings { mode, ..s });
+        self.shared.change(|s| Settings { mode, ..s });
     }
 
     /// The counters as of a recent pull (at most 100 ms of audio ago).
@@ -152,11 +158,6 @@ impl JitterControl {
         let mut stats: JitterStats = self.stats.read()?;
         self.shared.add_to(&mut stats);
         Some(stats)
-    }
-
-    fn change(&self, f: impl Fn(Settings) -> Settings) {
-        let update = |word| Some(f(Settings::from_word(word)).to_word());
-        let _ = self.shared.settings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
     }
 }
 

@@ -151,6 +151,13 @@ impl JitterReader {
         Ok(info)
     }
 
+    /// As [`super::JitterControl::set_mode`], for who listens to what is pulled.
+    ///
+    /// Real-time: yes. Takes effect at the next pull.
+    pub fn set_mode(&mut self, mode: DelayMode) {
+        self.shared.change(|s| Settings { mode, ..s });
+    }
+
     /// The counters now.
     ///
     /// Real-time: yes.
