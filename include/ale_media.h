@@ -596,6 +596,11 @@ typedef struct {
   uint32_t black_box_bytes;
   /* Whether that log holds the audio too, so that it can be heard again. Default 0. */
   uint32_t black_box_audio;
+  /*
+   * Not 0 follows the sender's clock by resampling within 0.5 % instead of by splices: for music,
+   * recordings, trunks and modems. Default 0.
+   */
+  uint32_t resample_drift;
 } ale_jitter_config;
 
 /* How a pull went. */

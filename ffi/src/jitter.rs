@@ -2,7 +2,7 @@
 //! The jitter buffer, for hosts that have their own RTP.
 
 use ale_media::jitter::{
-    self, DecoderMap, DelayMode, JitterConfig, JitterControl, JitterReader, JitterStats,
+    self, DecoderMap, DelayMode, DriftMode, JitterConfig, JitterControl, JitterReader, JitterStats,
     JitterWriter, Operation, PullInfo,
 };
 
@@ -74,6 +74,9 @@ pub struct ale_jitter_config {
     pub black_box_bytes: u32,
     /// Whether that log holds the audio too, so that it can be heard again. Default 0.
     pub black_box_audio: u32,
+    /// Not 0 follows the sender's clock by resampling within 0.5 % instead of by splices: for music,
+    /// recordings, trunks and modems. Default 0.
+    pub resample_drift: u32,
 }
 
 impl Default for ale_jitter_config {
@@ -92,6 +95,7 @@ impl Default for ale_jitter_config {
             slots: config.slots.into(),
             black_box_bytes: 0,
             black_box_audio: 0,
+            resample_drift: 0,
         }
     }
 }
@@ -322,6 +326,9 @@ pub(crate) fn settings(config: &ale_jitter_config) -> Result<JitterConfig, ale_s
     settings.slots = narrow(config.slots)?;
     settings.black_box_bytes = config.black_box_bytes;
     settings.black_box_audio = config.black_box_audio != 0;
+    if config.resample_drift != 0 {
+        settings.drift = DriftMode::Resample;
+    }
     Ok(settings)
 }
 

@@ -19,7 +19,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::config::JitterConfig;
+use super::config::{DriftMode, JitterConfig};
 use super::control::Settings;
 use super::ingest::PacketMeta;
 use super::stats::{Operation, PullInfo};
@@ -216,7 +216,9 @@ impl BlackBox {
             header.put(&word.to_le_bytes());
         }
         header.put(&Settings::of(c).to_word().to_le_bytes());
-        header.put(&[u8::from(self.dropped) | u8::from(self.has_audio()) << 1]);
+        let resamples = c.drift == DriftMode::Resample;
+        let flags = [self.dropped, self.has_audio(), resamples];
+        header.put(&[(0..).zip(flags).fold(0, |all, (bit, flag)| all | u8::from(flag) << bit)]);
         header.put(&packet_bytes(&self.oldest.packet));
         header.put(&self.oldest.step.to_le_bytes());
         header.put(&self.oldest.now_ns.to_le_bytes());
@@ -341,6 +343,7 @@ impl Log {
             max_delay_ms: settings.max_ms,
             target_delay_ms: settings.target_ms,
             mode: settings.mode,
+            drift: if flags & 4 == 0 { DriftMode::Stretch } else { DriftMode::Resample },
             ..JitterConfig::default()
         };
         let state = State {

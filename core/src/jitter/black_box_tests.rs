@@ -50,7 +50,13 @@ fn with_log(bytes: u32, audio: bool) -> JitterConfig {
 
 #[test]
 fn a_log_with_audio_replays_to_the_same_samples_and_decisions() {
-    let bench = rough(&with_log(1 << 20, true));
+    for drift in [DriftMode::Stretch, DriftMode::Resample] {
+        replays_to_the_same(JitterConfig { drift, ..with_log(1 << 20, true) });
+    }
+}
+
+fn replays_to_the_same(config: JitterConfig) {
+    let bench = rough(&config);
     let log = bench.reader.black_box();
     let mut replay = Replay::new(&log, decoders()).unwrap();
     assert!(replay.is_whole() && replay.has_audio());

@@ -30,6 +30,8 @@ mod convert;
 mod correlate;
 mod decoders;
 mod drift;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod drift_tests;
 mod estimator;
 mod history;
 mod ingest;
@@ -46,11 +48,12 @@ mod target;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests;
 mod timeline;
+mod varispeed;
 mod window;
 mod writer;
 
 pub use config::{
-    DelayMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
+    DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
 };
 pub use control::JitterControl;
 pub use decoders::DecoderMap;

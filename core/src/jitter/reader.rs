@@ -5,16 +5,17 @@
 use core::fmt;
 
 use super::black_box::BlackBox;
-use super::config::{DelayMode, JitterConfig};
+use super::config::{DelayMode, DriftMode, JitterConfig};
 use super::control::{Settings, Shared};
 use super::decoders::Kind;
 use super::drift::Drift;
 use super::estimator::Estimator;
 use super::ingest::{PacketMeta, Slot};
 use super::playout::{Goal, Playout};
-use super::stats::{JitterStats, PullInfo};
+use super::stats::{JitterStats, Operation, PullInfo};
 use super::target::Target;
 use super::timeline::{Placement, Timeline};
+use super::varispeed::Varispeed;
 use super::window::Entry;
 use crate::sync::primitive::Arc;
 use crate::sync::snapshot::Publisher;
@@ -32,6 +33,10 @@ const FROZEN_LATE: f32 = 0.001;
 const FROZEN_MARGIN_MS: f32 = 20.0;
 /// Over the level, the lateness at which the first packet is played.
 const START_MS: f32 = 10.0;
+
+/// Where the delay is steered to the very target: a packet that comes right after a pull is of use
+/// 10 ms later, and a frame may take some samples more.
+const STEERED_MARGIN_MS: f32 = 12.0;
 
 /// Why nothing was pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +85,10 @@ pub struct JitterReader {
     unchosen_frames: u32,
     choose_soon: bool,
     black_box: Option<BlackBox>,
+    /// What follows the sender's clock where splices must not.
+    varispeed: Option<Varispeed>,
     goal_ms: f32,
-    /// The lateness that was chosen when the buffer froze.
+    /// The lateness that was chosen when the buffer froze; over the base where the speed is chosen.
     frozen_ms: Option<f32>,
     /// How long before it is due the last frame of a pull is made.
     ahead_ms: f32,
@@ -95,8 +102,11 @@ impl JitterReader {
         shared: Arc<Shared>,
         publisher: Publisher<{ JitterStats::WORDS }>,
     ) -> Self {
+        let varispeed = (config.drift == DriftMode::Resample)
+            .then(|| Varispeed::new(playout.frame_samples()));
         Self {
             playout,
+            varispeed,
             timeline: Timeline::new(config.sample_rate_hz),
             estimator: Estimator::new(),
             drift: Drift::default(),
@@ -138,7 +148,7 @@ impl JitterReader {
         for (n, out) in pcm.chunks_exact_mut(frame).enumerate() {
             let now_ns = now_ns.wrapping_add(n as u64 * 10_000_000);
             let goal = self.goal(settings);
-            let operation = self.playout.frame(now_ns, &goal, out);
+            let operation = self.frame(now_ns, &goal, out);
             info.operation = info.operation.max(operation);
             info.delay_ms = self.delay_ms(now_ns);
             self.count(out.len(), info.delay_ms);
@@ -217,6 +227,18 @@ impl JitterReader {
         self.estimator.shares()
     }
 
+    /// Makes 10 ms, at the speed that brings the delay to its target where that is how it is done.
+    fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> Operation {
+        let playout = &mut self.playout;
+        let Some(varispeed) = &mut self.varispeed else {
+            return playout.frame(now_ns, goal, out);
+        };
+        if playout.has_started() {
+            varispeed.steer(playout.lateness_ms(now_ns, playout.head()) - goal.target_ms);
+        }
+        varispeed.frame(out, |pcm| playout.frame(now_ns, goal, pcm))
+    }
+
     /// What the delay control wants now.
     fn goal(&mut self, settings: Settings) -> Goal {
         self.frames = self.frames.wrapping_add(1);
@@ -236,15 +258,22 @@ impl JitterReader {
             self.frozen_ms = None;
         } else if self.estimator.has_observed() {
             let safe_ms = level_ms + self.estimator.excess_of_ms(FROZEN_LATE) + FROZEN_MARGIN_MS;
-            let frozen_ms = *self.frozen_ms.get_or_insert(safe_ms.max(fixed_ms));
-            fixed_ms = frozen_ms.min(base_ms + max_ms);
+            // With a speed to choose, the depth is kept; else the delay, since nothing may move.
+            let from_ms = if self.varispeed.is_some() { base_ms } else { 0.0 };
+            let frozen_ms = *self.frozen_ms.get_or_insert(safe_ms.max(fixed_ms) - from_ms);
+            fixed_ms = (from_ms + frozen_ms).min(base_ms + max_ms);
         }
         let (target_ms, start_ms) = match settings.mode {
             DelayMode::Adaptive => {
                 let bounds = (base_ms + min_ms, base_ms + max_ms);
                 let within = |ms: f32| ms.clamp(bounds.0, bounds.1);
                 let level_ms = level_ms + self.ahead_ms;
-                (within(level_ms + self.target.margin_ms()), within(level_ms + START_MS))
+                if self.varispeed.is_some() {
+                    let steered_ms = self.target.margin_ms() + STEERED_MARGIN_MS;
+                    (within(level_ms + steered_ms), within(level_ms + steered_ms))
+                } else {
+                    (within(level_ms + self.target.margin_ms()), within(level_ms + START_MS))
+                }
             }
             _ => (fixed_ms, fixed_ms),
         };
@@ -253,7 +282,7 @@ impl JitterReader {
             target_ms,
             start_ms,
             max_ms: base_ms + max_ms,
-            adapt: settings.mode != DelayMode::Frozen,
+            adapt: settings.mode != DelayMode::Frozen && self.varispeed.is_none(),
             rewind: settings.mode == DelayMode::Adaptive,
             conceal: settings.mode != DelayMode::Frozen,
             hold: settings.mode == DelayMode::Frozen,

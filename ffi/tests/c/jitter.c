@@ -45,6 +45,7 @@ static ale_jitter_config with_log(uint32_t bytes, uint32_t audio)
     config.codec_count = 1;
     config.black_box_bytes = bytes;
     config.black_box_audio = audio;
+    EXPECT(config.resample_drift == 0);
     return config;
 }
 

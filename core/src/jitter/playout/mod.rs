@@ -219,7 +219,8 @@ impl Playout {
         samples as f32 / (8 * self.unit) as f32
     }
 
-    /// Makes the next 10 ms.
+    /// Makes the next 10 ms: `out` is a frame, or a few samples more or less where the speed is
+    /// changed.
     pub(crate) fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> Operation {
         if !self.started && !self.start(now_ns, goal) {
             out.fill(0);
@@ -238,12 +239,12 @@ impl Playout {
         self.decode_ahead(&mut budget);
         let mut operation = self.adapt(now_ns, goal, &mut budget);
         operation = operation.max(self.cut(now_ns, goal));
-        operation = operation.max(self.complete(now_ns, goal));
+        operation = operation.max(self.complete(now_ns, goal, out.len()));
         let late_ms = self.lateness_ms(now_ns, self.head());
         if late_ms > goal.max_ms {
             // A join or a new talk spurt went over the maximum.
             self.skip_to(self.head() + self.samples(late_ms - goal.max_ms) as i64 + 1);
-            operation = operation.max(self.complete(now_ns, goal));
+            operation = operation.max(self.complete(now_ns, goal, out.len()));
         }
         self.pcm.play(out);
         if self.is_quiet(out) {
@@ -281,12 +282,12 @@ impl Playout {
         }
     }
 
-    /// Makes sure of 10 ms: sound if it is there, else what stands in for it.
-    fn complete(&mut self, now_ns: u64, goal: &Goal) -> Operation {
+    /// Makes sure of `count` samples: sound if it is there, else what stands in for it.
+    fn complete(&mut self, now_ns: u64, goal: &Goal, count: usize) -> Operation {
         let mut operation = Operation::Normal;
         // Each turn adds a sample at least, or changes from sound to noise or back.
         for _ in 0..2 * self.frame {
-            let need = self.frame.saturating_sub(self.pcm.pending().len());
+            let need = count.saturating_sub(self.pcm.pending().len());
             if need == 0 {
                 break;
             }
