@@ -135,8 +135,27 @@ fn silence_suppression_without_description_keeps_the_spurts_whole() {
         bench.run(400, &mut sequence, &mut position);
         assert!(find(&bench.heard, &coded(spurt + 160, 1600)).is_some(), "spurt at {spurt}");
     }
-    assert_eq!(bench.reader.stats().missing, 0);
+    let stats = bench.reader.stats();
+    assert_eq!((stats.missing, stats.concealments, stats.concealed_samples), (0, 0, 0));
+    // Five pauses, but for what the delay grew or shrank by in them.
+    assert!((20_000..=28_000).contains(&stats.comfort_noise_samples), "{stats:?}");
     bench.assert_accounted();
+}
+
+#[test]
+fn a_loss_at_the_end_of_a_pause_is_concealment_and_the_pause_is_none() {
+    let (mut bench, mut sequence, mut position) = settled();
+    for _ in 0..30 {
+        bench.pull();
+    }
+    position += 2_400;
+    // The spurt's first packet is lost: nobody can tell any more how long the pause was.
+    sequence += 1;
+    position += 160;
+    bench.run(400, &mut sequence, &mut position);
+    let stats = bench.reader.stats();
+    assert_eq!((stats.missing, stats.concealments, stats.comfort_noise_samples), (1, 1, 0));
+    assert!(stats.concealed_samples > 2_000, "{stats:?}");
 }
 
 #[test]

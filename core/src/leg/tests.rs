@@ -205,8 +205,8 @@ fn pauses_are_told_and_heard_as_the_noise_that_they_are() {
         let stats = b.control.stats();
         assert_eq!(stats.receiver.unknown_payload_type, 0);
         assert_eq!(stats.jitter.missing, 0, "{name}: a pause is no loss");
-        // Nothing tells of Opus's pauses, so that its decoder makes them up.
-        assert!(!described || stats.concealed_percent < 3.0, "{name}: {stats:?}");
+        assert!(stats.concealed_percent < 3.0, "{name}: {stats:?}");
+        assert!(stats.jitter.comfort_noise_samples > 0, "{name}: {stats:?}");
         // The middle of a voice and the end of a pause, well behind the delay.
         let rate = a.media.sample_rate_hz() as usize;
         let level = |from_ms: usize| {

@@ -12,6 +12,7 @@
 //! - [`conceal`]: continuing the past, filling between past and future.
 //! - [`merge`]: joining what came to what was made up.
 //! - [`noise`]: comfort noise.
+//! - [`pause`]: what was lost told from what was never sent.
 //!
 //! Audio thread only. A pull's work is bounded: a number of packets decoded, one pitch search for
 //! each side of a gap, one splice search.
@@ -21,8 +22,10 @@ mod decide;
 mod gap;
 mod merge;
 mod noise;
+mod pause;
 
 use self::noise::Noise;
+use self::pause::Pause;
 use super::config::{JitterConfig, JitterError};
 use super::convert::to_mono_at;
 use super::correlate::power;
@@ -108,6 +111,7 @@ pub(crate) struct Playout {
     underrun: Option<i64>,
     comfort: bool,
     noise: Noise,
+    pause: Pause,
     /// The signal's quiet and loud levels (root mean square).
     floor: f32,
     peak: f32,
@@ -141,6 +145,7 @@ impl Playout {
             underrun: None,
             comfort: false,
             noise: Noise::new(),
+            pause: Pause::default(),
             floor: 100.0,
             peak: 300.0,
             quiet_frames: 0,
@@ -305,7 +310,12 @@ impl Playout {
             if self.take() {
                 continue;
             }
-            operation = Operation::Conceal;
+            let made = if self.is_pause() == Some(true) {
+                Operation::ComfortNoise
+            } else {
+                Operation::Conceal
+            };
+            operation = operation.max(made);
             // A description of noise ends a gap, too, but says nothing of the sound before it.
             let gap = self
                 .window
@@ -549,7 +559,9 @@ impl Playout {
         let payload =
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         let count = decoder.decode(payload, pcm).ok().filter(|&count| count == samples)?;
+        let (bytes, conceals) = (payload.len(), decoder.conceals());
         self.current = Some(index);
+        self.note(entry, bytes, conceals);
         for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame) {
             let level = math::sqrt(power(chunk));
             self.floor = if level < self.floor { level + 0.5 } else { self.floor * 1.002 }.max(3.0);
