@@ -33,6 +33,8 @@ impl Playout {
             return false;
         }
         self.discard_before(at);
+        // Before the packets are decoded that tell what the gap is.
+        self.stand_in(gap);
         let mut decoded = 0;
         for _ in 0..packets {
             let Some(entry) = self.window.remove(0) else { break };
@@ -51,7 +53,6 @@ impl Playout {
         let hole = self.pcm.all().len();
         self.pcm.commit(gap + decoded);
         fill_between(self.pcm.all_mut(), hole, gap, self.unit);
-        self.stand_in(gap);
         self.next = start + decoded as i64;
         self.concealed = 0;
         self.underrun = None;
