@@ -273,8 +273,16 @@ typedef struct ale_conference ale_conference;
 /* A codec of the host's; named in the codecs of any number of legs and jitter buffers. */
 typedef struct ale_host_codec ale_host_codec;
 
+/*
+ * The half that settings go in by. May be used from any thread, one at a time; outlives the others.
+ */
+typedef struct ale_jitter_control ale_jitter_control;
+
 /* The half that PCM comes out of. Exclusive, usually to the audio thread. */
 typedef struct ale_jitter_reader ale_jitter_reader;
+
+/* A log that is being replayed. Exclusive. */
+typedef struct ale_jitter_replay ale_jitter_replay;
 
 /* The half that packets go in by. Exclusive, usually to the network thread. */
 typedef struct ale_jitter_writer ale_jitter_writer;
@@ -671,6 +679,18 @@ typedef struct {
   uint32_t target_delay_ms;
   /* Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 56. */
   uint32_t slots;
+  /*
+   * Bytes of a log of what the buffer saw and decided, 0 for none; a minute of G.711 takes about
+   * 50 KB, with audio ten times that, and the oldest is dropped. Default 0.
+   */
+  uint32_t black_box_bytes;
+  /* Whether that log holds the audio too, so that it can be heard again. Default 0. */
+  uint32_t black_box_audio;
+  /*
+   * Not 0 follows the sender's clock by resampling within 0.5 % instead of by splices: for music,
+   * recordings, trunks and modems. Default 0.
+   */
+  uint32_t resample_drift;
 } ale_jitter_config;
 
 /* How a pull went. */
@@ -730,7 +750,29 @@ typedef struct {
   uint64_t delay_p95_us;
   /* Delay that is aimed at just now, in microseconds. */
   uint64_t target_delay_us;
+  /* Pulls of 10 ms that took time out. */
+  uint64_t accelerations;
+  /* Pulls of 10 ms that put time in. */
+  uint64_t expansions;
+  /* Pulls of 10 ms that began a concealment. */
+  uint64_t concealments;
+  /* Pulls of 10 ms that joined sound to a concealment. */
+  uint64_t merges;
+  /* Samples of comfort noise. */
+  uint64_t comfort_noise_samples;
+  /* Starts of another stream: SSRC, sequence numbers or timestamps that began anew. */
+  uint64_t restarts;
+  /* The sender's clock against this one, in parts per million; positive when the sender is fast. */
+  int64_t drift_ppm;
 } ale_jitter_counters;
+
+/* A packet that is worth asking for again (RFC 4585). */
+typedef struct {
+  /* When it has to be here to be heard, on the host's clock. */
+  uint64_t deadline_ns;
+  /* Its sequence number. */
+  uint16_t sequence;
+} ale_missing_packet;
 
 /* What a mixer is made for. */
 typedef struct {
@@ -838,6 +880,11 @@ typedef struct {
   const ale_pass_through *pass_through;
   /* How many payload types are. */
   size_t pass_through_count;
+  /*
+   * Not 0 freezes the jitter buffer (ALE_DELAY_FROZEN) when a fax or modem is heard (1100 or 2100
+   * Hz); the tone is told as an event then, too. Default 0.
+   */
+  uint32_t freeze_for_modems;
 } ale_leg_config;
 
 /* An address and port. */
@@ -1432,6 +1479,96 @@ ale_status ale_jitter_set_delay_bounds(const ale_jitter_reader *reader,
 
 /* Reads the counters. Real-time. */
 ale_status ale_jitter_stats(const ale_jitter_reader *reader, ale_jitter_counters *stats);
+
+/* Gives a control half. The reader's thread. Not real-time. */
+ale_status ale_jitter_control_create(const ale_jitter_reader *reader, ale_jitter_control **control);
+
+/* Frees a control half. Any thread. Not real-time. */
+void ale_jitter_control_destroy(ale_jitter_control *control);
+
+/*
+ * Sets an ale_delay_mode, and the delay in ms of the modes that keep one. ALE_DELAY_FROZEN is for
+ * when a modem's or fax's tone was heard. Any thread. Real-time; takes effect at the next pull.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_jitter_control_set_mode(ale_jitter_control *control,
+                                       int32_t mode,
+                                       uint32_t target_delay_ms);
+
+/*
+ * Sets bounds of the delay in ms. Any thread. Real-time; takes effect at the next pull.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_jitter_control_set_delay_bounds(ale_jitter_control *control,
+                                               uint32_t min_ms,
+                                               uint32_t max_ms);
+
+/*
+ * Writes the packets that are missing and would still be heard, those due first in front; at most
+ * 128, and as many as there is room for. count is how many. The reader's thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_jitter_missing(const ale_jitter_reader *reader,
+                              uint64_t now_ns,
+                              ale_missing_packet *packets,
+                              size_t capacity,
+                              size_t *count);
+
+/*
+ * Writes how late packets came lately, older ones weighing less: shares[n] is the share of all
+ * whose delay over the fastest lately is from n to n + 1 steps; the last holds the rest. The
+ * reader's thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_jitter_arrival_histogram(const ale_jitter_reader *reader,
+                                        uint32_t step_ms,
+                                        float *shares,
+                                        size_t count);
+
+/*
+ * Copies the log of what a buffer saw and decided. length is how many bytes it takes: 0 without a
+ * black box; nothing is copied when capacity is less. The reader's thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_CAPACITY with length set.
+ */
+ale_status ale_jitter_black_box(const ale_jitter_reader *reader,
+                                uint8_t *log,
+                                size_t capacity,
+                                size_t *length);
+
+/*
+ * Reads a log, which is copied. The config says which codecs the buffer had; its rate must be that
+ * of the log, and everything else is in the log. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_MALFORMED and ALE_ERR_UNSUPPORTED.
+ */
+ale_status ale_jitter_replay_create(const uint8_t *log,
+                                    size_t length,
+                                    const ale_jitter_config *config,
+                                    ale_jitter_replay **replay);
+
+/* Frees a replay. Any thread. Not real-time. */
+void ale_jitter_replay_destroy(ale_jitter_replay *replay);
+
+/*
+ * Replays the next pull. samples is how many were written: 0 at the log's end and for a log
+ * without audio. info is what was decided then; agrees, 1 if the replay decided the same (0 can be
+ * had from a log whose beginning was dropped). At the log's end, ended is 1. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_MALFORMED, and ALE_ERR_CAPACITY for a pull of more
+ * than capacity, which is lost then.
+ */
+ale_status ale_jitter_replay_pull(ale_jitter_replay *replay,
+                                  int16_t *pcm,
+                                  size_t capacity,
+                                  size_t *samples,
+                                  ale_pull_info *info,
+                                  int32_t *agrees,
+                                  int32_t *ended);
 
 /* ---- Mixer ---- */
 

@@ -4,6 +4,7 @@
 //! - [`clock`]: one monotonic clock and a 10 ms beat.
 //! - [`endpoint`]: a phone, that is a leg with a socket and two threads.
 //! - [`capture`]: RTP out of pcap, pcapng and rtpdump files.
+//! - [`delay_plot`]: a drawing of what a jitter buffer did.
 //! - [`bridge`]: a conference with a socket a leg.
 //! - [`relay`]: a network that loses, delays and reorders, the same way for the same seed.
 //! - [`speech`]: recordings, and who says what when.
@@ -13,6 +14,7 @@
 pub mod bridge;
 pub mod capture;
 pub mod clock;
+pub mod delay_plot;
 pub mod endpoint;
 pub mod hearing;
 pub mod relay;

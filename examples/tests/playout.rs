@@ -144,3 +144,26 @@ fn what_can_not_be_played_is_named() {
         assert!(!message.contains("panicked"), "{message}");
     }
 }
+
+#[test]
+fn a_black_box_replays_to_the_same_wav() {
+    let folder = folder("black_box");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (capture, log, first, again) =
+        (path("in.pcap"), path("log"), path("first.wav"), path("again.wav"));
+    let said: Vec<i16> = (0..16_000).map(|i| ((i * 37) % 4001) as i16).collect();
+    let mut packets = datagrams(&said, None);
+    packets.remove(30);
+    std::fs::write(&capture, pcap(&packets)).unwrap();
+    let plot = path("delay.svg");
+    let out = playout(&[&capture, "--out", &first, "--black-box", &log, "--plot", &plot]);
+    assert!(out.status.success(), "{out:?}");
+    assert!(std::fs::read_to_string(&plot).unwrap().contains("packets, %"));
+    let out = playout(&["--replay", &log, "--out", &again]);
+    assert!(out.status.success(), "{out:?}");
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(said.contains(" 0 decided otherwise"), "{said}");
+    assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&again).unwrap());
+    std::fs::write(&log, b"no log").unwrap();
+    assert!(!playout(&["--replay", &log]).status.success());
+}

@@ -2,7 +2,7 @@
 //! The jitter buffer, for hosts that have their own RTP.
 
 use ale_media::jitter::{
-    self, DecoderMap, DelayMode, JitterConfig, JitterControl, JitterReader, JitterStats,
+    self, DecoderMap, DelayMode, DriftMode, JitterConfig, JitterControl, JitterReader, JitterStats,
     JitterWriter, Operation, PullInfo,
 };
 
@@ -16,8 +16,8 @@ pub struct ale_jitter_writer(JitterWriter);
 
 /// The half that PCM comes out of. Exclusive, usually to the audio thread.
 pub struct ale_jitter_reader {
-    reader: JitterReader,
-    control: JitterControl,
+    pub(crate) reader: JitterReader,
+    pub(crate) control: JitterControl,
 }
 
 /// How the playout delay is chosen.
@@ -69,6 +69,14 @@ pub struct ale_jitter_config {
     pub target_delay_ms: u32,
     /// Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 56.
     pub slots: u32,
+    /// Bytes of a log of what the buffer saw and decided, 0 for none; a minute of G.711 takes about
+    /// 50 KB, with audio ten times that, and the oldest is dropped. Default 0.
+    pub black_box_bytes: u32,
+    /// Whether that log holds the audio too, so that it can be heard again. Default 0.
+    pub black_box_audio: u32,
+    /// Not 0 follows the sender's clock by resampling within 0.5 % instead of by splices: for music,
+    /// recordings, trunks and modems. Default 0.
+    pub resample_drift: u32,
 }
 
 impl Default for ale_jitter_config {
@@ -85,6 +93,9 @@ impl Default for ale_jitter_config {
             max_delay_ms: config.max_delay_ms.into(),
             target_delay_ms: config.target_delay_ms.into(),
             slots: config.slots.into(),
+            black_box_bytes: 0,
+            black_box_audio: 0,
+            resample_drift: 0,
         }
     }
 }
@@ -196,6 +207,20 @@ pub struct ale_jitter_counters {
     pub delay_p95_us: u64,
     /// Delay that is aimed at just now, in microseconds.
     pub target_delay_us: u64,
+    /// Pulls of 10 ms that took time out.
+    pub accelerations: u64,
+    /// Pulls of 10 ms that put time in.
+    pub expansions: u64,
+    /// Pulls of 10 ms that began a concealment.
+    pub concealments: u64,
+    /// Pulls of 10 ms that joined sound to a concealment.
+    pub merges: u64,
+    /// Samples of comfort noise.
+    pub comfort_noise_samples: u64,
+    /// Starts of another stream: SSRC, sequence numbers or timestamps that began anew.
+    pub restarts: u64,
+    /// The sender's clock against this one, in parts per million; positive when the sender is fast.
+    pub drift_ppm: i64,
 }
 
 impl From<JitterStats> for ale_jitter_counters {
@@ -221,6 +246,13 @@ impl From<JitterStats> for ale_jitter_counters {
             mean_delay_us: stats.mean_delay_us,
             delay_p95_us: stats.delay_p95_us,
             target_delay_us: stats.target_delay_us,
+            accelerations: stats.accelerations,
+            expansions: stats.expansions,
+            concealments: stats.concealments,
+            merges: stats.merges,
+            comfort_noise_samples: stats.comfort_noise_samples,
+            restarts: stats.restarts,
+            drift_ppm: stats.drift_ppm(),
         }
     }
 }
@@ -246,21 +278,31 @@ pub unsafe extern "C" fn ale_jitter_create(
         let (config, writer_out, reader_out) = unsafe {
             (pointer::config(config)?, pointer::exclusive(writer)?, pointer::exclusive(reader)?)
         };
-        let mut map = DecoderMap::new();
         // SAFETY: the header's contract.
-        for codec in unsafe { pointer::slice(config.codecs, config.codec_count) }? {
-            // SAFETY: the header's contract.
-            let decoder = unsafe { codec.spec() }?.decoder(config.sample_rate_hz)?;
-            map.insert(codec.payload_type, decoder)?;
-        }
-        if let Some(payload_type) = optional_payload_type(config.comfort_noise_payload_type)? {
-            map.insert_comfort_noise(payload_type)?;
-        }
+        let map = unsafe { decoders(&config) }?;
         let (writer, reader, control) = jitter::create(&settings(&config)?, map)?;
         pointer::give(writer_out, ale_jitter_writer(writer));
         pointer::give(reader_out, ale_jitter_reader { reader, control });
         Ok(())
     })
+}
+
+/// The decoders that a config asks for.
+///
+/// # Safety
+/// The config's codecs must be as many as it says.
+pub(crate) unsafe fn decoders(config: &ale_jitter_config) -> Result<DecoderMap, ale_status> {
+    let mut map = DecoderMap::new();
+    // SAFETY: the caller's contract.
+    for codec in unsafe { pointer::slice(config.codecs, config.codec_count) }? {
+        // SAFETY: the caller's contract.
+        let decoder = unsafe { codec.spec() }?.decoder(config.sample_rate_hz)?;
+        map.insert(codec.payload_type, decoder)?;
+    }
+    if let Some(payload_type) = optional_payload_type(config.comfort_noise_payload_type)? {
+        map.insert_comfort_noise(payload_type)?;
+    }
+    Ok(map)
 }
 
 /// A payload type, or none for -1.
@@ -282,6 +324,11 @@ pub(crate) fn settings(config: &ale_jitter_config) -> Result<JitterConfig, ale_s
     settings.max_delay_ms = narrow(config.max_delay_ms)?;
     settings.target_delay_ms = narrow(config.target_delay_ms)?;
     settings.slots = narrow(config.slots)?;
+    settings.black_box_bytes = config.black_box_bytes;
+    settings.black_box_audio = config.black_box_audio != 0;
+    if config.resample_drift != 0 {
+        settings.drift = DriftMode::Resample;
+    }
     Ok(settings)
 }
 

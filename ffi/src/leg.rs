@@ -102,6 +102,9 @@ pub struct ale_leg_config {
     pub pass_through: *const ale_pass_through,
     /// How many payload types are.
     pub pass_through_count: usize,
+    /// Not 0 freezes the jitter buffer (ALE_DELAY_FROZEN) when a fax or modem is heard (1100 or 2100
+    /// Hz); the tone is told as an event then, too. Default 0.
+    pub freeze_for_modems: u32,
 }
 
 impl Default for ale_leg_config {
@@ -140,6 +143,7 @@ impl Default for ale_leg_config {
             extended_reports: 1,
             pass_through: std::ptr::null(),
             pass_through_count: 0,
+            freeze_for_modems: 0,
         }
     }
 }
@@ -199,6 +203,7 @@ impl ale_leg_config {
             2 => InbandTones::DigitsRemoved,
             _ => return Err(invalid),
         };
+        config.freeze_for_modems = self.freeze_for_modems != 0;
         config.silence_suppression = self.silence_suppression != 0;
         config.extended_reports = self.extended_reports != 0;
         let id = |value: u32| Ok::<_, ale_status>(Some(byte(value)?).filter(|id| *id != 0));

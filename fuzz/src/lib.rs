@@ -85,6 +85,7 @@ pub fn leg(data: &[u8]) {
         config.redundancy = Some(Redundant { payload_type: 121, generations: 2 });
         config.header_extensions.audio_level = Some(1);
         config.inband_tones = InbandTones::DigitsRemoved;
+        config.freeze_for_modems = true;
         config.silence_suppression = true;
     }
     if choice & 4 == 4 {

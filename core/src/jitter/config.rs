@@ -21,9 +21,23 @@ pub enum DelayMode {
     Adaptive,
     /// Always the target delay; only the sender's clock drift is followed, in pauses.
     Fixed,
-    /// The target delay, with neither stretching nor concealment: missing audio is silence. For
-    /// modem and fax signals, which survive neither.
+    /// One delay, with neither stretching nor concealment: missing audio is silence. For modem and
+    /// fax signals, which survive neither. The delay is the target delay, or what the network asked
+    /// for when the mode was entered if that is more; it is reached by one stretch of silence.
     Frozen,
+}
+
+/// How the sender's clock, and slow changes of the delay, are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DriftMode {
+    /// By splices where they aren't heard: in pauses, and by whole pitch periods. For speech.
+    #[default]
+    Stretch,
+    /// By resampling, within 0.5 %, all the time. For music, recordings, trunks and modems, which
+    /// have no pauses; a larger change of the delay takes its time (5 ms a second). The sound comes
+    /// later by 12 samples.
+    Resample,
 }
 
 /// What a jitter buffer is made from. All memory is taken at creation and follows from `slots`,
@@ -47,9 +61,16 @@ pub struct JitterConfig {
     pub target_delay_ms: u16,
     /// How the delay is chosen.
     pub mode: DelayMode,
+    /// How the sender's clock is followed.
+    pub drift: DriftMode,
     /// Delay outside this buffer that a listener perceives on top of it (network, packet time, the
     /// other direction), milliseconds: what the estimator adds when it weighs loss against delay.
     pub outside_delay_ms: u16,
+    /// Bytes of a log of what the buffer saw and decided; 0 for none, less than 2048 is 2048. A minute
+    /// of G.711 takes about 50 KB, with audio ten times that; the oldest is dropped.
+    pub black_box_bytes: u32,
+    /// Whether that log holds the payloads too, so that it can be heard again.
+    pub black_box_audio: bool,
 }
 
 impl Default for JitterConfig {
@@ -63,7 +84,10 @@ impl Default for JitterConfig {
             max_delay_ms: 600,
             target_delay_ms: 60,
             mode: DelayMode::Adaptive,
+            drift: DriftMode::Stretch,
             outside_delay_ms: 60,
+            black_box_bytes: 0,
+            black_box_audio: false,
         }
     }
 }

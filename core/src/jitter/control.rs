@@ -36,6 +36,16 @@ impl Shared {
         Settings::from_word(self.settings.load(Ordering::Relaxed))
     }
 
+    pub(crate) fn set(&self, settings: Settings) {
+        self.settings.store(settings.to_word(), Ordering::Relaxed);
+    }
+
+    /// Changes some of the settings, whoever else changes others meanwhile.
+    pub(crate) fn change(&self, f: impl Fn(Settings) -> Settings) {
+        let update = |word| Some(f(Settings::from_word(word)).to_word());
+        let _ = self.settings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+    }
+
     /// Copies the network thread's counters.
     pub(crate) fn add_to(&self, stats: &mut JitterStats) {
         // What failed is read first, so that it never exceeds what was inserted.
@@ -62,7 +72,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    fn of(config: &JitterConfig) -> Self {
+    pub(crate) fn of(config: &JitterConfig) -> Self {
         Self {
             min_ms: config.min_delay_ms,
             max_ms: config.max_delay_ms,
@@ -71,7 +81,7 @@ impl Settings {
         }
     }
 
-    fn to_word(self) -> u64 {
+    pub(crate) fn to_word(self) -> u64 {
         let mode = match self.mode {
             DelayMode::Adaptive => 0,
             DelayMode::Fixed => 1,
@@ -83,7 +93,7 @@ impl Settings {
             | mode << 48
     }
 
-    fn from_word(word: u64) -> Self {
+    pub(crate) fn from_word(word: u64) -> Self {
         Self {
             min_ms: word as u16,
             max_ms: (word >> 16) as u16,
@@ -115,7 +125,12 @@ impl JitterControl {
         if min_ms > max_ms || !(20..=MAX_DELAY_MS).contains(&max_ms) {
             return Err(JitterError::Delay);
         }
-        self.change(|s| Settings { min_ms, max_ms, target_ms: s.target_ms.min(max_ms), ..s });
+        self.shared.change(|s| Settings {
+            min_ms,
+            max_ms,
+            target_ms: s.target_ms.min(max_ms),
+            ..s
+        });
         Ok(())
     }
 
@@ -129,7 +144,7 @@ impl JitterControl {
         if target_ms > self.shared.settings().max_ms {
             return Err(JitterError::Delay);
         }
-        self.change(|s| Settings { target_ms: target_ms.min(s.max_ms), ..s });
+        self.shared.change(|s| Settings { target_ms: target_ms.min(s.max_ms), ..s });
         Ok(())
     }
 
@@ -138,7 +153,7 @@ impl JitterControl {
     ///
     /// Real-time: yes. Takes effect at the next pull.
     pub fn set_mode(&self, mode: DelayMode) {
-        self.change(|s| Settings { mode, ..s });
+        self.shared.change(|s| Settings { mode, ..s });
     }
 
     /// The counters as of a recent pull (at most 100 ms of audio ago).
@@ -148,11 +163,6 @@ impl JitterControl {
         let mut stats: JitterStats = self.stats.read()?;
         self.shared.add_to(&mut stats);
         Some(stats)
-    }
-
-    fn change(&self, f: impl Fn(Settings) -> Settings) {
-        let update = |word| Some(f(Settings::from_word(word)).to_word());
-        let _ = self.shared.settings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
     }
 }
 

@@ -147,32 +147,6 @@ pub(crate) fn best_offset(target: &[i16], region: &[i16], bonus: f32) -> (usize,
     (best, best_correlation)
 }
 
-/// The period of a short signal, `lags` being those that are tried: all of it is compared with all
-/// of it shifted, so the comparison is shorter the longer the lag. Each lag costs `penalty`.
-pub(crate) fn best_period(signal: &[i16], lags: core::ops::Range<usize>, penalty: f32) -> usize {
-    let n = signal.len().min(MAX_TERMS);
-    let signal = &signal[..n];
-    let start = lags.start;
-    if start == 0 || start >= n {
-        return start;
-    }
-    // Energies of what the shift leaves over at either end.
-    let mut front = dot(&signal[..n - start], &signal[..n - start]);
-    let mut back = dot(&signal[start..], &signal[start..]);
-    let (mut best, mut best_score) = (start, f32::MIN);
-    for lag in lags.take_while(|&lag| lag < n) {
-        let cross = dot(&signal[..n - lag], &signal[lag..]) as f32;
-        let score = cross / math::sqrt(front as f32 * back as f32 + 1.0) - penalty * lag as f32;
-        if score > best_score {
-            (best, best_score) = (lag, score);
-        }
-        let square = |s: i16| i32::from(s) * i32::from(s);
-        front -= square(signal[n - lag - 1]);
-        back -= square(signal[lag]);
-    }
-    best
-}
-
 /// Offsets that [`best_offset`] tries at most.
 pub(crate) const MAX_OFFSETS: usize = 160;
 
@@ -208,16 +182,6 @@ mod tests {
             prop_assert!(out.iter().all(|s| (-2048..2048).contains(s)));
             prop_assert_eq!(out.len(), (source.len() / step).min(64));
         }
-    }
-
-    #[test]
-    fn the_period_of_a_short_tone_is_found() {
-        for period in [20, 33, 57, 80, 110] {
-            let signal: alloc::vec::Vec<i16> =
-                (0..160).map(|i| if i % period < period / 3 { 1500 } else { -700 }).collect();
-            assert_eq!(best_period(&signal, 20..121, 0.0004), period);
-        }
-        assert_eq!(best_period(&[], 20..121, 0.0), 20);
     }
 
     #[test]

@@ -192,6 +192,24 @@ impl Estimator {
         self.weight = 1.0;
     }
 
+    /// Whether any packet was seen.
+    #[inline]
+    pub(crate) fn has_observed(&self) -> bool {
+        self.packets > 0
+    }
+
+    /// The excess delay that no more than the share `late` of packets exceed, in milliseconds.
+    pub(crate) fn excess_of_ms(&self, late: f32) -> f32 {
+        let mut left = late * self.total;
+        for (bin, weight) in self.histogram.iter().enumerate().rev() {
+            left -= weight;
+            if left < 0.0 {
+                return bin_edge_ms(bin + 1);
+            }
+        }
+        0.0
+    }
+
     /// Each bin's lower edge in milliseconds of excess delay, and its share of all packets.
     pub(crate) fn shares(&self) -> impl Iterator<Item = (f32, f32)> + '_ {
         let scale = 1.0 / self.total.max(f32::MIN_POSITIVE);

@@ -21,12 +21,17 @@
 //! listens from outside; the delay control weighs late packets against delay on the E-model's scale
 //! (ITU-T G.107; Cole and Rosenbluth 2001).
 
+mod black_box;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod black_box_tests;
 mod config;
 mod control;
 mod convert;
 mod correlate;
 mod decoders;
 mod drift;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod drift_tests;
 mod estimator;
 mod history;
 mod ingest;
@@ -35,6 +40,7 @@ mod playout;
 mod property_tests;
 mod reader;
 mod red;
+mod replay;
 mod stats;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod stream_tests;
@@ -42,15 +48,17 @@ mod target;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests;
 mod timeline;
+mod varispeed;
 mod window;
 mod writer;
 
 pub use config::{
-    DelayMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
+    DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
 };
 pub use control::JitterControl;
 pub use decoders::DecoderMap;
 pub use reader::{JitterReader, Missing, PullError};
+pub use replay::{Replay, ReplayError, ReplayedPull};
 pub use stats::{JitterStats, Operation, PullInfo};
 pub use writer::{InsertError, JitterWriter};
 

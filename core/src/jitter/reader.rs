@@ -4,16 +4,18 @@
 
 use core::fmt;
 
-use super::config::{DelayMode, JitterConfig};
-use super::control::Shared;
+use super::black_box::BlackBox;
+use super::config::{DelayMode, DriftMode, JitterConfig};
+use super::control::{Settings, Shared};
 use super::decoders::Kind;
 use super::drift::Drift;
 use super::estimator::Estimator;
 use super::ingest::{PacketMeta, Slot};
 use super::playout::{Goal, Playout};
-use super::stats::{JitterStats, PullInfo};
+use super::stats::{JitterStats, Operation, PullInfo};
 use super::target::Target;
 use super::timeline::{Placement, Timeline};
+use super::varispeed::Varispeed;
 use super::window::Entry;
 use crate::sync::primitive::Arc;
 use crate::sync::snapshot::Publisher;
@@ -26,11 +28,15 @@ const CHOOSE_SOON_FRAMES: u32 = 3;
 const PUBLISH_FRAMES: u32 = 10;
 /// A delay this far from the usual is a jump of the timeline, not jitter.
 const JUMP_MS: f32 = 2000.0;
-/// A packet counts as usable when it is pulled for, but no later than this after it came: a stalled
-/// audio thread is not the network's fault.
-const MAX_PULL_WAIT_NS: u64 = 20_000_000;
+/// A frozen buffer is as deep as all but this share of packets asked for, and this much more.
+const FROZEN_LATE: f32 = 0.001;
+const FROZEN_MARGIN_MS: f32 = 20.0;
 /// Over the level, the lateness at which the first packet is played.
 const START_MS: f32 = 10.0;
+
+/// Where the delay is steered to the very target: a packet that comes right after a pull is of use
+/// 10 ms later, and a frame may take some samples more.
+const STEERED_MARGIN_MS: f32 = 12.0;
 
 /// Why nothing was pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +84,14 @@ pub struct JitterReader {
     /// Frames since the target was chosen, and whether it is to be chosen anew before long.
     unchosen_frames: u32,
     choose_soon: bool,
+    black_box: Option<BlackBox>,
+    /// What follows the sender's clock where splices must not.
+    varispeed: Option<Varispeed>,
     goal_ms: f32,
+    /// The lateness that was chosen when the buffer froze; over the base where the speed is chosen.
+    frozen_ms: Option<f32>,
+    /// How long before it is due the last frame of a pull is made.
+    ahead_ms: f32,
     delay: DelayMeter,
 }
 
@@ -89,8 +102,11 @@ impl JitterReader {
         shared: Arc<Shared>,
         publisher: Publisher<{ JitterStats::WORDS }>,
     ) -> Self {
+        let varispeed =
+            (config.drift == DriftMode::Resample).then(|| Varispeed::new(playout.frame_samples()));
         Self {
             playout,
+            varispeed,
             timeline: Timeline::new(config.sample_rate_hz),
             estimator: Estimator::new(),
             drift: Drift::default(),
@@ -103,7 +119,10 @@ impl JitterReader {
             frames: 0,
             unchosen_frames: CHOOSE_FRAMES,
             choose_soon: false,
+            black_box: BlackBox::new(config),
             goal_ms: 0.0,
+            frozen_ms: None,
+            ahead_ms: 0.0,
             delay: DelayMeter::default(),
         }
     }
@@ -121,19 +140,32 @@ impl JitterReader {
         if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(PullError::Length);
         }
-        self.drain(now_ns);
+        self.drain();
+        // The last of several frames is made when the first is due.
+        self.ahead_ms = (pcm.len() / frame - 1) as f32 * 10.0;
+        let settings = self.shared.settings();
         let mut info = PullInfo::default();
         for (n, out) in pcm.chunks_exact_mut(frame).enumerate() {
             let now_ns = now_ns.wrapping_add(n as u64 * 10_000_000);
-            let goal = self.goal();
-            let operation = self.playout.frame(now_ns, &goal, out);
+            let goal = self.goal(settings);
+            let operation = self.frame(now_ns, &goal, out);
             info.operation = info.operation.max(operation);
             info.delay_ms = self.delay_ms(now_ns);
             self.count(out.len(), info.delay_ms);
         }
         info.target_delay_ms = self.goal_ms - self.estimator.base_ms();
         info.waiting_packets = self.playout.window.entries().len() as u16;
+        if let Some(black_box) = &mut self.black_box {
+            black_box.pull(now_ns, settings, (pcm.len() / frame) as u16, &info);
+        }
         Ok(info)
+    }
+
+    /// As [`super::JitterControl::set_mode`], for who listens to what is pulled.
+    ///
+    /// Real-time: yes. Takes effect at the next pull.
+    pub fn set_mode(&mut self, mode: DelayMode) {
+        self.shared.change(|s| Settings { mode, ..s });
     }
 
     /// The counters now.
@@ -171,6 +203,22 @@ impl JitterReader {
         count
     }
 
+    /// Copies the black box's log to `out`, for [`super::Replay`]; returns how many bytes it takes,
+    /// which is 0 without a black box. Nothing is copied where `out` is too small for that.
+    ///
+    /// Real-time: yes (one copy).
+    pub fn copy_black_box(&self, out: &mut [u8]) -> usize {
+        let Some(black_box) = &self.black_box else { return 0 };
+        black_box.copy(out).unwrap_or(black_box.total())
+    }
+
+    /// The black box's log, for [`super::Replay`]; empty without one.
+    ///
+    /// Real-time: no (allocates).
+    pub fn black_box(&self) -> alloc::vec::Vec<u8> {
+        self.black_box.as_ref().map(BlackBox::to_vec).unwrap_or_default()
+    }
+
     /// How late packets came, older ones weighing less: for steps of delay over the fastest lately,
     /// each step's lower edge in milliseconds and its share of all packets.
     ///
@@ -179,9 +227,20 @@ impl JitterReader {
         self.estimator.shares()
     }
 
+    /// Makes 10 ms, at the speed that brings the delay to its target where that is how it is done.
+    fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> Operation {
+        let playout = &mut self.playout;
+        let Some(varispeed) = &mut self.varispeed else {
+            return playout.frame(now_ns, goal, out);
+        };
+        if playout.has_started() {
+            varispeed.steer(playout.lateness_ms(now_ns, playout.head()) - goal.target_ms);
+        }
+        varispeed.frame(out, |pcm| playout.frame(now_ns, goal, pcm))
+    }
+
     /// What the delay control wants now.
-    fn goal(&mut self) -> Goal {
-        let settings = self.shared.settings();
+    fn goal(&mut self, settings: Settings) -> Goal {
         self.frames = self.frames.wrapping_add(1);
         self.unchosen_frames += 1;
         let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
@@ -194,12 +253,27 @@ impl JitterReader {
         }
         let (level_ms, base_ms) = (self.estimator.level_ms(), self.estimator.base_ms());
         let (min_ms, max_ms) = (f32::from(settings.min_ms), f32::from(settings.max_ms));
-        let fixed_ms = base_ms + f32::from(settings.target_ms);
+        let mut fixed_ms = base_ms + f32::from(settings.target_ms);
+        if settings.mode != DelayMode::Frozen {
+            self.frozen_ms = None;
+        } else if self.estimator.has_observed() {
+            let safe_ms = level_ms + self.estimator.excess_of_ms(FROZEN_LATE) + FROZEN_MARGIN_MS;
+            // With a speed to choose, the depth is kept; else the delay, since nothing may move.
+            let from_ms = if self.varispeed.is_some() { base_ms } else { 0.0 };
+            let frozen_ms = *self.frozen_ms.get_or_insert(safe_ms.max(fixed_ms) - from_ms);
+            fixed_ms = (from_ms + frozen_ms).min(base_ms + max_ms);
+        }
         let (target_ms, start_ms) = match settings.mode {
             DelayMode::Adaptive => {
                 let bounds = (base_ms + min_ms, base_ms + max_ms);
                 let within = |ms: f32| ms.clamp(bounds.0, bounds.1);
-                (within(level_ms + self.target.margin_ms()), within(level_ms + START_MS))
+                let level_ms = level_ms + self.ahead_ms;
+                if self.varispeed.is_some() {
+                    let steered_ms = self.target.margin_ms() + STEERED_MARGIN_MS;
+                    (within(level_ms + steered_ms), within(level_ms + steered_ms))
+                } else {
+                    (within(level_ms + self.target.margin_ms()), within(level_ms + START_MS))
+                }
             }
             _ => (fixed_ms, fixed_ms),
         };
@@ -208,9 +282,10 @@ impl JitterReader {
             target_ms,
             start_ms,
             max_ms: base_ms + max_ms,
-            adapt: settings.mode != DelayMode::Frozen,
+            adapt: settings.mode != DelayMode::Frozen && self.varispeed.is_none(),
             rewind: settings.mode == DelayMode::Adaptive,
             conceal: settings.mode != DelayMode::Frozen,
+            hold: settings.mode == DelayMode::Frozen,
         }
     }
 
@@ -237,13 +312,20 @@ impl JitterReader {
     }
 
     /// Takes everything that arrived to its place.
-    fn drain(&mut self, now_ns: u64) {
+    fn drain(&mut self) {
         while let Some((slot, meta)) = self.playout.slots.take() {
-            self.place(slot, meta, now_ns);
+            if let Some(black_box) = &mut self.black_box {
+                if black_box.has_audio() {
+                    self.playout.with_payload(&slot, |payload| black_box.packet(&meta, payload));
+                } else {
+                    black_box.packet(&meta, &[]);
+                }
+            }
+            self.place(slot, meta);
         }
     }
 
-    fn place(&mut self, slot: Slot, meta: PacketMeta, now_ns: u64) {
+    fn place(&mut self, slot: Slot, meta: PacketMeta) {
         let kind = self.playout.decoders.kind(meta.payload_type);
         let Some(clock_hz) = self.clock_hz(kind) else {
             if meta.redundant {
@@ -259,22 +341,21 @@ impl JitterReader {
             self.stand_by(slot, &meta, clock_hz);
             return;
         }
-        let usable_ns = usable_ns(&meta, now_ns);
         let level_ms = self.estimator.level_ms();
         let playout = &self.playout;
         let placement = self.timeline.place(&meta, clock_hz, |position| {
-            let jump_ms = playout.lateness_ms(usable_ns, position) - level_ms;
+            let jump_ms = playout.lateness_ms(meta.arrival_ns, position) - level_ms;
             (-JUMP_MS..JUMP_MS).contains(&jump_ms)
         });
         match placement {
             Placement::Placed { position, sequence, skipped } => {
-                self.accept(slot, &meta, position, sequence, skipped, usable_ns, false);
+                self.accept(slot, &meta, position, sequence, skipped, false);
             }
             Placement::Duplicate => {
                 self.playout.stats.duplicate += 1;
                 self.playout.slots.release(slot);
             }
-            Placement::Strange => self.suspect(slot, meta, clock_hz, now_ns),
+            Placement::Strange => self.suspect(slot, meta, clock_hz),
         }
     }
 
@@ -295,7 +376,6 @@ impl JitterReader {
         position: i64,
         sequence: i64,
         skipped: Option<u16>,
-        usable_ns: u64,
         fresh: bool,
     ) {
         match skipped {
@@ -315,9 +395,8 @@ impl JitterReader {
             return;
         };
         if samples > 0 {
-            let delay_ms = self.playout.lateness_ms(usable_ns, position);
-            let waited_ms = usable_ns.wrapping_sub(meta.arrival_ns) as f32 * 1e-6;
-            self.drift.observe(meta.arrival_ns, delay_ms - waited_ms);
+            let delay_ms = self.playout.lateness_ms(meta.arrival_ns, position);
+            self.drift.observe(meta.arrival_ns, delay_ms);
             self.packet_samples = samples;
             let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
             self.choose_soon |= excess_ms > self.target.margin_ms();
@@ -355,22 +434,22 @@ impl JitterReader {
 
     /// Keeps a packet that did not fit the stream until a second one follows it; then the stream
     /// goes on with these two.
-    fn suspect(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32, now_ns: u64) {
+    fn suspect(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32) {
         let first = !self.timeline.has_begun();
         let before = self.suspect.take();
         let follows = before.as_ref().is_some_and(|(_, b)| {
             b.ssrc == meta.ssrc && b.sequence.wrapping_add(1) == meta.sequence
         });
         if first {
-            self.begin(slot, meta, clock_hz, now_ns);
+            self.begin(slot, meta, clock_hz);
             return;
         }
         match before {
             Some((before_slot, before_meta)) if follows => {
                 let kind = self.playout.decoders.kind(before_meta.payload_type);
                 let before_clock = self.clock_hz(kind).unwrap_or(clock_hz);
-                self.begin(before_slot, before_meta, before_clock, now_ns);
-                self.place(slot, meta, now_ns);
+                self.begin(before_slot, before_meta, before_clock);
+                self.place(slot, meta);
             }
             before => {
                 if let Some((stray, _)) = before {
@@ -384,43 +463,37 @@ impl JitterReader {
 
     /// Starts a stream, or a new stretch of one: its first packet is placed where it would be if the
     /// network had held it up as usual, but behind what still waits of the old stretch.
-    fn begin(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32, now_ns: u64) {
-        let usable_ns = usable_ns(&meta, now_ns);
+    fn begin(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32) {
         let fresh = self.timeline.has_begun();
         let position = if fresh {
             self.playout.stats.restarts += 1;
-            self.restart_position(&meta, clock_hz, usable_ns)
+            self.restart_position(&meta, clock_hz)
         } else {
-            self.playout.set_origin(usable_ns);
+            self.playout.set_origin(meta.arrival_ns);
             0
         };
         self.timeline.anchor(&meta, clock_hz, position);
         if let Placement::Placed { position, sequence, .. } =
             self.timeline.place(&meta, clock_hz, |_| true)
         {
-            self.accept(slot, &meta, position, sequence, Some(0), usable_ns, fresh);
+            self.accept(slot, &meta, position, sequence, Some(0), fresh);
         }
     }
 
-    fn restart_position(&self, meta: &PacketMeta, clock_hz: u32, usable_ns: u64) -> i64 {
+    fn restart_position(&self, meta: &PacketMeta, clock_hz: u32) -> i64 {
         let level_ms = self.estimator.level_ms();
         // Only the sequence numbers began anew: the timestamps still hold.
         if let Some(position) = self.timeline.position(meta, clock_hz) {
-            let jump_ms = self.playout.lateness_ms(usable_ns, position) - level_ms;
+            let jump_ms = self.playout.lateness_ms(meta.arrival_ns, position) - level_ms;
             if (-JUMP_MS..JUMP_MS).contains(&jump_ms) {
                 return position;
             }
         }
         let level_ns = (level_ms * 1e6) as i64;
-        let usual = self.playout.position_at(usable_ns.wrapping_sub(level_ns as u64));
+        let usual = self.playout.position_at(meta.arrival_ns.wrapping_sub(level_ns as u64));
         let waiting = self.playout.window.end();
-        usual.max(waiting.unwrap_or(usual)).max(self.playout.horizon().unwrap_or(usual))
+        usual.max(waiting.unwrap_or(usual)).max(self.playout.next_position().unwrap_or(usual))
     }
-}
-
-fn usable_ns(meta: &PacketMeta, now_ns: u64) -> u64 {
-    let waited = now_ns.saturating_sub(meta.arrival_ns).min(MAX_PULL_WAIT_NS);
-    meta.arrival_ns.wrapping_add(waited)
 }
 
 /// Steps of the delay histogram, and how many there are.

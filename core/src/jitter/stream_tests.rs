@@ -135,8 +135,31 @@ fn silence_suppression_without_description_keeps_the_spurts_whole() {
         bench.run(400, &mut sequence, &mut position);
         assert!(find(&bench.heard, &coded(spurt + 160, 1600)).is_some(), "spurt at {spurt}");
     }
-    assert_eq!(bench.reader.stats().missing, 0);
+    let stats = bench.reader.stats();
+    assert_eq!(
+        (stats.missing, stats.concealments, stats.concealed_samples),
+        (0, 0, 0),
+        "{stats:?}"
+    );
+    // Five pauses, but for what the delay grew or shrank by in them.
+    assert!((20_000..=28_000).contains(&stats.comfort_noise_samples), "{stats:?}");
     bench.assert_accounted();
+}
+
+#[test]
+fn a_loss_at_the_end_of_a_pause_is_concealment_and_the_pause_is_none() {
+    let (mut bench, mut sequence, mut position) = settled();
+    for _ in 0..30 {
+        bench.pull();
+    }
+    position += 2_400;
+    // The spurt's first packet is lost: nobody can tell any more how long the pause was.
+    sequence += 1;
+    position += 160;
+    bench.run(400, &mut sequence, &mut position);
+    let stats = bench.reader.stats();
+    assert_eq!((stats.missing, stats.concealments, stats.comfort_noise_samples), (1, 1, 0));
+    assert!(stats.concealed_samples > 2_000, "{stats:?}");
 }
 
 #[test]
@@ -296,5 +319,46 @@ fn redundant_audio_stands_in_for_lost_packets_to_the_sample() {
     assert!(stats.recovered >= 38);
     let start = find(&bench.heard, &coded(0, 400)).unwrap();
     assert_eq!(&bench.heard[start..start + 30_000], coded(0, 30_000).as_slice());
+    bench.assert_accounted();
+}
+
+#[test]
+fn freezing_in_mid_stream_waits_once_for_a_safe_depth_and_then_touches_nothing() {
+    let (mut bench, mut sequence, mut position) = settled();
+    // Now and then a packet comes 90 ms late: rare enough for speech, not for a modem.
+    for _ in 0..4 {
+        bench.run(2000, &mut sequence, &mut position);
+        for _ in 0..9 {
+            bench.pull();
+        }
+        for _ in 0..5 {
+            bench.send(sequence, position, 160).unwrap();
+            sequence = sequence.wrapping_add(1);
+            position += 160;
+        }
+        bench.pull();
+    }
+    bench.control.set_mode(DelayMode::Frozen);
+    bench.run(400, &mut sequence, &mut position);
+    let (frozen, depth_ms) = (bench.reader.stats(), bench.infos.last().unwrap().delay_ms);
+    assert!((80.0..140.0).contains(&depth_ms), "{depth_ms}");
+    for _ in 0..3 {
+        bench.run(2000, &mut sequence, &mut position);
+        for _ in 0..8 {
+            bench.pull();
+        }
+        for _ in 0..4 {
+            bench.send(sequence, position, 160).unwrap();
+            sequence = sequence.wrapping_add(1);
+            position += 160;
+        }
+    }
+    bench.run(500, &mut sequence, &mut position);
+    let stats = bench.reader.stats();
+    let touched = |s: &JitterStats| (s.removed_samples, s.inserted_samples, s.concealed_samples);
+    assert_eq!(touched(&stats), touched(&frozen));
+    assert!((bench.infos.last().unwrap().delay_ms - depth_ms).abs() < 0.5);
+    let tail = coded(position - 48_000, 44_000);
+    assert!(find(&bench.heard, &tail).is_some(), "5 s to the sample");
     bench.assert_accounted();
 }

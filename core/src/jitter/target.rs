@@ -18,8 +18,10 @@ const KNEE_MS: f32 = 177.3;
 /// As many packets on time are assumed to have been seen before the first, so that a few late ones
 /// early on don't frighten.
 const PRIOR_PACKETS: f32 = 400.0;
-/// Over the histogram's answer, so that rounding never makes a packet late.
-const MARGIN_MS: f32 = 1.0;
+/// Over the histogram's answer where there is no jitter, and where there is: a packet comes up to 10 ms
+/// before the pull that can use it, and what has been seen is not all that can come.
+const MARGIN_MS: f32 = 2.0;
+const JITTER_MARGIN_MS: f32 = 6.0;
 /// With losses, the packet after a gap should be there when the gap is: it is filled better
 /// (both sides known, or redundancy in that packet).
 const LOSS_THRESHOLD: f32 = 0.008;
@@ -54,7 +56,8 @@ impl Target {
         outside_ms: f32,
         elapsed_ms: f32,
     ) {
-        let mut margin = best_margin_ms(estimator, outside_ms) + MARGIN_MS;
+        let best_ms = best_margin_ms(estimator, outside_ms);
+        let mut margin = best_ms + MARGIN_MS + (best_ms - 1.0).clamp(0.0, JITTER_MARGIN_MS);
         let threshold = if self.lossy { LOSS_CLEAR } else { LOSS_THRESHOLD };
         self.lossy = estimator.loss() > threshold;
         if self.lossy {
@@ -101,13 +104,13 @@ mod tests {
 
     #[test]
     fn a_network_without_jitter_needs_no_margin() {
-        assert!(after((0..1000).map(|_| 40.0)) <= 2.0);
+        assert!(after((0..1000).map(|_| 40.0)) <= 3.0);
     }
 
     #[test]
     fn frequent_jitter_is_covered_and_a_rare_spike_is_not() {
         let frequent = after((0..3000).map(|n| 40.0 + (n % 10) as f32 * 5.0));
-        assert!((45.0..50.0).contains(&frequent), "{frequent}");
+        assert!((45.0..55.0).contains(&frequent), "{frequent}");
         let rare = after((0..3000).map(|n| if n % 1000 == 500 { 400.0 } else { 40.0 }));
         assert!(rare < 10.0, "{rare}");
     }

@@ -22,6 +22,16 @@ pub(super) fn speech(position: i64) -> i16 {
     (3000.0 * tremor * (t.sin() + 0.6 * (2.0 * t).sin() + 0.3 * (3.0 * t).cos())) as i16
 }
 
+/// What the bench decodes.
+pub(super) fn decoders() -> DecoderMap {
+    let mut map = DecoderMap::new();
+    map.insert(0, Box::new(G711(Law::Mu))).unwrap();
+    map.insert(8, Box::new(G711(Law::A))).unwrap();
+    map.insert(9, Box::new(Narrow)).unwrap();
+    map.insert_comfort_noise(13).unwrap();
+    map
+}
+
 /// A sender of G.711 mu-law and the buffer that receives it.
 pub(super) struct Bench {
     pub(super) writer: JitterWriter,
@@ -36,12 +46,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(config: &JitterConfig) -> Self {
-        let mut map = DecoderMap::new();
-        map.insert(0, Box::new(G711(Law::Mu))).unwrap();
-        map.insert(8, Box::new(G711(Law::A))).unwrap();
-        map.insert(9, Box::new(Narrow)).unwrap();
-        map.insert_comfort_noise(13).unwrap();
-        let (writer, reader, control) = create(config, map).unwrap();
+        let (writer, reader, control) = create(config, decoders()).unwrap();
         Self {
             writer,
             reader,

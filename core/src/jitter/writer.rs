@@ -120,6 +120,11 @@ impl JitterWriter {
         Ok(())
     }
 
+    /// Puts a packet in as it reached the audio thread once before.
+    pub(crate) fn push_again(&mut self, meta: PacketMeta, payload: &[u8]) {
+        self.slots.push(meta, payload);
+    }
+
     #[inline]
     fn push(&mut self, meta: PacketMeta, payload: &[u8]) -> Result<(), InsertError> {
         if !self.slots.push(meta, payload) {

@@ -129,6 +129,10 @@ pub struct LegConfig {
     pub telephone_event_payload_type: Option<u8>,
     /// Tones in what is received.
     pub inband_tones: InbandTones,
+    /// Whether the jitter buffer freezes ([`DelayMode::Frozen`](crate::jitter::DelayMode::Frozen))
+    /// when a fax or modem is heard in what is received: neither survives concealment and changes
+    /// of the time scale. Their tones are told as events then, too. The control half thaws it.
+    pub freeze_for_modems: bool,
     /// Redundant audio (RFC 2198), sent and received; `None` for neither.
     pub redundancy: Option<Redundant>,
     /// Sends no sound in pauses: a description of the background where there is
@@ -167,6 +171,7 @@ impl LegConfig {
             comfort_noise_payload_type: Some(13),
             telephone_event_payload_type: None,
             inband_tones: InbandTones::Ignored,
+            freeze_for_modems: false,
             redundancy: None,
             silence_suppression: false,
             header_extensions: HeaderExtensions::default(),

@@ -3,10 +3,11 @@
 
 use super::config::InbandTones;
 use super::event::{EventSink, LegEvent};
-use crate::dsp::tones::{DtmfDetector, DtmfFilter, ToneDetector};
+use crate::dsp::tones::{DtmfDetector, DtmfFilter, Tone, ToneDetector};
 
 /// What is done about digits.
 enum Digits {
+    Ignored,
     Told(DtmfDetector),
     Removed(DtmfFilter),
 }
@@ -19,25 +20,35 @@ pub(super) struct Inband {
 
 impl Inband {
     /// `None` where nothing is to be done, or at a rate that the detectors don't know.
-    pub(super) fn new(wanted: InbandTones, rate_hz: u32) -> Option<Self> {
+    pub(super) fn new(wanted: InbandTones, modems: bool, rate_hz: u32) -> Option<Self> {
         let digits = match wanted {
-            InbandTones::Ignored => return None,
+            InbandTones::Ignored if !modems => return None,
+            InbandTones::Ignored => Digits::Ignored,
             InbandTones::Told => Digits::Told(DtmfDetector::new(rate_hz)?),
             InbandTones::DigitsRemoved => Digits::Removed(DtmfFilter::new(rate_hz)?),
         };
         Some(Self { digits, tones: ToneDetector::new(rate_hz)? })
     }
 
-    /// Listens to `pcm`, of any length, and takes out of it what is to be taken out.
+    /// Listens to `pcm`, of any length, and takes out of it what is to be taken out; `true` when a
+    /// fax or modem was heard.
     ///
     /// Real-time: yes.
-    pub(super) fn process(&mut self, pcm: &mut [i16], frame: usize, events: &mut EventSink) {
+    pub(super) fn process(
+        &mut self,
+        pcm: &mut [i16],
+        frame: usize,
+        events: &mut EventSink,
+    ) -> bool {
+        let mut modem = false;
         // 10 ms at a time, so that no digit hides behind another.
         for pcm in pcm.chunks_mut(frame.max(1)) {
             if let Some(tone) = self.tones.process(pcm) {
+                modem |= matches!(tone, Tone::FaxCalling | Tone::Answering);
                 events.emit(LegEvent::Tone(tone));
             }
             let digit = match &mut self.digits {
+                Digits::Ignored => None,
                 Digits::Told(detector) => detector.process(pcm),
                 Digits::Removed(filter) => filter.process(pcm),
             };
@@ -45,5 +56,6 @@ impl Inband {
                 events.emit(LegEvent::InbandDigit { event });
             }
         }
+        modem
     }
 }

@@ -15,7 +15,7 @@ use super::receiver::{Passed, ReceiverStats};
 use super::rtcp::{Scheduler, ntp_time, write_compound};
 use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
-use crate::jitter::{JitterReader, PullError, PullInfo};
+use crate::jitter::{DelayMode, JitterReader, PullError, PullInfo};
 use crate::rtp::rtcp::SenderInfo;
 use crate::rtp::rtcp::xr::ExtendedReport;
 use crate::srtp::{self, MAX_TRAILER_BYTES};
@@ -91,6 +91,7 @@ pub struct LegMedia {
     reader: JitterReader,
     packetizer: Packetizer,
     inband: Option<Inband>,
+    freeze_for_modems: bool,
     events: EventSink,
     protect: Option<srtp::Sender>,
     heard: Snapshot<{ ReceiverStats::WORDS }>,
@@ -143,7 +144,12 @@ impl LegMedia {
         Ok(Self {
             reader,
             packetizer: Packetizer::new(config)?,
-            inband: Inband::new(config.inband_tones, format.sample_rate_hz),
+            inband: Inband::new(
+                config.inband_tones,
+                config.freeze_for_modems,
+                format.sample_rate_hz,
+            ),
+            freeze_for_modems: config.freeze_for_modems,
             events: EventSink::new(events),
             protect,
             heard,
@@ -183,7 +189,10 @@ impl LegMedia {
         self.apply_commands();
         let info = self.reader.pull(now_ns, pcm)?;
         if let Some(inband) = &mut self.inband {
-            inband.process(pcm, (self.sample_rate_hz / 100) as usize, &mut self.events);
+            let frame = (self.sample_rate_hz / 100) as usize;
+            if inband.process(pcm, frame, &mut self.events) && self.freeze_for_modems {
+                self.reader.set_mode(DelayMode::Frozen);
+            }
             self.stats.events_dropped = self.events.dropped();
         }
         self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));

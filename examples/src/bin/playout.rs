@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use ale_media::codec::CodecSpec;
 use ale_media::jitter::{
-    self, DecoderMap, JitterConfig, JitterReader, JitterWriter, Operation, PullInfo,
+    self, DecoderMap, JitterConfig, JitterReader, JitterWriter, Operation, PullInfo, Replay,
 };
 use ale_media::rtp::{RtpPacket, is_rtcp};
 use ale_media::srtp::{MasterKey, Receiver, SessionConfig, Suite};
@@ -17,13 +17,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use clap::Parser;
 use examples::capture::{self, Datagram};
-use plotters::prelude::*;
+use examples::delay_plot;
 
 /// Plays an RTP stream out of a capture (pcap, pcapng, rtpdump) through the jitter buffer.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The capture.
-    capture: PathBuf,
+    #[arg(required_unless_present = "replay")]
+    capture: Option<PathBuf>,
+    /// Plays a black box's log instead of a capture.
+    #[arg(long, value_name = "LOG", conflicts_with_all = ["capture", "start", "duration", "ssrc", "srtp"])]
+    replay: Option<PathBuf>,
+    /// Where a log goes that --replay plays again.
+    #[arg(long, value_name = "LOG")]
+    black_box: Option<PathBuf>,
     /// Receiver time 0, in seconds of the capture's clock; by default the first packet's.
     #[arg(long, value_parser = seconds)]
     start: Option<f64>,
@@ -68,6 +75,8 @@ fn parse_ssrc(text: &str) -> Result<u32, std::num::ParseIntError> {
     }
 }
 
+/// Room for an hour of G.711.
+const BLACK_BOX_BYTES: u32 = 64 << 20;
 /// The longest that is played unless asked for: what a capture's clock says may be nonsense.
 const DAY_NS: u64 = 86_400_000_000_000;
 
@@ -99,9 +108,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut datagrams = capture::read(&arguments.capture)
-        .map_err(|error| format!("{}: {error}", arguments.capture.display()))?
-        .datagrams;
+    if let Some(log) = &arguments.replay {
+        return replay(arguments, log);
+    }
+    let Some(path) = &arguments.capture else { return Err("no capture".into()) };
+    let mut datagrams =
+        capture::read(path).map_err(|error| format!("{}: {error}", path.display()))?.datagrams;
     // What is neither RTP nor wanted goes first: an SRTP session has room for few streams.
     datagrams.retain(|d| {
         let packet = RtpPacket::parse(&d.payload);
@@ -124,6 +136,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         streams.push(stream(arguments)?);
     }
     play(arguments, &datagrams, start_ns, duration_ns, &mut streams)?;
+    if let Some(path) = &arguments.black_box {
+        std::fs::write(path, streams[0].1.black_box())?;
+    }
     if arguments.stats {
         for (name, value) in streams[0].1.stats().iter() {
             println!("{name:24} {}", value as i64);
@@ -135,13 +150,22 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 type Stream = (JitterWriter, JitterReader);
 
 fn stream(arguments: &Arguments) -> Result<Stream, Box<dyn Error>> {
-    let config = JitterConfig::at_rate(arguments.rate);
+    let mut config = JitterConfig::at_rate(arguments.rate);
+    if arguments.black_box.is_some() {
+        config.black_box_bytes = BLACK_BOX_BYTES;
+        config.black_box_audio = true;
+    }
+    let (writer, reader, _) = jitter::create(&config, decoders(arguments, arguments.rate)?)?;
+    Ok((writer, reader))
+}
+
+fn decoders(arguments: &Arguments, rate: u32) -> Result<DecoderMap, Box<dyn Error>> {
     let mut map = DecoderMap::new();
     for payload_type in 0..96 {
         let codec = CodecSpec::from_static_payload_type(payload_type);
         // 44.1 kHz, which two static types have, is no rate of the buffer.
         if let Some(codec) = codec.filter(|c| c.format().sample_rate_hz.is_multiple_of(8000)) {
-            map.insert(payload_type, codec.decoder(arguments.rate)?)?;
+            map.insert(payload_type, codec.decoder(rate)?)?;
         }
     }
     map.insert_comfort_noise(13)?;
@@ -158,12 +182,43 @@ fn stream(arguments: &Arguments) -> Result<Stream, Box<dyn Error>> {
             _ => {
                 let codec = CodecSpec::from_rtpmap(encoding)
                     .ok_or_else(|| format!("{argument}: no decoder for this encoding"))?;
-                map.insert(number, codec.decoder(arguments.rate)?)?;
+                map.insert(number, codec.decoder(rate)?)?;
             }
         }
     }
-    let (writer, reader, _) = jitter::create(&config, map)?;
-    Ok((writer, reader))
+    Ok(map)
+}
+
+/// Plays a log and says whether everything was decided as it was then.
+fn replay(arguments: &Arguments, path: &std::path::Path) -> Result<(), Box<dyn Error>> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    // The rate is in the log; static payload types are decoded at it.
+    let rate = Replay::new(&bytes, decoders(arguments, arguments.rate)?)?.sample_rate_hz();
+    let mut replay = Replay::new(&bytes, decoders(arguments, rate)?)?;
+    let mut sink = Sink::new(arguments, rate)?;
+    let (mut pulls, mut other) = (0_u64, 0_u64);
+    let mut began_ns = None;
+    while let Some((pull, pcm)) = replay.pull()? {
+        let mut info = pull.again.unwrap_or_default();
+        if pull.again.is_none() {
+            info.operation = pull.operation;
+            info.delay_ms = pull.delay_ms;
+            info.target_delay_ms = pull.target_delay_ms;
+        }
+        other += u64::from(!pull.agrees);
+        let began_ns = *began_ns.get_or_insert(pull.now_ns);
+        sink.take(pulls, pull.now_ns.saturating_sub(began_ns) / 1_000_000, info, pcm)?;
+        pulls += 1;
+    }
+    sink.finish()?;
+    match (replay.has_audio(), replay.is_whole()) {
+        (false, _) => println!("{pulls} pulls; the log has no audio"),
+        (true, true) => println!("{pulls} pulls, {other} decided otherwise than then"),
+        (true, false) => {
+            println!("{pulls} pulls, {other} decided otherwise; the beginning is lost");
+        }
+    }
+    Ok(())
 }
 
 /// Takes the protection off every datagram; what fails is reported and left out.
@@ -203,22 +258,7 @@ fn play(
     duration_ns: u64,
     streams: &mut [Stream],
 ) -> Result<(), Box<dyn Error>> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: arguments.rate,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut wav = arguments.out.as_ref().map(|p| hound::WavWriter::create(p, spec)).transpose()?;
-    let mut log = match &arguments.log {
-        Some(path) => {
-            let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
-            writeln!(file, "pull,t_ms,op,delay_ms")?;
-            Some(file)
-        }
-        None => None,
-    };
-    let mut history = Vec::new();
+    let mut sink = Sink::new(arguments, arguments.rate)?;
     let mut pcm = vec![0_i16; arguments.rate as usize / 100];
     let mut waiting = datagrams.iter().peekable();
     for pull in 0..duration_ns / 10_000_000 {
@@ -232,86 +272,73 @@ fn play(
         // The first stream last, so that its PCM is what is kept.
         for (n, (_, reader)) in streams.iter_mut().enumerate().rev() {
             let info = reader.pull(now_ns, &mut pcm)?;
-            if n > 0 {
-                continue;
-            }
-            if arguments.plot.is_some() {
-                history.push(info);
-            }
-            if let Some(log) = &mut log {
-                let letter = letter(info.operation);
-                writeln!(log, "{pull},{},{letter},{:.1}", pull * 10, info.delay_ms)?;
+            if n == 0 {
+                sink.take(pull, pull * 10, info, &pcm)?;
             }
         }
-        if let Some(wav) = &mut wav {
+    }
+    sink.histogram = streams[0].1.arrival_histogram().collect();
+    sink.finish()
+}
+
+/// Where what was played goes: sound, a line a pull, a drawing.
+struct Sink<'a> {
+    arguments: &'a Arguments,
+    wav: Option<hound::WavWriter<std::io::BufWriter<std::fs::File>>>,
+    log: Option<std::io::BufWriter<std::fs::File>>,
+    history: Vec<PullInfo>,
+    /// Delay over the fastest packets in ms, and the share of packets, if known.
+    histogram: Vec<(f32, f32)>,
+}
+
+impl<'a> Sink<'a> {
+    fn new(arguments: &'a Arguments, rate: u32) -> Result<Self, Box<dyn Error>> {
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: rate,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let wav = arguments.out.as_ref().map(|p| hound::WavWriter::create(p, spec)).transpose()?;
+        let mut log = None;
+        if let Some(path) = &arguments.log {
+            let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+            writeln!(file, "pull,t_ms,op,delay_ms")?;
+            log = Some(file);
+        }
+        Ok(Self { arguments, wav, log, history: Vec::new(), histogram: Vec::new() })
+    }
+
+    fn take(
+        &mut self,
+        pull: u64,
+        at_ms: u64,
+        info: PullInfo,
+        pcm: &[i16],
+    ) -> Result<(), Box<dyn Error>> {
+        if self.arguments.plot.is_some() {
+            self.history.push(info);
+        }
+        if let Some(log) = &mut self.log {
+            let letter = letter(info.operation);
+            writeln!(log, "{pull},{at_ms},{letter},{:.1}", info.delay_ms)?;
+        }
+        if let Some(wav) = &mut self.wav {
             let mut samples = wav.get_i16_writer(pcm.len() as u32);
             pcm.iter().for_each(|&sample| samples.write_sample(sample));
             samples.flush()?;
         }
+        Ok(())
     }
-    if let Some(wav) = wav {
-        wav.finalize()?;
-    }
-    if let Some(path) = &arguments.plot {
-        plot(path, &history)?;
-    }
-    Ok(())
-}
 
-/// Draws the delay and the target over time, and what each pull did as a band below.
-fn plot(path: &std::path::Path, history: &[PullInfo]) -> Result<(), Box<dyn Error>> {
-    let seconds = (history.len().max(1) as f32) * 0.01;
-    let highest = history.iter().map(|i| i.delay_ms.max(i.target_delay_ms)).fold(50.0, f32::max);
-    let root = SVGBackend::new(path, (1200, 480)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&root)
-        .margin(12)
-        .x_label_area_size(36)
-        .y_label_area_size(48)
-        .build_cartesian_2d(0.0..seconds, -0.08 * highest..1.1 * highest)?;
-    chart
-        .configure_mesh()
-        .x_desc("receiver time, s")
-        .y_desc("delay over the fastest packets, ms")
-        .light_line_style(WHITE)
-        .draw()?;
-    let at = |n: usize| n as f32 * 0.01;
-    let mut from = 0;
-    for n in 1..=history.len() {
-        if n < history.len() && history[n].operation == history[from].operation {
-            continue;
+    fn finish(self) -> Result<(), Box<dyn Error>> {
+        if let Some(wav) = self.wav {
+            wav.finalize()?;
         }
-        if let Some(color) = color(history[from].operation) {
-            let band = [(at(from), -0.06 * highest), (at(n), -0.01 * highest)];
-            chart.draw_series([Rectangle::new(band, color.filled())])?;
+        if let Some(path) = &self.arguments.plot {
+            delay_plot::draw(path, &self.history, &self.histogram)?;
         }
-        from = n;
-    }
-    let points =
-        |f: fn(&PullInfo) -> f32| history.iter().enumerate().map(move |(n, info)| (at(n), f(info)));
-    let grey = RGBColor(150, 150, 150);
-    chart
-        .draw_series(LineSeries::new(points(|i| i.target_delay_ms), grey))?
-        .label("target")
-        .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], grey));
-    chart
-        .draw_series(LineSeries::new(points(|i| i.delay_ms), BLUE.stroke_width(2)))?
-        .label(
-            "delay; below: concealed (red), accelerated (green), expanded (orange), noise (grey)",
-        )
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], BLUE));
-    chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw()?;
-    root.present()?;
-    Ok(())
-}
-
-fn color(operation: Operation) -> Option<RGBColor> {
-    match operation {
-        Operation::Conceal => Some(RED),
-        Operation::Accelerate => Some(RGBColor(0, 150, 60)),
-        Operation::Expand => Some(RGBColor(240, 150, 0)),
-        Operation::ComfortNoise => Some(RGBColor(190, 190, 190)),
-        _ => None,
+        Ok(())
     }
 }
 

@@ -31,6 +31,8 @@ fn main() -> ExitCode {
                 "srtp_control",
                 "srtp_checkpoint",
                 "jitter",
+                "jitter_view",
+                "replay",
                 "mixer",
                 "leg",
                 "leg_address",

@@ -158,6 +158,8 @@ static void answering_tone(void)
     config.inband_tones = 3;
     INVALID(ale_leg_create(&config, &b.receiver, &b.media, &b.control));
     config.inband_tones = 1;
+    EXPECT(config.freeze_for_modems == 0);
+    config.freeze_for_modems = 1;
     EXPECT(ale_leg_create(&config, &b.receiver, &b.media, &b.control) == ALE_OK);
     for (tick = 0; tick < 100; tick++) {
         uint8_t copy[2048];

@@ -7,16 +7,16 @@
 //! continued backwards likewise and the two are blended with constant power, and the level follows
 //! a line in dB between the two sides.
 
-use super::super::correlate::{best_offset, best_period, power, shrink, similarity};
+use super::super::correlate::{best_offset, power, shrink, similarity};
 use crate::math;
 
-/// Pitch periods that are looked for, in samples at 8 kHz: 57 to 400 Hz.
-const MIN_LAG: usize = 20;
+/// Pitch periods that are looked for, in samples at 8 kHz: 57 to 250 Hz. Of higher voices two or
+/// three periods are repeated, which sounds less like a buzz.
+const MIN_LAG: usize = 32;
 const MAX_LAG: usize = 140;
-/// Samples at 8 kHz that are compared.
-const WINDOW: usize = 144;
-/// And at least, where there is less.
-const SHORT_WINDOW: usize = 40;
+/// Samples at 8 kHz that are compared. Few: what counts is the period at the very edge of the gap, not
+/// the mean one of what stands before it.
+const WINDOW: usize = 40;
 /// How much correlation a sample of lag costs: of a period and its double, the period.
 const LAG_PENALTY: f32 = 0.0004;
 
@@ -29,16 +29,15 @@ pub(crate) const FUTURE: usize = 160;
 pub(crate) fn find_lag(past: &[i16], unit: usize) -> usize {
     let mut work = [0; PAST];
     let work = shrink(past, unit, &mut work);
-    let lag = if work.len() < PAST {
-        // Less than the whole window: one packet behind a gap, usually.
-        let longest = work.len().saturating_sub(SHORT_WINDOW).min(MAX_LAG);
-        best_period(work, MIN_LAG..longest + 1, LAG_PENALTY)
-    } else {
-        let at = work.len() - WINDOW;
-        // Offset k is the lag MAX_LAG - k.
-        let region = &work[at - MAX_LAG..work.len() - MIN_LAG];
-        MAX_LAG - best_offset(&work[at..], region, LAG_PENALTY).0
-    };
+    // One packet behind a gap doesn't hold the longest lag.
+    let longest = work.len().saturating_sub(WINDOW).min(MAX_LAG);
+    if longest < MIN_LAG {
+        return (MIN_LAG * unit).min(past.len());
+    }
+    let at = work.len() - WINDOW;
+    // Offset k is the lag `longest - k`.
+    let region = &work[at - longest..work.len() - MIN_LAG];
+    let lag = longest - best_offset(&work[at..], region, LAG_PENALTY).0;
     if unit == 1 { lag } else { refine(past, lag * unit, unit) }
 }
 
@@ -126,12 +125,30 @@ pub(crate) fn fill_between(pcm: &mut [i16], start: usize, gap: usize, unit: usiz
     }
     let forward = Repetition::after(past, find_lag(&past[past.len() - PAST * unit..], unit), unit);
     let backward = Repetition::after(mirror, find_lag(mirror, unit), unit);
-    blend(gap, past, mirror, forward, backward);
-    level_out(gap, power(&past[past.len() - 120 * unit..]), power(&future[..120 * unit]), unit);
+    let alike = blend(gap, past, mirror, forward, backward);
+    let caution = CAUTION + (1.0 - CAUTION) * alike;
+    level_out(
+        gap,
+        caution,
+        power(&past[past.len() - 120 * unit..]),
+        power(&future[..120 * unit]),
+        unit,
+    );
 }
 
-/// Writes the cross-fade of the two continuations, with constant power given how alike they are.
-fn blend(gap: &mut [i16], past: &[i16], mirror: &[i16], forward: Repetition, backward: Repetition) {
+/// Exponent of the cross-fade's power by which it is divided: 0.5 keeps the power. A little less, since
+/// what the two sides don't agree on is better too soft than too loud.
+const BLEND_EXPONENT: f32 = 0.4;
+
+/// Writes the cross-fade of the two continuations, the power being nearly constant given how alike
+/// they are; returns that, 0 to 1.
+fn blend(
+    gap: &mut [i16],
+    past: &[i16],
+    mirror: &[i16],
+    forward: Repetition,
+    backward: Repetition,
+) -> f32 {
     let count = gap.len();
     forward.run(past, count, |i, y| gap[i] = to_pcm(y));
     let (mut cross, mut energy) = (0.0_f32, 1.0_f32);
@@ -149,17 +166,22 @@ fn blend(gap: &mut [i16], past: &[i16], mirror: &[i16], forward: Repetition, bac
         let u = (at as f32 + 0.5) * scale;
         let b = u * u * (3.0 - 2.0 * u);
         let a = 1.0 - b;
-        let norm = 1.0 / math::sqrt(a * a + b * b + 2.0 * alike * a * b);
+        let power = a * a + b * b + 2.0 * alike * a * b;
+        let norm = math::pow(power, -BLEND_EXPONENT);
         gap[at] = to_pcm((f32::from(gap[at]) * a + y * b) * norm);
     });
+    alike.min(1.0)
 }
 
 /// Samples at 8 kHz over which the level is taken, and most such blocks in a gap.
 const BLOCK: usize = 40;
 const MAX_BLOCKS: usize = 40;
+/// The gain where the two sides have nothing in common: to the ear, sound that is too much is worse
+/// than sound that is left out. Where they agree, the gain is 1.
+const CAUTION: f32 = 0.7;
 
 /// Moves the level half way (in dB) to the line between the levels of the two sides.
-fn level_out(gap: &mut [i16], before: f32, after: f32, unit: usize) {
+fn level_out(gap: &mut [i16], caution: f32, before: f32, after: f32, unit: usize) {
     let block = BLOCK * unit;
     let blocks = gap.len().div_ceil(block).min(MAX_BLOCKS);
     let mut gains = [1.0_f32; MAX_BLOCKS + 2];
@@ -170,7 +192,7 @@ fn level_out(gap: &mut [i16], before: f32, after: f32, unit: usize) {
         let u = (from + to) as f32 * 0.5 / gap.len() as f32;
         let wanted = math::exp(ln_before * (1.0 - u) + ln_after * u);
         let ratio = wanted / (power(around) + 1.0);
-        gains[b + 1] = math::sqrt(math::sqrt(ratio)).clamp(0.5, 2.0);
+        gains[b + 1] = (caution * math::sqrt(math::sqrt(ratio))).clamp(0.5, 2.0);
     }
     // Linear between the middles of blocks, 1 at both ends.
     let half = block / 2;

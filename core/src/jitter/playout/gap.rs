@@ -33,6 +33,8 @@ impl Playout {
             return false;
         }
         self.discard_before(at);
+        // Before the packets are decoded that tell what the gap is.
+        self.stand_in(gap);
         let mut decoded = 0;
         for _ in 0..packets {
             let Some(entry) = self.window.remove(0) else { break };
@@ -51,7 +53,6 @@ impl Playout {
         let hole = self.pcm.all().len();
         self.pcm.commit(gap + decoded);
         fill_between(self.pcm.all_mut(), hole, gap, self.unit);
-        self.begin_concealment(gap);
         self.next = start + decoded as i64;
         self.concealed = 0;
         self.underrun = None;
@@ -94,24 +95,17 @@ impl Playout {
             }
         }
         self.pcm.commit(gap);
-        self.begin_concealment(gap);
+        self.stand_in(gap);
         self.next += gap as i64;
         self.concealed = 0;
         self.underrun = None;
         true
     }
 
-    pub(super) fn begin_concealment(&mut self, samples: usize) {
-        if self.concealed <= 1 {
-            self.stats.concealments += 1;
-        }
-        self.stats.concealed_samples += samples as u64;
-    }
-
     /// Media time goes by in silence.
     pub(super) fn silence(&mut self, count: usize) {
         if self.pcm.reserve(count) {
-            self.begin_concealment(count);
+            self.stand_in(count);
             self.pcm.tail_mut()[..count].fill(0);
             self.pcm.commit(count);
         }
@@ -133,7 +127,7 @@ impl Playout {
         if !self.pcm.reserve(whole.max(count)) {
             return 0;
         }
-        self.begin_concealment(count);
+        self.stand_in(count);
         let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
         if let Some(decoder) = decoder.filter(|d| d.conceals()) {
             let tail = self.pcm.tail_mut();

@@ -12,6 +12,7 @@
 //! - [`conceal`]: continuing the past, filling between past and future.
 //! - [`merge`]: joining what came to what was made up.
 //! - [`noise`]: comfort noise.
+//! - [`pause`]: what was lost told from what was never sent.
 //!
 //! Audio thread only. A pull's work is bounded: a number of packets decoded, one pitch search for
 //! each side of a gap, one splice search.
@@ -21,8 +22,10 @@ mod decide;
 mod gap;
 mod merge;
 mod noise;
+mod pause;
 
 use self::noise::Noise;
+use self::pause::Pause;
 use super::config::{JitterConfig, JitterError};
 use super::convert::to_mono_at;
 use super::correlate::power;
@@ -52,6 +55,8 @@ const FADE_END: f32 = 800.0;
 const GAP_SLACK_MS: f32 = 60.0;
 /// Media time this far ahead of the target is wrong, not short of delay.
 const MAX_AHEAD_MS: f32 = 400.0;
+/// How far the delay may be short of the target before a frozen buffer waits: a frame.
+const HOLD_MS: f32 = 10.0;
 /// How far the delay may be short of the target when a talk spurt begins.
 const SPURT_SLACK_MS: f32 = 9.0;
 
@@ -68,6 +73,8 @@ pub(crate) struct Goal {
     pub(crate) rewind: bool,
     /// Whether gaps are concealed; else they are silence.
     pub(crate) conceal: bool,
+    /// Whether the target is reached by waiting, once, as at the start.
+    pub(crate) hold: bool,
 }
 
 /// What became of a packet.
@@ -104,6 +111,7 @@ pub(crate) struct Playout {
     underrun: Option<i64>,
     comfort: bool,
     noise: Noise,
+    pause: Pause,
     /// The signal's quiet and loud levels (root mean square).
     floor: f32,
     peak: f32,
@@ -137,6 +145,7 @@ impl Playout {
             underrun: None,
             comfort: false,
             noise: Noise::new(),
+            pause: Pause::default(),
             floor: 100.0,
             peak: 300.0,
             quiet_frames: 0,
@@ -194,6 +203,12 @@ impl Playout {
         self.started.then(|| self.underrun.unwrap_or(self.next))
     }
 
+    /// Media position behind everything that was played, made up or decoded.
+    #[inline]
+    pub(crate) fn next_position(&self) -> Option<i64> {
+        self.started.then_some(self.next)
+    }
+
     pub(crate) fn has_started(&self) -> bool {
         self.started
     }
@@ -209,11 +224,17 @@ impl Playout {
         samples as f32 / (8 * self.unit) as f32
     }
 
-    /// Makes the next 10 ms.
+    /// Makes the next 10 ms: `out` is a frame, or a few samples more or less where the speed is
+    /// changed.
     pub(crate) fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> Operation {
         if !self.started && !self.start(now_ns, goal) {
             out.fill(0);
             return Operation::Silence;
+        }
+        if goal.hold && self.lateness_ms(now_ns, self.head()) <= goal.target_ms - HOLD_MS {
+            out.fill(0);
+            self.stats.inserted_samples += out.len() as u64;
+            return Operation::Expand;
         }
         let merges = self.stats.merges;
         let mut budget = DECODES;
@@ -223,12 +244,12 @@ impl Playout {
         self.decode_ahead(&mut budget);
         let mut operation = self.adapt(now_ns, goal, &mut budget);
         operation = operation.max(self.cut(now_ns, goal));
-        operation = operation.max(self.complete(now_ns, goal));
+        operation = operation.max(self.complete(now_ns, goal, out.len()));
         let late_ms = self.lateness_ms(now_ns, self.head());
         if late_ms > goal.max_ms {
             // A join or a new talk spurt went over the maximum.
             self.skip_to(self.head() + self.samples(late_ms - goal.max_ms) as i64 + 1);
-            operation = operation.max(self.complete(now_ns, goal));
+            operation = operation.max(self.complete(now_ns, goal, out.len()));
         }
         self.pcm.play(out);
         if self.is_quiet(out) {
@@ -266,12 +287,12 @@ impl Playout {
         }
     }
 
-    /// Makes sure of 10 ms: sound if it is there, else what stands in for it.
-    fn complete(&mut self, now_ns: u64, goal: &Goal) -> Operation {
+    /// Makes sure of `count` samples: sound if it is there, else what stands in for it.
+    fn complete(&mut self, now_ns: u64, goal: &Goal, count: usize) -> Operation {
         let mut operation = Operation::Normal;
         // Each turn adds a sample at least, or changes from sound to noise or back.
         for _ in 0..2 * self.frame {
-            let need = self.frame.saturating_sub(self.pcm.pending().len());
+            let need = count.saturating_sub(self.pcm.pending().len());
             if need == 0 {
                 break;
             }
@@ -289,7 +310,12 @@ impl Playout {
             if self.take() {
                 continue;
             }
-            operation = Operation::Conceal;
+            let made = if self.is_pause() == Some(true) {
+                Operation::ComfortNoise
+            } else {
+                Operation::Conceal
+            };
+            operation = operation.max(made);
             // A description of noise ends a gap, too, but says nothing of the sound before it.
             let gap = self
                 .window
@@ -499,6 +525,12 @@ impl Playout {
         (1..=MAX_PACKET * self.unit).contains(&samples).then_some(samples as u32)
     }
 
+    /// Shows a waiting packet's payload.
+    pub(crate) fn with_payload(&self, slot: &Slot, show: impl FnOnce(&[u8])) {
+        let mut scratch = Scratch::none();
+        show(self.slots.payload(slot, scratch.for_payload(&self.slots, slot)));
+    }
+
     fn decoder_index(&self, entry: &Entry) -> Option<u8> {
         match self.decoders.kind(entry.payload_type) {
             Kind::Sound(index) => Some(index),
@@ -527,7 +559,9 @@ impl Playout {
         let payload =
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         let count = decoder.decode(payload, pcm).ok().filter(|&count| count == samples)?;
+        let (bytes, conceals) = (payload.len(), decoder.conceals());
         self.current = Some(index);
+        self.note(entry, bytes, conceals);
         for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame) {
             let level = math::sqrt(power(chunk));
             self.floor = if level < self.floor { level + 0.5 } else { self.floor * 1.002 }.max(3.0);

@@ -2,6 +2,7 @@
 //! Noise for pauses: comfort noise as its description says (RFC 3389), and the floor under a long
 //! concealment. Audio thread only.
 
+use crate::codec::comfort_noise::STEP;
 use crate::math;
 
 /// Reflection coefficients that are used of a description; RFC 3389 allows any number.
@@ -50,7 +51,7 @@ impl Noise {
         let mut remaining = 1.0;
         for (k, &quantised) in self.reflection.iter_mut().zip(coefficients) {
             // 127 is zero; the ends of the range would make the filter ring for ever.
-            *k = ((f32::from(quantised) - 127.0) / 128.0).clamp(-0.97, 0.97);
+            *k = ((f32::from(quantised) - 127.0) * STEP).clamp(-0.97, 0.97);
             remaining *= 1.0 - *k * *k;
         }
         self.gain = math::sqrt(remaining);
