@@ -885,6 +885,11 @@ typedef struct {
    * Hz); the tone is told as an event then, too. Default 0.
    */
   uint32_t freeze_for_modems;
+  /*
+   * Whether packets that would still be played are asked for again (generic NACK, RFC 4585): 0
+   * no; 1 in compound RTCP packets; 2 in reduced-size ones (RFC 5506). Default 0.
+   */
+  uint32_t nack;
 } ale_leg_config;
 
 /* An address and port. */
@@ -965,6 +970,10 @@ typedef struct {
   uint64_t no_slot;
   /* RTP packets sent. */
   uint64_t packets_sent;
+  /* Packets asked for again, and those of ours that the peer asked for. */
+  uint64_t packets_requested;
+  /* See packets_requested. */
+  uint64_t packets_nacked;
   /* RTCP datagrams received and sent. */
   uint64_t rtcp_received;
   /* See rtcp_received. */

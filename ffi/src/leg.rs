@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use std::net::SocketAddr;
 
 use ale_media::leg::{
-    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid,
+    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid, Nack,
     PassThrough, Passed, ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
 };
 
@@ -105,6 +105,9 @@ pub struct ale_leg_config {
     /// Not 0 freezes the jitter buffer (ALE_DELAY_FROZEN) when a fax or modem is heard (1100 or 2100
     /// Hz); the tone is told as an event then, too. Default 0.
     pub freeze_for_modems: u32,
+    /// Whether packets that would still be played are asked for again (generic NACK, RFC 4585): 0
+    /// no; 1 in compound RTCP packets; 2 in reduced-size ones (RFC 5506). Default 0.
+    pub nack: u32,
 }
 
 impl Default for ale_leg_config {
@@ -144,6 +147,7 @@ impl Default for ale_leg_config {
             pass_through: std::ptr::null(),
             pass_through_count: 0,
             freeze_for_modems: 0,
+            nack: 0,
         }
     }
 }
@@ -204,6 +208,12 @@ impl ale_leg_config {
             _ => return Err(invalid),
         };
         config.freeze_for_modems = self.freeze_for_modems != 0;
+        config.nack = match self.nack {
+            0 => Nack::Off,
+            1 => Nack::Compound,
+            2 => Nack::ReducedSize,
+            _ => return Err(invalid),
+        };
         config.silence_suppression = self.silence_suppression != 0;
         config.extended_reports = self.extended_reports != 0;
         let id = |value: u32| Ok::<_, ale_status>(Some(byte(value)?).filter(|id| *id != 0));

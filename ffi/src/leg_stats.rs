@@ -41,6 +41,10 @@ pub struct ale_leg_counters {
     pub no_slot: u64,
     /// RTP packets sent.
     pub packets_sent: u64,
+    /// Packets asked for again, and those of ours that the peer asked for.
+    pub packets_requested: u64,
+    /// See packets_requested.
+    pub packets_nacked: u64,
     /// RTCP datagrams received and sent.
     pub rtcp_received: u64,
     /// See rtcp_received.
@@ -87,6 +91,8 @@ impl From<LegStats> for ale_leg_counters {
             oversized: received.oversized,
             no_slot: received.no_slot,
             packets_sent: sent.packets,
+            packets_requested: sent.requested_packets,
+            packets_nacked: received.nacked_packets,
             rtcp_received: received.rtcp_packets,
             rtcp_sent: sent.rtcp_packets,
             remote_ssrc: received.remote_ssrc as u32,

@@ -31,6 +31,18 @@ pub struct ReceiveCodec {
     pub codec: CodecSpec,
 }
 
+/// How missing packets are asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Nack {
+    /// Not at all.
+    #[default]
+    Off,
+    /// Generic NACK (RFC 4585) in compound RTCP packets.
+    Compound,
+    /// Generic NACK by itself (reduced-size RTCP, RFC 5506).
+    ReducedSize,
+}
+
 /// A payload type whose payloads the leg hands on as they are, undecoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassThrough {
@@ -152,6 +164,9 @@ pub struct LegConfig {
     pub rtcp_interval_ms: u32,
     /// Extended reports (RFC 3611): reference time, answers to the peer's, and VoIP metrics.
     pub extended_reports: bool,
+    /// Whether and how packets are asked for again that would still be played; negotiated as `a=rtcp-fb:*
+    /// nack` (RFC 4585), and `a=rtcp-rsize` for the reduced size.
+    pub nack: Nack,
     /// NTP time, 32.32 fixed point, at the zero of the host's monotonic clock. 0 counts from
     /// there, which RFC 3550 section 6.4.1 allows where the wall clock is unknown.
     pub ntp_at_zero: u64,
@@ -180,6 +195,7 @@ impl LegConfig {
             jitter: JitterConfig::default(),
             rtcp_interval_ms: 5_000,
             extended_reports: true,
+            nack: Nack::Off,
             ntp_at_zero: 0,
         }
     }

@@ -5,19 +5,20 @@ use alloc::boxed::Box;
 use alloc::vec;
 use core::fmt;
 
-use super::config::LegConfig;
+use super::config::{LegConfig, Nack};
 use super::control::{MediaCommand, Spent};
 use super::event::{EventSink, LegEvent};
 use super::inband::Inband;
+use super::nack::{MOST, Requests};
 use super::packetizer::{Packet, Packetizer};
 use super::quality::Assessor;
 use super::receiver::{Passed, ReceiverStats};
 use super::rtcp::{Scheduler, ntp_time, write_compound};
 use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
-use crate::jitter::{DelayMode, JitterReader, PullError, PullInfo};
-use crate::rtp::rtcp::SenderInfo;
+use crate::jitter::{DelayMode, JitterReader, Missing, PullError, PullInfo};
 use crate::rtp::rtcp::xr::ExtendedReport;
+use crate::rtp::rtcp::{CompoundWriter, SenderInfo};
 use crate::srtp::{self, MAX_TRAILER_BYTES};
 use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
@@ -37,6 +38,8 @@ counters! {
         pub octets,
         /// RTCP datagrams sent.
         pub rtcp_packets,
+        /// Packets asked for again; one that is asked for twice counts twice.
+        pub requested_packets,
         /// Packet times for which nothing was sent: pauses.
         pub suppressed,
         /// Packets that described the background of a pause (RFC 3389).
@@ -116,6 +119,8 @@ pub struct LegMedia {
     next_ssrc: Option<u32>,
     assessor: Assessor,
     extended_reports: bool,
+    nack: Nack,
+    requests: Requests,
     cname: Box<[u8]>,
     ntp_at_zero: u64,
 }
@@ -169,6 +174,8 @@ impl LegMedia {
             next_ssrc: None,
             assessor: config.assessor(),
             extended_reports: config.extended_reports,
+            nack: config.nack,
+            requests: Requests::default(),
             cname: config.cname.as_bytes().into(),
             ntp_at_zero: config.ntp_at_zero,
         })
@@ -196,6 +203,7 @@ impl LegMedia {
             self.stats.events_dropped = self.events.dropped();
         }
         self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
+        self.requests.due = self.nack != Nack::Off;
         Ok(info)
     }
 
@@ -242,6 +250,10 @@ impl LegMedia {
         }
         while self.datagram_bytes == 0 && self.backlog_samples >= self.packet_samples {
             self.datagram_bytes = self.next_packet(now_ns).unwrap_or(0);
+        }
+        if self.datagram_bytes == 0 && self.requests.due {
+            self.requests.due = false;
+            self.datagram_bytes = self.request(now_ns).unwrap_or(0);
         }
         if self.datagram_bytes == 0 && self.scheduler.is_due(now_ns) {
             self.datagram_bytes = self.report(now_ns, false).unwrap_or(0);
@@ -310,6 +322,32 @@ impl LegMedia {
         Some(bytes)
     }
 
+    /// Asks for packets that are missing; `None` if there is nothing to ask for.
+    fn request(&mut self, now_ns: u64) -> Option<usize> {
+        let mut missing = [Missing::default(); MOST];
+        let count = self.reader.missing(now_ns, &mut missing);
+        if count == 0 {
+            return None;
+        }
+        let heard = self.heard.read::<ReceiverStats>()?;
+        let mut sequences = [0; MOST];
+        let missing = &missing[..count];
+        let count = self.requests.choose(missing, heard.round_trip_ns, now_ns, &mut sequences);
+        if count == 0 || heard.source_valid == 0 {
+            return None;
+        }
+        let ssrc = self.packetizer.ssrc;
+        let mut writer = CompoundWriter::new(&mut self.datagram);
+        if self.nack == Nack::Compound {
+            writer.receiver_report(ssrc, &[]).ok()?;
+            writer.source_description(ssrc, &self.cname).ok()?;
+        }
+        writer.nack(ssrc, heard.remote_ssrc as u32, &sequences[..count]).ok()?;
+        let plain_bytes = writer.len();
+        self.stats.requested_packets += count as u64;
+        self.seal_rtcp(plain_bytes)
+    }
+
     fn report(&mut self, now_ns: u64, goodbye: bool) -> Option<usize> {
         let heard = self.heard.read::<ReceiverStats>().unwrap_or_default();
         if heard.reports_received != self.reports_seen {
@@ -347,8 +385,13 @@ impl LegMedia {
             goodbye,
         )
         .ok()?;
+        self.seal_rtcp(plain_bytes)
+    }
+
+    /// Protects the RTCP packet in the datagram and counts it.
+    fn seal_rtcp(&mut self, plain_bytes: usize) -> Option<usize> {
         let bytes = match &mut self.protect {
-            Some(session) => match session.protect_rtcp(out, plain_bytes) {
+            Some(session) => match session.protect_rtcp(&mut self.datagram, plain_bytes) {
                 Ok(bytes) => bytes,
                 Err(_) => {
                     self.stats.protect_errors += 1;

@@ -21,6 +21,7 @@ mod event;
 mod inband;
 mod latch;
 mod media;
+mod nack;
 mod packetizer;
 mod quality;
 mod receiver;
@@ -30,8 +31,8 @@ mod silence;
 mod ticket;
 
 pub use config::{
-    HeaderExtensions, InbandTones, LegConfig, LegError, Mid, PassThrough, ReceiveCodec, Redundant,
-    SendCodec, SrtpConfig,
+    HeaderExtensions, InbandTones, LegConfig, LegError, Mid, Nack, PassThrough, ReceiveCodec,
+    Redundant, SendCodec, SrtpConfig,
 };
 pub use control::{ControlError, LegControl, LegStats};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};

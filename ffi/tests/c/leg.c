@@ -42,7 +42,11 @@ static struct leg make_rich_leg(uint32_t ssrc)
     config.mid_id = 3;
     config.mid = "audio";
     config.rtcp_interval_ms = 200;
+    config.nack = 2;
     EXPECT(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control) == ALE_OK);
+    config.nack = 3;
+    INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
+    config.nack = 2;
     config.redundancy_generations = 5;
     INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
     config.redundancy_generations = 1;

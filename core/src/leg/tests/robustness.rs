@@ -202,6 +202,66 @@ fn the_encoder_prepares_for_the_loss_that_the_peer_reports() {
     assert!(a.media.stats().expected_loss_percent <= 2);
 }
 
+/// A network that loses every tenth packet from a to b, and a peer that sends again what it is asked
+/// for: what b had to make up, in packets, and how many packets it asked for.
+fn with_requests(nack: Nack, suite: Option<Suite>) -> (u64, u64) {
+    let (a, mut b) = pair(CodecSpec::Pcma, suite);
+    b.nack = nack;
+    // Room for a round trip.
+    b.jitter.min_delay_ms = 100;
+    let (mut a, mut b) = (end(&a), end(&b));
+    let mut sent: Vec<Vec<u8>> = Vec::new();
+    let mut reader = suite.map(|suite| crate::srtp::Receiver::new(&key(2, suite)).unwrap());
+    let (mut lost, mut asked) = (0, 0);
+    let mut again: Vec<u16> = Vec::new();
+    talk(&mut a, &mut b, 0..3_000, |to_b, datagram, target| {
+        if to_b && !is_rtcp(datagram) {
+            // What was asked for comes along with the next packet.
+            let arrival_ns = sent.len() as u64 * 2 * TICK_NS + WAY_NS;
+            for sequence in again.drain(..) {
+                let mut copy = sent[usize::from(sequence)].clone();
+                let _ = target.receiver.receive(&mut copy, arrival_ns);
+            }
+            sent.push(datagram.clone());
+            if sent.len() % 10 == 9 {
+                lost += 1;
+                datagram.clear();
+            }
+        } else if !to_b && is_rtcp(datagram) {
+            let mut plain = datagram.clone();
+            let length = match &mut reader {
+                Some(session) => session.unprotect_rtcp(&mut plain).unwrap(),
+                None => plain.len(),
+            };
+            let first = Packets::new(&plain[..length]).next().unwrap().unwrap();
+            let alone = matches!(first, Packet::Nack(..));
+            for packet in Packets::new(&plain[..length]).flatten() {
+                let Packet::Nack(_, media, sequences) = packet else { continue };
+                assert_eq!((media, alone), (0xa, nack == Nack::ReducedSize));
+                again.extend(sequences);
+                asked += sequences.count() as u64;
+            }
+        }
+    });
+    assert!(lost > 100);
+    let stats = b.control.stats();
+    assert_eq!(stats.media.requested_packets, asked);
+    assert_eq!(a.receiver.stats().nacked_packets, asked);
+    (stats.jitter.concealed_samples / 160, asked)
+}
+
+#[test]
+fn missing_packets_are_asked_for_in_either_form_and_heard_when_they_come() {
+    let (concealed, asked) = with_requests(Nack::Off, None);
+    assert!(concealed > 100 && asked == 0, "{concealed} concealed, {asked} asked for");
+    for suite in [None, Some(Suite::AeadAes128Gcm)] {
+        for nack in [Nack::Compound, Nack::ReducedSize] {
+            let (concealed, asked) = with_requests(nack, suite);
+            assert!(concealed < 10 && (100..300).contains(&asked), "{concealed}, {asked}");
+        }
+    }
+}
+
 #[test]
 fn a_call_on_hold_is_resumed_and_early_media_is_heard() {
     for suite in [None, Some(Suite::AesCm128HmacSha1_80)] {
