@@ -16,7 +16,14 @@ enum Digits {
 pub(super) struct Inband {
     digits: Digits,
     tones: ToneDetector,
+    /// The last tone told, and the frames of 10 ms in which it is not told again: what it makes the
+    /// jitter buffer do may interrupt it.
+    last: Option<Tone>,
+    hold_frames: u32,
 }
+
+/// A second.
+const HOLD_FRAMES: u32 = 100;
 
 impl Inband {
     /// `None` where nothing is to be done, or at a rate that the detectors don't know.
@@ -27,7 +34,7 @@ impl Inband {
             InbandTones::Told => Digits::Told(DtmfDetector::new(rate_hz)?),
             InbandTones::DigitsRemoved => Digits::Removed(DtmfFilter::new(rate_hz)?),
         };
-        Some(Self { digits, tones: ToneDetector::new(rate_hz)? })
+        Some(Self { digits, tones: ToneDetector::new(rate_hz)?, last: None, hold_frames: 0 })
     }
 
     /// Listens to `pcm`, of any length, and takes out of it what is to be taken out; `true` when a
@@ -43,9 +50,13 @@ impl Inband {
         let mut modem = false;
         // 10 ms at a time, so that no digit hides behind another.
         for pcm in pcm.chunks_mut(frame.max(1)) {
+            self.hold_frames = self.hold_frames.saturating_sub(1);
             if let Some(tone) = self.tones.process(pcm) {
                 modem |= matches!(tone, Tone::FaxCalling | Tone::Answering);
-                events.emit(LegEvent::Tone(tone));
+                if self.hold_frames == 0 || self.last != Some(tone) {
+                    events.emit(LegEvent::Tone(tone));
+                }
+                (self.last, self.hold_frames) = (Some(tone), HOLD_FRAMES);
             }
             let digit = match &mut self.digits {
                 Digits::Ignored => None,
