@@ -66,6 +66,7 @@ pub unsafe extern "C" fn ale_mixer_create(
         let mixer = Mixer::new(&MixerConfig {
             sample_rate_hz: config.sample_rate_hz,
             max_participants: config.max_participants as usize,
+            ..MixerConfig::default()
         })?;
         pointer::give(out, ale_mixer(mixer));
         Ok(())

@@ -35,7 +35,11 @@ const RINGING_TICKS: u8 = 2;
 impl Rates {
     pub(super) fn new(places: usize) -> Result<Self, MixerError> {
         let mixer = |rate| {
-            Mixer::new(&MixerConfig { sample_rate_hz: RATES_HZ[rate], max_participants: places })
+            Mixer::new(&MixerConfig {
+                sample_rate_hz: RATES_HZ[rate],
+                max_participants: places,
+                ..MixerConfig::default()
+            })
         };
         let mixers = [mixer(0)?, mixer(1)?, mixer(2)?, mixer(3)?];
         let mut bridges = Vec::with_capacity(RATES * (RATES - 1));
