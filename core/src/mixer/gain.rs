@@ -3,8 +3,8 @@
 
 /// Largest factor, +18 dB.
 pub const MAX_GAIN: f32 = 8.0;
-/// Fraction bits.
-pub(super) const BITS: u32 = 12;
+/// Fraction bits: [`MAX_GAIN`] has to fit 16 bits, whose products are the fast ones.
+pub(super) const BITS: u32 = 11;
 /// A factor of 1.
 pub(super) const UNITY: i32 = 1 << BITS;
 /// [`MAX_GAIN`].
@@ -75,14 +75,16 @@ impl Ramp {
     #[inline(always)]
     pub(super) fn at(self, index: usize) -> i32 {
         let instant = (index as i32 >> self.channel_bits) + 1;
-        self.from + ((self.step * instant + (1 << (STEP_BITS - 1))) >> STEP_BITS)
+        let fine = self.step * instant + (1 << (STEP_BITS - 1));
+        // No factor needs more than 16 bits; saying so lets compilers multiply as for 16.
+        i32::from((self.from + (fine >> STEP_BITS)) as i16)
     }
+}
 
-    /// What the sample at `index` adds to a sum, rounded to nearest.
-    #[inline(always)]
-    pub(super) fn apply(self, sample: i16, index: usize) -> i32 {
-        (i32::from(sample) * self.at(index) + (UNITY >> 1)) >> BITS
-    }
+/// What a sample adds to a sum under a factor, rounded to nearest.
+#[inline(always)]
+pub(super) fn apply(sample: i16, factor: i32) -> i32 {
+    (i32::from(sample) * factor + (UNITY >> 1)) >> BITS
 }
 
 /// A factor in fixed point; `None` if it is out of range or not a number.
@@ -96,7 +98,7 @@ pub(super) fn fixed(factor: f32) -> Option<i32> {
 
 /// Two factors one after the other, at most [`MAX_GAIN`].
 pub(super) fn product(a: i32, b: i32) -> i32 {
-    // At most 2^30.
+    // At most 2^28.
     ((a * b + (UNITY >> 1)) >> BITS).min(MAX)
 }
 

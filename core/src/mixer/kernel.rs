@@ -6,7 +6,7 @@
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, and their loads and stores.
 
 use super::arena::Arena;
-use super::gain::Ramp;
+use super::gain::{Ramp, apply};
 use crate::dsp::versions::{Unit, versions};
 
 /// Columns that are worked on at a time: rows, sums and buses are padded to whole ones.
@@ -68,23 +68,9 @@ fn saturate(value: i32) -> i16 {
 }
 
 #[inline(always)]
-fn give_ramp_body(mix: &mut [i32], row: &[i16], ramp: Ramp) {
-    for (index, (mix, sample)) in mix.iter_mut().zip(row).enumerate() {
-        *mix = mix.wrapping_add(ramp.apply(*sample, index));
-    }
-}
-
-#[inline(always)]
 fn subtract_body(bus: &[i32], row: &[i16], out: &mut [i16]) {
     for ((out, bus), own) in out.iter_mut().zip(bus).zip(row) {
         *out = saturate(bus.wrapping_sub(i32::from(*own)));
-    }
-}
-
-#[inline(always)]
-fn subtract_ramp_body(bus: &[i32], row: &[i16], ramp: Ramp, out: &mut [i16]) {
-    for (index, ((out, bus), own)) in out.iter_mut().zip(bus).zip(row).enumerate() {
-        *out = saturate(bus.wrapping_sub(ramp.apply(*own, index)));
     }
 }
 
@@ -103,16 +89,30 @@ fn clamp_body(bus: &[i32], out: &mut [i16]) {
 }
 
 #[inline(always)]
+fn give_ramp_body(mix: &mut [i32], row: &[i16], ramp: Ramp) {
+    for (index, (mix, sample)) in mix.iter_mut().zip(row).enumerate() {
+        *mix = mix.wrapping_add(apply(*sample, ramp.at(index)));
+    }
+}
+
+#[inline(always)]
 fn take_ramp_body(mix: &mut [i32], row: &[i16], ramp: Ramp) {
     for (index, (mix, sample)) in mix.iter_mut().zip(row).enumerate() {
-        *mix = mix.wrapping_sub(ramp.apply(*sample, index));
+        *mix = mix.wrapping_sub(apply(*sample, ramp.at(index)));
+    }
+}
+
+#[inline(always)]
+fn subtract_ramp_body(bus: &[i32], row: &[i16], ramp: Ramp, out: &mut [i16]) {
+    for (index, ((out, bus), own)) in out.iter_mut().zip(bus).zip(row).enumerate() {
+        *out = saturate(bus.wrapping_sub(apply(*own, ramp.at(index))));
     }
 }
 
 #[inline(always)]
 fn scale_body(out: &mut [i16], ramp: Ramp) {
     for (index, out) in out.iter_mut().enumerate() {
-        *out = saturate(ramp.apply(*out, index));
+        *out = saturate(apply(*out, ramp.at(index)));
     }
 }
 
