@@ -38,7 +38,8 @@ impl Room {
     /// A room of `legs` in one codec and suite.
     pub fn new(codec: CodecSpec, suite: Option<Suite>, legs: usize) -> Self {
         let (conference, control) =
-            Conference::new(&ConferenceConfig { max_members: legs }).expect("conference");
+            Conference::new(&ConferenceConfig { max_members: legs, ..Default::default() })
+                .expect("conference");
         let mut room = Self {
             conference,
             phones: Vec::new(),

@@ -57,7 +57,8 @@ struct Phone {
 /// Runs four phones against a conference for `seconds` and counts what the real-time functions
 /// allocate after the first second, in which every path has been met once.
 fn allocations(codec: CodecSpec, suite: Option<Suite>, seconds: u64) -> u64 {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 4 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 4, ..Default::default() }).unwrap();
     let mut phones = Vec::new();
     for n in 0..4_u8 {
         let mut near = LegConfig::new(u32::from(n), 96, codec);

@@ -131,7 +131,8 @@ pub unsafe extern "C" fn ale_conference_create(
         // SAFETY: the header's contract.
         let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(conference)?) };
         let max_members = config.max_members as usize;
-        let (conference, control) = Conference::new(&ConferenceConfig { max_members })?;
+        let (conference, control) =
+            Conference::new(&ConferenceConfig { max_members, ..Default::default() })?;
         let datagrams = match config.max_datagrams {
             0 => max_members * 2,
             count => count as usize,

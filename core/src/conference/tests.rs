@@ -4,7 +4,7 @@
 use super::*;
 use crate::codec::CodecSpec;
 use crate::codec::opus::OpusConfig;
-use crate::leg::{Leg, LegConfig, LegReceiver};
+use crate::leg::{Leg, LegConfig, LegMedia, LegReceiver};
 use alloc::vec::Vec;
 
 const TICK_NS: u64 = 10_000_000;
@@ -85,7 +85,8 @@ fn amplitude(phone: &Phone, hz: f32) -> f32 {
 
 #[test]
 fn members_of_every_rate_hear_the_others_and_not_themselves() {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 8 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 8, ..Default::default() }).unwrap();
     let codecs = [CodecSpec::Pcma, CodecSpec::Pcmu, opus(16_000), opus(48_000)];
     let mut phones: Vec<_> = codecs
         .into_iter()
@@ -109,7 +110,8 @@ fn members_of_every_rate_hear_the_others_and_not_themselves() {
 
 #[test]
 fn who_leaves_is_not_heard_any_more_and_its_place_can_be_taken_again() {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 2 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 2, ..Default::default() }).unwrap();
     let mut phones =
         vec![phone(&control, 0, CodecSpec::Pcma, 400.0), phone(&control, 1, opus(16_000), 900.0)];
     sing(&mut conference, &mut phones, 0..100);
@@ -132,7 +134,8 @@ fn who_leaves_is_not_heard_any_more_and_its_place_can_be_taken_again() {
 
 #[test]
 fn muting_and_gain_take_effect_for_the_others() {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 4 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 4, ..Default::default() }).unwrap();
     let mut phones = vec![
         phone(&control, 0, CodecSpec::Pcma, 400.0),
         phone(&control, 1, CodecSpec::Pcma, 900.0),
@@ -152,7 +155,7 @@ fn muting_and_gain_take_effect_for_the_others() {
 #[test]
 fn a_thousand_joins_take_effect_in_one_tick() {
     let (mut conference, control) =
-        Conference::new(&ConferenceConfig { max_members: 1_000 }).unwrap();
+        Conference::new(&ConferenceConfig { max_members: 1_000, ..Default::default() }).unwrap();
     for n in 0..1_000 {
         let (_, media) = leg(n, CodecSpec::Pcmu);
         control.join(media, JoinOptions::default()).map_err(|(error, _)| error).unwrap();
@@ -163,7 +166,8 @@ fn a_thousand_joins_take_effect_in_one_tick() {
 
 #[test]
 fn datagrams_that_do_not_fit_wait_for_the_next_tick() {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 4 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 4, ..Default::default() }).unwrap();
     for n in 0..3 {
         let (_, media) = leg(n, CodecSpec::Pcmu);
         control.join(media, JoinOptions::default()).map_err(|(error, _)| error).unwrap();
@@ -181,7 +185,7 @@ fn datagrams_that_do_not_fit_wait_for_the_next_tick() {
 #[test]
 fn an_impossible_size_is_refused() {
     for max_members in [0, 8_193] {
-        let config = ConferenceConfig { max_members };
+        let config = ConferenceConfig { max_members, ..Default::default() };
         assert_eq!(Conference::new(&config).err(), Some(ConferenceError::InvalidConfig));
     }
 }

@@ -227,7 +227,8 @@ mod tests {
         let input: Vec<i32> = tone(200_000.0, 217.0, 80_000).collect();
         let (_, gains) = run(Unit::widest(), 16, &input);
         let settled = &gains[5..];
-        let (low, high) = settled.iter().fold((1.0_f32, 0.0_f32), |(l, h), g| (l.min(*g), h.max(*g)));
+        let (low, high) =
+            settled.iter().fold((1.0_f32, 0.0_f32), |(l, h), g| (l.min(*g), h.max(*g)));
         assert!(20.0 * (high / low).log10() < 0.2, "the gain moves between {low} and {high}");
     }
 }

@@ -154,6 +154,8 @@ struct Place {
     /// The row is part of the sum of the last run.
     mixed: bool,
     muted: bool,
+    /// Not among those that are heard just now.
+    passed_over: bool,
     private: bool,
     deaf: bool,
     /// Its limiter is the common one.
@@ -185,6 +187,7 @@ impl Place {
             sounded: false,
             mixed: false,
             muted: false,
+            passed_over: false,
             private: false,
             deaf: false,
             common: true,
@@ -202,7 +205,7 @@ impl Place {
     /// Moves all gains on by a frame.
     #[inline]
     fn step(&mut self) {
-        let own = if self.muted { 0 } else { self.factor };
+        let own = if self.muted || self.passed_over { 0 } else { self.factor };
         self.own.step(own);
         self.heard.step(if self.private { 0 } else { own });
         self.listening.step(if self.deaf { 0 } else { gain::UNITY });
@@ -378,7 +381,7 @@ impl Mixer {
         let place = self.place(id)?;
         (place.factor, place.muted) = (factor, muted);
         place.own = Gain::steady(if muted { 0 } else { factor });
-        place.heard = place.own;
+        place.heard = if place.private { Gain::steady(0) } else { place.own };
         Ok(())
     }
 
@@ -392,6 +395,35 @@ impl Mixer {
     pub fn set_muted(&mut self, id: ParticipantId, muted: bool) -> Result<(), MixerError> {
         self.place(id)?.muted = muted;
         Ok(())
+    }
+
+    /// Whether a participant is among those that are heard just now, for whoever chooses speakers;
+    /// muting is apart from it. A change is a ramp over the next 10 ms.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`MixerError::UnknownParticipant`].
+    pub fn set_selected(&mut self, id: ParticipantId, selected: bool) -> Result<(), MixerError> {
+        self.place(id)?.passed_over = !selected;
+        Ok(())
+    }
+
+    /// Mean square of the input written since the last run, 0 if there is none or it is muted: what
+    /// choosing speakers goes by.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`MixerError::UnknownParticipant`].
+    pub fn input_mean_square(&mut self, id: ParticipantId) -> Result<f32, MixerError> {
+        let (unit, samples) = (self.unit, self.samples as f32);
+        let place = self.place(id)?;
+        if !place.fresh || place.muted {
+            return Ok(0.0);
+        }
+        let row = self.arena.row(id.index as usize);
+        Ok(crate::dsp::level::energy_with(unit, row) as f32 / samples)
     }
 
     /// Whether a participant hears anything; one that does not only talks.
@@ -664,8 +696,7 @@ impl Mixer {
             samples.copy_from_slice(&held.before_samples);
         }
         place.limiter.process(self.unit, samples, &self.mix, pcm);
-        place.common =
-            !own_mix && place.limiter == held.common && *samples == *held.common_samples;
+        place.common = !own_mix && place.limiter == held.common && *samples == *held.common_samples;
     }
 
     /// What one listener hears, unlimited.

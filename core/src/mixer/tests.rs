@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn mixer(rate: u32, places: usize) -> Mixer {
-    let config = MixerConfig { sample_rate_hz: rate, max_participants: places, ..Default::default() };
+    let config =
+        MixerConfig { sample_rate_hz: rate, max_participants: places, ..Default::default() };
     Mixer::new(&config).unwrap()
 }
 
