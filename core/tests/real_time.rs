@@ -57,8 +57,14 @@ struct Phone {
 /// Runs four phones against a conference for `seconds` and counts what the real-time functions
 /// allocate after the first second, in which every path has been met once.
 fn allocations(codec: CodecSpec, suite: Option<Suite>, seconds: u64) -> u64 {
-    let (mut conference, control) =
-        Conference::new(&ConferenceConfig { max_members: 4, ..Default::default() }).unwrap();
+    let (mut conference, control) = Conference::new(&ConferenceConfig {
+        max_members: 4,
+        max_speakers: 2,
+        max_pair_gains: 2,
+        limiter: true,
+        ..Default::default()
+    })
+    .unwrap();
     let mut phones = Vec::new();
     for n in 0..4_u8 {
         let mut near = LegConfig::new(u32::from(n), 96, codec);
@@ -110,8 +116,13 @@ fn allocations(codec: CodecSpec, suite: Option<Suite>, seconds: u64) -> u64 {
             let phone = &mut phones[sent.tag as usize];
             here += counted(|| phone.receiver.receive(&mut datagram[..length], now_ns)).1;
         }
+        let member = ale_media::conference::MemberId::from_u64;
+        if tick == 5 {
+            control.set_pair_gain(member(0), member(1), Some(0.5)).unwrap();
+            control.set_private(member(2), true).unwrap();
+        }
         if tick == 10 {
-            control.leave(ale_media::conference::MemberId::from_u64(3)).unwrap();
+            control.leave(member(3)).unwrap();
         }
         if tick >= 1 {
             total += here;

@@ -428,4 +428,6 @@ impl fmt::Debug for Conference {
 }
 
 #[cfg(all(test, feature = "opus"))]
+mod encode_once_tests;
+#[cfg(all(test, feature = "opus"))]
 mod tests;

@@ -145,7 +145,6 @@ impl EncodeOnce {
             _ if tick == group.previous_tick => &group.previous[..group.previous_samples],
             _ => return,
         };
-        own.encoder.reset();
         let _ = own.encoder.encode(pcm, scratch);
     }
 
