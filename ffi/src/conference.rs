@@ -7,7 +7,6 @@ use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, ConferenceEvent, JoinOptions, LinkEnd,
     MemberId, Outgoing,
 };
-use ale_media::mixer::MAX_GAIN;
 
 use crate::leg::ale_leg_media;
 use crate::panic::guard;
@@ -497,8 +496,8 @@ pub unsafe extern "C" fn ale_link_end_pull(
 /// freed there. options may be NULL. Writes the member's number to *member. Any thread. Not
 /// real-time.
 ///
-/// Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT. The end is the caller's
-/// still after ALE_ERR_INVALID_ARGUMENT, and freed after the others.
+/// Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the end stays the caller's
+/// then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_conference_join_link(
     conference: *const ale_conference,
@@ -515,13 +514,23 @@ pub unsafe extern "C" fn ale_conference_join_link(
             // SAFETY: the header's contract.
             unsafe { pointer::config(options) }?
         };
-        if !(0.0..=MAX_GAIN).contains(&options.gain) {
-            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-        }
         // SAFETY: the header's contract.
-        let end = unsafe { pointer::take(end) }.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        *out = control.join_link(end.0, join_options(&options))?.to_u64();
-        Ok(())
+        let handle = unsafe { pointer::exclusive(end) }?;
+        // SAFETY: as in `ale_conference_join`.
+        let taken = unsafe { std::ptr::read(&raw const handle.0) };
+        match control.join_link(taken, join_options(&options)) {
+            Ok(id) => {
+                // SAFETY: the handle came from `give` and its content has moved out above.
+                drop(unsafe { Box::from_raw(end.cast::<ManuallyDrop<ale_link_end>>()) });
+                *out = id.to_u64();
+                Ok(())
+            }
+            Err((error, taken)) => {
+                // SAFETY: what is overwritten has moved out above.
+                unsafe { std::ptr::write(&raw mut handle.0, taken) };
+                Err(error.into())
+            }
+        }
     })
 }
 

@@ -211,20 +211,24 @@ impl ConferenceControl {
     /// Real-time: yes.
     ///
     /// # Errors
-    /// As [`ConferenceControl::join`]; the end is dropped then.
+    /// As [`ConferenceControl::join`].
     pub fn join_link(
         &self,
         end: LinkEnd,
         options: JoinOptions,
-    ) -> Result<MemberId, ConferenceError> {
-        let id = self.reserve(end.sample_rate_hz(), &options)?;
-        self.shared.commands.push(Command::Join(id, Attached::Link(end), options)).map_err(
-            |_| {
+    ) -> Result<MemberId, (ConferenceError, LinkEnd)> {
+        let id = match self.reserve(end.sample_rate_hz(), &options) {
+            Ok(id) => id,
+            Err(error) => return Err((error, end)),
+        };
+        match self.shared.commands.push(Command::Join(id, Attached::Link(end), options)) {
+            // What comes back is what was pushed.
+            Err(Command::Join(_, Attached::Link(end), _)) => {
                 self.release(id);
-                ConferenceError::Busy
-            },
-        )?;
-        Ok(id)
+                Err((ConferenceError::Busy, end))
+            }
+            _ => Ok(id),
+        }
     }
 
     /// Takes a place for who is about to join.
