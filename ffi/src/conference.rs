@@ -417,7 +417,7 @@ pub unsafe extern "C" fn ale_conference_next_dominant_speaker(
 
 /// One end of a line between two conferences, or between a conference and the host (music,
 /// announcements, a recorder): what one end pushes the other pulls. Exclusive.
-pub struct ale_link_end(LinkEnd);
+pub struct ale_link_end(Box<LinkEnd>);
 
 /// Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
 /// real-time.
@@ -437,8 +437,8 @@ pub unsafe extern "C" fn ale_link_create(
         let (one, other) = unsafe { (pointer::exclusive(one)?, pointer::exclusive(other)?) };
         let (a, b) =
             LinkEnd::pair(sample_rate_hz).map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        pointer::give(one, ale_link_end(a));
-        pointer::give(other, ale_link_end(b));
+        pointer::give(one, ale_link_end(Box::new(a)));
+        pointer::give(other, ale_link_end(Box::new(b)));
         Ok(())
     })
 }

@@ -80,7 +80,7 @@ impl core::error::Error for ConferenceError {}
 /// What a member speaks and hears through.
 pub(super) enum Attached {
     Leg(Box<LegMedia>),
-    Link(LinkEnd),
+    Link(Box<LinkEnd>),
 }
 
 impl Attached {
@@ -214,9 +214,9 @@ impl ConferenceControl {
     /// As [`ConferenceControl::join`].
     pub fn join_link(
         &self,
-        end: LinkEnd,
+        end: Box<LinkEnd>,
         options: JoinOptions,
-    ) -> Result<MemberId, (ConferenceError, LinkEnd)> {
+    ) -> Result<MemberId, (ConferenceError, Box<LinkEnd>)> {
         let id = match self.reserve(end.sample_rate_hz(), &options) {
             Ok(id) => id,
             Err(error) => return Err((error, end)),

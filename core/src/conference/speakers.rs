@@ -68,10 +68,10 @@ impl Speakers {
 
     /// Chooses, after all have been heard. `voice` finds a member's; `change` is told who is heard
     /// from now on, and who no longer.
-    pub(super) fn choose<'a>(
+    pub(super) fn choose(
         &mut self,
         members: &[u32],
-        voices: &'a mut [Voice],
+        voices: &mut [Voice],
         mut change: impl FnMut(u32, bool),
     ) {
         let tick = self.tick;

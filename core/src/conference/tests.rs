@@ -287,8 +287,12 @@ fn linked_conferences_hear_each_other_without_echo() {
         })
         .collect();
     let (a, b) = LinkEnd::pair(16_000).unwrap();
-    let line = rooms[0].1.join_link(a, JoinOptions::default()).map_err(|(error, _)| error).unwrap();
-    rooms[1].1.join_link(b, JoinOptions::default()).map_err(|(error, _)| error).unwrap();
+    let line = rooms[0]
+        .1
+        .join_link(Box::new(a), JoinOptions::default())
+        .map_err(|(error, _)| error)
+        .unwrap();
+    rooms[1].1.join_link(Box::new(b), JoinOptions::default()).map_err(|(error, _)| error).unwrap();
     let mut talk = |ticks: core::ops::Range<u64>| {
         for n in ticks {
             for (room, phones) in rooms.iter_mut().zip(&mut phones) {
