@@ -404,12 +404,10 @@ pub unsafe extern "C" fn ale_conference_next_dominant_speaker(
         // SAFETY: the header's contract.
         let (control, out) = unsafe { (control(conference)?, pointer::exclusive(member)?) };
         loop {
-            match control.next_event().ok_or(ale_status::ALE_ERR_NOTHING)? {
-                ConferenceEvent::DominantSpeaker(id) => {
-                    *out = id.to_u64();
-                    return Ok(());
-                }
-                _ => {}
+            let event = control.next_event().ok_or(ale_status::ALE_ERR_NOTHING)?;
+            if let ConferenceEvent::DominantSpeaker(id) = event {
+                *out = id.to_u64();
+                return Ok(());
             }
         }
     })

@@ -7,7 +7,7 @@
 //! in between lands above the pass band. The delay is 16 samples of the lower rate.
 //!
 //! Outputs of one phase are a plain filter over every so many inputs; inputs are first dealt out to
-//! that many streams, and then [`LANES`] outputs are computed side by side. Each adds its products
+//! that many streams, and then 32 outputs are computed side by side. Each adds its products
 //! up in the order of the taps, so every vector unit gives the same bits.
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
 

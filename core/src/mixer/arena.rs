@@ -34,6 +34,7 @@ impl Arena {
     }
 
     /// The row and its padding.
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
     #[inline]
     pub(super) fn padded_row(&self, index: usize) -> &[i16] {
         &self.memory[self.offset + index * self.stride..][..self.stride]

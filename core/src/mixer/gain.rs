@@ -117,7 +117,11 @@ mod tests {
                     let rising = factors.clone().is_sorted();
                     assert!(rising || factors.clone().rev().is_sorted());
                     assert!(factors.clone().all(|f| (from.min(to)..=from.max(to)).contains(&f)));
-                    assert_eq!(factors.clone().next_back(), Some(to), "{from} to {to} in {instants}");
+                    assert_eq!(
+                        factors.clone().next_back(),
+                        Some(to),
+                        "{from} to {to} in {instants}"
+                    );
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! The loops of the mixer, for every vector unit. All is integer arithmetic, so the width changes no
 //! bit, and tests hold the copies to that.
 //!
-//! Rows are added up in tiles of [`TILE`] columns whose sums stay in registers while all rows pass.
+//! On x86-64, rows are added up in tiles of 80 columns whose sums stay in registers while all rows pass.
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, and their loads and stores.
 
 use super::arena::Arena;
@@ -12,6 +12,7 @@ use crate::dsp::versions::{Unit, versions};
 /// Columns that are worked on at a time: rows, sums and buses are padded to whole ones.
 pub(super) const CHUNK: usize = 16;
 /// Columns of a tile: 10 ms at 8 kHz.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
 const TILE: usize = 5 * CHUNK;
 
 /// Adds `rows` to `sum`, and each row's energy (sum of squares) to its place in `energies`.

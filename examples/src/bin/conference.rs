@@ -178,7 +178,7 @@ fn ends(plan: &Plan) -> Result<Ends, Failure> {
 
 /// A party of the call, on the line.
 enum Line {
-    Rust(Phone),
+    Rust(Box<Phone>),
     C { process: Child, heard: PathBuf },
 }
 
@@ -193,7 +193,7 @@ fn start_line(
     let said = speech::resample(&part.timeline, speech::RATE_HZ, plan.rate_hz())?;
     let socket = UdpSocket::bind("127.0.0.1:0").context("socket of a phone")?;
     let Some(program) = options.c_phone.as_ref().filter(|_| plan.in_c) else {
-        return Ok(Line::Rust(Phone::start(&ends.phone, socket, remote, said, clock)?));
+        return Ok(Line::Rust(Box::new(Phone::start(&ends.phone, socket, remote, said, clock)?)));
     };
     let said_path = options.out.join(format!("{}-says.wav", plan.name));
     let heard = options.out.join(format!("{}.wav", plan.name));
