@@ -296,6 +296,12 @@ typedef struct ale_leg_media ale_leg_media;
 /* The half that datagrams go in by. Exclusive, usually to the network thread. */
 typedef struct ale_leg_receiver ale_leg_receiver;
 
+/*
+ * One end of a line between two conferences, or between a conference and the host (music,
+ * announcements, a recorder): what one end pushes the other pulls. Exclusive.
+ */
+typedef struct ale_link_end ale_link_end;
+
 /* An N-1 mixer at one rate: everybody hears the sum of the others, exact to the bit. Exclusive. */
 typedef struct ale_mixer ale_mixer;
 
@@ -782,6 +788,15 @@ typedef struct {
   uint32_t sample_rate_hz;
   /* Places, 1 to 8192; memory for all is taken at creation. Default 16. */
   uint32_t max_participants;
+  /* 1, or 2 for stereo, left and right alternating. Default 1. */
+  uint32_t channels;
+  /* Gains of one listener for one talker that there may be at a time. Default 0. */
+  uint32_t max_pair_gains;
+  /*
+   * Not 0: a look-ahead limiter instead of clamping; 2 ms later, and the rate has to be a
+   * multiple of 8000. Default 0.
+   */
+  uint32_t limiter;
 } ale_mixer_config;
 
 /* What a mixer has done. */
@@ -1076,6 +1091,14 @@ typedef struct {
   uint32_t max_members;
   /* Datagrams that one tick may leave, 0 for two a member. Default 0. */
   uint32_t max_datagrams;
+  /* How many are heard at a time, the loudest; 0 for all. Default 0. */
+  uint32_t max_speakers;
+  /* Gains of one member for another that there may be at a time. Default 0. */
+  uint32_t max_pair_gains;
+  /* Not 0: a look-ahead limiter instead of clamping, 2 ms later. Default 0. */
+  uint32_t limiter;
+  /* Groups of members that share an encoder, 0 to 64. Default 4. */
+  uint32_t encode_groups;
 } ale_conference_config;
 
 /* How a member joins. */
@@ -1088,6 +1111,10 @@ typedef struct {
   uint64_t tag;
   /* How loud the others hear the member, as a factor from 0 to 8. Default 1. */
   float gain;
+  /* 0: the member only talks; nothing is sent to it. Default 1. */
+  uint32_t listening;
+  /* Not 0: those alone hear the member that have a gain for it. Default 0. */
+  uint32_t is_private;
 } ale_join_options;
 
 /* A datagram to be sent. */
@@ -1116,6 +1143,14 @@ typedef struct {
   uint64_t datagrams;
   /* Times that a member's datagrams had to wait for the next tick for want of room. */
   uint64_t deferred;
+  /* Payloads that were copies of another member's. */
+  uint64_t shared_payloads;
+  /* Members that are heard just now, where not all are. */
+  uint64_t speakers;
+  /* Gains beyond max_pair_gains. */
+  uint64_t refused;
+  /* Ticks that did not come: gaps of more than 15 ms, in whole ticks. */
+  uint64_t missed_ticks;
 } ale_conference_counters;
 
 #ifdef __cplusplus
@@ -1637,6 +1672,64 @@ ale_status ale_mixer_output(ale_mixer *mixer, uint64_t participant, int16_t *pcm
  */
 ale_status ale_mixer_set_gain(ale_mixer *mixer, uint64_t participant, float factor);
 
+/*
+ * Silences a participant for the others (not 0), or lets it be heard again, by a ramp of 10 ms.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND.
+ */
+ale_status ale_mixer_set_muted(ale_mixer *mixer, uint64_t participant, int32_t muted);
+
+/*
+ * Whether a participant hears anything (not 0), by a ramp of 10 ms. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND.
+ */
+ale_status ale_mixer_set_listening(ale_mixer *mixer, uint64_t participant, int32_t listening);
+
+/*
+ * Whether those alone hear a participant (not 0) that have a gain for it: a coach, a side talk.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND.
+ */
+ale_status ale_mixer_set_private(ale_mixer *mixer, uint64_t participant, int32_t is_private);
+
+/*
+ * Sets how loud one listener hears one talker, as a factor from 0 to 8 on top of the talker's own
+ * gain; a negative factor goes back to what everybody hears. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND; ALE_ERR_FULL beyond max_pair_gains; ALE_ERR_INVALID_ARGUMENT for a
+ * factor out of range or NaN, and for a participant and itself.
+ */
+ale_status ale_mixer_set_pair_gain(ale_mixer *mixer,
+                                   uint64_t listener,
+                                   uint64_t talker,
+                                   float factor);
+
+/*
+ * Level of a participant's input in the last run, in -dBov (RFC 6464), 127 for none. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND.
+ */
+ale_status ale_mixer_level(ale_mixer *mixer, uint64_t participant, uint8_t *level_dbov);
+
+/*
+ * Adds 10 ms from elsewhere (music, another mixer's sum) to what everybody hears until the next
+ * run. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ */
+ale_status ale_mixer_mix_in(ale_mixer *mixer, const int32_t *pcm, size_t samples);
+
+/*
+ * Copies the sum of the last run, nothing limited: what other mixers are given by
+ * ale_mixer_mix_in, so that all together are one. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ */
+ale_status ale_mixer_sum(const ale_mixer *mixer, int32_t *pcm, size_t samples);
+
 /* Reads the counters. Real-time. */
 ale_status ale_mixer_stats(const ale_mixer *mixer, ale_mixer_counters *stats);
 
@@ -1941,6 +2034,85 @@ ale_status ale_conference_set_muted(const ale_conference *conference,
  * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_conference_set_gain(const ale_conference *conference, uint64_t member, float factor);
+
+/*
+ * Whether a member hears anything (not 0) from the next tick on. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ */
+ale_status ale_conference_set_listening(const ale_conference *conference,
+                                        uint64_t member,
+                                        int32_t listening);
+
+/*
+ * Whether those alone hear a member (not 0) that have a gain for it, from the next tick on. Any
+ * thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ */
+ale_status ale_conference_set_private(const ale_conference *conference,
+                                      uint64_t member,
+                                      int32_t is_private);
+
+/*
+ * How loud one listener hears one talker from the next tick on, as a factor from 0 to 8 on top of
+ * the talker's own gain; a negative factor goes back to what everybody hears. Gains beyond
+ * max_pair_gains are counted as refused. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the latter also for a
+ * member and itself, and for two whose PCM has different rates.
+ */
+ale_status ale_conference_set_pair_gain(const ale_conference *conference,
+                                        uint64_t listener,
+                                        uint64_t talker,
+                                        float factor);
+
+/*
+ * Writes who leads the conversation now, if that has changed since it was asked last. Any thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_conference_next_dominant_speaker(const ale_conference *conference, uint64_t *member);
+
+/*
+ * Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_link_create(uint32_t sample_rate_hz, ale_link_end **one, ale_link_end **other);
+
+/* Frees an end that no conference has. Any thread. Not real-time. */
+void ale_link_end_destroy(ale_link_end *end);
+
+/*
+ * Sends 10 ms to the other end. Real-time.
+ *
+ * Can return ALE_ERR_FULL when the other end does not pull, and ALE_ERR_INVALID_ARGUMENT unless
+ * samples are 10 ms.
+ */
+ale_status ale_link_end_push(ale_link_end *end, const int16_t *pcm, size_t samples);
+
+/*
+ * Takes the next 10 ms of the other end; zeros and ALE_ERR_NOTHING if there are none. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ */
+ale_status ale_link_end_pull(ale_link_end *end, int16_t *pcm, size_t samples);
+
+/*
+ * Lets one end of a line in at the next tick; it belongs to the conference from then on, and is
+ * freed there. options may be NULL. Writes the member's number to *member. Any thread. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the end stays the caller's
+ * then.
+ */
+ale_status ale_conference_join_link(const ale_conference *conference,
+                                    ale_link_end *end,
+                                    const ale_join_options *options,
+                                    uint64_t *member);
 
 /*
  * Plays and mixes 10 ms; to be called every 10 ms. ale_conference_next_datagram then gives what is

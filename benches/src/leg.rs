@@ -23,7 +23,9 @@ pub struct Room {
     receivers: Vec<LegReceiver>,
     outgoing: Outgoing,
     pcm: Vec<i16>,
-    datagrams: Vec<Vec<u8>>,
+    /// How many phones talk; the others send what they encode of silence.
+    talkers: usize,
+    datagrams: Vec<(usize, Vec<u8>)>,
     tick: u64,
 }
 
@@ -35,22 +37,38 @@ fn keys(suite: Suite, byte: usize) -> SessionConfig {
 }
 
 impl Room {
-    /// A room of `legs` in one codec and suite.
+    /// A room of `legs` in one codec and suite, in which all talk and all are heard.
     pub fn new(codec: CodecSpec, suite: Option<Suite>, legs: usize) -> Self {
-        let (conference, control) =
-            Conference::new(&ConferenceConfig { max_members: legs }).expect("conference");
+        Self::with_speakers(codec, suite, legs, 0)
+    }
+
+    /// The same, in which only the first `speakers` talk, and no more are heard; 0 stands for all.
+    pub fn with_speakers(
+        codec: CodecSpec,
+        suite: Option<Suite>,
+        legs: usize,
+        speakers: usize,
+    ) -> Self {
+        let (conference, control) = Conference::new(&ConferenceConfig {
+            max_members: legs,
+            max_speakers: speakers,
+            ..Default::default()
+        })
+        .expect("conference");
         let mut room = Self {
             conference,
             phones: Vec::new(),
             receivers: Vec::new(),
             outgoing: Outgoing::new(legs * 2),
             pcm: crate::codec::voice(codec.format().sample_rate_hz),
+            talkers: if speakers == 0 { legs } else { speakers },
             datagrams: Vec::new(),
             tick: 0,
         };
         for n in 0..legs {
             let mut near = LegConfig::new(n as u32, 96, codec.clone());
             near.rtcp_interval_ms = 0;
+            near.silence_suppression = speakers > 0;
             let mut far = near.clone();
             if let Some(suite) = suite {
                 let (send, receive) = (keys(suite, 2 * n), keys(suite, 2 * n + 1));
@@ -70,15 +88,17 @@ impl Room {
     pub fn packet_time(&mut self) -> Duration {
         let now_ns = self.tick * TICK_NS;
         self.datagrams.clear();
-        for phone in &mut self.phones {
-            phone.push(&self.pcm).expect("20 ms");
+        let silence = vec![0; self.pcm.len()];
+        for (n, phone) in self.phones.iter_mut().enumerate() {
+            let pcm = if n < self.talkers { &self.pcm } else { &silence };
+            phone.push(pcm).expect("20 ms");
             while let Some(datagram) = phone.poll_transmit(now_ns) {
-                self.datagrams.push(datagram.to_vec());
+                self.datagrams.push((n, datagram.to_vec()));
             }
         }
         let begin = Instant::now();
-        for (receiver, datagram) in self.receivers.iter_mut().zip(&mut self.datagrams) {
-            let _ = receiver.receive(datagram, now_ns);
+        for (n, datagram) in &mut self.datagrams {
+            let _ = self.receivers[*n].receive(datagram, now_ns);
         }
         for half in 0..2 {
             self.conference.tick(now_ns + half * TICK_NS, &mut self.outgoing);
@@ -123,4 +143,45 @@ pub fn compare(filter: &str) {
             );
         }
     }
+    few_talk(filter);
+    idle(filter);
+}
+
+/// A hundred legs of whom three talk; the others send what a pause is told by.
+fn few_talk(filter: &str) {
+    let opus = OpusConfig { sample_rate_hz: 16_000, ..OpusConfig::default() };
+    for (name, codec) in [("Opus 16 kHz", CodecSpec::Opus(opus)), ("G.711", CodecSpec::Pcma)] {
+        let row = format!("leg {name}, 100 legs, 3 talk");
+        if !row.contains(filter) {
+            continue;
+        }
+        let mut room = Room::with_speakers(codec, Some(Suite::AeadAes128Gcm), 100, 3);
+        for _ in 0..100 {
+            room.packet_time();
+        }
+        let run = Side::new("ours", || (0..ROUNDS).map(|_| room.packet_time()).sum());
+        harness::compare(&row, ROUNDS * 100, &mut [run]);
+    }
+}
+
+/// What a conference without members costs in 20 ms.
+fn idle(filter: &str) {
+    let row = "idle conference";
+    if !row.contains(filter) {
+        return;
+    }
+    let config = ConferenceConfig::default();
+    let mut rooms: Vec<_> =
+        (0..1_000).map(|_| Conference::new(&config).expect("conference")).collect();
+    let mut outgoing = Outgoing::new(1);
+    let mut tick = 0;
+    let run = Side::whole("ours", || {
+        for _ in 0..2 {
+            tick += 1;
+            for (conference, _) in &mut rooms {
+                conference.tick(tick * TICK_NS, &mut outgoing);
+            }
+        }
+    });
+    harness::compare(row, 1_000, &mut [run]);
 }

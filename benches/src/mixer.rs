@@ -7,7 +7,7 @@ use ale_media::mixer::{Mixer, MixerConfig, ParticipantId};
 use crate::harness::{self, Side};
 
 /// Legs of the conferences that are measured.
-pub const LEGS: [usize; 4] = [3, 30, 100, 1000];
+pub const LEGS: [usize; 5] = [3, 30, 100, 1000, 8000];
 /// Rates that are measured.
 pub const RATES_HZ: [u32; 3] = [8_000, 16_000, 48_000];
 /// The textbook's mixer is not waited for above this.
@@ -22,9 +22,14 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room of `legs`; with gains, each is at another volume that changes all the time.
-    pub fn new(rate_hz: u32, legs: usize) -> Self {
-        let config = MixerConfig { sample_rate_hz: rate_hz, max_participants: legs };
+    /// A room of `legs`, with a limiter or without.
+    pub fn new(rate_hz: u32, legs: usize, limiter: bool) -> Self {
+        let config = MixerConfig {
+            sample_rate_hz: rate_hz,
+            max_participants: legs,
+            limiter,
+            ..MixerConfig::default()
+        };
         let mut mixer = Mixer::new(&config).expect("mixer");
         let ids: Vec<_> = (0..legs).map(|_| mixer.add().expect("a place")).collect();
         let samples = mixer.frame_samples();
@@ -32,7 +37,8 @@ impl Room {
         Self { mixer, ids, rows, out: vec![0; samples] }
     }
 
-    /// Mixes 20 ms for everybody: two frames. Writing the input is part of it, as it would be a
+    /// Mixes 20 ms for everybody: two frames; with gains, each participant is at another volume that
+    /// changes with every frame. Writing the input is part of it, as it would be a
     /// decoder's.
     pub fn mix(&mut self, gains: bool) {
         for frame in 0..2 {
@@ -79,13 +85,14 @@ pub fn compare(filter: &str) {
     harness::print_head();
     for rate_hz in RATES_HZ {
         for legs in LEGS {
-            for gains in [false, true] {
-                let how = if gains { "gains" } else { "plain" };
+            for (how, gains, limiter) in
+                [("plain", false, false), ("gains", true, false), ("gains, limiter", true, true)]
+            {
                 let row = format!("mix {} kHz, {legs} legs, {how}", rate_hz / 1_000);
                 if !row.contains(filter) {
                     continue;
                 }
-                let mut room = Room::new(rate_hz, legs);
+                let mut room = Room::new(rate_hz, legs, limiter);
                 let rows = room.rows.clone();
                 let mut out = vec![0; room.out.len()];
                 let repeats = (2_000 / legs).max(1);

@@ -16,7 +16,12 @@ use ale_media::srtp::{MasterKey, SessionConfig, Suite};
 thread_local! {
     /// Allocations and frees on this thread; other threads are the test harness's.
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    /// Bytes held by what this thread has allocated.
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
+
+/// Most bytes of a G.711 leg and its place in a conference: so that it does not grow unnoticed.
+const LIMIT: i64 = 44 << 10;
 
 struct Counting;
 
@@ -24,11 +29,13 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
+        BYTES.set(BYTES.get() + layout.size() as i64);
         // SAFETY: the caller's contract.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         COUNT.set(COUNT.get() + 1);
+        BYTES.set(BYTES.get() - layout.size() as i64);
         // SAFETY: the caller's contract.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -57,7 +64,14 @@ struct Phone {
 /// Runs four phones against a conference for `seconds` and counts what the real-time functions
 /// allocate after the first second, in which every path has been met once.
 fn allocations(codec: CodecSpec, suite: Option<Suite>, seconds: u64) -> u64 {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 4 }).unwrap();
+    let (mut conference, control) = Conference::new(&ConferenceConfig {
+        max_members: 4,
+        max_speakers: 2,
+        max_pair_gains: 2,
+        limiter: true,
+        ..Default::default()
+    })
+    .unwrap();
     let mut phones = Vec::new();
     for n in 0..4_u8 {
         let mut near = LegConfig::new(u32::from(n), 96, codec.clone());
@@ -109,8 +123,13 @@ fn allocations(codec: CodecSpec, suite: Option<Suite>, seconds: u64) -> u64 {
             let phone = &mut phones[sent.tag as usize];
             here += counted(|| phone.receiver.receive(&mut datagram[..length], now_ns)).1;
         }
+        let member = ale_media::conference::MemberId::from_u64;
+        if tick == 5 {
+            control.set_pair_gain(member(0), member(1), Some(0.5)).unwrap();
+            control.set_private(member(2), true).unwrap();
+        }
         if tick == 10 {
-            control.leave(ale_media::conference::MemberId::from_u64(3)).unwrap();
+            control.leave(member(3)).unwrap();
         }
         if tick >= 1 {
             total += here;
@@ -133,4 +152,24 @@ fn a_running_conference_allocates_nothing_in_any_codec_and_suite() {
             assert_eq!(count, 0, "{} with {suite:?}", codec.name());
         }
     }
+}
+
+#[test]
+fn a_leg_in_a_conference_takes_a_bounded_piece_of_memory() {
+    let before = BYTES.get();
+    let config = ConferenceConfig { max_members: 100, ..Default::default() };
+    let (conference, control) = Conference::new(&config).unwrap();
+    let of_conference = BYTES.get() - before;
+    let mut halves = Vec::with_capacity(100);
+    let before = BYTES.get();
+    for n in 0..100 {
+        let (receiver, media, leg) = Leg::new(&LegConfig::new(n, 8, CodecSpec::Pcma)).unwrap();
+        control.join(Box::new(media), JoinOptions::default()).map_err(|(e, _)| e).unwrap();
+        halves.push((receiver, leg));
+    }
+    let of_legs = BYTES.get() - before;
+    let each = (of_conference + of_legs) / 100;
+    println!("a G.711 leg: {} bytes, its place: {}", of_legs / 100, of_conference / 100);
+    assert!(each < LIMIT, "{each} bytes a leg");
+    drop(conference);
 }

@@ -42,9 +42,11 @@ impl Bridge {
     /// # Errors
     /// When a leg's configuration is refused, or a socket fails.
     pub fn start(configs: &[LegConfig], clock: Clock) -> Result<Self, Failure> {
-        let (conference, control) =
-            Conference::new(&ConferenceConfig { max_members: configs.len().max(1) })
-                .context("conference")?;
+        let (conference, control) = Conference::new(&ConferenceConfig {
+            max_members: configs.len().max(1),
+            ..ConferenceConfig::default()
+        })
+        .context("conference")?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         let mut exits = Vec::new();

@@ -4,7 +4,8 @@
 use std::mem::ManuallyDrop;
 
 use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
+    Conference, ConferenceConfig, ConferenceControl, ConferenceEvent, JoinOptions, LinkEnd,
+    MemberId, Outgoing,
 };
 
 use crate::leg::ale_leg_media;
@@ -37,11 +38,28 @@ pub struct ale_conference_config {
     pub max_members: u32,
     /// Datagrams that one tick may leave, 0 for two a member. Default 0.
     pub max_datagrams: u32,
+    /// How many are heard at a time, the loudest; 0 for all. Default 0.
+    pub max_speakers: u32,
+    /// Gains of one member for another that there may be at a time. Default 0.
+    pub max_pair_gains: u32,
+    /// Not 0: a look-ahead limiter instead of clamping, 2 ms later. Default 0.
+    pub limiter: u32,
+    /// Groups of members that share an encoder, 0 to 64. Default 4.
+    pub encode_groups: u32,
 }
 
 impl Default for ale_conference_config {
     fn default() -> Self {
-        Self { struct_size: size_of::<Self>() as u32, max_members: 16, max_datagrams: 0 }
+        let config = ConferenceConfig::default();
+        Self {
+            struct_size: size_of::<Self>() as u32,
+            max_members: config.max_members as u32,
+            max_datagrams: 0,
+            max_speakers: config.max_speakers as u32,
+            max_pair_gains: config.max_pair_gains as u32,
+            limiter: u32::from(config.limiter),
+            encode_groups: config.encode_groups as u32,
+        }
     }
 }
 
@@ -60,11 +78,22 @@ pub struct ale_join_options {
     pub tag: u64,
     /// How loud the others hear the member, as a factor from 0 to 8. Default 1.
     pub gain: f32,
+    /// 0: the member only talks; nothing is sent to it. Default 1.
+    pub listening: u32,
+    /// Not 0: those alone hear the member that have a gain for it. Default 0.
+    pub is_private: u32,
 }
 
 impl Default for ale_join_options {
     fn default() -> Self {
-        Self { struct_size: size_of::<Self>() as u32, muted: 0, tag: 0, gain: 1.0 }
+        Self {
+            struct_size: size_of::<Self>() as u32,
+            muted: 0,
+            tag: 0,
+            gain: 1.0,
+            listening: 1,
+            is_private: 0,
+        }
     }
 }
 
@@ -101,6 +130,14 @@ pub struct ale_conference_counters {
     pub datagrams: u64,
     /// Times that a member's datagrams had to wait for the next tick for want of room.
     pub deferred: u64,
+    /// Payloads that were copies of another member's.
+    pub shared_payloads: u64,
+    /// Members that are heard just now, where not all are.
+    pub speakers: u64,
+    /// Gains beyond max_pair_gains.
+    pub refused: u64,
+    /// Ticks that did not come: gaps of more than 15 ms, in whole ticks.
+    pub missed_ticks: u64,
 }
 
 /// Fills a config with the defaults. Any thread. Real-time.
@@ -131,7 +168,13 @@ pub unsafe extern "C" fn ale_conference_create(
         // SAFETY: the header's contract.
         let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(conference)?) };
         let max_members = config.max_members as usize;
-        let (conference, control) = Conference::new(&ConferenceConfig { max_members })?;
+        let (conference, control) = Conference::new(&ConferenceConfig {
+            max_members,
+            max_speakers: config.max_speakers as usize,
+            max_pair_gains: config.max_pair_gains as usize,
+            limiter: config.limiter != 0,
+            encode_groups: config.encode_groups as usize,
+        })?;
         let datagrams = match config.max_datagrams {
             0 => max_members * 2,
             count => count as usize,
@@ -178,6 +221,16 @@ unsafe fn control<'a>(
     Ok(unsafe { &(*conference).control })
 }
 
+fn join_options(options: &ale_join_options) -> JoinOptions {
+    JoinOptions {
+        tag: options.tag,
+        gain: options.gain,
+        muted: options.muted != 0,
+        listening: options.listening != 0,
+        private: options.is_private != 0,
+    }
+}
+
 /// Lets a leg's media half in at the next tick; it belongs to the conference from then on. options
 /// may be NULL. Writes the member's number to *member. Any thread. Not real-time.
 ///
@@ -204,7 +257,7 @@ pub unsafe extern "C" fn ale_conference_join(
         // SAFETY: either the handle is freed below without dropping what it held, or what it held
         // is put back; nothing in between can panic.
         let taken = unsafe { std::ptr::read(&raw const half.0) };
-        let join = JoinOptions { tag: options.tag, gain: options.gain, muted: options.muted != 0 };
+        let join = join_options(&options);
         match control.join(taken, join) {
             Ok(id) => {
                 // SAFETY: the handle came from `give` and its content has moved out above.
@@ -283,6 +336,202 @@ pub unsafe extern "C" fn ale_conference_set_gain(
     guard(|| Ok(unsafe { control(conference) }?.set_gain(MemberId::from_u64(member), factor)?))
 }
 
+/// Whether a member hears anything (not 0) from the next tick on. Any thread. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_set_listening(
+    conference: *const ale_conference,
+    member: u64,
+    listening: i32,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let control = unsafe { control(conference) }?;
+        Ok(control.set_listening(MemberId::from_u64(member), listening != 0)?)
+    })
+}
+
+/// Whether those alone hear a member (not 0) that have a gain for it, from the next tick on. Any
+/// thread. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_set_private(
+    conference: *const ale_conference,
+    member: u64,
+    is_private: i32,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let control = unsafe { control(conference) }?;
+        Ok(control.set_private(MemberId::from_u64(member), is_private != 0)?)
+    })
+}
+
+/// How loud one listener hears one talker from the next tick on, as a factor from 0 to 8 on top of
+/// the talker's own gain; a negative factor goes back to what everybody hears. Gains beyond
+/// max_pair_gains are counted as refused. Any thread. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the latter also for a
+/// member and itself, and for two whose PCM has different rates.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_set_pair_gain(
+    conference: *const ale_conference,
+    listener: u64,
+    talker: u64,
+    factor: f32,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let control = unsafe { control(conference) }?;
+        let (listener, talker) = (MemberId::from_u64(listener), MemberId::from_u64(talker));
+        let factor = (factor.is_nan() || factor >= 0.0).then_some(factor);
+        Ok(control.set_pair_gain(listener, talker, factor)?)
+    })
+}
+
+/// Writes who leads the conversation now, if that has changed since it was asked last. Any thread.
+/// Real-time.
+///
+/// Can return ALE_ERR_NOTHING.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_next_dominant_speaker(
+    conference: *const ale_conference,
+    member: *mut u64,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, out) = unsafe { (control(conference)?, pointer::exclusive(member)?) };
+        loop {
+            let event = control.next_event().ok_or(ale_status::ALE_ERR_NOTHING)?;
+            if let ConferenceEvent::DominantSpeaker(id) = event {
+                *out = id.to_u64();
+                return Ok(());
+            }
+        }
+    })
+}
+
+/// One end of a line between two conferences, or between a conference and the host (music,
+/// announcements, a recorder): what one end pushes the other pulls. Exclusive.
+pub struct ale_link_end(Box<LinkEnd>);
+
+/// Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
+/// real-time.
+///
+/// Can return ALE_ERR_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_link_create(
+    sample_rate_hz: u32,
+    one: *mut *mut ale_link_end,
+    other: *mut *mut ale_link_end,
+) -> ale_status {
+    guard(|| {
+        if std::ptr::eq(one, other) {
+            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+        }
+        // SAFETY: the header's contract; they are two.
+        let (one, other) = unsafe { (pointer::exclusive(one)?, pointer::exclusive(other)?) };
+        let (a, b) =
+            LinkEnd::pair(sample_rate_hz).map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+        pointer::give(one, ale_link_end(Box::new(a)));
+        pointer::give(other, ale_link_end(Box::new(b)));
+        Ok(())
+    })
+}
+
+/// Frees an end that no conference has. Any thread. Not real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_link_end_destroy(end: *mut ale_link_end) {
+    guard(|| {
+        // SAFETY: the header's contract.
+        drop(unsafe { pointer::take(end) });
+        Ok(())
+    });
+}
+
+/// Sends 10 ms to the other end. Real-time.
+///
+/// Can return ALE_ERR_FULL when the other end does not pull, and ALE_ERR_INVALID_ARGUMENT unless
+/// samples are 10 ms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_link_end_push(
+    end: *mut ale_link_end,
+    pcm: *const i16,
+    samples: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (end, pcm) = unsafe { (pointer::exclusive(end)?, pointer::slice(pcm, samples)?) };
+        if samples != end.0.frame_samples() {
+            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+        }
+        end.0.push(pcm).then_some(()).ok_or(ale_status::ALE_ERR_FULL)
+    })
+}
+
+/// Takes the next 10 ms of the other end; zeros and ALE_ERR_NOTHING if there are none. Real-time.
+///
+/// Can return ALE_ERR_NOTHING, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_link_end_pull(
+    end: *mut ale_link_end,
+    pcm: *mut i16,
+    samples: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (end, pcm) = unsafe { (pointer::exclusive(end)?, pointer::slice_mut(pcm, samples)?) };
+        if samples != end.0.frame_samples() {
+            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+        }
+        end.0.pull(pcm).then_some(()).ok_or(ale_status::ALE_ERR_NOTHING)
+    })
+}
+
+/// Lets one end of a line in at the next tick; it belongs to the conference from then on, and is
+/// freed there. options may be NULL. Writes the member's number to *member. Any thread. Not
+/// real-time.
+///
+/// Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the end stays the caller's
+/// then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_join_link(
+    conference: *const ale_conference,
+    end: *mut ale_link_end,
+    options: *const ale_join_options,
+    member: *mut u64,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, out) = unsafe { (control(conference)?, pointer::exclusive(member)?) };
+        let options = if options.is_null() {
+            ale_join_options::default()
+        } else {
+            // SAFETY: the header's contract.
+            unsafe { pointer::config(options) }?
+        };
+        // SAFETY: the header's contract.
+        let handle = unsafe { pointer::exclusive(end) }?;
+        // SAFETY: as in `ale_conference_join`.
+        let taken = unsafe { std::ptr::read(&raw const handle.0) };
+        match control.join_link(taken, join_options(&options)) {
+            Ok(id) => {
+                // SAFETY: the handle came from `give` and its content has moved out above.
+                drop(unsafe { Box::from_raw(end.cast::<ManuallyDrop<ale_link_end>>()) });
+                *out = id.to_u64();
+                Ok(())
+            }
+            Err((error, taken)) => {
+                // SAFETY: what is overwritten has moved out above.
+                unsafe { std::ptr::write(&raw mut handle.0, taken) };
+                Err(error.into())
+            }
+        }
+    })
+}
+
 /// Plays and mixes 10 ms; to be called every 10 ms. ale_conference_next_datagram then gives what is
 /// to be sent. Real-time.
 #[unsafe(no_mangle)]
@@ -338,6 +587,10 @@ pub unsafe extern "C" fn ale_conference_stats(
             leaves: stats.leaves,
             datagrams: stats.datagrams,
             deferred: stats.deferred,
+            shared_payloads: stats.shared_payloads,
+            speakers: stats.speakers,
+            refused: stats.refused,
+            missed_ticks: stats.missed_ticks,
         };
         Ok(())
     })

@@ -20,11 +20,25 @@ pub struct ale_mixer_config {
     pub sample_rate_hz: u32,
     /// Places, 1 to 8192; memory for all is taken at creation. Default 16.
     pub max_participants: u32,
+    /// 1, or 2 for stereo, left and right alternating. Default 1.
+    pub channels: u32,
+    /// Gains of one listener for one talker that there may be at a time. Default 0.
+    pub max_pair_gains: u32,
+    /// Not 0: a look-ahead limiter instead of clamping; 2 ms later, and the rate has to be a
+    /// multiple of 8000. Default 0.
+    pub limiter: u32,
 }
 
 impl Default for ale_mixer_config {
     fn default() -> Self {
-        Self { struct_size: size_of::<Self>() as u32, sample_rate_hz: 8_000, max_participants: 16 }
+        Self {
+            struct_size: size_of::<Self>() as u32,
+            sample_rate_hz: 8_000,
+            max_participants: 16,
+            channels: 1,
+            max_pair_gains: 0,
+            limiter: 0,
+        }
     }
 }
 
@@ -66,6 +80,9 @@ pub unsafe extern "C" fn ale_mixer_create(
         let mixer = Mixer::new(&MixerConfig {
             sample_rate_hz: config.sample_rate_hz,
             max_participants: config.max_participants as usize,
+            channels: u8::try_from(config.channels).unwrap_or(0),
+            max_pair_gains: config.max_pair_gains as usize,
+            limiter: config.limiter != 0,
         })?;
         pointer::give(out, ale_mixer(mixer));
         Ok(())
@@ -172,6 +189,133 @@ pub unsafe extern "C" fn ale_mixer_set_gain(
         // SAFETY: the header's contract.
         let mixer = unsafe { pointer::exclusive(mixer) }?;
         Ok(mixer.0.set_gain(ParticipantId::from_u64(participant), factor)?)
+    })
+}
+
+/// Silences a participant for the others (not 0), or lets it be heard again, by a ramp of 10 ms.
+/// Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_set_muted(
+    mixer: *mut ale_mixer,
+    participant: u64,
+    muted: i32,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let mixer = unsafe { pointer::exclusive(mixer) }?;
+        Ok(mixer.0.set_muted(ParticipantId::from_u64(participant), muted != 0)?)
+    })
+}
+
+/// Whether a participant hears anything (not 0), by a ramp of 10 ms. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_set_listening(
+    mixer: *mut ale_mixer,
+    participant: u64,
+    listening: i32,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let mixer = unsafe { pointer::exclusive(mixer) }?;
+        Ok(mixer.0.set_listening(ParticipantId::from_u64(participant), listening != 0)?)
+    })
+}
+
+/// Whether those alone hear a participant (not 0) that have a gain for it: a coach, a side talk.
+/// Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_set_private(
+    mixer: *mut ale_mixer,
+    participant: u64,
+    is_private: i32,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let mixer = unsafe { pointer::exclusive(mixer) }?;
+        Ok(mixer.0.set_private(ParticipantId::from_u64(participant), is_private != 0)?)
+    })
+}
+
+/// Sets how loud one listener hears one talker, as a factor from 0 to 8 on top of the talker's own
+/// gain; a negative factor goes back to what everybody hears. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND; ALE_ERR_FULL beyond max_pair_gains; ALE_ERR_INVALID_ARGUMENT for a
+/// factor out of range or NaN, and for a participant and itself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_set_pair_gain(
+    mixer: *mut ale_mixer,
+    listener: u64,
+    talker: u64,
+    factor: f32,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let mixer = unsafe { pointer::exclusive(mixer) }?;
+        let (listener, talker) =
+            (ParticipantId::from_u64(listener), ParticipantId::from_u64(talker));
+        let factor = (factor.is_nan() || factor >= 0.0).then_some(factor);
+        Ok(mixer.0.set_pair_gain(listener, talker, factor)?)
+    })
+}
+
+/// Level of a participant's input in the last run, in -dBov (RFC 6464), 127 for none. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_level(
+    mixer: *mut ale_mixer,
+    participant: u64,
+    level_dbov: *mut u8,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (mixer, out) = unsafe { (pointer::exclusive(mixer)?, pointer::exclusive(level_dbov)?) };
+        *out = mixer.0.level_dbov(ParticipantId::from_u64(participant))?;
+        Ok(())
+    })
+}
+
+/// Adds 10 ms from elsewhere (music, another mixer's sum) to what everybody hears until the next
+/// run. Real-time.
+///
+/// Can return ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_mix_in(
+    mixer: *mut ale_mixer,
+    pcm: *const i32,
+    samples: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (mixer, pcm) = unsafe { (pointer::exclusive(mixer)?, pointer::slice(pcm, samples)?) };
+        Ok(mixer.0.mix_in(pcm)?)
+    })
+}
+
+/// Copies the sum of the last run, nothing limited: what other mixers are given by
+/// ale_mixer_mix_in, so that all together are one. Real-time.
+///
+/// Can return ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_sum(
+    mixer: *const ale_mixer,
+    pcm: *mut i32,
+    samples: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (mixer, pcm) = unsafe { (pointer::shared(mixer)?, pointer::slice_mut(pcm, samples)?) };
+        if samples != mixer.0.frame_samples() {
+            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+        }
+        pcm.copy_from_slice(mixer.0.sum());
+        Ok(())
     })
 }
 

@@ -7,10 +7,10 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crossbeam::queue::ArrayQueue;
 
-use super::{ConferenceStats, MemberId};
+use super::{ConferenceStats, LinkEnd, MemberId};
 use crate::dsp::resample::RATES_HZ;
 use crate::leg::LegMedia;
 use crate::mixer::MAX_GAIN;
@@ -26,13 +26,18 @@ pub struct JoinOptions {
     pub tag: u64,
     /// How loud the others hear the member, as a factor from 0 to [`MAX_GAIN`].
     pub gain: f32,
-    /// Whether the others hear the member at all.
+    /// Whether the others don't hear the member.
     pub muted: bool,
+    /// Whether the member hears anything; nothing is encoded or sent for one that only talks.
+    pub listening: bool,
+    /// Whether those alone hear the member that have a gain for it
+    /// ([`ConferenceControl::set_pair_gain`]): a coach, a side talk.
+    pub private: bool,
 }
 
 impl Default for JoinOptions {
     fn default() -> Self {
-        Self { tag: 0, gain: 1.0, muted: false }
+        Self { tag: 0, gain: 1.0, muted: false, listening: true, private: false }
     }
 }
 
@@ -40,7 +45,7 @@ impl Default for JoinOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConferenceError {
-    /// A number of members of 0 or above the mixer's limit.
+    /// A number of members of 0 or above the mixer's limit, or more speakers than members.
     InvalidConfig,
     /// All places are taken, or not yet reclaimed.
     Full,
@@ -52,29 +57,61 @@ pub enum ConferenceError {
     InvalidGain,
     /// A leg at a rate that conferences don't mix: not 8, 16, 32 or 48 kHz.
     UnsupportedRate,
+    /// A gain of a member for itself, or for one whose PCM has another rate.
+    InvalidPair,
 }
 
 impl fmt::Display for ConferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::InvalidConfig => "number of conference members out of range",
+            Self::InvalidConfig => "number of conference members or speakers out of range",
             Self::Full => "conference has no place left",
             Self::Busy => "too many orders wait for the conference's tick",
             Self::UnknownMember => "no such member, or it has been told to leave",
             Self::InvalidGain => "gain is negative, too large or not a number",
             Self::UnsupportedRate => "leg's rate is not 8, 16, 32 or 48 kHz",
+            Self::InvalidPair => "listener and talker are the same or have different rates",
         })
     }
 }
 
 impl core::error::Error for ConferenceError {}
 
+/// What a member speaks and hears through.
+pub(super) enum Attached {
+    Leg(Box<LegMedia>),
+    Link(Box<LinkEnd>),
+}
+
+impl Attached {
+    pub(super) fn sample_rate_hz(&self) -> u32 {
+        match self {
+            Self::Leg(media) => media.sample_rate_hz(),
+            Self::Link(end) => end.sample_rate_hz(),
+        }
+    }
+}
+
 pub(super) enum Command {
-    Join(MemberId, Box<LegMedia>, JoinOptions),
+    Join(MemberId, Attached, JoinOptions),
     Leave(MemberId),
     SetMuted(MemberId, bool),
     SetGain(MemberId, f32),
+    SetListening(MemberId, bool),
+    SetPrivate(MemberId, bool),
+    SetPairGain(MemberId, MemberId, Option<f32>),
 }
+
+/// What a conference tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConferenceEvent {
+    /// Another member leads the conversation now.
+    DominantSpeaker(MemberId),
+}
+
+/// Events that may wait to be read; older ones give way.
+const EVENTS: usize = 32;
 
 /// States of a place, in the low bits of its word; the generation stands above.
 const FREE: u64 = 0;
@@ -88,9 +125,12 @@ fn word(generation: u32, state: u64) -> u64 {
 /// What both halves hold.
 pub(super) struct Shared {
     commands: ArrayQueue<Command>,
-    returned: ArrayQueue<(MemberId, Box<LegMedia>)>,
+    returned: ArrayQueue<(MemberId, Attached)>,
     free: ArrayQueue<u32>,
     states: Box<[AtomicU64]>,
+    /// Rates of those present.
+    rates_hz: Box<[AtomicU32]>,
+    events: ArrayQueue<ConferenceEvent>,
 }
 
 impl Shared {
@@ -104,6 +144,8 @@ impl Shared {
             returned: ArrayQueue::new(places),
             free,
             states: (0..places).map(|_| AtomicU64::new(word(0, FREE))).collect(),
+            rates_hz: (0..places).map(|_| AtomicU32::new(0)).collect(),
+            events: ArrayQueue::new(EVENTS),
         }
     }
 
@@ -116,8 +158,12 @@ impl Shared {
     }
 
     /// Hands a member's half back; there is room for one a place.
-    pub(super) fn give_back(&self, id: MemberId, media: Box<LegMedia>) {
-        let _ = self.returned.push((id, media));
+    pub(super) fn give_back(&self, id: MemberId, attached: Attached) {
+        let _ = self.returned.push((id, attached));
+    }
+
+    pub(super) fn tell(&self, event: ConferenceEvent) {
+        self.events.force_push(event);
     }
 }
 
@@ -145,30 +191,67 @@ impl ConferenceControl {
         media: Box<LegMedia>,
         options: JoinOptions,
     ) -> Result<MemberId, (ConferenceError, Box<LegMedia>)> {
-        if !valid_gain(options.gain) {
-            return Err((ConferenceError::InvalidGain, media));
-        }
-        if !RATES_HZ.contains(&media.sample_rate_hz()) {
-            return Err((ConferenceError::UnsupportedRate, media));
-        }
-        let Some(index) = self.shared.free.pop() else {
-            return Err((ConferenceError::Full, media));
+        let id = match self.reserve(media.sample_rate_hz(), &options) {
+            Ok(id) => id,
+            Err(error) => return Err((error, media)),
         };
+        match self.shared.commands.push(Command::Join(id, Attached::Leg(media), options)) {
+            // What comes back is what was pushed.
+            Err(Command::Join(_, Attached::Leg(media), _)) => {
+                self.release(id);
+                Err((ConferenceError::Busy, media))
+            }
+            _ => Ok(id),
+        }
+    }
+
+    /// Lets one end of a line in at the next tick. When it has left,
+    /// [`ConferenceControl::reclaim`] drops it.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// As [`ConferenceControl::join`].
+    pub fn join_link(
+        &self,
+        end: Box<LinkEnd>,
+        options: JoinOptions,
+    ) -> Result<MemberId, (ConferenceError, Box<LinkEnd>)> {
+        let id = match self.reserve(end.sample_rate_hz(), &options) {
+            Ok(id) => id,
+            Err(error) => return Err((error, end)),
+        };
+        match self.shared.commands.push(Command::Join(id, Attached::Link(end), options)) {
+            // What comes back is what was pushed.
+            Err(Command::Join(_, Attached::Link(end), _)) => {
+                self.release(id);
+                Err((ConferenceError::Busy, end))
+            }
+            _ => Ok(id),
+        }
+    }
+
+    /// Takes a place for who is about to join.
+    fn reserve(&self, rate_hz: u32, options: &JoinOptions) -> Result<MemberId, ConferenceError> {
+        if !valid_gain(options.gain) {
+            return Err(ConferenceError::InvalidGain);
+        }
+        if !RATES_HZ.contains(&rate_hz) {
+            return Err(ConferenceError::UnsupportedRate);
+        }
+        let index = self.shared.free.pop().ok_or(ConferenceError::Full)?;
         // Whoever holds a free index is alone with its state.
         let state = &self.shared.states[index as usize];
         let generation = (state.load(Ordering::Acquire) >> 2) as u32;
+        self.shared.rates_hz[index as usize].store(rate_hz, Ordering::Relaxed);
         state.store(word(generation, PRESENT), Ordering::Release);
-        let id = MemberId { index, generation };
-        match self.shared.commands.push(Command::Join(id, media, options)) {
-            Ok(()) => Ok(id),
-            Err(command) => {
-                state.store(word(generation, FREE), Ordering::Release);
-                let _ = self.shared.free.push(index);
-                // What comes back is what was pushed.
-                let Command::Join(_, media, _) = command else { return Ok(id) };
-                Err((ConferenceError::Busy, media))
-            }
-        }
+        Ok(MemberId { index, generation })
+    }
+
+    /// Gives a place up that nobody has heard of.
+    fn release(&self, id: MemberId) {
+        self.shared.states[id.index as usize].store(word(id.generation, FREE), Ordering::Release);
+        let _ = self.shared.free.push(id.index);
     }
 
     /// Lets a member go at the next tick; [`ConferenceControl::reclaim`] gives its half back.
@@ -213,15 +296,77 @@ impl ConferenceControl {
         self.order(id, Command::SetGain(id, factor))
     }
 
-    /// The audio half of a member that has left; its place is free again after this.
+    /// Whether a member hears anything, from the next tick on.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`].
+    pub fn set_listening(&self, id: MemberId, listening: bool) -> Result<(), ConferenceError> {
+        self.order(id, Command::SetListening(id, listening))
+    }
+
+    /// Whether those alone hear a member that have a gain for it, from the next tick on.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`].
+    pub fn set_private(&self, id: MemberId, private: bool) -> Result<(), ConferenceError> {
+        self.order(id, Command::SetPrivate(id, private))
+    }
+
+    /// How loud one listener hears one talker, from the next tick on, as a factor on top of the
+    /// talker's own gain; `None` for what everybody hears. Gains beyond
+    /// [`ConferenceConfig::max_pair_gains`](super::ConferenceConfig::max_pair_gains) are counted in
+    /// [`ConferenceStats::refused`] and change nothing.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`],
+    /// [`ConferenceError::InvalidGain`], [`ConferenceError::InvalidPair`].
+    pub fn set_pair_gain(
+        &self,
+        listener: MemberId,
+        talker: MemberId,
+        factor: Option<f32>,
+    ) -> Result<(), ConferenceError> {
+        if factor.is_some_and(|factor| !valid_gain(factor)) {
+            return Err(ConferenceError::InvalidGain);
+        }
+        if self.state(talker)?.load(Ordering::Acquire) != word(talker.generation, PRESENT) {
+            return Err(ConferenceError::UnknownMember);
+        }
+        self.state(listener)?;
+        let rate = |id: MemberId| self.shared.rates_hz[id.index as usize].load(Ordering::Relaxed);
+        if listener == talker || rate(listener) != rate(talker) {
+            return Err(ConferenceError::InvalidPair);
+        }
+        self.order(listener, Command::SetPairGain(listener, talker, factor))
+    }
+
+    /// The audio half of a leg that has left; its place is free again after this. To be called
+    /// until there is none: ends of lines that have left are dropped on the way.
     ///
     /// Real-time: yes; freeing it is not.
     pub fn reclaim(&self) -> Option<(MemberId, Box<LegMedia>)> {
-        let (id, media) = self.shared.returned.pop()?;
-        let next = word(id.generation.wrapping_add(1), FREE);
-        self.shared.states[id.index as usize].store(next, Ordering::Release);
-        let _ = self.shared.free.push(id.index);
-        Some((id, media))
+        loop {
+            let (id, attached) = self.shared.returned.pop()?;
+            let next = word(id.generation.wrapping_add(1), FREE);
+            self.shared.states[id.index as usize].store(next, Ordering::Release);
+            let _ = self.shared.free.push(id.index);
+            if let Attached::Leg(media) = attached {
+                return Some((id, media));
+            }
+        }
+    }
+
+    /// The oldest event that has not been read; only the newest are kept.
+    ///
+    /// Real-time: yes.
+    pub fn next_event(&self) -> Option<ConferenceEvent> {
+        self.shared.events.pop()
     }
 
     /// Counters, as of the last tick.

@@ -10,22 +10,34 @@
 //! Legs of 8, 16, 32 and 48 kHz meet here. Each rate has a mixer of its own, and every mixer also
 //! plays the sums of the others, resampled once a rate, not once a leg; so a listener's own voice
 //! is subtracted where it went in, to the bit.
+//!
+//! - **Who is heard**: all, or the loudest few ([`ConferenceConfig::max_speakers`]).
+//! - **Who hears whom**: members that only listen or only talk, coaches, side talks
+//!   ([`JoinOptions`], [`ConferenceControl::set_pair_gain`]).
+//! - **Encode once**: members that hear the same mix in the same codec, with the same settings and
+//!   in packets that start together, share one encoder; only RTP and SRTP are their own.
+//! - **Lines** to other conferences and to the host: [`LinkEnd`].
 
 mod control;
+mod link;
 mod outgoing;
 mod rates;
+mod speakers;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use control::{Command, Shared};
-pub use control::{ConferenceControl, ConferenceError, JoinOptions};
+use control::{Attached, Command, Shared};
+pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions};
+pub use link::LinkEnd;
 pub use outgoing::{Outgoing, OutgoingDatagram};
 use rates::Rates;
+use speakers::{Speakers, Voice};
 
-use crate::leg::LegMedia;
+use crate::leg::EncodeOnce;
 use crate::mixer::{MAX_PARTICIPANTS, ParticipantId};
 use crate::stats::counters;
 use crate::sync::snapshot::{self, Publisher};
@@ -55,7 +67,34 @@ pub struct ConferenceConfig {
     /// Members at a time, 1 to [`MAX_PARTICIPANTS`]; the memory for all is taken at creation,
     /// about 2 KiB each.
     pub max_members: usize,
+    /// How many are heard at a time, the loudest; 0 for all.
+    pub max_speakers: usize,
+    /// Gains of one member for another that there may be at a time.
+    pub max_pair_gains: usize,
+    /// Whether a look-ahead limiter keeps sums below full scale, 2 ms later; without one they are
+    /// clamped.
+    pub limiter: bool,
+    /// Groups of members that share an encoder: one for each codec, its settings and the tick in
+    /// which packets start. About 5 KiB each; 0 for none.
+    pub encode_groups: usize,
 }
+
+impl Default for ConferenceConfig {
+    fn default() -> Self {
+        Self {
+            max_members: 16,
+            max_speakers: 0,
+            max_pair_gains: 0,
+            limiter: false,
+            encode_groups: 4,
+        }
+    }
+}
+
+/// Most groups that share an encoder.
+const MAX_ENCODE_GROUPS: usize = 64;
+/// Between two ticks.
+const TICK_NS: u64 = 10_000_000;
 
 counters! {
     /// What a conference has done since its creation.
@@ -72,6 +111,15 @@ counters! {
         pub datagrams,
         /// Datagrams that had to wait for the next tick, because [`Outgoing`] was full.
         pub deferred,
+        /// Payloads that were copies of another member's.
+        pub shared_payloads,
+        /// Members that are heard just now, where not all are; not a count.
+        pub speakers,
+        /// Orders that the tick could not carry out: gains beyond
+        /// [`ConferenceConfig::max_pair_gains`].
+        pub refused,
+        /// Ticks that did not come: gaps of more than 15 ms between two, in whole ticks.
+        pub missed_ticks,
     }
 }
 
@@ -81,6 +129,12 @@ pub struct Conference {
     members: Box<[Option<Member>]>,
     /// Indices of the members present, in no order.
     present: Vec<u32>,
+    voices: Box<[Voice]>,
+    speakers: Speakers,
+    once: EncodeOnce,
+    /// What one member hears.
+    pcm: Box<[i16]>,
+    last_tick_ns: Option<u64>,
     shared: Arc<Shared>,
     stats: ConferenceStats,
     publisher: Publisher<{ ConferenceStats::WORDS }>,
@@ -88,11 +142,18 @@ pub struct Conference {
 
 struct Member {
     id: MemberId,
-    media: Box<LegMedia>,
+    attached: Attached,
     /// Which mixer, and the place in it.
     rate: usize,
     place: ParticipantId,
     tag: u64,
+    listening: bool,
+    /// Where it stands in [`Conference::present`].
+    position: u32,
+    /// Ticks for which it has heard the common mix.
+    common_ticks: usize,
+    /// The last tick that it was served in.
+    served: u64,
 }
 
 impl Conference {
@@ -105,15 +166,23 @@ impl Conference {
     #[allow(clippy::new_ret_no_self)] // A conference is its two halves.
     pub fn new(config: &ConferenceConfig) -> Result<(Self, ConferenceControl), ConferenceError> {
         let places = config.max_members;
-        if !(1..=MAX_PARTICIPANTS).contains(&places) {
+        if !(1..=MAX_PARTICIPANTS).contains(&places)
+            || config.max_speakers > places
+            || config.encode_groups > MAX_ENCODE_GROUPS
+        {
             return Err(ConferenceError::InvalidConfig);
         }
         let (publisher, snapshot) = snapshot::snapshot(&ConferenceStats::default());
         let shared = Arc::new(Shared::new(places));
         let conference = Self {
-            rates: Rates::new(places).map_err(|_| ConferenceError::InvalidConfig)?,
+            rates: Rates::new(config).map_err(|_| ConferenceError::InvalidConfig)?,
             members: (0..places).map(|_| None).collect(),
             present: Vec::with_capacity(places),
+            voices: vec![Voice::default(); places].into_boxed_slice(),
+            speakers: Speakers::new(config.max_speakers),
+            once: EncodeOnce::new(config.encode_groups),
+            pcm: vec![0; rates::MAX_FRAME_SAMPLES].into_boxed_slice(),
+            last_tick_ns: None,
             shared: Arc::clone(&shared),
             stats: ConferenceStats::default(),
             publisher,
@@ -127,33 +196,115 @@ impl Conference {
     /// Real-time: yes.
     pub fn tick(&mut self, now_ns: u64, outgoing: &mut Outgoing) {
         outgoing.clear();
+        self.count_gap(now_ns);
         self.apply_commands();
-        for index in &self.present {
-            let Some(member) = &mut self.members[*index as usize] else { continue };
-            if let Ok(row) = self.rates.mixer(member.rate).input(member.place) {
-                // A leg's rate is its mixer's, so the row is as long as a leg wants it.
-                let _ = member.media.pull(now_ns, row);
+        if !self.present.is_empty() {
+            self.once.advance();
+            self.pull(now_ns);
+            if self.speakers.is_selective() {
+                self.choose_speakers();
             }
-        }
-        self.rates.run();
-        for index in &self.present {
-            let Some(member) = &mut self.members[*index as usize] else { continue };
-            let mut pcm = [0; rates::MAX_FRAME_SAMPLES];
-            let mixer = self.rates.mixer(member.rate);
-            let Some(pcm) = pcm.get_mut(..mixer.frame_samples()) else { continue };
-            if mixer.output(member.place, pcm).is_ok() {
-                let _ = member.media.push(pcm);
+            self.rates.run();
+            // Who led a group goes first, so that the group keeps its encoder.
+            for group in 0.. {
+                let Some(leader) = self.once.leader(group) else { break };
+                self.serve(leader, now_ns, outgoing);
             }
-            while outgoing.has_room() {
-                let Some(datagram) = member.media.poll_transmit(now_ns) else { break };
-                outgoing.push(member.id, member.tag, datagram);
-                self.stats.datagrams += 1;
+            for n in 0..self.present.len() {
+                let Some(index) = self.present.get(n) else { break };
+                self.serve(*index, now_ns, outgoing);
             }
-            self.stats.deferred += u64::from(!outgoing.has_room());
         }
         self.stats.ticks += 1;
         self.stats.members = self.present.len() as u64;
+        self.stats.shared_payloads = self.once.copies;
+        self.stats.speakers = self.speakers.count() as u64;
         self.publisher.publish(&self.stats);
+    }
+
+    fn count_gap(&mut self, now_ns: u64) {
+        let gap_ns = self.last_tick_ns.map_or(TICK_NS, |last| now_ns.saturating_sub(last));
+        self.stats.missed_ticks += ((gap_ns + TICK_NS / 2) / TICK_NS).saturating_sub(1);
+        self.last_tick_ns = Some(now_ns);
+    }
+
+    /// Plays every member into its row.
+    fn pull(&mut self, now_ns: u64) {
+        for index in &self.present {
+            let Some(member) = &mut self.members[*index as usize] else { continue };
+            let Ok(row) = self.rates.mixer(member.rate).input(member.place) else { continue };
+            match &mut member.attached {
+                // A leg's rate is its mixer's, so the row is as long as a leg wants it.
+                Attached::Leg(media) => {
+                    let _ = media.pull(now_ns, row);
+                }
+                Attached::Link(end) => {
+                    end.pull(row);
+                }
+            }
+        }
+    }
+
+    fn choose_speakers(&mut self) {
+        let Self { speakers, voices, present, members, rates, .. } = self;
+        speakers.advance();
+        for index in present.iter() {
+            let Some(member) = &members[*index as usize] else { continue };
+            let loudness = rates.mixer(member.rate).input_mean_square(member.place);
+            speakers.hear(&mut voices[*index as usize], loudness.unwrap_or(0.0));
+        }
+        let before = speakers.dominant();
+        speakers.choose(present, voices, |index, selected| {
+            if let Some(member) = &members[index as usize] {
+                let _ = rates.mixer(member.rate).set_selected(member.place, selected);
+            }
+        });
+        let dominant = speakers.dominant().filter(|dominant| before != Some(*dominant));
+        if let Some(member) = dominant.and_then(|index| members[index as usize].as_ref()) {
+            self.shared.tell(ConferenceEvent::DominantSpeaker(member.id));
+        }
+    }
+
+    /// Gives a member what it hears, and takes the datagrams that it has to send; once a tick.
+    fn serve(&mut self, index: u32, now_ns: u64, outgoing: &mut Outgoing) {
+        let Some(member) = self.members.get_mut(index as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        // Ticks are counted from 0, and nobody has been served before its first.
+        let tick = self.stats.ticks + 1;
+        if core::mem::replace(&mut member.served, tick) == tick {
+            return;
+        }
+        let mixer = self.rates.mixer(member.rate);
+        let frame = mixer.frame_samples();
+        let common = mixer.hears_common(member.place).unwrap_or(false);
+        member.common_ticks = if common { member.common_ticks + 1 } else { 0 };
+        let pcm = if common {
+            mixer.common()
+        } else {
+            let Some(pcm) = self.pcm.get_mut(..frame) else { return };
+            let _ = mixer.output(member.place, pcm);
+            &*pcm
+        };
+        let media = match &mut member.attached {
+            Attached::Leg(media) => media,
+            Attached::Link(end) => {
+                if member.listening {
+                    end.push(pcm);
+                }
+                return;
+            }
+        };
+        if member.listening {
+            let _ = media.push(pcm);
+        }
+        self.once.serve(index, member.common_ticks * frame >= media.packet_samples());
+        while outgoing.has_room() {
+            let Some(datagram) = media.poll_transmit_once(now_ns, &mut self.once) else { break };
+            outgoing.push(member.id, member.tag, datagram);
+            self.stats.datagrams += 1;
+        }
+        self.stats.deferred += u64::from(!outgoing.has_room());
     }
 
     /// How loud a member was in the last tick, in -dBov (RFC 6464); `None` for who is not there.
@@ -173,7 +324,7 @@ impl Conference {
         for _ in 0..self.shared.waiting() {
             let Some(command) = self.shared.next_command() else { break };
             match command {
-                Command::Join(id, media, options) => self.join(id, media, options),
+                Command::Join(id, attached, options) => self.join(id, attached, options),
                 Command::Leave(id) => self.leave(id),
                 Command::SetMuted(id, muted) => {
                     if let Some((rates, member)) = self.member(id) {
@@ -185,28 +336,68 @@ impl Conference {
                         let _ = rates.mixer(member.rate).set_gain(member.place, factor);
                     }
                 }
+                Command::SetListening(id, listening) => {
+                    if let Some((rates, member)) = self.member(id) {
+                        member.listening = listening;
+                        let _ = rates.mixer(member.rate).set_listening(member.place, listening);
+                    }
+                }
+                Command::SetPrivate(id, private) => {
+                    if let Some((rates, member)) = self.member(id) {
+                        let _ = rates.mixer(member.rate).set_private(member.place, private);
+                    }
+                }
+                Command::SetPairGain(listener, talker, factor) => {
+                    self.set_pair_gain(listener, talker, factor);
+                }
             }
         }
     }
 
-    fn member(&mut self, id: MemberId) -> Option<(&mut Rates, &Member)> {
-        let member = self.members.get(id.index as usize)?.as_ref()?;
+    fn member(&mut self, id: MemberId) -> Option<(&mut Rates, &mut Member)> {
+        let member = self.members.get_mut(id.index as usize)?.as_mut()?;
         (member.id == id).then_some((&mut self.rates, member))
     }
 
-    fn join(&mut self, id: MemberId, media: Box<LegMedia>, options: JoinOptions) {
+    fn set_pair_gain(&mut self, listener: MemberId, talker: MemberId, factor: Option<f32>) {
+        // Whoever has left meanwhile has nothing to be set.
+        let place = |members: &mut Self, id| members.member(id).map(|(_, m)| (m.rate, m.place));
+        let (Some((_, talker)), Some((rate, listener))) =
+            (place(self, talker), place(self, listener))
+        else {
+            return;
+        };
+        let set = self.rates.mixer(rate).set_pair_gain(listener, talker, factor);
+        self.stats.refused += u64::from(set.is_err());
+    }
+
+    fn join(&mut self, id: MemberId, attached: Attached, options: JoinOptions) {
         // The control half has checked the rate and given the place out, so neither can fail.
-        let place = Rates::index_of(media.sample_rate_hz())
+        let place = Rates::index_of(attached.sample_rate_hz())
             .and_then(|rate| Some((rate, self.rates.mixer(rate).add().ok()?)));
         let (Some((rate, place)), Some(slot)) = (place, self.members.get_mut(id.index as usize))
         else {
-            self.shared.give_back(id, media);
+            self.shared.give_back(id, attached);
             return;
         };
         let mixer = self.rates.mixer(rate);
-        let _ = mixer.set_gain(place, options.gain);
+        let _ = mixer.set_private(place, options.private);
+        let _ = mixer.start_at(place, options.gain, options.muted || self.speakers.is_selective());
         let _ = mixer.set_muted(place, options.muted);
-        *slot = Some(Member { id, media, rate, place, tag: options.tag });
+        let _ = mixer.set_selected(place, !self.speakers.is_selective());
+        let _ = mixer.set_listening(place, options.listening);
+        self.voices[id.index as usize] = Voice::default();
+        *slot = Some(Member {
+            id,
+            attached,
+            rate,
+            place,
+            tag: options.tag,
+            listening: options.listening,
+            position: self.present.len() as u32,
+            common_ticks: 0,
+            served: 0,
+        });
         // Has room: there are as many places as members.
         self.present.push(id.index);
         self.stats.joins += 1;
@@ -217,12 +408,16 @@ impl Conference {
         if slot.as_ref().is_none_or(|member| member.id != id) {
             return;
         }
-        if let Some(member) = slot.take() {
-            let _ = self.rates.mixer(member.rate).remove(member.place);
-            self.present.retain(|index| *index != id.index);
-            self.stats.leaves += 1;
-            self.shared.give_back(id, member.media);
+        let Some(member) = slot.take() else { return };
+        let _ = self.rates.mixer(member.rate).remove(member.place);
+        self.speakers.forget(id.index);
+        self.present.swap_remove(member.position as usize);
+        let moved = self.present.get(member.position as usize).copied();
+        if let Some(moved) = moved.and_then(|index| self.members[index as usize].as_mut()) {
+            moved.position = member.position;
         }
+        self.stats.leaves += 1;
+        self.shared.give_back(id, member.attached);
     }
 }
 
@@ -232,5 +427,7 @@ impl fmt::Debug for Conference {
     }
 }
 
+#[cfg(all(test, feature = "opus"))]
+mod encode_once_tests;
 #[cfg(all(test, feature = "opus"))]
 mod tests;

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::ConferenceConfig;
 use crate::dsp::resample::{RATES_HZ, Resampler};
 use crate::mixer::{Mixer, MixerConfig, MixerError};
 
@@ -33,9 +34,15 @@ struct Bridge {
 const RINGING_TICKS: u8 = 2;
 
 impl Rates {
-    pub(super) fn new(places: usize) -> Result<Self, MixerError> {
+    pub(super) fn new(config: &ConferenceConfig) -> Result<Self, MixerError> {
         let mixer = |rate| {
-            Mixer::new(&MixerConfig { sample_rate_hz: RATES_HZ[rate], max_participants: places })
+            Mixer::new(&MixerConfig {
+                sample_rate_hz: RATES_HZ[rate],
+                channels: 1,
+                max_participants: config.max_members,
+                max_pair_gains: config.max_pair_gains,
+                limiter: config.limiter,
+            })
         };
         let mixers = [mixer(0)?, mixer(1)?, mixer(2)?, mixer(3)?];
         let mut bridges = Vec::with_capacity(RATES * (RATES - 1));

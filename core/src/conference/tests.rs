@@ -4,19 +4,19 @@
 use super::*;
 use crate::codec::CodecSpec;
 use crate::codec::opus::OpusConfig;
-use crate::leg::{Leg, LegConfig, LegReceiver};
+use crate::leg::{Leg, LegConfig, LegMedia, LegReceiver};
 use alloc::vec::Vec;
 
-const TICK_NS: u64 = 10_000_000;
+pub(super) const TICK_NS: u64 = 10_000_000;
 
 /// A phone: its own leg, and the bridge's leg that faces it.
-struct Phone {
+pub(super) struct Phone {
     receiver: LegReceiver,
     media: LegMedia,
     bridge: LegReceiver,
     id: MemberId,
     hz: f32,
-    heard: Vec<i16>,
+    pub(super) heard: Vec<i16>,
 }
 
 fn leg(ssrc: u32, codec: CodecSpec) -> (LegReceiver, Box<LegMedia>) {
@@ -26,7 +26,7 @@ fn leg(ssrc: u32, codec: CodecSpec) -> (LegReceiver, Box<LegMedia>) {
     (receiver, Box::new(media))
 }
 
-fn phone(control: &ConferenceControl, tag: u64, codec: CodecSpec, hz: f32) -> Phone {
+pub(super) fn phone(control: &ConferenceControl, tag: u64, codec: CodecSpec, hz: f32) -> Phone {
     let (bridge, bridge_media) = leg(100 + tag as u32, codec.clone());
     let (receiver, media) = leg(tag as u32, codec);
     let id = control
@@ -36,42 +36,56 @@ fn phone(control: &ConferenceControl, tag: u64, codec: CodecSpec, hz: f32) -> Ph
     Phone { receiver, media: *media, bridge, id, hz, heard: Vec::new() }
 }
 
-fn opus(sample_rate_hz: u32) -> CodecSpec {
+pub(super) fn opus(sample_rate_hz: u32) -> CodecSpec {
     CodecSpec::Opus(OpusConfig { sample_rate_hz, ..Default::default() })
+}
+
+/// One tick: each phone, by its number, says what `say` writes, and hears what comes.
+pub(super) fn tick(
+    conference: &mut Conference,
+    phones: &mut [Phone],
+    outgoing: &mut Outgoing,
+    now_ns: u64,
+    mut say: impl FnMut(usize, &mut [i16]),
+) {
+    for (n, phone) in phones.iter_mut().enumerate() {
+        let mut pcm = vec![0; (phone.media.sample_rate_hz() / 100) as usize];
+        phone.media.pull(now_ns, &mut pcm).unwrap();
+        phone.heard.extend_from_slice(&pcm);
+        say(n, &mut pcm);
+        phone.media.push(&pcm).unwrap();
+        while let Some(datagram) = phone.media.poll_transmit(now_ns) {
+            let mut datagram = datagram.to_vec();
+            let _ = phone.bridge.receive(&mut datagram, now_ns);
+        }
+    }
+    conference.tick(now_ns, outgoing);
+    for datagram in outgoing.iter() {
+        if let Some(phone) = phones.iter_mut().find(|phone| phone.id == datagram.member) {
+            let _ = phone.receiver.receive(&mut datagram.bytes.to_vec(), now_ns);
+        }
+    }
 }
 
 /// Everybody sings its tone for `ticks`.
 fn sing(conference: &mut Conference, phones: &mut [Phone], ticks: core::ops::Range<u64>) {
     let mut outgoing = Outgoing::new(64);
-    for tick in ticks {
-        let now_ns = tick * TICK_NS;
-        for phone in phones.iter_mut() {
-            let rate = phone.media.sample_rate_hz();
-            let mut pcm = vec![0; (rate / 100) as usize];
-            phone.media.pull(now_ns, &mut pcm).unwrap();
-            phone.heard.extend_from_slice(&pcm);
-            let start = tick * u64::from(rate / 100);
+    let tones: Vec<_> =
+        phones.iter().map(|phone| (phone.hz, phone.media.sample_rate_hz())).collect();
+    for n in ticks {
+        tick(conference, phones, &mut outgoing, n * TICK_NS, |who, pcm| {
+            let (hz, rate) = tones[who];
+            let start = n * u64::from(rate / 100);
             for (n, sample) in pcm.iter_mut().enumerate() {
                 let t = (start + n as u64) as f32 / rate as f32;
-                *sample = (3_000.0 * (core::f32::consts::TAU * phone.hz * t).sin()) as i16;
+                *sample = (3_000.0 * (core::f32::consts::TAU * hz * t).sin()) as i16;
             }
-            phone.media.push(&pcm).unwrap();
-            while let Some(datagram) = phone.media.poll_transmit(now_ns) {
-                let mut datagram = datagram.to_vec();
-                let _ = phone.bridge.receive(&mut datagram, now_ns);
-            }
-        }
-        conference.tick(now_ns, &mut outgoing);
-        for datagram in outgoing.iter() {
-            if let Some(phone) = phones.iter_mut().find(|phone| phone.id == datagram.member) {
-                let _ = phone.receiver.receive(&mut datagram.bytes.to_vec(), now_ns);
-            }
-        }
+        });
     }
 }
 
 /// Amplitude of a tone at the end of what was heard.
-fn amplitude(phone: &Phone, hz: f32) -> f32 {
+pub(super) fn amplitude(phone: &Phone, hz: f32) -> f32 {
     let rate = phone.media.sample_rate_hz();
     let tail = &phone.heard[phone.heard.len() - rate as usize / 5..];
     let (mut re, mut im) = (0.0, 0.0);
@@ -85,7 +99,8 @@ fn amplitude(phone: &Phone, hz: f32) -> f32 {
 
 #[test]
 fn members_of_every_rate_hear_the_others_and_not_themselves() {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 8 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 8, ..Default::default() }).unwrap();
     let codecs = [CodecSpec::Pcma, CodecSpec::Pcmu, opus(16_000), opus(48_000)];
     let mut phones: Vec<_> = codecs
         .into_iter()
@@ -109,7 +124,8 @@ fn members_of_every_rate_hear_the_others_and_not_themselves() {
 
 #[test]
 fn who_leaves_is_not_heard_any_more_and_its_place_can_be_taken_again() {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 2 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 2, ..Default::default() }).unwrap();
     let mut phones =
         vec![phone(&control, 0, CodecSpec::Pcma, 400.0), phone(&control, 1, opus(16_000), 900.0)];
     sing(&mut conference, &mut phones, 0..100);
@@ -132,7 +148,8 @@ fn who_leaves_is_not_heard_any_more_and_its_place_can_be_taken_again() {
 
 #[test]
 fn muting_and_gain_take_effect_for_the_others() {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 4 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 4, ..Default::default() }).unwrap();
     let mut phones = vec![
         phone(&control, 0, CodecSpec::Pcma, 400.0),
         phone(&control, 1, CodecSpec::Pcma, 900.0),
@@ -152,7 +169,7 @@ fn muting_and_gain_take_effect_for_the_others() {
 #[test]
 fn a_thousand_joins_take_effect_in_one_tick() {
     let (mut conference, control) =
-        Conference::new(&ConferenceConfig { max_members: 1_000 }).unwrap();
+        Conference::new(&ConferenceConfig { max_members: 1_000, ..Default::default() }).unwrap();
     for n in 0..1_000 {
         let (_, media) = leg(n, CodecSpec::Pcmu);
         control.join(media, JoinOptions::default()).map_err(|(error, _)| error).unwrap();
@@ -163,7 +180,8 @@ fn a_thousand_joins_take_effect_in_one_tick() {
 
 #[test]
 fn datagrams_that_do_not_fit_wait_for_the_next_tick() {
-    let (mut conference, control) = Conference::new(&ConferenceConfig { max_members: 4 }).unwrap();
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_members: 4, ..Default::default() }).unwrap();
     for n in 0..3 {
         let (_, media) = leg(n, CodecSpec::Pcmu);
         control.join(media, JoinOptions::default()).map_err(|(error, _)| error).unwrap();
@@ -181,7 +199,141 @@ fn datagrams_that_do_not_fit_wait_for_the_next_tick() {
 #[test]
 fn an_impossible_size_is_refused() {
     for max_members in [0, 8_193] {
-        let config = ConferenceConfig { max_members };
+        let config = ConferenceConfig { max_members, ..Default::default() };
         assert_eq!(Conference::new(&config).err(), Some(ConferenceError::InvalidConfig));
     }
+}
+
+#[test]
+fn a_coach_is_heard_by_its_trainee_alone_and_hears_everybody() {
+    let config = ConferenceConfig { max_pair_gains: 4, ..Default::default() };
+    let (mut conference, control) = Conference::new(&config).unwrap();
+    let mut phones: Vec<_> =
+        (0..3).map(|n| phone(&control, n, CodecSpec::Pcma, 400.0 + 300.0 * n as f32)).collect();
+    let [coach, trainee, customer] = [phones[0].id, phones[1].id, phones[2].id];
+    control.set_private(coach, true).unwrap();
+    control.set_pair_gain(trainee, coach, Some(1.0)).unwrap();
+    sing(&mut conference, &mut phones, 0..120);
+    assert!(amplitude(&phones[1], 400.0) > 2_000.0, "the trainee hears the coach");
+    assert!(amplitude(&phones[2], 400.0) < 50.0, "the customer does not");
+    assert!(amplitude(&phones[0], 1_000.0) > 2_000.0, "the coach hears the customer");
+    control.set_pair_gain(trainee, customer, Some(0.25)).unwrap();
+    control.set_listening(customer, false).unwrap();
+    sing(&mut conference, &mut phones, 120..240);
+    assert!((600.0..900.0).contains(&amplitude(&phones[1], 1_000.0)), "quieter for the trainee");
+    assert!(amplitude(&phones[2], 700.0) < 50.0, "who only talks hears nothing");
+    assert_eq!(control.set_pair_gain(coach, coach, None), Err(ConferenceError::InvalidPair));
+    let infinite = control.set_pair_gain(trainee, coach, Some(f32::INFINITY));
+    assert_eq!(infinite, Err(ConferenceError::InvalidGain));
+    let wide = phone(&control, 9, opus(16_000), 0.0).id;
+    assert_eq!(control.set_pair_gain(trainee, wide, None), Err(ConferenceError::InvalidPair));
+    for _ in 0..3 {
+        // One is left of four; those beyond are counted.
+        control.set_pair_gain(customer, coach, Some(1.0)).unwrap();
+        control.set_pair_gain(customer, trainee, Some(1.0)).unwrap();
+        control.set_pair_gain(coach, customer, Some(1.0)).unwrap();
+    }
+    sing(&mut conference, &mut phones, 240..241);
+    assert_eq!(control.stats().refused, 3);
+}
+
+#[test]
+fn the_loudest_are_heard_and_the_others_are_not() {
+    let config = ConferenceConfig { max_speakers: 2, ..Default::default() };
+    let (mut conference, control) = Conference::new(&config).unwrap();
+    let codecs = [CodecSpec::Pcma, opus(16_000), CodecSpec::Pcma, CodecSpec::Pcma];
+    let mut phones: Vec<_> = codecs
+        .into_iter()
+        .enumerate()
+        .map(|(n, codec)| phone(&control, n as u64, codec, 400.0 + 300.0 * n as f32))
+        .collect();
+    let mut outgoing = Outgoing::new(64);
+    for n in 0..300_u64 {
+        let rates: Vec<_> = phones.iter().map(|phone| phone.media.sample_rate_hz()).collect();
+        tick(&mut conference, &mut phones, &mut outgoing, n * TICK_NS, |who, pcm| {
+            let loudness = [0.0, 3_000.0, 3_000.0, 1_000.0][who];
+            for (i, sample) in pcm.iter_mut().enumerate() {
+                let t = (n as usize * pcm_len(rates[who]) + i) as f32 / rates[who] as f32;
+                let hz = 400.0 + 300.0 * who as f32;
+                *sample = (loudness * (core::f32::consts::TAU * hz * t).sin()) as i16;
+            }
+        });
+    }
+    assert!(amplitude(&phones[0], 700.0) > 2_000.0 && amplitude(&phones[0], 1_000.0) > 2_000.0);
+    assert!(amplitude(&phones[0], 1_300.0) < 50.0, "the third is not heard");
+    assert!(amplitude(&phones[3], 700.0) > 2_000.0, "and hears the others");
+    assert_eq!(control.stats().speakers, 2);
+    let Some(ConferenceEvent::DominantSpeaker(id)) = control.next_event() else {
+        panic!("somebody leads");
+    };
+    assert!(id == phones[1].id || id == phones[2].id);
+}
+
+fn pcm_len(rate: u32) -> usize {
+    (rate / 100) as usize
+}
+
+#[test]
+fn linked_conferences_hear_each_other_without_echo() {
+    let mut rooms: Vec<_> =
+        (0..2).map(|_| Conference::new(&ConferenceConfig::default()).unwrap()).collect();
+    let mut phones: Vec<Vec<Phone>> = (0..2)
+        .map(|room: usize| {
+            let phone = |n: usize| {
+                let hz = 400.0 + 300.0 * (2 * room + n) as f32;
+                phone(&rooms[room].1, n as u64, CodecSpec::Pcma, hz)
+            };
+            vec![phone(0), phone(1)]
+        })
+        .collect();
+    let (a, b) = LinkEnd::pair(16_000).unwrap();
+    let line = rooms[0]
+        .1
+        .join_link(Box::new(a), JoinOptions::default())
+        .map_err(|(error, _)| error)
+        .unwrap();
+    rooms[1].1.join_link(Box::new(b), JoinOptions::default()).map_err(|(error, _)| error).unwrap();
+    let mut talk = |ticks: core::ops::Range<u64>| {
+        for n in ticks {
+            for (room, phones) in rooms.iter_mut().zip(&mut phones) {
+                sing(&mut room.0, phones, n..n + 1);
+            }
+        }
+        let levels: Vec<Vec<f32>> = phones
+            .iter()
+            .flatten()
+            .map(|phone| [400.0, 700.0, 1_000.0, 1_300.0].map(|hz| amplitude(phone, hz)).to_vec())
+            .collect();
+        levels
+    };
+    for (listener, levels) in talk(0..150).iter().enumerate() {
+        for (talker, level) in levels.iter().enumerate() {
+            if talker == listener {
+                assert!(*level < 50.0, "{listener} hears itself at {level}");
+            } else {
+                assert!((2_500.0..3_300.0).contains(level), "{listener}: {talker} at {level}");
+            }
+        }
+    }
+    rooms[0].1.leave(line).unwrap();
+    let levels = {
+        for n in 150..250 {
+            for (room, phones) in rooms.iter_mut().zip(&mut phones) {
+                sing(&mut room.0, phones, n..n + 1);
+            }
+        }
+        amplitude(&phones[0][0], 1_000.0)
+    };
+    assert!(levels < 50.0, "a room by itself again");
+    assert!(rooms[0].1.reclaim().is_none(), "the line's end is dropped");
+}
+
+#[test]
+fn ticks_that_do_not_come_are_counted() {
+    let (mut conference, control) = Conference::new(&ConferenceConfig::default()).unwrap();
+    let mut outgoing = Outgoing::new(4);
+    for now_ms in [0_u64, 10, 24, 30, 60, 61, 70] {
+        conference.tick(now_ms * 1_000_000, &mut outgoing);
+    }
+    assert_eq!(control.stats().missed_ticks, 2);
 }

@@ -5,12 +5,17 @@
 //! 1980) of 32 taps a phase, cut into its phases. Its pass band reaches 0.42 of the lower rate
 //! (3.4 kHz at 8 kHz) within 0.1 dB, its stop band starts at 0.58 and lies below -60 dB; what folds
 //! in between lands above the pass band. The delay is 16 samples of the lower rate.
+//!
+//! Outputs of one phase are a plain filter over every so many inputs; inputs are first dealt out to
+//! that many streams, and then 32 outputs are computed side by side. Each adds its products
+//! up in the order of the taps, so every vector unit gives the same bits.
+#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
 
 use alloc::boxed::Box;
 use alloc::vec;
 use core::fmt;
 
-use crate::math;
+use super::versions::{Unit, versions};
 
 /// Taps a phase, at the lower rate's pace.
 const TAPS: usize = 32;
@@ -18,9 +23,8 @@ const TAPS: usize = 32;
 const BETA: f64 = 6.0;
 /// Input samples filtered at a time.
 const CHUNK: usize = 480;
-/// Partial sums kept apart, in a fixed order: what a vector unit does anyway, so that the result
-/// does not depend on which one there is.
-const LANES: usize = 8;
+/// Outputs computed side by side.
+const LANES: usize = 32;
 
 /// The rates that can be converted between.
 pub const RATES_HZ: [u32; 4] = [8_000, 16_000, 32_000, 48_000];
@@ -53,7 +57,7 @@ impl Sample for i16 {
     #[inline]
     fn from_f32(value: f32) -> Self {
         // `as` saturates.
-        math::round_ties_even(value) as i16
+        nearest(value) as i16
     }
 }
 
@@ -64,8 +68,18 @@ impl Sample for i32 {
     }
     #[inline]
     fn from_f32(value: f32) -> Self {
-        math::round_ties_even(value) as i32
+        nearest(value) as i32
     }
+}
+
+/// The nearest integer, ties to even, in operations that every vector unit has.
+#[inline]
+fn nearest(value: f32) -> f32 {
+    /// From here on there are only integers.
+    const INTEGERS: f32 = 8_388_608.0;
+    let size = value.abs();
+    let rounded = if size < INTEGERS { (size + INTEGERS) - INTEGERS } else { size };
+    rounded.copysign(value)
 }
 
 /// Converts one stream of mono samples from one rate to another.
@@ -79,8 +93,14 @@ pub struct Resampler {
     taps: usize,
     /// The last `taps - 1` inputs, then the chunk at hand.
     history: Box<[f32]>,
+    /// The same, dealt out to `down` streams of `stream_len` each.
+    streams: Box<[f32]>,
+    stream_len: usize,
+    /// Outputs of one phase.
+    filtered: Box<[f32]>,
     /// Ticks of the common rate from the chunk's first input to the next output.
     next: usize,
+    unit: Unit,
 }
 
 impl Resampler {
@@ -103,12 +123,16 @@ impl Resampler {
                 phases: Box::default(),
                 taps: 0,
                 history: Box::default(),
+                streams: Box::default(),
+                stream_len: 0,
+                filtered: Box::default(),
                 next: 0,
+                unit: Unit::Baseline,
             });
         }
         // At the common rate, the lower of the two rates has a sample every max(up, down).
         let slow = up.max(down);
-        let taps = (TAPS * slow).div_ceil(up).next_multiple_of(LANES);
+        let taps = (TAPS * slow).div_ceil(up);
         let prototype = prototype(TAPS * slow, slow, up);
         let mut phases = vec![0.0; up * taps].into_boxed_slice();
         for (phase, coefficients) in phases.chunks_exact_mut(taps).enumerate() {
@@ -117,7 +141,12 @@ impl Resampler {
             }
         }
         let history = vec![0.0; taps - 1 + CHUNK].into_boxed_slice();
-        Ok(Self { up, down, phases, taps, history, next: 0 })
+        // What is computed beyond the last output reads beyond the last input.
+        let stream_len = history.len().div_ceil(down) + LANES;
+        let streams = vec![0.0; down * stream_len].into_boxed_slice();
+        let filtered = vec![0.0; CHUNK.div_ceil(down).next_multiple_of(LANES)].into_boxed_slice();
+        let unit = Unit::widest();
+        Ok(Self { up, down, phases, taps, history, streams, stream_len, filtered, next: 0, unit })
     }
 
     /// How many samples the next `input` samples give.
@@ -142,20 +171,42 @@ impl Resampler {
             for (slot, sample) in self.history[past..].iter_mut().zip(chunk) {
                 *slot = sample.to_f32();
             }
+            self.deal(past + chunk.len());
             let end = chunk.len() * self.up;
-            while self.next < end {
-                let (newest, phase) = (self.next / self.up, self.next % self.up);
-                self.next += self.down;
-                let Some(out) = output.get_mut(written) else { continue };
-                let window = &self.history[newest..newest + self.taps];
-                let coefficients = &self.phases[phase * self.taps..][..self.taps];
-                *out = O::from_f32(dot(window, coefficients));
-                written += 1;
+            let outputs = end.saturating_sub(self.next).div_ceil(self.down);
+            let room = output.get_mut(written..).unwrap_or_default();
+            for turn in 0..self.up.min(outputs) {
+                self.filter(turn, (outputs - turn).div_ceil(self.up));
+                let places = room.iter_mut().skip(turn).step_by(self.up);
+                for (out, value) in places.zip(&self.filtered[..(outputs - turn).div_ceil(self.up)])
+                {
+                    *out = O::from_f32(*value);
+                }
             }
-            self.next -= end;
+            written += outputs.min(room.len());
+            self.next = (self.next + outputs * self.down) - end;
             self.history.copy_within(chunk.len()..chunk.len() + past, 0);
         }
         written
+    }
+
+    /// Deals the first `count` of the history out to the streams.
+    fn deal(&mut self, count: usize) {
+        for (stream, places) in self.streams.chunks_exact_mut(self.stream_len).enumerate() {
+            let inputs = self.history[..count].iter().skip(stream).step_by(self.down);
+            for (place, input) in places.iter_mut().zip(inputs) {
+                *place = *input;
+            }
+        }
+    }
+
+    /// Computes `count` outputs: the one that is `turn` after the next, and every `up`th from there.
+    fn filter(&mut self, turn: usize, count: usize) {
+        let tick = self.next + turn * self.down;
+        let (offset, phase) = (tick / self.up, tick % self.up);
+        let taps = &self.phases[phase * self.taps..][..self.taps];
+        let out = &mut self.filtered[..count.next_multiple_of(LANES)];
+        filter(self.unit, &self.streams, self.stream_len, offset, taps, out);
     }
 
     /// Forgets what went through.
@@ -165,17 +216,34 @@ impl Resampler {
     }
 }
 
-/// The inner product, summed in [`LANES`] lanes that are then added pairwise.
-#[inline]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
+versions! {
+    /// One phase's filter: `out[n]` is the sum over the taps of a tap times an input, each of the
+    /// `streams` being `stream_len` long; the first tap meets input `offset` at `n` 0, and the
+    /// next output is one further in all streams. `out` is whole blocks of [`LANES`].
+    fn filter(unit, streams: &[f32], stream_len: usize, offset: usize, taps: &[f32], out: &mut [f32])
+        = filter_body;
+}
+
+#[inline(always)]
+fn filter_body(streams: &[f32], stream_len: usize, offset: usize, taps: &[f32], out: &mut [f32]) {
+    let count = streams.len() / stream_len;
+    for (block, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        let mut sums = [0.0_f32; LANES];
+        let (mut stream, mut place) = (offset % count, offset / count + block * LANES);
+        for tap in taps {
+            let Some(inputs) = streams[stream * stream_len + place..].first_chunk::<LANES>() else {
+                return;
+            };
+            for lane in 0..LANES {
+                sums[lane] += *tap * inputs[lane];
+            }
+            stream += 1;
+            if stream == count {
+                (stream, place) = (0, place + 1);
+            }
         }
+        *out = sums;
     }
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
 const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
@@ -316,6 +384,33 @@ mod tests {
         let mut second = [0_i16; 240];
         assert_eq!(resampler.process(&input[480..], &mut second), 240);
         assert_eq!(second, whole[240..]);
+    }
+
+    #[test]
+    fn every_vector_unit_gives_the_same_bits() {
+        for from in RATES_HZ {
+            for to in RATES_HZ {
+                let input = tone(777.0, from, 4_000);
+                let mut results = Unit::available().map(|unit| {
+                    let mut resampler = Resampler::new(from, to).unwrap();
+                    resampler.unit = unit;
+                    let mut output = vec![0_i32; resampler.output_len(input.len())];
+                    resampler.process(&input, &mut output);
+                    output
+                });
+                let portable = results.next().unwrap();
+                assert!(results.all(|output| output == portable), "{from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn nearest_is_what_the_standard_library_says() {
+        for value in [0.0_f32, 0.5, 1.5, 2.5, -0.5, -1.5, 1e9, -1e9, 8_388_607.5, 4_194_304.5] {
+            for value in [value, value.next_up(), value.next_down()] {
+                assert_eq!(nearest(value), value.round_ties_even(), "{value}");
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use core::fmt;
 
 use super::config::{LegConfig, Nack};
 use super::control::{MediaCommand, Spent};
+use super::encode_once::EncodeOnce;
 use super::event::{EventSink, LegEvent};
 use super::inband::Inband;
 use super::nack::{MOST, Requests};
@@ -238,6 +239,24 @@ impl LegMedia {
     ///
     /// Real-time: yes.
     pub fn poll_transmit(&mut self, now_ns: u64) -> Option<&[u8]> {
+        self.poll(now_ns, None)
+    }
+
+    /// As [`LegMedia::poll_transmit`], sharing payloads with others.
+    pub(crate) fn poll_transmit_once(
+        &mut self,
+        now_ns: u64,
+        once: &mut EncodeOnce,
+    ) -> Option<&[u8]> {
+        self.poll(now_ns, Some(once))
+    }
+
+    /// Samples of a packet's sound.
+    pub(crate) fn packet_samples(&self) -> usize {
+        self.packet_samples
+    }
+
+    fn poll(&mut self, now_ns: u64, mut once: Option<&mut EncodeOnce>) -> Option<&[u8]> {
         self.apply_commands();
         self.datagram_bytes = 0;
         if let Some(next) = self.next_ssrc.take() {
@@ -249,7 +268,7 @@ impl LegMedia {
             }
         }
         while self.datagram_bytes == 0 && self.backlog_samples >= self.packet_samples {
-            self.datagram_bytes = self.next_packet(now_ns).unwrap_or(0);
+            self.datagram_bytes = self.next_packet(now_ns, once.as_deref_mut()).unwrap_or(0);
         }
         if self.datagram_bytes == 0 && self.requests.due {
             self.requests.due = false;
@@ -295,11 +314,12 @@ impl LegMedia {
     }
 
     /// Encodes and protects one packet time of the backlog; `None` if there is nothing to send.
-    fn next_packet(&mut self, now_ns: u64) -> Option<usize> {
+    fn next_packet(&mut self, now_ns: u64, once: Option<&mut EncodeOnce>) -> Option<usize> {
         let limit = self.datagram.len() - MAX_TRAILER_BYTES;
         let pcm = &self.backlog[..self.packet_samples];
         let ntp = ntp_time(self.ntp_at_zero, now_ns);
-        let packet = self.packetizer.packet(pcm, ntp, &mut self.datagram[..limit], &mut self.stats);
+        let out = &mut self.datagram[..limit];
+        let packet = self.packetizer.packet(pcm, ntp, out, &mut self.stats, once);
         self.backlog.copy_within(self.packet_samples..self.backlog_samples, 0);
         self.backlog_samples -= self.packet_samples;
         self.seal(packet?)

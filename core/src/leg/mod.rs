@@ -17,6 +17,7 @@
 mod config;
 mod control;
 mod digits;
+mod encode_once;
 mod event;
 mod inband;
 mod latch;
@@ -34,6 +35,8 @@ pub use config::{
     HeaderExtensions, InbandTones, LegConfig, LegError, Mid, Nack, PassThrough, ReceiveCodec,
     Redundant, SendCodec, SrtpConfig,
 };
+pub(crate) use encode_once::EncodeOnce;
+
 pub use control::{ControlError, LegControl, LegStats};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;

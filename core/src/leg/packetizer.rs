@@ -2,15 +2,14 @@
 //! From a packet time of PCM to an RTP packet: sound, its repetition, the description of a pause, a
 //! digit in its place, or nothing. Knows neither keys nor sockets.
 
-use alloc::boxed::Box;
-
 use super::config::{HeaderExtensions, LegConfig};
 use super::digits::DigitSender;
+use super::encode_once::{EncodeOnce, LegEncoder};
 use super::media::MediaStats;
 use super::receiver::Passed;
 use super::redundancy::Redundancy;
 use super::silence::{Decision, Silence};
-use crate::codec::{CodecError, Encoder};
+use crate::codec::CodecError;
 use crate::dsp::level::level_dbov;
 use crate::rtp::RtpHeader;
 use crate::rtp::elements::{AudioLevel, absolute_send_time};
@@ -28,7 +27,7 @@ pub(super) struct Packet {
 }
 
 pub(super) struct Packetizer {
-    encoder: Box<dyn Encoder>,
+    encoder: LegEncoder,
     expected_loss_percent: u8,
     pub(super) digits: DigitSender,
     digit_payload_type: u8,
@@ -53,7 +52,7 @@ impl Packetizer {
         let send = &config.send;
         let packet_ms = u32::from(send.packet_ms);
         Ok(Self {
-            encoder: send.codec.encoder()?,
+            encoder: LegEncoder::new(send.codec.clone())?,
             expected_loss_percent: send.codec.expected_loss_percent(),
             digits: DigitSender::new(),
             digit_payload_type: config.telephone_event_payload_type.unwrap_or(0),
@@ -136,7 +135,8 @@ impl Packetizer {
     }
 
     /// Makes the packet of the packet time `pcm`, sent at NTP time `ntp`, at the front of `out`;
-    /// `None` when there is nothing to send, which is counted.
+    /// `None` when there is nothing to send, which is counted. With `once`, others may send the same
+    /// payload.
     ///
     /// Real-time: yes.
     pub(super) fn packet(
@@ -145,6 +145,7 @@ impl Packetizer {
         ntp: u64,
         out: &mut [u8],
         stats: &mut MediaStats,
+        once: Option<&mut EncodeOnce>,
     ) -> Option<Packet> {
         if self.relayed.take().is_some() {
             self.marker = true;
@@ -162,7 +163,7 @@ impl Packetizer {
         }
         let decision = self.silence.as_mut().map_or(Decision::Sound, |silence| silence.decide(pcm));
         match decision {
-            Decision::Sound => self.sound(pcm, timestamp, ntp, out, stats),
+            Decision::Sound => self.sound(pcm, timestamp, ntp, out, stats, once),
             Decision::Description(payload_type, description) => {
                 stats.comfort_noise_packets += 1;
                 let header = self.header(false, payload_type, timestamp);
@@ -184,6 +185,7 @@ impl Packetizer {
         ntp: u64,
         out: &mut [u8],
         stats: &mut MediaStats,
+        once: Option<&mut EncodeOnce>,
     ) -> Option<Packet> {
         let mut room = [0; EXTENSION_BYTES];
         let payload_type = self
@@ -196,7 +198,11 @@ impl Packetizer {
         };
         let header_bytes = header.write(out).ok()?;
         let payload = &mut out[header_bytes..];
-        let mut payload_bytes = match self.encoder.encode(pcm, payload) {
+        let encoded = match once {
+            Some(once) => once.encode(&mut self.encoder, pcm, payload),
+            None => self.encoder.encode(pcm, payload),
+        };
+        let mut payload_bytes = match encoded {
             Ok(0) => {
                 stats.suppressed += 1;
                 self.marker = true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The mixer's input: one row of 16-bit samples a participant, each starting on a cache line.
+//! The mixer's input: one row of 16-bit samples a participant, each starting on a cache line and
+//! padded with zeros to whole cache lines.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -30,6 +31,13 @@ impl Arena {
     #[inline]
     pub(super) fn row(&self, index: usize) -> &[i16] {
         &self.memory[self.offset + index * self.stride..][..self.samples]
+    }
+
+    /// The row and its padding.
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
+    #[inline]
+    pub(super) fn padded_row(&self, index: usize) -> &[i16] {
+        &self.memory[self.offset + index * self.stride..][..self.stride]
     }
 
     #[inline]

@@ -1,188 +1,241 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The three loops of the mixer. Each is written once, in plain integer arithmetic; on x86-64 the
-//! same body is compiled a second time for AVX2 and a third for AVX-512, and chosen at run time.
-//! Integers give the same bits whatever the width, and a test holds the copies to that.
-#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
+//! The loops of the mixer, for every vector unit. All is integer arithmetic, so the width changes no
+//! bit, and tests hold the copies to that.
+//!
+//! On x86-64, rows are added up in tiles of 80 columns whose sums stay in registers while all rows pass.
+#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, and their loads and stores.
 
-use super::gain::Gain;
+use super::arena::Arena;
+use super::gain::{Ramp, apply};
+use crate::dsp::versions::{Unit, versions};
 
-/// Which copy of the loops runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kernel {
-    Portable,
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    Avx2,
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    Avx512,
-}
+/// Columns that are worked on at a time: rows, sums and buses are padded to whole ones.
+pub(super) const CHUNK: usize = 16;
+/// Columns of a tile: 10 ms at 8 kHz.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+const TILE: usize = 5 * CHUNK;
 
-macro_rules! dispatch {
-    ($kernel:expr, $name:ident($($argument:expr),*)) => {
-        match $kernel {
-            Kernel::Portable => portable::$name($($argument),*),
-            // SAFETY: `detect` and `all` make these values only where the CPU has the feature.
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Kernel::Avx2 => unsafe { avx2::$name($($argument),*) },
-            // SAFETY: as above.
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Kernel::Avx512 => unsafe { avx512::$name($($argument),*) },
-        }
-    };
-}
-
-impl Kernel {
-    /// The fastest that this machine has.
-    pub(super) fn detect() -> Self {
+/// Adds `rows` to `sum`, and each row's energy (sum of squares) to its place in `energies`.
+#[inline]
+pub(super) fn accumulate(
+    unit: Unit,
+    sum: &mut [i32],
+    arena: &Arena,
+    rows: &[u32],
+    energies: &mut [u64],
+) {
+    match unit {
+        Unit::Baseline => accumulate_portable(sum, arena, rows, energies),
+        // SAFETY: a `Unit` other than the baseline is only made where the CPU has it.
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        {
-            if has_avx512() {
-                return Self::Avx512;
-            }
-            if std::arch::is_x86_feature_detected!("avx2") {
-                return Self::Avx2;
-            }
-        }
-        Self::Portable
-    }
-
-    /// All that this machine has, for tests.
-    #[cfg(test)]
-    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Unit::Avx2 => unsafe { x86::accumulate_avx2(sum, arena, rows, energies) },
+        // SAFETY: as above.
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        let vector = [
-            (Self::Avx2, std::arch::is_x86_feature_detected!("avx2")),
-            (Self::Avx512, has_avx512()),
-        ];
-        #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-        let vector: [(Self, bool); 0] = [];
-        let vector = vector.into_iter().filter(|(_, present)| *present).map(|(kernel, _)| kernel);
-        core::iter::once(Self::Portable).chain(vector)
+        Unit::Avx512 => unsafe { x86::accumulate_avx512(sum, arena, rows, energies) },
+    }
+}
+
+versions! {
+    /// `mix += row * ramp`.
+    pub(super) fn give_ramp(unit, mix: &mut [i32], row: &[i16], ramp: Ramp) = give_ramp_body;
+    /// `out = clamp(bus - row)`.
+    pub(super) fn subtract(unit, bus: &[i32], row: &[i16], out: &mut [i16]) = subtract_body;
+    /// `out = clamp(bus - row * ramp)`.
+    pub(super) fn subtract_ramp(unit, bus: &[i32], row: &[i16], ramp: Ramp, out: &mut [i16])
+        = subtract_ramp_body;
+    /// `mix = bus - row`.
+    pub(super) fn difference(unit, bus: &[i32], row: &[i16], mix: &mut [i32]) = difference_body;
+    /// `out = clamp(bus)`.
+    pub(super) fn clamp(unit, bus: &[i32], out: &mut [i16]) = clamp_body;
+    /// `mix -= row * ramp`.
+    pub(super) fn take_ramp(unit, mix: &mut [i32], row: &[i16], ramp: Ramp) = take_ramp_body;
+    /// `out *= ramp`.
+    pub(super) fn scale(unit, out: &mut [i16], ramp: Ramp) = scale_body;
+}
+
+fn accumulate_portable(sum: &mut [i32], arena: &Arena, rows: &[u32], energies: &mut [u64]) {
+    for (row, energy) in rows.iter().zip(energies) {
+        let row = arena.row(*row as usize);
+        for (sum, sample) in sum.iter_mut().zip(row) {
+            *sum = sum.wrapping_add(i32::from(*sample));
+        }
+        *energy += crate::dsp::level::energy_with(Unit::Baseline, row);
+    }
+}
+
+#[inline(always)]
+fn saturate(value: i32) -> i16 {
+    value.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+}
+
+#[inline(always)]
+fn subtract_body(bus: &[i32], row: &[i16], out: &mut [i16]) {
+    for ((out, bus), own) in out.iter_mut().zip(bus).zip(row) {
+        *out = saturate(bus.wrapping_sub(i32::from(*own)));
+    }
+}
+
+#[inline(always)]
+fn difference_body(bus: &[i32], row: &[i16], mix: &mut [i32]) {
+    for ((mix, bus), own) in mix.iter_mut().zip(bus).zip(row) {
+        *mix = bus.wrapping_sub(i32::from(*own));
+    }
+}
+
+#[inline(always)]
+fn clamp_body(bus: &[i32], out: &mut [i16]) {
+    for (out, bus) in out.iter_mut().zip(bus) {
+        *out = saturate(*bus);
+    }
+}
+
+#[inline(always)]
+fn give_ramp_body(mix: &mut [i32], row: &[i16], ramp: Ramp) {
+    for (index, (mix, sample)) in mix.iter_mut().zip(row).enumerate() {
+        *mix = mix.wrapping_add(apply(*sample, ramp.at(index)));
+    }
+}
+
+#[inline(always)]
+fn take_ramp_body(mix: &mut [i32], row: &[i16], ramp: Ramp) {
+    for (index, (mix, sample)) in mix.iter_mut().zip(row).enumerate() {
+        *mix = mix.wrapping_sub(apply(*sample, ramp.at(index)));
+    }
+}
+
+#[inline(always)]
+fn subtract_ramp_body(bus: &[i32], row: &[i16], ramp: Ramp, out: &mut [i16]) {
+    for (index, ((out, bus), own)) in out.iter_mut().zip(bus).zip(row).enumerate() {
+        *out = saturate(bus.wrapping_sub(apply(*own, ramp.at(index))));
+    }
+}
+
+#[inline(always)]
+fn scale_body(out: &mut [i16], ramp: Ramp) {
+    for (index, out) in out.iter_mut().enumerate() {
+        *out = saturate(apply(*out, ramp.at(index)));
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+mod x86 {
+    use core::arch::x86_64::*;
+
+    use super::{Arena, CHUNK, TILE};
+
+    /// Goes through `sum` in whole tiles and then in single chunks; `sum` is padded to whole chunks
+    /// and so are the rows.
+    macro_rules! tiles {
+        ($tile:ident, $sum:expr, $arena:expr, $rows:expr, $energies:expr) => {
+            let whole = $sum.len() / TILE * TILE;
+            let (tiles, rest) = $sum.split_at_mut(whole);
+            for (n, tile) in tiles.chunks_exact_mut(TILE).enumerate() {
+                $tile::<{ TILE / CHUNK }>(tile, $arena, n * TILE, $rows, $energies);
+            }
+            for (n, chunk) in rest.chunks_exact_mut(CHUNK).enumerate() {
+                $tile::<1>(chunk, $arena, whole + n * CHUNK, $rows, $energies);
+            }
+        };
     }
 
-    /// `sum += row * gain`; answers with the row's energy (sum of squares).
+    #[target_feature(enable = "avx2")]
+    pub(super) fn accumulate_avx2(
+        sum: &mut [i32],
+        arena: &Arena,
+        rows: &[u32],
+        energies: &mut [u64],
+    ) {
+        tiles!(tile_avx2, sum, arena, rows, energies);
+    }
+
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
+    pub(super) fn accumulate_avx512(
+        sum: &mut [i32],
+        arena: &Arena,
+        rows: &[u32],
+        energies: &mut [u64],
+    ) {
+        tiles!(tile_avx512, sum, arena, rows, energies);
+    }
+
     #[inline]
-    pub(super) fn accumulate(self, sum: &mut [i32], row: &[i16], gain: &Gain) -> u64 {
-        if gain.is_unity() {
-            dispatch!(self, accumulate_unity(sum, row))
-        } else {
-            dispatch!(self, accumulate_gain(sum, row, gain))
+    #[target_feature(enable = "avx2")]
+    fn tile_avx2<const CHUNKS: usize>(
+        sum: &mut [i32],
+        arena: &Arena,
+        column: usize,
+        rows: &[u32],
+        energies: &mut [u64],
+    ) {
+        let mut sums = [[_mm256_setzero_si256(); 2]; CHUNKS];
+        let low = _mm256_set1_epi64x(0xffff_ffff);
+        for (row, total) in rows.iter().zip(energies) {
+            let row = arena.padded_row(*row as usize);
+            let Some(row) = row.get(column..column + CHUNKS * CHUNK) else { return };
+            let mut energy = _mm256_setzero_si256();
+            for (chunk, sums) in row.as_chunks::<CHUNK>().0.iter().zip(&mut sums) {
+                // SAFETY: a chunk is 32 bytes; unaligned loads ask for no more.
+                let samples = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
+                let first = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(samples));
+                let second = _mm256_cvtepi16_epi32(_mm256_extracti128_si256::<1>(samples));
+                sums[0] = _mm256_add_epi32(sums[0], first);
+                sums[1] = _mm256_add_epi32(sums[1], second);
+                // Two squares fit 32 bits unsigned.
+                let squares = _mm256_madd_epi16(samples, samples);
+                energy = _mm256_add_epi64(energy, _mm256_and_si256(squares, low));
+                energy = _mm256_add_epi64(energy, _mm256_srli_epi64::<32>(squares));
+            }
+            let halves = _mm_add_epi64(
+                _mm256_castsi256_si128(energy),
+                _mm256_extracti128_si256::<1>(energy),
+            );
+            let whole = _mm_add_epi64(halves, _mm_unpackhi_epi64(halves, halves));
+            *total += _mm_cvtsi128_si64(whole) as u64;
+        }
+        for (chunk, sums) in sum.as_chunks_mut::<CHUNK>().0.iter_mut().zip(&sums) {
+            let (halves, _) = chunk.as_chunks_mut::<8>();
+            for (half, sum) in halves.iter_mut().zip(sums) {
+                let address = half.as_mut_ptr().cast();
+                // SAFETY: half a chunk of sums is 32 bytes, read and written where it is.
+                unsafe {
+                    let before = _mm256_loadu_si256(address);
+                    _mm256_storeu_si256(address, _mm256_add_epi32(before, *sum));
+                }
+            }
         }
     }
 
-    /// `out = limit(bus - row * gain)`.
     #[inline]
-    pub(super) fn subtract(self, bus: &[i32], row: &[i16], gain: &Gain, out: &mut [i16]) {
-        if gain.is_unity() {
-            dispatch!(self, subtract_unity(bus, row, out));
-        } else {
-            dispatch!(self, subtract_gain(bus, row, gain, out));
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
+    fn tile_avx512<const CHUNKS: usize>(
+        sum: &mut [i32],
+        arena: &Arena,
+        column: usize,
+        rows: &[u32],
+        energies: &mut [u64],
+    ) {
+        let mut sums = [_mm512_setzero_si512(); CHUNKS];
+        for (row, total) in rows.iter().zip(energies) {
+            let row = arena.padded_row(*row as usize);
+            let Some(row) = row.get(column..column + CHUNKS * CHUNK) else { return };
+            let mut energy = _mm512_setzero_si512();
+            for (chunk, sum) in row.as_chunks::<CHUNK>().0.iter().zip(&mut sums) {
+                // SAFETY: a chunk is 32 bytes; unaligned loads ask for no more.
+                let samples = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
+                *sum = _mm512_add_epi32(*sum, _mm512_cvtepi16_epi32(samples));
+                // Two squares fit 32 bits unsigned.
+                let squares = _mm256_madd_epi16(samples, samples);
+                energy = _mm512_add_epi64(energy, _mm512_cvtepu32_epi64(squares));
+            }
+            *total += _mm512_reduce_add_epi64(energy) as u64;
         }
-    }
-
-    /// `out = limit(bus)`.
-    #[inline]
-    pub(super) fn limit(self, bus: &[i32], out: &mut [i16]) {
-        dispatch!(self, limit(bus, out));
-    }
-}
-
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
-fn has_avx512() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-}
-
-mod portable {
-    use super::Gain;
-
-    #[inline(always)]
-    fn clamp(value: i32) -> i16 {
-        value.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
-    }
-
-    #[inline(always)]
-    pub(super) fn accumulate_unity(sum: &mut [i32], row: &[i16]) -> u64 {
-        let mut energy = 0;
-        // Two squares fit 32 bits unsigned; more would need a wider sum.
-        let (sum_pairs, sum_rest) = sum.as_chunks_mut::<2>();
-        let (row_pairs, row_rest) = row.as_chunks::<2>();
-        for (sum, pair) in sum_pairs.iter_mut().zip(row_pairs) {
-            let (a, b) = (i32::from(pair[0]), i32::from(pair[1]));
-            sum[0] += a;
-            sum[1] += b;
-            energy += u64::from((a * a) as u32 + (b * b) as u32);
-        }
-        for (sum, sample) in sum_rest.iter_mut().zip(row_rest) {
-            let sample = i32::from(*sample);
-            *sum += sample;
-            energy += (sample * sample) as u64;
-        }
-        energy
-    }
-
-    #[inline(always)]
-    pub(super) fn accumulate_gain(sum: &mut [i32], row: &[i16], gain: &Gain) -> u64 {
-        let count = row.len();
-        for (index, (sum, sample)) in sum.iter_mut().zip(row).enumerate() {
-            *sum += Gain::apply(*sample, gain.at(index, count));
-        }
-        crate::dsp::level::energy(row)
-    }
-
-    #[inline(always)]
-    pub(super) fn subtract_unity(bus: &[i32], row: &[i16], out: &mut [i16]) {
-        for ((out, bus), own) in out.iter_mut().zip(bus).zip(row) {
-            *out = clamp(bus.wrapping_sub(i32::from(*own)));
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn subtract_gain(bus: &[i32], row: &[i16], gain: &Gain, out: &mut [i16]) {
-        let count = row.len();
-        for (index, ((out, bus), own)) in out.iter_mut().zip(bus).zip(row).enumerate() {
-            *out = clamp(bus.wrapping_sub(Gain::apply(*own, gain.at(index, count))));
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn limit(bus: &[i32], out: &mut [i16]) {
-        for (out, bus) in out.iter_mut().zip(bus) {
-            *out = clamp(*bus);
+        for (chunk, sum) in sum.as_chunks_mut::<CHUNK>().0.iter_mut().zip(&sums) {
+            let address = chunk.as_mut_ptr().cast();
+            // SAFETY: a chunk of sums is 64 bytes, read and written where it is.
+            unsafe {
+                let before = _mm512_loadu_si512(address);
+                _mm512_storeu_si512(address, _mm512_add_epi32(before, *sum));
+            }
         }
     }
 }
-
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
-macro_rules! compiled_for {
-    ($module:ident, $features:literal) => {
-        mod $module {
-            use super::{Gain, portable};
-
-            #[target_feature(enable = $features)]
-            pub(super) fn accumulate_unity(sum: &mut [i32], row: &[i16]) -> u64 {
-                portable::accumulate_unity(sum, row)
-            }
-            #[target_feature(enable = $features)]
-            pub(super) fn accumulate_gain(sum: &mut [i32], row: &[i16], gain: &Gain) -> u64 {
-                portable::accumulate_gain(sum, row, gain)
-            }
-            #[target_feature(enable = $features)]
-            pub(super) fn subtract_unity(bus: &[i32], row: &[i16], out: &mut [i16]) {
-                portable::subtract_unity(bus, row, out);
-            }
-            #[target_feature(enable = $features)]
-            pub(super) fn subtract_gain(bus: &[i32], row: &[i16], gain: &Gain, out: &mut [i16]) {
-                portable::subtract_gain(bus, row, gain, out);
-            }
-            #[target_feature(enable = $features)]
-            pub(super) fn limit(bus: &[i32], out: &mut [i16]) {
-                portable::limit(bus, out);
-            }
-        }
-    };
-}
-
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
-compiled_for!(avx2, "avx2");
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
-compiled_for!(avx512, "avx512f,avx512bw");

@@ -2,13 +2,26 @@
 //! N-1 mixing: everybody hears the sum of the others.
 //!
 //! A [`Mixer`] works at one rate, 10 ms at a time. Input lies in a contiguous arena, a row a
-//! participant. [`Mixer::run`] adds the rows up in 32 bits; [`Mixer::output`] subtracts the
-//! listener's own contribution and only then limits, so that the output is
+//! participant. [`Mixer::run`] adds the rows up in 32 bits and measures them; [`Mixer::output`]
+//! subtracts the listener's own contribution and only then limits, so that the output is
 //! `clamp(sum of the others' samples times their gains)` to the bit, for any number of
 //! participants, any order of joining and any vector unit. The cost a participant does not depend
 //! on how many there are.
 //!
 //! The sum can't overflow: [`MAX_PARTICIPANTS`] times full scale times [`MAX_GAIN`] fits 31 bits.
+//!
+//! Every change is a ramp over one frame: a gain, a mute, a gain that one listener has for one
+//! talker ([`Mixer::set_pair_gain`]), who hears at all ([`Mixer::set_listening`]) and who is heard
+//! by those alone that have a gain for it ([`Mixer::set_private`]: a coach, a side talk). With
+//! [`MixerConfig::limiter`], what is too loud is turned down before it comes instead of clipped, 2
+//! ms later.
+//!
+//! Who contributes nothing and hears nothing special hears the *common mix*, which is made once
+//! ([`Mixer::hears_common`]).
+//!
+//! **Several mixers as one.** Each adds up its own participants; each is then given the
+//! [`Mixer::sum`] of every other by [`Mixer::mix_in`]. Integers add up to the same in any order, so
+//! the outputs are those of one mixer with all participants, to the bit.
 //!
 //! One thread owns a mixer, the audio thread as a rule. Conferences of legs with several rates put
 //! one mixer a rate together ([`conference`](crate::conference)).
@@ -16,14 +29,22 @@
 mod arena;
 mod gain;
 mod kernel;
+mod limiter;
+mod pairs;
 
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 use arena::Arena;
-pub use gain::{Gain, MAX_GAIN};
-use kernel::Kernel;
+use gain::Gain;
+pub use gain::MAX_GAIN;
+use kernel::CHUNK;
+use limiter::Limiter;
+use pairs::Pairs;
+
+use crate::dsp::versions::Unit;
 
 /// Most participants that a mixer takes.
 pub const MAX_PARTICIPANTS: usize = 8_192;
@@ -32,10 +53,10 @@ pub const MAX_PARTICIPANTS: usize = 8_192;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MixerError {
-    /// A rate that is not a multiple of 100 Hz up to 48 kHz, or a number of participants of 0 or
-    /// above [`MAX_PARTICIPANTS`].
+    /// A rate that is not a multiple of 100 Hz up to 48 kHz (with a limiter, of 8 kHz), neither one
+    /// nor two channels, or a number of participants of 0 or above [`MAX_PARTICIPANTS`].
     InvalidConfig,
-    /// All places are taken.
+    /// All places, or all gains of one listener for one talker, are taken.
     Full,
     /// No such participant: it never joined, or has left.
     UnknownParticipant,
@@ -43,16 +64,19 @@ pub enum MixerError {
     InvalidGain,
     /// A slice that is not 10 ms long.
     InvalidLength,
+    /// A gain of a participant for itself: nobody hears itself.
+    SameParticipant,
 }
 
 impl fmt::Display for MixerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::InvalidConfig => "mixer rate or number of participants out of range",
+            Self::InvalidConfig => "mixer rate, channels or number of participants out of range",
             Self::Full => "mixer has no place left",
             Self::UnknownParticipant => "no such participant",
             Self::InvalidGain => "gain is negative, too large or not a number",
             Self::InvalidLength => "PCM is not 10 ms long",
+            Self::SameParticipant => "a participant does not hear itself",
         })
     }
 }
@@ -81,10 +105,29 @@ impl ParticipantId {
 /// What a mixer is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct MixerConfig {
-    /// Samples per second: a multiple of 100, at most 48000.
+    /// Samples per second: a multiple of 100, at most 48000; with a limiter, a multiple of 8000.
     pub sample_rate_hz: u32,
+    /// 1, or 2 for stereo: left and right alternate in all PCM.
+    pub channels: u8,
     /// Places, 1 to [`MAX_PARTICIPANTS`]; the memory for all is taken at creation.
     pub max_participants: usize,
+    /// Gains of one listener for one talker ([`Mixer::set_pair_gain`]) that there may be at a time.
+    pub max_pair_gains: usize,
+    /// Whether a look-ahead limiter keeps sums below full scale. It delays what is heard by 2 ms.
+    /// Without one, sums are clamped.
+    pub limiter: bool,
+}
+
+impl Default for MixerConfig {
+    fn default() -> Self {
+        Self {
+            sample_rate_hz: 8_000,
+            channels: 1,
+            max_participants: 16,
+            max_pair_gains: 0,
+            limiter: false,
+        }
+    }
 }
 
 /// What a mixer has done.
@@ -100,32 +143,118 @@ pub struct MixerStats {
     pub outputs: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Place {
     generation: u32,
     taken: bool,
     /// Input was written since the last run.
     fresh: bool,
+    /// Input was written before the last run.
+    sounded: bool,
     /// The row is part of the sum of the last run.
     mixed: bool,
-    gain: Gain,
     muted: bool,
-    /// Sum of the squares of the last mixed input.
+    /// Not among those that are heard just now.
+    passed_over: bool,
+    private: bool,
+    deaf: bool,
+    /// Its limiter is the common one.
+    common: bool,
+    /// What was asked for.
+    factor: i32,
+    /// The participant's own gain, which gains of single listeners come on top of.
+    own: Gain,
+    /// What everybody hears: the same, or nothing of who is private.
+    heard: Gain,
+    /// How loud the participant hears, after everything else.
+    listening: Gain,
+    /// Sum of the squares of the last input.
     energy: u64,
+    /// First of its gains for single talkers.
+    pairs: u32,
+    /// Where it stands in [`Mixer::present`].
+    position: u32,
+    limiter: Limiter,
+}
+
+impl Place {
+    fn new(generation: u32) -> Self {
+        let unity = Gain::steady(gain::UNITY);
+        Self {
+            generation,
+            taken: false,
+            fresh: false,
+            sounded: false,
+            mixed: false,
+            muted: false,
+            passed_over: false,
+            private: false,
+            deaf: false,
+            common: true,
+            factor: gain::UNITY,
+            own: unity,
+            heard: unity,
+            listening: unity,
+            energy: 0,
+            pairs: pairs::NONE,
+            position: 0,
+            limiter: Limiter::default(),
+        }
+    }
+
+    /// Moves all gains on by a frame.
+    #[inline]
+    fn step(&mut self) {
+        let own = if self.muted || self.passed_over { 0 } else { self.factor };
+        self.own.step(own);
+        self.heard.step(if self.private { 0 } else { own });
+        self.listening.step(if self.deaf { 0 } else { gain::UNITY });
+    }
+
+    /// Whether it hears what everybody hears who contributes nothing.
+    #[inline]
+    fn hears_common(&self) -> bool {
+        !self.mixed && self.pairs == pairs::NONE && self.listening.is_unity()
+    }
+}
+
+/// The sound that limiters hold back, a block a participant, and the limiter of the common mix.
+#[derive(Debug)]
+struct Held {
+    samples: Box<[i32]>,
+    block: usize,
+    common: Limiter,
+    common_samples: Box<[i32]>,
+    /// The common limiter as it was before the last run, for who leaves it now.
+    before: Limiter,
+    before_samples: Box<[i32]>,
 }
 
 /// An N-1 mixer at one rate.
 #[derive(Debug)]
 pub struct Mixer {
     arena: Arena,
+    samples: usize,
+    channels: u8,
     places: Box<[Place]>,
-    free: Box<[u32]>,
-    free_count: usize,
-    /// Sum of this mixer's own participants.
+    /// Indices of the places that are taken, in no order.
+    present: Vec<u32>,
+    free: Vec<u32>,
+    /// Sum of this mixer's own participants, padded to whole chunks.
     sum: Box<[i32]>,
     /// The same plus what was mixed in from elsewhere: what listeners hear, but for themselves.
     bus: Box<[i32]>,
-    kernel: Kernel,
+    /// What is heard by who contributes nothing, once somebody has asked.
+    common: Box<[i16]>,
+    common_ready: bool,
+    pairs: Pairs,
+    held: Option<Held>,
+    /// The rows of a run whose samples are added as they are, and their energies.
+    plain: Vec<u32>,
+    energies: Vec<u64>,
+    /// One listener's mix.
+    mix: Box<[i32]>,
+    unit: Unit,
     stats: MixerStats,
 }
 
@@ -139,29 +268,51 @@ impl Mixer {
     pub fn new(config: &MixerConfig) -> Result<Self, MixerError> {
         let rate = config.sample_rate_hz;
         let places = config.max_participants;
+        let divisor = if config.limiter { 8_000 } else { 100 };
         if rate == 0
-            || !rate.is_multiple_of(100)
+            || !rate.is_multiple_of(divisor)
             || rate > 48_000
+            || !(1..=2).contains(&config.channels)
             || !(1..=MAX_PARTICIPANTS).contains(&places)
+            || config.max_pair_gains > MAX_PARTICIPANTS * MAX_PARTICIPANTS
         {
             return Err(MixerError::InvalidConfig);
         }
-        let samples = (rate / 100) as usize;
+        let samples = (rate / 100) as usize * usize::from(config.channels);
+        let padded = samples.next_multiple_of(CHUNK);
+        let block = samples / limiter::BLOCKS;
         Ok(Self {
             arena: Arena::new(places, samples),
-            places: vec![Place::default(); places].into_boxed_slice(),
+            samples,
+            channels: config.channels,
+            places: vec![Place::new(0); places].into_boxed_slice(),
+            present: Vec::with_capacity(places),
             free: (0..places as u32).rev().collect(),
-            free_count: places,
-            sum: vec![0; samples].into_boxed_slice(),
-            bus: vec![0; samples].into_boxed_slice(),
-            kernel: Kernel::detect(),
+            sum: vec![0; padded].into_boxed_slice(),
+            bus: vec![0; padded].into_boxed_slice(),
+            common: vec![0; samples].into_boxed_slice(),
+            common_ready: false,
+            pairs: Pairs::new(config.max_pair_gains),
+            held: config.limiter.then(|| Held {
+                samples: vec![0; places * block].into_boxed_slice(),
+                block,
+                common: Limiter::default(),
+                common_samples: vec![0; block].into_boxed_slice(),
+                before: Limiter::default(),
+                before_samples: vec![0; block].into_boxed_slice(),
+            }),
+            plain: Vec::with_capacity(places),
+            energies: Vec::with_capacity(places),
+            mix: vec![0; samples].into_boxed_slice(),
+            unit: Unit::widest(),
             stats: MixerStats::default(),
         })
     }
 
-    /// Samples of 10 ms: the length of every input and output.
+    /// Samples of 10 ms, of all channels: the length of every input and output.
+    #[inline]
     pub fn frame_samples(&self) -> usize {
-        self.sum.len()
+        self.samples
     }
 
     /// Takes a participant in, with gain 1 and unmuted.
@@ -171,12 +322,14 @@ impl Mixer {
     /// # Errors
     /// [`MixerError::Full`].
     pub fn add(&mut self) -> Result<ParticipantId, MixerError> {
-        self.free_count = self.free_count.checked_sub(1).ok_or(MixerError::Full)?;
-        let index = self.free[self.free_count];
-        let place = &mut self.places[index as usize];
-        *place = Place { generation: place.generation, taken: true, ..Place::default() };
+        let index = self.free.pop().ok_or(MixerError::Full)?;
+        let generation = self.places[index as usize].generation;
+        let position = self.present.len() as u32;
+        self.places[index as usize] = Place { taken: true, position, ..Place::new(generation) };
+        // Has room: there are as many as places.
+        self.present.push(index);
         self.stats.participants += 1;
-        Ok(ParticipantId { index, generation: place.generation })
+        Ok(ParticipantId { index, generation })
     }
 
     /// Lets a participant go.
@@ -187,12 +340,14 @@ impl Mixer {
     /// [`MixerError::UnknownParticipant`].
     pub fn remove(&mut self, id: ParticipantId) -> Result<(), MixerError> {
         let place = self.place(id)?;
-        place.taken = false;
-        place.fresh = false;
-        place.mixed = false;
-        place.generation = place.generation.wrapping_add(1);
-        self.free[self.free_count] = id.index;
-        self.free_count += 1;
+        let (mut pairs, position) = (place.pairs, place.position);
+        *place = Place::new(place.generation.wrapping_add(1));
+        self.pairs.retain(&mut pairs, |_| false);
+        self.present.swap_remove(position as usize);
+        if let Some(moved) = self.present.get(position as usize) {
+            self.places[*moved as usize].position = position;
+        }
+        self.free.push(id.index);
         self.stats.participants -= 1;
         Ok(())
     }
@@ -206,7 +361,27 @@ impl Mixer {
     /// [`MixerError::UnknownParticipant`], [`MixerError::InvalidGain`].
     pub fn set_gain(&mut self, id: ParticipantId, factor: f32) -> Result<(), MixerError> {
         let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
-        self.place(id)?.gain.factor = factor;
+        self.place(id)?.factor = factor;
+        Ok(())
+    }
+
+    /// Sets gain and muting at once and without a ramp, for who has not been heard yet.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// As [`Mixer::set_gain`].
+    pub fn start_at(
+        &mut self,
+        id: ParticipantId,
+        factor: f32,
+        muted: bool,
+    ) -> Result<(), MixerError> {
+        let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
+        let place = self.place(id)?;
+        (place.factor, place.muted) = (factor, muted);
+        place.own = Gain::steady(if muted { 0 } else { factor });
+        place.heard = if place.private { Gain::steady(0) } else { place.own };
         Ok(())
     }
 
@@ -222,6 +397,91 @@ impl Mixer {
         Ok(())
     }
 
+    /// Whether a participant is among those that are heard just now, for whoever chooses speakers;
+    /// muting is apart from it. A change is a ramp over the next 10 ms.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`MixerError::UnknownParticipant`].
+    pub fn set_selected(&mut self, id: ParticipantId, selected: bool) -> Result<(), MixerError> {
+        self.place(id)?.passed_over = !selected;
+        Ok(())
+    }
+
+    /// Mean square of the input written since the last run, 0 if there is none or it is muted: what
+    /// choosing speakers goes by.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`MixerError::UnknownParticipant`].
+    pub fn input_mean_square(&mut self, id: ParticipantId) -> Result<f32, MixerError> {
+        let (unit, samples) = (self.unit, self.samples as f32);
+        let place = self.place(id)?;
+        if !place.fresh || place.muted {
+            return Ok(0.0);
+        }
+        let row = self.arena.row(id.index as usize);
+        Ok(crate::dsp::level::energy_with(unit, row) as f32 / samples)
+    }
+
+    /// Whether a participant hears anything; one that does not only talks.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`MixerError::UnknownParticipant`].
+    pub fn set_listening(&mut self, id: ParticipantId, listening: bool) -> Result<(), MixerError> {
+        self.place(id)?.deaf = !listening;
+        Ok(())
+    }
+
+    /// Whether a participant is heard by those alone that have a gain for it
+    /// ([`Mixer::set_pair_gain`]). A coach is private and its trainee has a gain of 1 for it; two
+    /// that talk aside are private and have a gain of 1 for each other.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`MixerError::UnknownParticipant`].
+    pub fn set_private(&mut self, id: ParticipantId, private: bool) -> Result<(), MixerError> {
+        self.place(id)?.private = private;
+        Ok(())
+    }
+
+    /// Sets how loud one listener hears one talker, as a factor on top of the talker's own gain
+    /// (together at most [`MAX_GAIN`]); `None` goes back to what everybody hears.
+    ///
+    /// Real-time: yes; each of a listener's gains costs it about as much as its own subtraction.
+    ///
+    /// # Errors
+    /// [`MixerError::UnknownParticipant`], [`MixerError::SameParticipant`],
+    /// [`MixerError::InvalidGain`]; [`MixerError::Full`] above
+    /// [`MixerConfig::max_pair_gains`].
+    pub fn set_pair_gain(
+        &mut self,
+        listener: ParticipantId,
+        talker: ParticipantId,
+        factor: Option<f32>,
+    ) -> Result<(), MixerError> {
+        let heard = self.place(talker)?.heard.to;
+        let mut head = self.place(listener)?.pairs;
+        if listener == talker {
+            return Err(MixerError::SameParticipant);
+        }
+        let Some(factor) = factor else {
+            self.pairs.unset(head, talker);
+            return Ok(());
+        };
+        let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
+        if !self.pairs.set(&mut head, talker, factor, heard) {
+            return Err(MixerError::Full);
+        }
+        self.place(listener)?.pairs = head;
+        Ok(())
+    }
+
     /// The participant's row, 10 ms to be written before the next [`Mixer::run`]. Who does not
     /// call this between two runs is silent in the second.
     ///
@@ -229,6 +489,7 @@ impl Mixer {
     ///
     /// # Errors
     /// [`MixerError::UnknownParticipant`].
+    #[inline]
     pub fn input(&mut self, id: ParticipantId) -> Result<&mut [i16], MixerError> {
         self.place(id)?.fresh = true;
         Ok(self.arena.row_mut(id.index as usize))
@@ -239,33 +500,76 @@ impl Mixer {
     /// Real-time: yes.
     pub fn run(&mut self) {
         self.sum.fill(0);
-        for (index, place) in self.places.iter_mut().enumerate() {
-            let target = if place.muted { 0 } else { place.gain.factor };
-            place.gain.step(target);
-            place.mixed = place.fresh && !place.gain.is_silent();
-            if place.fresh {
-                let row = self.arena.row(index);
-                place.energy = if place.mixed {
-                    self.stats.rows_mixed += 1;
-                    self.kernel.accumulate(&mut self.sum, row, &place.gain)
-                } else {
-                    crate::dsp::level::energy(row)
-                };
-            } else {
-                place.energy = 0;
+        self.plain.clear();
+        self.energies.clear();
+        let instants = self.samples / usize::from(self.channels);
+        for index in &self.present {
+            let place = &mut self.places[*index as usize];
+            place.step();
+            place.sounded = place.fresh;
+            place.mixed = place.fresh && !place.heard.is_silent();
+            place.energy = 0;
+            if place.mixed && place.heard.is_unity() {
+                self.plain.push(*index);
+                self.energies.push(0);
+            } else if place.fresh {
+                let row = self.arena.row(*index as usize);
+                place.energy = crate::dsp::level::energy_with(self.unit, row);
+                place.mixed &= place.energy != 0;
+                if place.mixed {
+                    let ramp = place.heard.ramp(instants, self.channels);
+                    kernel::give_ramp(self.unit, &mut self.sum, row, ramp);
+                }
             }
             place.fresh = false;
+            self.stats.rows_mixed += u64::from(place.mixed);
+        }
+        let energies = &mut self.energies[..];
+        kernel::accumulate(self.unit, &mut self.sum, &self.arena, &self.plain, energies);
+        for (index, energy) in self.plain.iter().zip(&self.energies) {
+            let place = &mut self.places[*index as usize];
+            place.energy = *energy;
+            // Zeros add nothing, and who adds nothing hears the common mix.
+            place.mixed = *energy != 0;
+        }
+        if self.pairs.used > 0 {
+            self.step_pairs();
         }
         self.bus.copy_from_slice(&self.sum);
+        self.common_ready = false;
         self.stats.runs += 1;
+    }
+
+    fn step_pairs(&mut self) {
+        for index in &self.present {
+            let mut head = self.places[*index as usize].pairs;
+            if head == pairs::NONE {
+                continue;
+            }
+            let places = &self.places;
+            let talker = |id: ParticipantId| {
+                let place = &places[id.index as usize];
+                (place.taken && place.generation == id.generation).then_some(place)
+            };
+            self.pairs.retain(&mut head, |pair| !pair.is_gone() && talker(pair.talker).is_some());
+            let mut next = head;
+            while let Some(pair) = self.pairs.at_mut(next) {
+                if let Some(talker) = talker(pair.talker) {
+                    let own = talker.own.to;
+                    pair.step(|factor| gain::product(own, factor), talker.heard.to);
+                }
+                next = pair.next;
+            }
+            self.places[*index as usize].pairs = head;
+        }
     }
 
     /// The sum of the last run: this mixer's own participants, nothing limited.
     pub fn sum(&self) -> &[i32] {
-        &self.sum
+        &self.sum[..self.samples]
     }
 
-    /// Adds 10 ms from elsewhere (another rate's sum, music) to what everybody hears until the
+    /// Adds 10 ms from elsewhere (another mixer's sum, music) to what everybody hears until the
     /// next run. Values beyond 2^30 are clamped.
     ///
     /// Real-time: yes.
@@ -273,17 +577,19 @@ impl Mixer {
     /// # Errors
     /// [`MixerError::InvalidLength`].
     pub fn mix_in(&mut self, pcm: &[i32]) -> Result<(), MixerError> {
-        if pcm.len() != self.bus.len() {
+        if pcm.len() != self.samples {
             return Err(MixerError::InvalidLength);
         }
         const LIMIT: i32 = 1 << 30;
         for (bus, sample) in self.bus.iter_mut().zip(pcm) {
             *bus = bus.saturating_add((*sample).clamp(-LIMIT, LIMIT));
         }
+        self.common_ready = false;
         Ok(())
     }
 
-    /// Writes what the participant hears of the last run: all but itself, limited to 16 bits.
+    /// Writes what the participant hears of the last run: all but itself, limited to 16 bits. With
+    /// a limiter, it is to be called once a run.
     ///
     /// Real-time: yes.
     ///
@@ -292,17 +598,63 @@ impl Mixer {
     /// then.
     pub fn output(&mut self, id: ParticipantId, pcm: &mut [i16]) -> Result<(), MixerError> {
         let place = *self.place(id)?;
-        if pcm.len() != self.bus.len() {
+        if pcm.len() != self.samples {
             return Err(MixerError::InvalidLength);
         }
         self.stats.outputs += 1;
-        if place.mixed {
-            let row = self.arena.row(id.index as usize);
-            self.kernel.subtract(&self.bus, row, &place.gain, pcm);
+        if self.held.is_some() {
+            self.output_limited(id.index, &place, pcm);
+        } else if place.pairs != pairs::NONE {
+            self.fill_mix(id.index, &place);
+            kernel::clamp(self.unit, &self.mix, pcm);
+        } else if !place.mixed {
+            pcm.copy_from_slice(self.common());
         } else {
-            self.kernel.limit(&self.bus, pcm);
+            let row = self.arena.row(id.index as usize);
+            if place.heard.is_unity() {
+                kernel::subtract(self.unit, &self.bus, row, pcm);
+            } else {
+                let ramp = place.heard.ramp(self.instants(), self.channels);
+                kernel::subtract_ramp(self.unit, &self.bus, row, ramp, pcm);
+            }
+        }
+        if place.listening.is_silent() {
+            pcm.fill(0);
+        } else if !place.listening.is_unity() {
+            kernel::scale(self.unit, pcm, place.listening.ramp(self.instants(), self.channels));
         }
         Ok(())
+    }
+
+    /// Whether the participant hears, of the last run, what everybody hears who contributes
+    /// nothing: then its output is [`Mixer::common`].
+    ///
+    /// # Errors
+    /// [`MixerError::UnknownParticipant`].
+    pub fn hears_common(&mut self, id: ParticipantId) -> Result<bool, MixerError> {
+        let limited = self.held.is_some();
+        let place = self.place(id)?;
+        Ok(place.hears_common() && (place.common || !limited))
+    }
+
+    /// The common mix of the last run: what is heard by who contributes nothing.
+    ///
+    /// Real-time: yes.
+    pub fn common(&mut self) -> &[i16] {
+        if !self.common_ready {
+            self.common_ready = true;
+            let bus = &self.bus[..self.samples];
+            match &mut self.held {
+                Some(held) => {
+                    held.before = held.common;
+                    held.before_samples.copy_from_slice(&held.common_samples);
+                    let samples = &mut held.common_samples;
+                    held.common.process(self.unit, samples, bus, &mut self.common);
+                }
+                None => kernel::clamp(self.unit, bus, &mut self.common),
+            }
+        }
+        &self.common
     }
 
     /// Level of a participant's input in the last run, before its gain, in -dBov (RFC 6464);
@@ -311,7 +663,7 @@ impl Mixer {
     /// # Errors
     /// [`MixerError::UnknownParticipant`].
     pub fn level_dbov(&mut self, id: ParticipantId) -> Result<u8, MixerError> {
-        let samples = self.sum.len();
+        let samples = self.samples;
         self.place(id).map(|place| crate::dsp::level::dbov(place.energy, samples))
     }
 
@@ -320,6 +672,64 @@ impl Mixer {
         self.stats
     }
 
+    fn instants(&self) -> usize {
+        self.samples / usize::from(self.channels)
+    }
+
+    /// As [`Mixer::output`], through the listener's limiter.
+    ///
+    /// A listener changes from the common limiter to one of its own by taking over its state, and
+    /// back when both are in the same state, so that neither change is heard.
+    fn output_limited(&mut self, index: u32, place: &Place, pcm: &mut [i16]) {
+        let _ = self.common();
+        let own_mix = place.mixed || place.pairs != pairs::NONE;
+        if place.common && !own_mix {
+            pcm.copy_from_slice(&self.common);
+            return;
+        }
+        self.fill_mix(index, place);
+        let Some(held) = &mut self.held else { return };
+        let place = &mut self.places[index as usize];
+        let samples = &mut held.samples[index as usize * held.block..][..held.block];
+        if place.common {
+            place.limiter = held.before;
+            samples.copy_from_slice(&held.before_samples);
+        }
+        place.limiter.process(self.unit, samples, &self.mix, pcm);
+        place.common = !own_mix && place.limiter == held.common && *samples == *held.common_samples;
+    }
+
+    /// What one listener hears, unlimited.
+    fn fill_mix(&mut self, index: u32, place: &Place) {
+        let instants = self.instants();
+        let row = self.arena.row(index as usize);
+        if !place.mixed {
+            self.mix.copy_from_slice(&self.bus[..self.samples]);
+        } else if place.heard.is_unity() {
+            kernel::difference(self.unit, &self.bus, row, &mut self.mix);
+        } else {
+            self.mix.copy_from_slice(&self.bus[..self.samples]);
+            let ramp = place.heard.ramp(instants, self.channels);
+            kernel::take_ramp(self.unit, &mut self.mix, row, ramp);
+        }
+        let mut next = place.pairs;
+        while let Some(pair) = self.pairs.at(next) {
+            next = pair.next;
+            let talker = &self.places[pair.talker.index as usize];
+            if !talker.sounded || talker.generation != pair.talker.generation {
+                continue;
+            }
+            let row = self.arena.row(pair.talker.index as usize);
+            if talker.mixed {
+                let ramp = talker.heard.ramp(instants, self.channels);
+                kernel::take_ramp(self.unit, &mut self.mix, row, ramp);
+            }
+            let ramp = pair.heard.ramp(instants, self.channels);
+            kernel::give_ramp(self.unit, &mut self.mix, row, ramp);
+        }
+    }
+
+    #[inline]
     fn place(&mut self, id: ParticipantId) -> Result<&mut Place, MixerError> {
         match self.places.get_mut(id.index as usize) {
             Some(place) if place.taken && place.generation == id.generation => Ok(place),

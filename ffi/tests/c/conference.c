@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Mixers and conferences with all that they offer: who hears whom, the limiter, lines. */
+
+#include "ale_media.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPECT(condition)                                                                  \
+    do {                                                                                   \
+        if (!(condition)) {                                                                \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                \
+            exit(1);                                                                       \
+        }                                                                                  \
+    } while (0)
+#define INVALID(call) EXPECT((call) == ALE_ERR_INVALID_ARGUMENT)
+#define TICK_NS 10000000ull
+#define SAMPLES 80
+
+static void fill(int16_t *pcm, int16_t value)
+{
+    int n;
+    for (n = 0; n < SAMPLES; n++) pcm[n] = value;
+}
+
+static void who_hears_whom(void)
+{
+    ale_mixer_config config;
+    ale_mixer *mixer, *other;
+    uint64_t coach, trainee, customer;
+    int16_t pcm[SAMPLES], heard[SAMPLES];
+    int32_t sum[SAMPLES];
+    uint8_t level = 0;
+    int run;
+
+    EXPECT(ale_mixer_config_init(&config) == ALE_OK);
+    config.channels = 3;
+    INVALID(ale_mixer_create(&config, &mixer));
+    config.channels = 1;
+    config.max_pair_gains = 1;
+    EXPECT(ale_mixer_create(&config, &mixer) == ALE_OK);
+    EXPECT(ale_mixer_create(&config, &other) == ALE_OK);
+    EXPECT(ale_mixer_add(mixer, &coach) == ALE_OK);
+    EXPECT(ale_mixer_add(mixer, &trainee) == ALE_OK);
+    EXPECT(ale_mixer_add(mixer, &customer) == ALE_OK);
+    EXPECT(ale_mixer_set_private(mixer, coach, 1) == ALE_OK);
+    EXPECT(ale_mixer_set_pair_gain(mixer, trainee, coach, 0.5f) == ALE_OK);
+    EXPECT(ale_mixer_set_pair_gain(mixer, customer, coach, 1.0f) == ALE_ERR_FULL);
+    INVALID(ale_mixer_set_pair_gain(mixer, trainee, coach, (float)NAN));
+    INVALID(ale_mixer_set_pair_gain(mixer, trainee, trainee, 1.0f));
+    EXPECT(ale_mixer_set_pair_gain(mixer, 99, coach, 1.0f) == ALE_ERR_NOT_FOUND);
+    EXPECT(ale_mixer_set_private(mixer, 99, 1) == ALE_ERR_NOT_FOUND);
+    EXPECT(ale_mixer_set_listening(mixer, 99, 1) == ALE_ERR_NOT_FOUND);
+    EXPECT(ale_mixer_set_muted(mixer, 99, 1) == ALE_ERR_NOT_FOUND);
+    EXPECT(ale_mixer_set_listening(mixer, customer, 0) == ALE_OK);
+    for (run = 0; run < 2; run++) {
+        fill(pcm, 1000);
+        EXPECT(ale_mixer_input(mixer, coach, pcm, SAMPLES) == ALE_OK);
+        fill(pcm, 100);
+        EXPECT(ale_mixer_input(mixer, trainee, pcm, SAMPLES) == ALE_OK);
+        fill(pcm, 10);
+        EXPECT(ale_mixer_input(mixer, customer, pcm, SAMPLES) == ALE_OK);
+        EXPECT(ale_mixer_run(mixer) == ALE_OK);
+    }
+    EXPECT(ale_mixer_output(mixer, coach, heard, SAMPLES) == ALE_OK && heard[79] == 110);
+    EXPECT(ale_mixer_output(mixer, trainee, heard, SAMPLES) == ALE_OK && heard[79] == 510);
+    EXPECT(ale_mixer_output(mixer, customer, heard, SAMPLES) == ALE_OK && heard[79] == 0);
+    EXPECT(ale_mixer_level(mixer, coach, &level) == ALE_OK && level == 30);
+    EXPECT(ale_mixer_level(mixer, 99, &level) == ALE_ERR_NOT_FOUND && level == 30);
+    INVALID(ale_mixer_level(mixer, coach, NULL));
+
+    /* Two mixers as one. */
+    INVALID(ale_mixer_sum(mixer, sum, SAMPLES - 1));
+    INVALID(ale_mixer_sum(NULL, sum, SAMPLES));
+    EXPECT(ale_mixer_sum(mixer, sum, SAMPLES) == ALE_OK && sum[79] == 110);
+    EXPECT(ale_mixer_add(other, &customer) == ALE_OK);
+    EXPECT(ale_mixer_run(other) == ALE_OK);
+    INVALID(ale_mixer_mix_in(other, sum, SAMPLES - 1));
+    EXPECT(ale_mixer_mix_in(other, sum, SAMPLES) == ALE_OK);
+    EXPECT(ale_mixer_output(other, customer, heard, SAMPLES) == ALE_OK && heard[79] == 110);
+
+    /* Back to what everybody hears, which of the coach is nothing; and a mute. */
+    EXPECT(ale_mixer_set_pair_gain(mixer, trainee, coach, -1.0f) == ALE_OK);
+    EXPECT(ale_mixer_set_muted(mixer, trainee, 1) == ALE_OK);
+    for (run = 0; run < 2; run++) {
+        fill(pcm, 1000);
+        EXPECT(ale_mixer_input(mixer, coach, pcm, SAMPLES) == ALE_OK);
+        EXPECT(ale_mixer_input(mixer, trainee, pcm, SAMPLES) == ALE_OK);
+        EXPECT(ale_mixer_run(mixer) == ALE_OK);
+    }
+    EXPECT(ale_mixer_output(mixer, trainee, heard, SAMPLES) == ALE_OK && heard[79] == 0);
+    EXPECT(ale_mixer_output(mixer, coach, heard, SAMPLES) == ALE_OK && heard[79] == 0);
+    ale_mixer_destroy(mixer);
+    ale_mixer_destroy(other);
+}
+
+static void a_limiter_keeps_sums_below_full_scale(void)
+{
+    ale_mixer_config config;
+    ale_mixer *mixer;
+    uint64_t talkers[3], listener;
+    int16_t pcm[SAMPLES], heard[SAMPLES];
+    int run, n;
+
+    EXPECT(ale_mixer_config_init(&config) == ALE_OK);
+    config.limiter = 1;
+    config.sample_rate_hz = 44100;
+    INVALID(ale_mixer_create(&config, &mixer));
+    config.sample_rate_hz = 8000;
+    EXPECT(ale_mixer_create(&config, &mixer) == ALE_OK);
+    for (n = 0; n < 3; n++) EXPECT(ale_mixer_add(mixer, &talkers[n]) == ALE_OK);
+    EXPECT(ale_mixer_add(mixer, &listener) == ALE_OK);
+    for (run = 0; run < 4; run++) {
+        fill(pcm, 30000);
+        for (n = 0; n < 3; n++) {
+            EXPECT(ale_mixer_input(mixer, talkers[n], pcm, SAMPLES) == ALE_OK);
+        }
+        EXPECT(ale_mixer_run(mixer) == ALE_OK);
+        EXPECT(ale_mixer_output(mixer, listener, heard, SAMPLES) == ALE_OK);
+        for (n = 0; n < SAMPLES; n++) EXPECT(heard[n] <= 32001);
+    }
+    EXPECT(heard[79] >= 31900);
+    ale_mixer_destroy(mixer);
+}
+
+/* The host speaks through one end of a line, and hears through another. */
+static void lines_and_speakers(void)
+{
+    ale_conference_config config;
+    ale_conference_counters stats;
+    ale_join_options options;
+    ale_conference *conference;
+    ale_link_end *music, *recorder, *host_music, *host_recorder, *same;
+    uint64_t music_member, recorder_member, dominant = 0;
+    int16_t pcm[SAMPLES], heard[SAMPLES];
+    ale_datagram datagram;
+    int tick;
+
+    EXPECT(ale_conference_config_init(&config) == ALE_OK);
+    EXPECT(config.encode_groups > 0 && config.max_speakers == 0);
+    config.max_speakers = 99;
+    INVALID(ale_conference_create(&config, &conference));
+    config.max_speakers = 1;
+    config.max_pair_gains = 1;
+    config.limiter = 1;
+    EXPECT(ale_conference_create(&config, &conference) == ALE_OK);
+    INVALID(ale_link_create(44100, &music, &host_music));
+    INVALID(ale_link_create(8000, &same, &same));
+    INVALID(ale_link_create(8000, NULL, &same));
+    EXPECT(ale_link_create(8000, &music, &host_music) == ALE_OK);
+    EXPECT(ale_link_create(8000, &recorder, &host_recorder) == ALE_OK);
+    EXPECT(ale_join_options_init(&options) == ALE_OK && options.listening == 1);
+    options.gain = (float)INFINITY;
+    INVALID(ale_conference_join_link(conference, music, &options, &music_member));
+    options.gain = 1.0f;
+    options.listening = 0;
+    EXPECT(ale_conference_join_link(conference, music, &options, &music_member) == ALE_OK);
+    EXPECT(ale_conference_join_link(conference, recorder, NULL, &recorder_member) == ALE_OK);
+    INVALID(ale_conference_join_link(conference, NULL, NULL, &recorder_member));
+    INVALID(ale_conference_set_pair_gain(conference, music_member, music_member, 1.0f));
+    INVALID(ale_conference_set_pair_gain(conference, recorder_member, music_member, 9.0f));
+    EXPECT(ale_conference_set_pair_gain(conference, recorder_member, music_member, 0.5f)
+           == ALE_OK);
+    EXPECT(ale_conference_set_private(conference, 12345, 1) == ALE_ERR_NOT_FOUND);
+    EXPECT(ale_conference_set_listening(conference, 12345, 1) == ALE_ERR_NOT_FOUND);
+    EXPECT(ale_conference_next_dominant_speaker(conference, &dominant) == ALE_ERR_NOTHING);
+    INVALID(ale_link_end_push(host_music, heard, SAMPLES - 1));
+    INVALID(ale_link_end_pull(host_music, heard, SAMPLES + 1));
+    EXPECT(ale_link_end_pull(host_music, heard, SAMPLES) == ALE_ERR_NOTHING && heard[0] == 0);
+    fill(pcm, 8000);
+    for (tick = 0; tick < 100; tick++) {
+        EXPECT(ale_link_end_push(host_music, pcm, SAMPLES) == ALE_OK);
+        EXPECT(ale_conference_tick(conference, (uint64_t)tick * TICK_NS) == ALE_OK);
+        EXPECT(ale_conference_next_datagram(conference, &datagram) == ALE_ERR_NOTHING);
+        EXPECT(ale_link_end_pull(host_recorder, heard, SAMPLES) == ALE_OK);
+    }
+    EXPECT(heard[79] == 4000);
+    EXPECT(ale_conference_next_dominant_speaker(conference, &dominant) == ALE_OK);
+    EXPECT(dominant == music_member);
+    EXPECT(ale_conference_set_private(conference, music_member, 1) == ALE_OK);
+    EXPECT(ale_conference_set_pair_gain(conference, recorder_member, music_member, -1.0f)
+           == ALE_OK);
+    EXPECT(ale_conference_set_listening(conference, music_member, 1) == ALE_OK);
+    for (; tick < 110; tick++) {
+        EXPECT(ale_link_end_push(host_music, pcm, SAMPLES) == ALE_OK);
+        EXPECT(ale_conference_tick(conference, (uint64_t)tick * TICK_NS) == ALE_OK);
+        EXPECT(ale_link_end_pull(host_recorder, heard, SAMPLES) == ALE_OK);
+    }
+    EXPECT(heard[79] == 0);
+    EXPECT(ale_conference_stats(conference, &stats) == ALE_OK);
+    EXPECT(stats.members == 2 && stats.speakers == 1 && stats.missed_ticks == 0);
+    EXPECT(ale_link_end_pull(host_music, heard, SAMPLES) == ALE_OK);
+    for (tick = 0; tick < 4; tick++) (void)ale_link_end_push(host_recorder, pcm, SAMPLES);
+    EXPECT(ale_link_end_push(host_recorder, pcm, SAMPLES) == ALE_ERR_FULL);
+    INVALID(ale_link_end_push(NULL, pcm, SAMPLES));
+    INVALID(ale_link_end_pull(NULL, heard, SAMPLES));
+    ale_conference_destroy(conference);
+    ale_link_end_destroy(host_music);
+    ale_link_end_destroy(host_recorder);
+    ale_link_end_destroy(NULL);
+}
+
+int main(void)
+{
+    who_hears_whom();
+    a_limiter_keeps_sums_below_full_scale();
+    lines_and_speakers();
+    puts("conference: ok");
+    return 0;
+}
