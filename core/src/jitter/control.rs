@@ -125,7 +125,12 @@ impl JitterControl {
         if min_ms > max_ms || !(20..=MAX_DELAY_MS).contains(&max_ms) {
             return Err(JitterError::Delay);
         }
-        self.shared.change(|s| Settings { min_ms, max_ms, target_ms: s.target_ms.min(max_ms), ..s });
+        self.shared.change(|s| Settings {
+            min_ms,
+            max_ms,
+            target_ms: s.target_ms.min(max_ms),
+            ..s
+        });
         Ok(())
     }
 

@@ -102,8 +102,8 @@ impl JitterReader {
         shared: Arc<Shared>,
         publisher: Publisher<{ JitterStats::WORDS }>,
     ) -> Self {
-        let varispeed = (config.drift == DriftMode::Resample)
-            .then(|| Varispeed::new(playout.frame_samples()));
+        let varispeed =
+            (config.drift == DriftMode::Resample).then(|| Varispeed::new(playout.frame_samples()));
         Self {
             playout,
             varispeed,

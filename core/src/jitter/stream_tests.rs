@@ -136,7 +136,11 @@ fn silence_suppression_without_description_keeps_the_spurts_whole() {
         assert!(find(&bench.heard, &coded(spurt + 160, 1600)).is_some(), "spurt at {spurt}");
     }
     let stats = bench.reader.stats();
-    assert_eq!((stats.missing, stats.concealments, stats.concealed_samples), (0, 0, 0), "{stats:?}");
+    assert_eq!(
+        (stats.missing, stats.concealments, stats.concealed_samples),
+        (0, 0, 0),
+        "{stats:?}"
+    );
     // Five pauses, but for what the delay grew or shrank by in them.
     assert!((20_000..=28_000).contains(&stats.comfort_noise_samples), "{stats:?}");
     bench.assert_accounted();
