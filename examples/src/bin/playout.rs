@@ -215,7 +215,7 @@ fn replay(arguments: &Arguments, path: &std::path::Path) -> Result<(), Box<dyn E
         (false, _) => println!("{pulls} pulls; the log has no audio"),
         (true, true) => println!("{pulls} pulls, {other} decided otherwise than then"),
         (true, false) => {
-            println!("{pulls} pulls, {other} decided otherwise; the beginning is lost")
+            println!("{pulls} pulls, {other} decided otherwise; the beginning is lost");
         }
     }
     Ok(())
