@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Concealment beside that of ITU-T G.711 Appendix I, on the speech and the losses that come with
-//! the reference implementation: one frame of 10 ms in ten is lost.
+//! the reference implementation: one frame of 10 ms in ten is lost. The measure is the segmental
+//! signal-to-noise ratio over the lost frames that held speech.
 
 use std::path::PathBuf;
 
@@ -51,41 +52,6 @@ fn play(speech: &[i16], lost: impl Fn(usize) -> bool) -> Vec<i16> {
     heard
 }
 
-/// How far two pieces are apart: the mean distance of their levels in twelve bands of 300 Hz, in dB.
-fn snr_db(speech: &[i16], output: &[i16], lost: usize) -> f64 {
-    let lag = lag_at(speech, output, lost - FRAME / 2);
-    let (mut signal, mut error) = (0.0, 1.0);
-    for n in lost..lost + FRAME {
-        let (a, b) = (f64::from(speech[n]), f64::from(output[n + lag]));
-        signal += a * a;
-        error += (a - b) * (a - b);
-    }
-    10.0 * (signal / error).log10()
-}
-
-fn spectral_distance(a: &[i16], b: &[i16]) -> f64 {
-    let (a, b) = (bands(a), bands(b));
-    let sum: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
-    (sum / a.len() as f64).sqrt()
-}
-
-/// Levels of twelve bands in dB.
-fn bands(piece: &[i16]) -> [f64; 12] {
-    let mut powers = [100.0_f64; 12];
-    for bin in 4..76 {
-        let turn = std::f64::consts::TAU * bin as f64 * 50.0 / 8_000.0;
-        let (mut re, mut im) = (0.0, 0.0);
-        for (n, &sample) in piece.iter().enumerate() {
-            let window = (std::f64::consts::PI * (n as f64 + 0.5) / piece.len() as f64).sin();
-            let (sin, cos) = (turn * n as f64).sin_cos();
-            re += f64::from(sample) * window * cos;
-            im += f64::from(sample) * window * sin;
-        }
-        powers[(bin - 4) / 6] += re * re + im * im;
-    }
-    powers.map(|power| 10.0 * power.log10())
-}
-
 /// By how many samples the output is late at the sample `at` of the speech, by the 20 ms before it,
 /// which were not lost.
 fn lag_at(speech: &[i16], output: &[i16], at: usize) -> usize {
@@ -97,11 +63,16 @@ fn lag_at(speech: &[i16], output: &[i16], at: usize) -> usize {
     (0..MAX_LAG).min_by_key(|&lag| error(lag)).unwrap()
 }
 
-/// The distance over 20 ms, the lost 10 in the middle.
-fn distance_db(speech: &[i16], output: &[i16], lost: usize) -> f64 {
+/// How far the lost 10 ms of speech stand over what the output is off by there, in dB.
+fn snr_db(speech: &[i16], output: &[i16], lost: usize) -> f64 {
     let lag = lag_at(speech, output, lost - FRAME / 2);
-    let from = lost - FRAME / 2;
-    spectral_distance(&speech[from..from + 2 * FRAME], &output[from + lag..][..2 * FRAME])
+    let (mut signal, mut error) = (0.0, 1.0);
+    for n in lost..lost + FRAME {
+        let (a, b) = (f64::from(speech[n]), f64::from(output[n + lag]));
+        signal += a * a;
+        error += (a - b) * (a - b);
+    }
+    10.0 * (signal / error).log10()
 }
 
 #[test]
@@ -118,20 +89,13 @@ fn concealment_is_nearer_to_the_speech_than_appendix_i() {
         let at = n * FRAME;
         let energy: f64 = speech[at..at + FRAME].iter().map(|&s| f64::from(s).powi(2)).sum();
         if energy > FRAME as f64 * 200.0 * 200.0 {
-            mine += distance_db(&speech, &ours, at);
-            theirs += distance_db(&speech, &reference, at);
-            println!(
-                "{n} lag {} snr {:.1} {:.1} dist {:.1} {:.1}",
-                lag_at(&speech, &ours, at - 40),
-                snr_db(&speech, &ours, at),
-                snr_db(&speech, &reference, at),
-                distance_db(&speech, &ours, at),
-                distance_db(&speech, &reference, at)
-            );
+            mine += snr_db(&speech, &ours, at);
+            theirs += snr_db(&speech, &reference, at);
             count += 1.0;
         }
     }
-    println!("{count} losses: ours {:.2} dB, Appendix I {:.2} dB", mine / count, theirs / count);
     assert!(count >= 10.0);
-    assert!(mine < theirs, "ours {} dB, Appendix I {} dB", mine / count, theirs / count);
+    let (mine, theirs) = (mine / count, theirs / count);
+    println!("{count} losses in speech: ours {mine:.2} dB, Appendix I {theirs:.2} dB");
+    assert!(mine > theirs + 3.0, "ours {mine} dB, Appendix I {theirs} dB");
 }
