@@ -307,6 +307,9 @@ fn read(bytes: &[u8], state: &mut State) -> Option<(usize, Record<'static>)> {
         target: u16::from_le_bytes(array(bytes, at + 3)?),
     };
     let settings = Settings::from_word(state.settings);
+    if !settings.are_possible() {
+        return None;
+    }
     let pull = Record::Pull { now_ns: state.now_ns, settings, frames: state.frames, decided };
     Some((at + 5, pull))
 }

@@ -93,6 +93,13 @@ impl Settings {
             | mode << 48
     }
 
+    /// Whether the settings are ones that can be made: those of a log may not be.
+    pub(crate) fn are_possible(&self) -> bool {
+        (20..=MAX_DELAY_MS).contains(&self.max_ms)
+            && self.min_ms <= self.max_ms
+            && self.target_ms <= self.max_ms
+    }
+
     pub(crate) fn from_word(word: u64) -> Self {
         Self {
             min_ms: word as u16,

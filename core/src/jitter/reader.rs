@@ -246,8 +246,7 @@ impl JitterReader {
         let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
         if self.unchosen_frames >= enough {
             let elapsed_ms = 10.0 * self.unchosen_frames as f32;
-            let conceals = self.playout.current_conceals();
-            self.target.choose(&mut self.estimator, conceals, self.outside_ms, elapsed_ms);
+            self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
             self.unchosen_frames = 0;
             self.choose_soon = false;
         }

@@ -4,17 +4,19 @@
 //! A packet that comes after its time is heard as damage; delay is heard as a worse conversation.
 //! The E-model (ITU-T G.107, in the simplified form of Cole and Rosenbluth, "Voice over IP
 //! performance monitoring", 2001) puts both on one scale of rating points: delay costs 0.024 a
-//! millisecond, and 0.11 more beyond 177 ms; late packets about 3 a per cent. The margin over the
+//! millisecond, and 0.11 more beyond a knee; late packets about 3 a per cent. The margin over the
 //! level is where the sum is least. It rises at once and falls slowly. Audio thread only.
 
 use super::estimator::{Estimator, bin_edge_ms};
 
 /// Rating points for all packets late.
 const LATE_COST: f32 = 300.0;
-/// Rating points per millisecond of mouth-to-ear delay, below and beyond the knee.
+/// Rating points per millisecond of mouth-to-ear delay, below and beyond the knee. The model's knee
+/// is at 177.3 ms; the delay in force is above the target as often as below it, so that a target
+/// near the knee pays for it half of the time.
 const DELAY_COST: f32 = 0.024;
 const KNEE_COST: f32 = 0.11;
-const KNEE_MS: f32 = 177.3;
+const KNEE_MS: f32 = 150.0;
 /// As many packets on time are assumed to have been seen before the first, so that a few late ones
 /// early on don't frighten.
 const PRIOR_PACKETS: f32 = 400.0;
@@ -27,9 +29,7 @@ const JITTER_MARGIN_MS: f32 = 6.0;
 const LOSS_THRESHOLD: f32 = 0.008;
 /// And until losses are rarer than this: the delay should not follow each of them.
 const LOSS_CLEAR: f32 = 0.003;
-const LOSS_MARGIN_MS: f32 = 38.0;
-/// The same for codecs that conceal themselves: their redundancy (Opus FEC) is worth more wait.
-const LOSS_MARGIN_REDUNDANT_MS: f32 = 45.0;
+const LOSS_MARGIN_MS: f32 = 45.0;
 /// How fast the margin may fall, per second.
 const FALL_MS_PER_S: f32 = 20.0;
 
@@ -47,21 +47,14 @@ impl Target {
         self.margin_ms
     }
 
-    /// Chooses anew, `elapsed_ms` after the last time, for a codec that conceals itself or one that
-    /// does not.
-    pub(crate) fn choose(
-        &mut self,
-        estimator: &mut Estimator,
-        conceals: bool,
-        outside_ms: f32,
-        elapsed_ms: f32,
-    ) {
+    /// Chooses anew, `elapsed_ms` after the last time.
+    pub(crate) fn choose(&mut self, estimator: &mut Estimator, outside_ms: f32, elapsed_ms: f32) {
         let best_ms = best_margin_ms(estimator, outside_ms);
         let mut margin = best_ms + MARGIN_MS + (best_ms - 1.0).clamp(0.0, JITTER_MARGIN_MS);
         let threshold = if self.lossy { LOSS_CLEAR } else { LOSS_THRESHOLD };
         self.lossy = estimator.loss() > threshold;
         if self.lossy {
-            margin = margin.max(if conceals { LOSS_MARGIN_REDUNDANT_MS } else { LOSS_MARGIN_MS });
+            margin = margin.max(LOSS_MARGIN_MS);
         }
         let fallen = self.margin_ms - FALL_MS_PER_S * 1e-3 * elapsed_ms;
         self.margin_ms = margin.max(fallen);
@@ -98,7 +91,7 @@ mod tests {
             estimator.observe(n as u64 * 20_000_000, delay_ms);
         }
         let mut target = Target::default();
-        target.choose(&mut estimator, false, 60.0, 30.0);
+        target.choose(&mut estimator, 60.0, 30.0);
         target.margin_ms()
     }
 
@@ -122,12 +115,12 @@ mod tests {
             estimator.observe(n * 20_000_000, 40.0 + (n % 5) as f32 * 10.0);
         }
         let mut target = Target::default();
-        target.choose(&mut estimator, false, 60.0, 30.0);
+        target.choose(&mut estimator, 60.0, 30.0);
         let high = target.margin_ms();
         assert!(high > 40.0);
         let mut calm = Estimator::new();
         calm.observe(0, 0.0);
-        target.choose(&mut calm, false, 60.0, 1000.0);
+        target.choose(&mut calm, 60.0, 1000.0);
         assert!((target.margin_ms() - (high - FALL_MS_PER_S)).abs() < 0.01);
     }
 }

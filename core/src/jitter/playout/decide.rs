@@ -18,7 +18,7 @@ const LENGTHEN_MOST_MS: f32 = 50.0;
 /// Cross-fade of a splice in a pause, samples at 8 kHz.
 const PAUSE_FADE: usize = 40;
 /// A delay this far above the target, for so many frames, is cut even in speech.
-const CUT_MS: f32 = 60.0;
+const CUT_MS: f32 = 90.0;
 const CUT_FRAMES: u32 = 15;
 /// The splice of a cut is looked for this far around where it should be, and compared over this
 /// much (samples at 8 kHz).

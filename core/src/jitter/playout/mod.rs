@@ -49,8 +49,8 @@ const PENDING: usize = 1640;
 /// Packets decoded in a 10 ms frame before what is not urgent waits for the next frame.
 const DECODES: u32 = 4;
 /// Concealment fades from here on, and is noise from there on (samples at 8 kHz).
-const FADE_START: f32 = 240.0;
-const FADE_END: f32 = 800.0;
+const FADE_START: f32 = 320.0;
+const FADE_END: f32 = 1200.0;
 /// A gap before sound that is there is shortened when the delay is this far above the target.
 const GAP_SLACK_MS: f32 = 60.0;
 /// Media time this far ahead of the target is wrong, not short of delay.
