@@ -49,10 +49,10 @@ use crate::srtp;
 use crate::sync::{ring, snapshot};
 
 /// Commands that may wait for a half at a time.
-const COMMANDS: usize = 32;
+const COMMANDS: usize = 16;
 
 /// Events that may wait to be read.
-const EVENTS: usize = 64;
+const EVENTS: usize = 32;
 
 /// Makes legs.
 #[derive(Debug)]
