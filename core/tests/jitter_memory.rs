@@ -10,7 +10,7 @@ use ale_media::jitter::{DecoderMap, JitterConfig, create};
 
 thread_local! {
     /// Bytes held by this thread.
-    static BYTES: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -18,12 +18,12 @@ struct Counting;
 // SAFETY: everything is passed on to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.set(BYTES.get().wrapping_add(layout.size()));
+        BYTES.set(BYTES.get() + layout.size() as i64);
         // SAFETY: the caller's contract.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        BYTES.set(BYTES.get().wrapping_sub(layout.size()));
+        BYTES.set(BYTES.get() - layout.size() as i64);
         // SAFETY: the caller's contract.
         unsafe { System.dealloc(pointer, layout) }
     }
