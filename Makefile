@@ -26,7 +26,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz cross docs clean
+        c-test sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -98,10 +98,22 @@ programs: tools ## the programs of examples/, in target/release
 
 c-programs: library ## the programs of examples/c, in target/release/c
 	@mkdir -p $(RELEASE)/c
-	@set -e; for program in examples/c/*.c; do \
+	@set -e; for program in $(filter-out %/sip_bridge.c,$(wildcard examples/c/*.c)); do \
 	    $(CC) $(C_FLAGS) $$program -o $(RELEASE)/c/$$(basename $$program .c) \
 	        $(ARCHIVE) $(C_LIBS); \
 	done
+
+sip-bridge: library ## examples/c/sip_bridge, on Debian's libre-dev
+	@.ci/install-tools re.h
+	@mkdir -p $(RELEASE)/c
+	$(CC) $(C_FLAGS) $$(pkg-config --cflags libre | sed 's/-I/-isystem /g') examples/c/sip_bridge.c \
+	    -o $(RELEASE)/c/sip_bridge $(ARCHIVE) $$(pkg-config --libs libre) $(C_LIBS)
+
+interop: programs c-programs sip-bridge libsrtp2 ## calls with baresip, ffmpeg, GStreamer and pylibsrtp, by what is heard
+	@.ci/install-tools baresip ffmpeg gst-launch-1.0 gst-srtp python3-venv srtp.h
+	$(CC) $(C_FLAGS) ffi/tests/interop/tone.c -o $(RELEASE)/c/tone -lm
+	$(CC) $(C_FLAGS) ffi/tests/interop/srtp_pipe.c -o $(RELEASE)/c/srtp_pipe $(ARCHIVE) $(C_LIBS)
+	ffi/tests/interop/run $(abspath $(RELEASE)) $(abspath $(TARGET_DIR))/interop
 
 c-test: library c-programs ## the C tests, plain and under valgrind
 	@mkdir -p $(RELEASE)/c

@@ -905,6 +905,10 @@ typedef struct {
    * no; 1 in compound RTCP packets; 2 in reduced-size ones (RFC 5506). Default 0.
    */
   uint32_t nack;
+  /* An ale_srtp_policy. Default ALE_SRTP_INTEROP. */
+  int32_t srtp_policy;
+  /* ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0. */
+  uint32_t srtp_flags;
 } ale_leg_config;
 
 /* An address and port. */
@@ -1739,6 +1743,12 @@ ale_status ale_mixer_stats(const ale_mixer *mixer, ale_mixer_counters *stats);
 ale_status ale_leg_config_init(ale_leg_config *config);
 
 /*
+ * The same for a config of struct_size bytes, as that of an older header has less; what
+ * ale_leg_config_init stands for in programs. Any thread. Real-time.
+ */
+ale_status ale_leg_config_init_sized(ale_leg_config *config, size_t struct_size);
+
+/*
  * Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not
  * real-time.
  *
@@ -2132,5 +2142,10 @@ ale_status ale_conference_stats(const ale_conference *conference, ale_conference
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
+
+/*
+ * A config that has grown: programs say how large theirs is, so that later libraries fill no more.
+ */
+#define ale_leg_config_init(config) ale_leg_config_init_sized((config), sizeof *(config))
 
 #endif  /* ALE_MEDIA_H */

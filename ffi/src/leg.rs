@@ -14,7 +14,7 @@ use crate::jitter::{ale_pull_info, delay_mode, optional_payload_type};
 use crate::leg_relay::ale_pass_through;
 use crate::panic::guard;
 use crate::pointer::{self, Versioned};
-use crate::srtp::session;
+use crate::srtp::{self, ALE_SRTP_ALLOW_NULL_CIPHER, ALE_SRTP_CRYPTEX, ale_srtp_policy, session};
 use crate::status::ale_status;
 
 /// The half that datagrams go in by. Exclusive, usually to the network thread.
@@ -108,6 +108,10 @@ pub struct ale_leg_config {
     /// Whether packets that would still be played are asked for again (generic NACK, RFC 4585): 0
     /// no; 1 in compound RTCP packets; 2 in reduced-size ones (RFC 5506). Default 0.
     pub nack: u32,
+    /// An ale_srtp_policy. Default ALE_SRTP_INTEROP.
+    pub srtp_policy: i32,
+    /// ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0.
+    pub srtp_flags: u32,
 }
 
 impl Default for ale_leg_config {
@@ -148,12 +152,16 @@ impl Default for ale_leg_config {
             pass_through_count: 0,
             freeze_for_modems: 0,
             nack: 0,
+            srtp_policy: ale_srtp_policy::ALE_SRTP_INTEROP as i32,
+            srtp_flags: 0,
         }
     }
 }
 
 // SAFETY: repr(C), only integers, pointers and structs of them, the size first.
-unsafe impl Versioned for ale_leg_config {}
+unsafe impl Versioned for ale_leg_config {
+    const BASE: usize = std::mem::offset_of!(Self, srtp_policy);
+}
 
 impl ale_leg_config {
     /// # Safety
@@ -231,8 +239,17 @@ impl ale_leg_config {
         config.ntp_at_zero = self.ntp_at_zero;
         // SAFETY: the caller's.
         let keys = unsafe { (session(self.send_crypto)?, session(self.receive_crypto)?) };
+        let policy = srtp::policy(self.srtp_policy)?;
+        let flags = srtp::flags(self.srtp_flags)?;
         config.srtp = match keys {
-            (Some(send), Some(receive)) => Some(SrtpConfig { send, receive }),
+            (Some(mut send), Some(mut receive)) => {
+                for session in [&mut send, &mut receive] {
+                    session.policy = policy;
+                    session.allow_null_cipher = flags & ALE_SRTP_ALLOW_NULL_CIPHER != 0;
+                    session.cryptex = flags & ALE_SRTP_CRYPTEX != 0;
+                }
+                Some(SrtpConfig { send, receive })
+            }
             (None, None) => None,
             _ => return Err(invalid),
         };
@@ -265,6 +282,17 @@ pub enum ale_received {
 pub unsafe extern "C" fn ale_leg_config_init(config: *mut ale_leg_config) -> ale_status {
     // SAFETY: the header's contract.
     guard(|| unsafe { pointer::init(config) })
+}
+
+/// The same for a config of struct_size bytes, as that of an older header has less; what
+/// ale_leg_config_init stands for in programs. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_config_init_sized(
+    config: *mut ale_leg_config,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(config, struct_size) })
 }
 
 /// Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not

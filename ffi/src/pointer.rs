@@ -93,11 +93,16 @@ pub(crate) unsafe fn take<T>(pointer: *mut T) -> Option<T> {
     Some(*unsafe { Box::from_raw(pointer) })
 }
 
-/// Structs that C fills member by member, whose first member is a `u32 struct_size`.
+/// Structs that C fills member by member, whose first member is a `u32 struct_size`. They grow at
+/// their end only, by members that leave no padding there, which would be taken for values.
 ///
 /// # Safety
-/// `repr(C)`, any bytes are a valid value, and the first member is the `u32` size.
-pub(crate) unsafe trait Versioned: Copy + Default {}
+/// `repr(C)`, any bytes are a valid value, and the first member is the `u32` size. `BASE` is no
+/// more than the struct's size.
+pub(crate) unsafe trait Versioned: Copy + Default {
+    /// The size that the struct had in the first version of the header.
+    const BASE: usize = size_of::<Self>();
+}
 
 /// Reads a config struct of this or an older header's size over the defaults. A larger one, from
 /// a newer header, is refused: it may ask for what this library does not know.
@@ -122,15 +127,33 @@ pub(crate) unsafe fn config<T: Versioned>(pointer: *const T) -> Result<T, ale_st
     Ok(config)
 }
 
-/// Fills a config struct with the defaults.
+/// Fills a config struct with the defaults, as large as it was in the first version of the header:
+/// whoever does not say how large its own is may have been compiled against that.
 ///
 /// # Safety
-/// As [`exclusive`]; what was there may be uninitialized.
+/// `pointer` is NULL or points to a `T` of that version, which may be uninitialized.
 pub(crate) unsafe fn init<T: Versioned>(pointer: *mut T) -> Result<(), ale_status> {
-    if pointer.is_null() {
+    // SAFETY: the caller's.
+    unsafe { init_sized(pointer, T::BASE) }
+}
+
+/// Fills the config struct of a caller who says how large it is.
+///
+/// # Safety
+/// `pointer` is NULL or points to `size` bytes, which may be uninitialized.
+pub(crate) unsafe fn init_sized<T: Versioned>(
+    pointer: *mut T,
+    size: usize,
+) -> Result<(), ale_status> {
+    if pointer.is_null() || size < T::BASE || size > size_of::<T>() {
         return Err(INVALID);
     }
-    // SAFETY: not NULL, and writable by the caller's word.
-    unsafe { pointer.write(T::default()) };
+    let config = T::default();
+    // SAFETY: not NULL; `size` bytes are writable by the caller's word and readable since no more
+    // than a `T`. The first member is a `u32` by the trait's contract.
+    unsafe {
+        std::ptr::copy_nonoverlapping((&raw const config).cast::<u8>(), pointer.cast::<u8>(), size);
+        pointer.cast::<u32>().write(size as u32);
+    }
     Ok(())
 }

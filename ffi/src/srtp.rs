@@ -105,6 +105,25 @@ impl Default for ale_srtp_config {
 // SAFETY: repr(C), only integers and pointers, the size first.
 unsafe impl Versioned for ale_srtp_config {}
 
+/// The policy that a number stands for.
+pub(crate) fn policy(number: i32) -> Result<Policy, ale_status> {
+    use ale_srtp_policy::{ALE_SRTP_INTEROP, ALE_SRTP_LEGACY, ALE_SRTP_STRICT};
+    [
+        (ALE_SRTP_STRICT, Policy::Strict),
+        (ALE_SRTP_INTEROP, Policy::Interop),
+        (ALE_SRTP_LEGACY, Policy::Legacy),
+    ]
+    .into_iter()
+    .find_map(|(known, policy)| (known as i32 == number).then_some(policy))
+    .ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)
+}
+
+/// Flags, if all are known.
+pub(crate) fn flags(flags: u32) -> Result<u32, ale_status> {
+    let known = ALE_SRTP_ALLOW_NULL_CIPHER | ALE_SRTP_CRYPTEX;
+    if flags & !known == 0 { Ok(flags) } else { Err(ale_status::ALE_ERR_INVALID_ARGUMENT) }
+}
+
 /// What a session is made with besides keys, for those that come later too.
 pub(crate) struct Settings {
     policy: Policy,
@@ -123,18 +142,8 @@ impl Settings {
     /// # Safety
     /// The pointers in `config` are as the header says.
     pub(crate) unsafe fn read(config: &ale_srtp_config) -> Result<Self, ale_status> {
-        use ale_srtp_policy::{ALE_SRTP_INTEROP, ALE_SRTP_LEGACY, ALE_SRTP_STRICT};
         let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
-        let policy = [
-            (ALE_SRTP_STRICT, Policy::Strict),
-            (ALE_SRTP_INTEROP, Policy::Interop),
-            (ALE_SRTP_LEGACY, Policy::Legacy),
-        ]
-        .into_iter()
-        .find_map(|(known, policy)| (known as i32 == config.policy).then_some(policy));
-        if config.flags & !(ALE_SRTP_ALLOW_NULL_CIPHER | ALE_SRTP_CRYPTEX) != 0 {
-            return Err(invalid);
-        }
+        let (policy, flags) = (policy(config.policy)?, flags(config.flags)?);
         // SAFETY: the caller's.
         let (ssrcs, encrypted_extensions) = unsafe {
             (
@@ -151,8 +160,8 @@ impl Settings {
             Some(backend) => Engine::External(backend.backend()),
         };
         Ok(Self {
-            policy: policy.ok_or(invalid)?,
-            flags: config.flags,
+            policy,
+            flags,
             replay_window: config.replay_window_packets as usize,
             max_streams: config.max_streams as usize,
             initial_roc: config.initial_roc,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ale_media::codec::CodecSpec;
 use ale_media::leg::{LegConfig, LegStats, SrtpConfig};
+use ale_media::srtp::Policy;
 use ale_media::srtp::sdes::CryptoAttribute;
 use clap::Parser;
 use examples::clock::Clock;
@@ -46,6 +47,9 @@ struct Options {
     /// Keys of what is received, if others than `--crypto`.
     #[arg(long)]
     receive_crypto: Option<String>,
+    /// Accepts suites with tags of 32 bits.
+    #[arg(long)]
+    legacy_suites: bool,
     /// Source (SSRC) of what is sent.
     #[arg(long, default_value_t = 0x5eed_cafe)]
     ssrc: u32,
@@ -81,11 +85,15 @@ fn run(options: &Options) -> Result<(), Failure> {
     config.cname = "phone".to_owned();
     if let Some(line) = &options.crypto {
         let parse = |line: &str| CryptoAttribute::parse(line).context(line);
-        let send = parse(line)?.to_config().context("--crypto")?;
-        let receive = match &options.receive_crypto {
+        let mut send = parse(line)?.to_config().context("--crypto")?;
+        let mut receive = match &options.receive_crypto {
             Some(line) => parse(line)?.to_config().context("--receive-crypto")?,
             None => send.clone(),
         };
+        if options.legacy_suites {
+            send.policy = Policy::Legacy;
+            receive.policy = Policy::Legacy;
+        }
         config.srtp = Some(SrtpConfig { send, receive });
     }
     let said = match &options.send {

@@ -84,6 +84,12 @@ const SECTIONS: [(&str, &str); 8] = [
 /// object's functions have a heading.
 fn tidy(header: &str) -> String {
     let header = compact_comments(header);
+    // cbindgen puts its trailer behind the include guard.
+    let guard = "#endif  /* ALE_MEDIA_H */";
+    let header = match header.split_once(guard) {
+        Some((before, trailer)) => format!("{before}{}\n\n{guard}\n", trailer.trim()),
+        None => header,
+    };
     let mut out = String::new();
     let mut sections = SECTIONS.iter().peekable();
     for block in header.split("\n\n") {
