@@ -41,6 +41,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) loom
 	$(MAKE) c-test
 	$(MAKE) package-test
+	$(MAKE) interop
 	$(MAKE) features
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
