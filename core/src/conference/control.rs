@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use crossbeam::queue::ArrayQueue;
 
 use super::{ConferenceStats, LinkEnd, MemberId};
@@ -114,12 +114,13 @@ pub enum ConferenceEvent {
 const EVENTS: usize = 32;
 
 /// States of a place, in the low bits of its word; the generation stands above.
-const FREE: u64 = 0;
-const PRESENT: u64 = 1;
-const LEAVING: u64 = 2;
+const FREE: u32 = 0;
+const PRESENT: u32 = 1;
+const LEAVING: u32 = 2;
 
-fn word(generation: u32, state: u64) -> u64 {
-    u64::from(generation) << 2 | state
+/// The generation's top bits are lost: 2^30 others have had the place before it is mistaken.
+fn word(generation: u32, state: u32) -> u32 {
+    generation << 2 | state
 }
 
 /// What both halves hold.
@@ -127,7 +128,7 @@ pub(super) struct Shared {
     commands: ArrayQueue<Command>,
     returned: ArrayQueue<(MemberId, Attached)>,
     free: ArrayQueue<u32>,
-    states: Box<[AtomicU64]>,
+    states: Box<[AtomicU32]>,
     /// Rates of those present.
     rates_hz: Box<[AtomicU32]>,
     events: ArrayQueue<ConferenceEvent>,
@@ -143,7 +144,7 @@ impl Shared {
             commands: ArrayQueue::new(places * COMMANDS_A_PLACE),
             returned: ArrayQueue::new(places),
             free,
-            states: (0..places).map(|_| AtomicU64::new(word(0, FREE))).collect(),
+            states: (0..places).map(|_| AtomicU32::new(word(0, FREE))).collect(),
             rates_hz: (0..places).map(|_| AtomicU32::new(0)).collect(),
             events: ArrayQueue::new(EVENTS),
         }
@@ -242,7 +243,7 @@ impl ConferenceControl {
         let index = self.shared.free.pop().ok_or(ConferenceError::Full)?;
         // Whoever holds a free index is alone with its state.
         let state = &self.shared.states[index as usize];
-        let generation = (state.load(Ordering::Acquire) >> 2) as u32;
+        let generation = state.load(Ordering::Acquire) >> 2;
         self.shared.rates_hz[index as usize].store(rate_hz, Ordering::Relaxed);
         state.store(word(generation, PRESENT), Ordering::Release);
         Ok(MemberId { index, generation })
@@ -381,7 +382,7 @@ impl ConferenceControl {
         self.shared.commands.push(command).map_err(|_| ConferenceError::Busy)
     }
 
-    fn state(&self, id: MemberId) -> Result<&AtomicU64, ConferenceError> {
+    fn state(&self, id: MemberId) -> Result<&AtomicU32, ConferenceError> {
         self.shared.states.get(id.index as usize).ok_or(ConferenceError::UnknownMember)
     }
 }

@@ -6,60 +6,55 @@ use core::fmt;
 use super::config::{DelayMode, JitterConfig, JitterError, MAX_DELAY_MS};
 use super::stats::JitterStats;
 use crate::sync::primitive::Arc;
-use crate::sync::primitive::atomic::{AtomicU64, Ordering};
+use crate::sync::primitive::atomic::{AtomicU32, Ordering};
 use crate::sync::snapshot::Snapshot;
+use crate::sync::word::Counter;
 
 /// What the halves share beside the slots: the settings in one word, so that they change together,
 /// and the network thread's counters (each written by that thread alone).
 #[derive(Debug)]
 pub(crate) struct Shared {
-    settings: AtomicU64,
-    pub(crate) inserted: AtomicU64,
-    pub(crate) malformed: AtomicU64,
-    pub(crate) oversized: AtomicU64,
-    pub(crate) no_slot: AtomicU64,
+    settings: AtomicU32,
+    pub(crate) inserted: Counter,
+    pub(crate) malformed: Counter,
+    pub(crate) oversized: Counter,
+    pub(crate) no_slot: Counter,
 }
 
 impl Shared {
     pub(crate) fn new(config: &JitterConfig) -> Self {
         Self {
-            settings: AtomicU64::new(Settings::of(config).to_word()),
-            inserted: AtomicU64::new(0),
-            malformed: AtomicU64::new(0),
-            oversized: AtomicU64::new(0),
-            no_slot: AtomicU64::new(0),
+            settings: AtomicU32::new(Settings::of(config).pack()),
+            inserted: Counter::new(),
+            malformed: Counter::new(),
+            oversized: Counter::new(),
+            no_slot: Counter::new(),
         }
     }
 
     #[inline]
     pub(crate) fn settings(&self) -> Settings {
-        Settings::from_word(self.settings.load(Ordering::Relaxed))
+        Settings::unpack(self.settings.load(Ordering::Relaxed))
     }
 
     pub(crate) fn set(&self, settings: Settings) {
-        self.settings.store(settings.to_word(), Ordering::Relaxed);
+        self.settings.store(settings.pack(), Ordering::Relaxed);
     }
 
     /// Changes some of the settings, whoever else changes others meanwhile.
     pub(crate) fn change(&self, f: impl Fn(Settings) -> Settings) {
-        let update = |word| Some(f(Settings::from_word(word)).to_word());
+        let update = |word| Some(f(Settings::unpack(word)).pack());
         let _ = self.settings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
     }
 
     /// Copies the network thread's counters.
     pub(crate) fn add_to(&self, stats: &mut JitterStats) {
         // What failed is read first, so that it never exceeds what was inserted.
-        stats.malformed = self.malformed.load(Ordering::Acquire);
-        stats.oversized = self.oversized.load(Ordering::Acquire);
-        stats.no_slot = self.no_slot.load(Ordering::Acquire);
-        stats.inserted = self.inserted.load(Ordering::Acquire);
+        stats.malformed = self.malformed.load();
+        stats.oversized = self.oversized.load();
+        stats.no_slot = self.no_slot.load();
+        stats.inserted = self.inserted.load();
     }
-}
-
-/// Adds one to a counter that only the caller's thread writes.
-#[inline]
-pub(crate) fn count(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
 }
 
 /// What can be set while audio runs.
@@ -81,16 +76,47 @@ impl Settings {
         }
     }
 
-    pub(crate) fn to_word(self) -> u64 {
-        let mode = match self.mode {
+    fn mode_number(self) -> u8 {
+        match self.mode {
             DelayMode::Adaptive => 0,
             DelayMode::Fixed => 1,
             DelayMode::Frozen => 2,
-        };
+        }
+    }
+
+    /// Possible settings in one word of any machine: a delay takes ten bits.
+    fn pack(self) -> u32 {
+        const _: () = assert!(MAX_DELAY_MS < 1 << 10);
+        u32::from(self.min_ms & 0x3ff)
+            | u32::from(self.max_ms & 0x3ff) << 10
+            | u32::from(self.target_ms & 0x3ff) << 20
+            | u32::from(self.mode_number()) << 30
+    }
+
+    fn unpack(word: u32) -> Self {
+        let delay = |shift: u32| (word >> shift) as u16 & 0x3ff;
+        Self {
+            min_ms: delay(0),
+            max_ms: delay(10),
+            target_ms: delay(20),
+            mode: Self::mode_of(word >> 30),
+        }
+    }
+
+    fn mode_of(number: u32) -> DelayMode {
+        match number {
+            0 => DelayMode::Adaptive,
+            1 => DelayMode::Fixed,
+            _ => DelayMode::Frozen,
+        }
+    }
+
+    /// As they stand in a log.
+    pub(crate) fn to_word(self) -> u64 {
         u64::from(self.min_ms)
             | u64::from(self.max_ms) << 16
             | u64::from(self.target_ms) << 32
-            | mode << 48
+            | u64::from(self.mode_number()) << 48
     }
 
     /// Whether the settings are ones that can be made: those of a log may not be.
@@ -105,11 +131,7 @@ impl Settings {
             min_ms: word as u16,
             max_ms: (word >> 16) as u16,
             target_ms: (word >> 32) as u16,
-            mode: match word >> 48 & 0xff {
-                0 => DelayMode::Adaptive,
-                1 => DelayMode::Fixed,
-                _ => DelayMode::Frozen,
-            },
+            mode: Self::mode_of((word >> 48 & 0xff) as u32),
         }
     }
 }
@@ -188,6 +210,8 @@ mod tests {
         for mode in [DelayMode::Adaptive, DelayMode::Fixed, DelayMode::Frozen] {
             let settings = Settings { min_ms: 1, max_ms: 65535, target_ms: 999, mode };
             assert_eq!(Settings::from_word(settings.to_word()), settings);
+            let settings = Settings { min_ms: 3, max_ms: MAX_DELAY_MS, target_ms: 999, mode };
+            assert_eq!(Settings::unpack(settings.pack()), settings);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::control::{Shared, count};
+use super::control::Shared;
 use super::ingest::{PacketMeta, SlotWriter};
 use super::red;
 use crate::rtp::RtpPacket;
@@ -55,8 +55,8 @@ impl JitterWriter {
         match RtpPacket::parse(rtp_packet) {
             Ok(packet) => self.insert_packet(&packet, arrival_ns),
             Err(_) => {
-                count(&self.shared.inserted);
-                count(&self.shared.malformed);
+                self.shared.inserted.add_one();
+                self.shared.malformed.add_one();
                 Err(InsertError::Malformed)
             }
         }
@@ -74,13 +74,13 @@ impl JitterWriter {
         packet: &RtpPacket<'_>,
         arrival_ns: u64,
     ) -> Result<(), InsertError> {
-        count(&self.shared.inserted);
+        self.shared.inserted.add_one();
         let Ok(payload) = packet.payload() else {
-            count(&self.shared.malformed);
+            self.shared.malformed.add_one();
             return Err(InsertError::Malformed);
         };
         if payload.len() > self.max_payload_bytes {
-            count(&self.shared.oversized);
+            self.shared.oversized.add_one();
             return Err(InsertError::Oversized);
         }
         let meta = PacketMeta {
@@ -101,7 +101,7 @@ impl JitterWriter {
     /// their own, as far as there are any.
     fn insert_redundant(&mut self, meta: PacketMeta, payload: &[u8]) -> Result<(), InsertError> {
         let Some(blocks) = red::blocks(payload) else {
-            count(&self.shared.malformed);
+            self.shared.malformed.add_one();
             return Err(InsertError::Malformed);
         };
         for (n, block) in blocks.enumerate() {
@@ -128,7 +128,7 @@ impl JitterWriter {
     #[inline]
     fn push(&mut self, meta: PacketMeta, payload: &[u8]) -> Result<(), InsertError> {
         if !self.slots.push(meta, payload) {
-            count(&self.shared.no_slot);
+            self.shared.no_slot.add_one();
             return Err(InsertError::NoSlot);
         }
         Ok(())

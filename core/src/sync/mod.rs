@@ -4,11 +4,14 @@
 //! - [`ring`]: a bounded single-producer single-consumer ring, for commands and packets.
 //! - [`snapshot`]: the last value that one writer published, readable from any thread.
 //!
+//! 64-bit values are in [`word`]: small machines have no atomics of that width.
+//!
 //! Memory orderings stand on the atomics themselves, not in fences, so that ThreadSanitizer can
 //! follow them; under `--cfg loom` the same code runs on loom's atomics.
 
 pub mod ring;
 pub mod snapshot;
+pub(crate) mod word;
 
 /// The atomics and cells in use: the standard ones, or loom's under `--cfg loom`.
 pub(crate) mod primitive {

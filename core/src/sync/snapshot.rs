@@ -7,7 +7,8 @@
 //! again, a bounded number of times.
 
 use super::primitive::Arc;
-use super::primitive::atomic::{AtomicU64, Ordering};
+use super::primitive::atomic::{AtomicUsize, Ordering};
+use super::word::Word;
 
 /// How often a reader tries before it says that the writer was busy throughout.
 const ATTEMPTS: usize = if cfg!(loom) { 2 } else { 64 };
@@ -34,8 +35,8 @@ impl<const N: usize> Words<N> for [u64; N] {
 /// Real-time: no (allocates).
 pub fn snapshot<T: Words<N>, const N: usize>(initial: &T) -> (Publisher<N>, Snapshot<N>) {
     let shared = Arc::new(Shared {
-        sequence: AtomicU64::new(0),
-        words: initial.to_words().map(AtomicU64::new),
+        sequence: AtomicUsize::new(0),
+        words: initial.to_words().map(Word::new),
     });
     (Publisher { shared: Arc::clone(&shared), sequence: 0 }, Snapshot { shared })
 }
@@ -43,15 +44,15 @@ pub fn snapshot<T: Words<N>, const N: usize>(initial: &T) -> (Publisher<N>, Snap
 #[derive(Debug)]
 struct Shared<const N: usize> {
     /// Odd while a publication is under way.
-    sequence: AtomicU64,
-    words: [AtomicU64; N],
+    sequence: AtomicUsize,
+    words: [Word; N],
 }
 
 /// The writing half. Used by one thread at a time.
 #[derive(Debug)]
 pub struct Publisher<const N: usize> {
     shared: Arc<Shared<N>>,
-    sequence: u64,
+    sequence: usize,
 }
 
 impl<const N: usize> Publisher<N> {
@@ -62,7 +63,7 @@ impl<const N: usize> Publisher<N> {
         self.shared.sequence.store(self.sequence | 1, Ordering::Relaxed);
         for (word, new) in self.shared.words.iter().zip(value.to_words()) {
             // Release: a reader that sees this word also sees the odd sequence number before it.
-            word.store(new, Ordering::Release);
+            word.store(new);
         }
         self.sequence = self.sequence.wrapping_add(2);
         self.shared.sequence.store(self.sequence, Ordering::Release);
@@ -84,7 +85,7 @@ impl<const N: usize> Snapshot<N> {
         for _ in 0..ATTEMPTS {
             let before = self.shared.sequence.load(Ordering::Acquire);
             // Acquire on each word keeps the second look at the sequence number behind them all.
-            let words = core::array::from_fn(|i| self.shared.words[i].load(Ordering::Acquire));
+            let words = core::array::from_fn(|i| self.shared.words[i].load());
             let after = self.shared.sequence.load(Ordering::Relaxed);
             if before == after && before & 1 == 0 {
                 return Some(T::from_words(&words));
