@@ -329,9 +329,11 @@ impl Playout {
             }
             match gap {
                 Some((gap, false)) if gap <= MAX_GAP * self.unit && self.fill_gap(gap) => {}
-                Some((gap, _)) => {
+                Some((gap, fresh)) => {
                     self.underrun = None;
-                    self.continue_past(need.min(gap));
+                    if fresh || !self.recover_part(gap, need.min(gap)) {
+                        self.continue_past(need.min(gap));
+                    }
                 }
                 None => {
                     self.stay_near(now_ns, goal);
