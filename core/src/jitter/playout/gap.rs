@@ -143,6 +143,16 @@ impl Playout {
         self.concealed = 0;
     }
 
+    /// How much of a loss is made up at once where `need` samples are called for: a codec that conceals
+    /// by itself does so packet by packet, as its frames went, and badly in pieces.
+    pub(super) fn concealed_at_once(&self, need: usize) -> usize {
+        let unit = self.packet.min(2 * self.frame);
+        if unit == 0 || !self.current_conceals() {
+            return need;
+        }
+        (unit - self.concealed % unit).max(need)
+    }
+
     /// Continues the past over `count` samples of media time.
     pub(super) fn continue_past(&mut self, count: usize) {
         let made = self.extrapolate(count);

@@ -102,8 +102,9 @@ pub(crate) struct Playout {
     /// Media position behind the last pending sample.
     next: i64,
     started: bool,
-    /// The decoder that made the last sound.
+    /// The decoder that made the last sound, and the samples of its last packet.
     current: Option<u8>,
+    packet: usize,
     /// Samples made up since the last real one, and the period that is repeated.
     concealed: usize,
     lag: usize,
@@ -140,6 +141,7 @@ impl Playout {
             next: 0,
             started: false,
             current: None,
+            packet: 0,
             concealed: 0,
             lag: 0,
             underrun: None,
@@ -331,14 +333,15 @@ impl Playout {
                 Some((gap, false)) if gap <= MAX_GAP * self.unit && self.fill_gap(gap) => {}
                 Some((gap, fresh)) => {
                     self.underrun = None;
-                    if fresh || !self.recover_part(gap, need.min(gap)) {
-                        self.continue_past(need.min(gap));
+                    let count = self.concealed_at_once(need).min(gap);
+                    if fresh || !self.recover_part(gap, count) {
+                        self.continue_past(count);
                     }
                 }
                 None => {
                     self.stay_near(now_ns, goal);
                     self.underrun.get_or_insert(self.next);
-                    self.continue_past(need);
+                    self.continue_past(self.concealed_at_once(need));
                 }
             }
         }
@@ -563,6 +566,7 @@ impl Playout {
         let count = decoder.decode(payload, pcm).ok().filter(|&count| count == samples)?;
         let (bytes, conceals) = (payload.len(), decoder.conceals());
         self.current = Some(index);
+        self.packet = count;
         self.note(entry, bytes, conceals);
         for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame) {
             let level = math::sqrt(power(chunk));
