@@ -187,13 +187,7 @@ impl Encoder {
         let room = length(payload.len().min(1 << 16))?;
         // SAFETY: `pcm` has `frame` samples of every channel, and `payload` has `room` bytes.
         checked(unsafe {
-            sys::opus_encode(
-                self.state.as_ptr(),
-                pcm.as_ptr(),
-                frame,
-                payload.as_mut_ptr(),
-                room,
-            )
+            sys::opus_encode(self.state.as_ptr(), pcm.as_ptr(), frame, payload.as_mut_ptr(), room)
         })
     }
 }
