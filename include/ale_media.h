@@ -770,6 +770,10 @@ typedef struct {
   uint64_t restarts;
   /* The sender's clock against this one, in parts per million; positive when the sender is fast. */
   int64_t drift_ppm;
+  /*
+   * Packets among those played that were not decoded, since their header said that they are silent.
+   */
+  uint64_t skipped_decodes;
 } ale_jitter_counters;
 
 /* A packet that is worth asking for again (RFC 4585). */
@@ -905,6 +909,11 @@ typedef struct {
    * no; 1 in compound RTCP packets; 2 in reduced-size ones (RFC 5506). Default 0.
    */
   uint32_t nack;
+  /*
+   * Whose word is taken for it that a packet is silent (RFC 6464) and need not be decoded in a
+   * conference: 0 nobody's; 1 that of authenticated peers; 2 everybody's. Default 1.
+   */
+  uint32_t level_trust;
 } ale_leg_config;
 
 /* An address and port. */

@@ -5,8 +5,8 @@ use std::ffi::c_char;
 use std::net::SocketAddr;
 
 use ale_media::leg::{
-    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid, Nack,
-    PassThrough, Passed, ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
+    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, LevelTrust,
+    Mid, Nack, PassThrough, Passed, ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
 };
 
 use crate::codec::ale_codec;
@@ -108,6 +108,9 @@ pub struct ale_leg_config {
     /// Whether packets that would still be played are asked for again (generic NACK, RFC 4585): 0
     /// no; 1 in compound RTCP packets; 2 in reduced-size ones (RFC 5506). Default 0.
     pub nack: u32,
+    /// Whose word is taken for it that a packet is silent (RFC 6464) and need not be decoded in a
+    /// conference: 0 nobody's; 1 that of authenticated peers; 2 everybody's. Default 1.
+    pub level_trust: u32,
 }
 
 impl Default for ale_leg_config {
@@ -148,6 +151,7 @@ impl Default for ale_leg_config {
             pass_through_count: 0,
             freeze_for_modems: 0,
             nack: 0,
+            level_trust: 1,
         }
     }
 }
@@ -212,6 +216,12 @@ impl ale_leg_config {
             0 => Nack::Off,
             1 => Nack::Compound,
             2 => Nack::ReducedSize,
+            _ => return Err(invalid),
+        };
+        config.level_trust = match self.level_trust {
+            0 => LevelTrust::Nobody,
+            1 => LevelTrust::Authenticated,
+            2 => LevelTrust::Everybody,
             _ => return Err(invalid),
         };
         config.silence_suppression = self.silence_suppression != 0;

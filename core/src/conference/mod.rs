@@ -16,6 +16,8 @@
 //!   ([`JoinOptions`], [`ConferenceControl::set_pair_gain`]).
 //! - **Encode once**: members that hear the same mix in the same codec, with the same settings and
 //!   in packets that start together, share one encoder; only RTP and SRTP are their own.
+//! - **Who is decoded**: all but those whose headers say that they are silent (RFC 6464), as far as
+//!   [`LegConfig::level_trust`](crate::leg::LegConfig::level_trust) goes.
 //! - **Lines** to other conferences and to the host: [`LinkEnd`].
 
 mod control;
@@ -35,8 +37,9 @@ pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptio
 pub use link::LinkEnd;
 pub use outgoing::{Outgoing, OutgoingDatagram};
 use rates::Rates;
-use speakers::{Speakers, Voice};
+use speakers::{SOFT_DBOV, Speakers, Voice};
 
+use crate::dsp::level::SILENCE_DBOV;
 use crate::leg::EncodeOnce;
 use crate::mixer::{MAX_PARTICIPANTS, ParticipantId};
 use crate::stats::counters;
@@ -230,12 +233,17 @@ impl Conference {
 
     /// Plays every member into its row.
     fn pull(&mut self, now_ns: u64) {
+        let selective = self.speakers.is_selective();
         for index in &self.present {
             let Some(member) = &mut self.members[*index as usize] else { continue };
             let Ok(row) = self.rates.mixer(member.rate).input(member.place) else { continue };
             match &mut member.attached {
                 // A leg's rate is its mixer's, so the row is as long as a leg wants it.
                 Attached::Leg(media) => {
+                    // Who is not among the speakers is not decoded before it may become one; who is
+                    // heard may leave out digital silence.
+                    let heard = !selective || self.voices[*index as usize].is_selected();
+                    media.skip_softer_than(Some(if heard { SILENCE_DBOV } else { SOFT_DBOV }));
                     let _ = media.pull(now_ns, row);
                 }
                 Attached::Link(end) => {
@@ -417,7 +425,11 @@ impl Conference {
             moved.position = member.position;
         }
         self.stats.leaves += 1;
-        self.shared.give_back(id, member.attached);
+        let mut attached = member.attached;
+        if let Attached::Leg(media) = &mut attached {
+            media.skip_softer_than(None);
+        }
+        self.shared.give_back(id, attached);
     }
 }
 
@@ -429,5 +441,7 @@ impl fmt::Debug for Conference {
 
 #[cfg(all(test, feature = "opus"))]
 mod encode_once_tests;
+#[cfg(all(test, feature = "opus"))]
+mod level_tests;
 #[cfg(all(test, feature = "opus"))]
 mod tests;

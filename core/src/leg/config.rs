@@ -82,6 +82,18 @@ pub struct Redundant {
     pub generations: u8,
 }
 
+/// Whose word is taken for it that a packet is silent (RFC 6464): such packets need not be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LevelTrust {
+    /// Nobody's: all packets are decoded.
+    Nobody,
+    /// That of peers whose packets are authenticated (SRTP).
+    #[default]
+    Authenticated,
+    /// Everybody's.
+    Everybody,
+}
+
 /// Identifiers of header extension elements (RFC 8285), 1 to 14 as negotiated; `None` for those
 /// that are not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -153,6 +165,9 @@ pub struct LegConfig {
     pub silence_suppression: bool,
     /// Header extension elements, sent and read.
     pub header_extensions: HeaderExtensions,
+    /// Whether the audio levels of what is received are believed
+    /// ([`LegMedia::skip_softer_than`](super::LegMedia::skip_softer_than)).
+    pub level_trust: LevelTrust,
     /// The only remote source to listen to; `None` takes the first that proves valid, and another
     /// when it is authenticated or the first has fallen silent.
     pub remote_ssrc: Option<u32>,
@@ -190,6 +205,7 @@ impl LegConfig {
             redundancy: None,
             silence_suppression: false,
             header_extensions: HeaderExtensions::default(),
+            level_trust: LevelTrust::default(),
             remote_ssrc: None,
             srtp: None,
             jitter: JitterConfig::default(),

@@ -208,6 +208,15 @@ impl LegMedia {
         Ok(info)
     }
 
+    /// From the next pull on, does not decode what the peer says is as soft as `dbov` in -dBov or
+    /// softer (RFC 6464), as far as [`LegConfig::level_trust`] goes; `None` decodes all, as at first.
+    /// For who mixes and does not hear such packets anyway; a conference does it for its members.
+    ///
+    /// Real-time: yes.
+    pub fn skip_softer_than(&mut self, dbov: Option<u8>) {
+        self.reader.skip_softer_than(dbov);
+    }
+
     /// Takes `pcm`, a multiple of 10 ms, to be sent; [`LegMedia::poll_transmit`] makes packets of
     /// it. What does not fit, because nobody polls, is thrown away and counted.
     ///

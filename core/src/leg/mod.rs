@@ -32,8 +32,8 @@ mod silence;
 mod ticket;
 
 pub use config::{
-    HeaderExtensions, InbandTones, LegConfig, LegError, Mid, Nack, PassThrough, ReceiveCodec,
-    Redundant, SendCodec, SrtpConfig,
+    HeaderExtensions, InbandTones, LegConfig, LegError, LevelTrust, Mid, Nack, PassThrough,
+    ReceiveCodec, Redundant, SendCodec, SrtpConfig,
 };
 pub(crate) use encode_once::EncodeOnce;
 

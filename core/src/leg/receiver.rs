@@ -4,7 +4,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use super::config::LegConfig;
+use super::config::{LegConfig, LevelTrust};
 use super::control::{ReceiverCommand, Spent};
 use super::digits::DigitReceiver;
 use super::event::{EventSink, LegEvent};
@@ -235,6 +235,8 @@ pub struct LegReceiver {
     events: EventSink,
     /// Identifier of audio levels in header extensions.
     audio_level_id: Option<u8>,
+    /// Levels may decide what is decoded.
+    trusts_levels: bool,
     local_ssrc: u32,
     /// A collision has been told.
     collision_told: bool,
@@ -297,6 +299,11 @@ impl LegReceiver {
             digit_payload_type: config.telephone_event_payload_type,
             events: EventSink::new(events),
             audio_level_id: config.header_extensions.audio_level,
+            trusts_levels: match config.level_trust {
+                LevelTrust::Nobody => false,
+                LevelTrust::Authenticated => config.srtp.is_some(),
+                LevelTrust::Everybody => true,
+            },
             local_ssrc: config.local_ssrc,
             collision_told: false,
             latch: Latch::default(),
@@ -439,12 +446,18 @@ impl LegReceiver {
             self.digits.packet(report, packet.timestamp(), arrival_ns, |e| events.emit(e));
             self.stats.digit_packets += 1;
         }
+        // Unknown is as good as loud.
+        let mut level_dbov = 0;
         if let Some(id) = self.audio_level_id {
             let level = Elements::of(&packet).find(id).and_then(AudioLevel::parse);
             self.stats.remote_level_dbov = level.map_or(NO_LEVEL, |l| u64::from(l.level_dbov));
+            if let Some(told) = level.filter(|_| self.trusts_levels) {
+                level_dbov = told.level_dbov;
+            }
         }
         // A digit goes to the jitter buffer too, where it fills its place in the sequence.
-        self.writer.insert_packet(&packet, arrival_ns).map_err(|error| match error {
+        let inserted = self.writer.insert_at_level(&packet, level_dbov, arrival_ns);
+        inserted.map_err(|error| match error {
             InsertError::Oversized => ReceiveError::Oversized,
             InsertError::NoSlot => ReceiveError::NoSlot,
             _ => ReceiveError::Malformed,
