@@ -136,7 +136,7 @@ impl Playout {
             return 0;
         }
         self.stand_in(count);
-        let asleep = self.is_asleep();
+        let asleep = self.falls_asleep();
         let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
         if asleep {
             self.pcm.tail_mut()[..count].fill(0);

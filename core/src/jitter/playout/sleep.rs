@@ -67,6 +67,13 @@ impl Playout {
         self.sleep.asleep
     }
 
+    /// Whether the decoder sleeps, or falls asleep now because the sender has stopped in a pause after a
+    /// silent packet (Opus DTX): nothing need be made up then.
+    pub(super) fn falls_asleep(&mut self) -> bool {
+        self.sleep.asleep |= self.sleep.silent > 0 && self.is_pause() == Some(true);
+        self.sleep.asleep
+    }
+
     /// Whether a header says that its packet is silent.
     pub(super) fn is_silent(&self, entry: &Entry) -> bool {
         entry.level_dbov >= self.sleep.threshold_dbov
