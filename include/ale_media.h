@@ -914,6 +914,11 @@ typedef struct {
    * conference: 0 nobody's; 1 that of authenticated peers; 2 everybody's. Default 1.
    */
   uint32_t level_trust;
+  /*
+   * Header extension identifier of contributing sources' levels (RFC 6465), 1 to 14, 0 for none: a
+   * conference tells the peer who is heard, and ale_leg_contributors who is heard in its mix.
+   */
+  uint32_t mixer_levels_id;
 } ale_leg_config;
 
 /* An address and port. */
@@ -1025,6 +1030,14 @@ typedef struct {
   /* The jitter buffer. */
   ale_jitter_counters jitter;
 } ale_leg_counters;
+
+/* A source whose sound is in a mix. */
+typedef struct {
+  /* Its synchronization source. */
+  uint32_t ssrc;
+  /* How loud it is, in -dBov; 255 if the mixer does not say. */
+  uint32_t level_dbov;
+} ale_contributor;
 
 /* A call in figures; all are of what this leg has heard, unless they say otherwise. */
 typedef struct {
@@ -1961,6 +1974,18 @@ ale_status ale_repacketizer_push(ale_repacketizer *repacketizer,
 
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
+
+/*
+ * Writes who is heard in what the peer sends, by the last packet that came (RFC 6465), to as many
+ * places as there are (15 is enough), and how many there are to *count. Nobody is where
+ * mixer_levels_id is 0. Real-time.
+ *
+ * Can return ALE_ERR_CAPACITY; nothing is written then.
+ */
+ale_status ale_leg_contributors(const ale_leg_control *control,
+                                ale_contributor *contributors,
+                                size_t capacity,
+                                size_t *count);
 
 /*
  * Gives the ticket of the call up to now; to be taken when it ends. Any number of threads.

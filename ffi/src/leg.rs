@@ -111,6 +111,9 @@ pub struct ale_leg_config {
     /// Whose word is taken for it that a packet is silent (RFC 6464) and need not be decoded in a
     /// conference: 0 nobody's; 1 that of authenticated peers; 2 everybody's. Default 1.
     pub level_trust: u32,
+    /// Header extension identifier of contributing sources' levels (RFC 6465), 1 to 14, 0 for none: a
+    /// conference tells the peer who is heard, and ale_leg_contributors who is heard in its mix.
+    pub mixer_levels_id: u32,
 }
 
 impl Default for ale_leg_config {
@@ -152,6 +155,7 @@ impl Default for ale_leg_config {
             freeze_for_modems: 0,
             nack: 0,
             level_trust: 1,
+            mixer_levels_id: 0,
         }
     }
 }
@@ -231,6 +235,7 @@ impl ale_leg_config {
         let name = unsafe { pointer::text(self.mid) }?;
         config.header_extensions = HeaderExtensions {
             audio_level: id(self.audio_level_id)?,
+            mixer_levels: id(self.mixer_levels_id)?,
             absolute_send_time: id(self.absolute_send_time_id)?,
             mid: match id(self.mid_id)? {
                 Some(id) => Some((id, name.and_then(Mid::new).ok_or(invalid)?)),

@@ -5,7 +5,7 @@ use super::encode_once_tests::speech;
 use super::tests::{Phone, TICK_NS, opus, phone_with, tick};
 use super::*;
 use crate::codec::CodecSpec;
-use crate::leg::{LegConfig, LevelTrust};
+use crate::leg::{Contributor, LegConfig, LevelTrust};
 use alloc::vec::Vec;
 
 /// Ticks of speech and of the pause after it.
@@ -101,4 +101,43 @@ fn where_all_are_heard_only_digital_silence_is_left_out() {
 fn strangers_levels_are_not_believed_unless_asked_for() {
     let (_, skipped) = speak_with_pauses(CodecSpec::Pcma, 2, LevelTrust::Authenticated);
     assert_eq!(skipped, [0; 3], "plain RTP");
+}
+
+#[test]
+fn listeners_are_told_who_is_heard_and_how_loud() {
+    let (mut conference, control) =
+        Conference::new(&ConferenceConfig { max_speakers: 2, ..Default::default() }).unwrap();
+    let mut phones: Vec<Phone> = (0..4)
+        .map(|n| {
+            phone_with(&control, n, CodecSpec::Pcma, 0.0, |config| {
+                // The last is not told.
+                config.header_extensions.mixer_levels = (n < 3).then_some(5);
+            })
+        })
+        .collect();
+    let mut outgoing = Outgoing::new(64);
+    let mut sizes = Vec::new();
+    for n in 0..60 {
+        tick(&mut conference, &mut phones, &mut outgoing, n * TICK_NS, |who, pcm| {
+            // Square waves of -24 and -34 dBov.
+            let amplitude = [2_067, 654, 0, 0][who];
+            for (i, sample) in pcm.iter_mut().enumerate() {
+                *sample = if i / 20 % 2 == 0 { amplitude } else { -amplitude };
+            }
+        });
+        sizes = outgoing.iter().map(|sent| (sent.tag, sent.bytes.len())).collect();
+    }
+    let told = |n: usize| phones[n].control.contributors().as_slice().to_vec();
+    let source = |ssrc, level| Contributor { ssrc, level_dbov: Some(level) };
+    assert_eq!(told(2), [source(0, 24), source(1, 34)]);
+    assert_eq!(told(0), [source(1, 34)], "nobody hears itself");
+    assert_eq!(told(1), [source(0, 24)]);
+    assert_eq!(told(3), []);
+    let size = |n: u64| sizes.iter().find(|(tag, _)| *tag == n).unwrap().1;
+    assert_eq!(size(3), 12 + 160);
+    assert_eq!(size(1), 12 + 4 + 8 + 160, "a source, and an element of two bytes, padded");
+    let (id, before) = (phones[0].id, conference.told);
+    control.leave(id).unwrap();
+    conference.tick(60 * TICK_NS, &mut outgoing);
+    assert_eq!((before, conference.told), (3, 2));
 }

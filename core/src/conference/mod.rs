@@ -18,8 +18,11 @@
 //!   in packets that start together, share one encoder; only RTP and SRTP are their own.
 //! - **Who is decoded**: all but those whose headers say that they are silent (RFC 6464), as far as
 //!   [`LegConfig::level_trust`](crate::leg::LegConfig::level_trust) goes.
+//! - **Who is told who is heard**: members with
+//!   [`HeaderExtensions::mixer_levels`](crate::leg::HeaderExtensions::mixer_levels) (RFC 6465).
 //! - **Lines** to other conferences and to the host: [`LinkEnd`].
 
+mod contributions;
 mod control;
 mod link;
 mod outgoing;
@@ -32,6 +35,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use contributions::Contributions;
 use control::{Attached, Command, Shared};
 pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions};
 pub use link::LinkEnd;
@@ -40,7 +44,7 @@ use rates::Rates;
 use speakers::{SOFT_DBOV, Speakers, Voice};
 
 use crate::dsp::level::SILENCE_DBOV;
-use crate::leg::EncodeOnce;
+use crate::leg::{Contributors, EncodeOnce};
 use crate::mixer::{MAX_PARTICIPANTS, ParticipantId};
 use crate::stats::counters;
 use crate::sync::snapshot::{self, Publisher};
@@ -134,6 +138,9 @@ pub struct Conference {
     present: Vec<u32>,
     voices: Box<[Voice]>,
     speakers: Speakers,
+    /// Who is heard, and how many members are told.
+    contributions: Contributions,
+    told: usize,
     once: EncodeOnce,
     /// What one member hears.
     pcm: Box<[i16]>,
@@ -183,6 +190,8 @@ impl Conference {
             present: Vec::with_capacity(places),
             voices: vec![Voice::default(); places].into_boxed_slice(),
             speakers: Speakers::new(config.max_speakers),
+            contributions: Contributions::new(),
+            told: 0,
             once: EncodeOnce::new(config.encode_groups),
             pcm: vec![0; rates::MAX_FRAME_SAMPLES].into_boxed_slice(),
             last_tick_ns: None,
@@ -208,6 +217,9 @@ impl Conference {
                 self.choose_speakers();
             }
             self.rates.run();
+            if self.told > 0 {
+                self.name_contributors();
+            }
             // Who led a group goes first, so that the group keeps its encoder.
             for group in 0.. {
                 let Some(leader) = self.once.leader(group) else { break };
@@ -249,6 +261,20 @@ impl Conference {
                 Attached::Link(end) => {
                     end.pull(row);
                 }
+            }
+        }
+    }
+
+    /// Lists who is heard by everybody. Lines have no source and are not named.
+    fn name_contributors(&mut self) {
+        self.contributions.clear();
+        for index in &self.present {
+            let Some(member) = &self.members[*index as usize] else { continue };
+            let level_dbov = self.rates.mixer(member.rate).contribution_dbov(member.place);
+            if let (Some(level_dbov), Attached::Leg(media)) = (level_dbov, &member.attached)
+                && let Some(ssrc) = media.remote_ssrc()
+            {
+                self.contributions.add(*index, ssrc, level_dbov);
             }
         }
     }
@@ -305,6 +331,9 @@ impl Conference {
         };
         if member.listening {
             let _ = media.push(pcm);
+        }
+        if media.tells_contributors() {
+            media.set_contributors(&self.contributions.without(index));
         }
         self.once.serve(index, member.common_ticks * frame >= media.packet_samples());
         while outgoing.has_room() {
@@ -395,6 +424,7 @@ impl Conference {
         let _ = mixer.set_selected(place, !self.speakers.is_selective());
         let _ = mixer.set_listening(place, options.listening);
         self.voices[id.index as usize] = Voice::default();
+        self.told += usize::from(attached.tells_contributors());
         *slot = Some(Member {
             id,
             attached,
@@ -426,8 +456,10 @@ impl Conference {
         }
         self.stats.leaves += 1;
         let mut attached = member.attached;
+        self.told -= usize::from(attached.tells_contributors());
         if let Attached::Leg(media) = &mut attached {
             media.skip_softer_than(None);
+            media.set_contributors(&Contributors::default());
         }
         self.shared.give_back(id, attached);
     }

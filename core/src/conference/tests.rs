@@ -13,6 +13,7 @@ pub(super) const TICK_NS: u64 = 10_000_000;
 pub(super) struct Phone {
     receiver: LegReceiver,
     media: LegMedia,
+    pub(super) control: LegControl,
     bridge: LegReceiver,
     /// The control half of the bridge's leg.
     pub(super) leg: LegControl,
@@ -47,12 +48,12 @@ pub(super) fn phone_with(
         config
     };
     let (bridge, bridge_media, leg) = Leg::new(&config(100 + tag as u32)).unwrap();
-    let (receiver, media, _) = Leg::new(&config(tag as u32)).unwrap();
+    let (receiver, media, own) = Leg::new(&config(tag as u32)).unwrap();
     let id = control
         .join(Box::new(bridge_media), JoinOptions { tag, ..Default::default() })
         .map_err(|(error, _)| error)
         .unwrap();
-    Phone { receiver, media, bridge, leg, id, hz, heard: Vec::new() }
+    Phone { receiver, media, control: own, bridge, leg, id, hz, heard: Vec::new() }
 }
 
 pub(super) fn opus(sample_rate_hz: u32) -> CodecSpec {

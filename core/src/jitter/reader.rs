@@ -179,6 +179,13 @@ impl JitterReader {
         self.playout.sleep.set_threshold(dbov.filter(|_| !replayed));
     }
 
+    /// The source that is played now.
+    ///
+    /// Real-time: yes.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.timeline.ssrc()
+    }
+
     /// The counters now.
     ///
     /// Real-time: yes.

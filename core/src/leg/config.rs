@@ -100,6 +100,10 @@ pub enum LevelTrust {
 pub struct HeaderExtensions {
     /// Audio level (RFC 6464).
     pub audio_level: Option<u8>,
+    /// Levels of contributing sources (RFC 6465). With it a conference tells the leg's peer who is
+    /// heard, in the packets' list of contributing sources and in this element; and what the peer says
+    /// of its own mix is read ([`LegControl::contributors`](super::LegControl::contributors)).
+    pub mixer_levels: Option<u8>,
     /// Absolute send time.
     pub absolute_send_time: Option<u8>,
     /// Name of the media description (RFC 9143), and the name.
@@ -239,7 +243,8 @@ impl LegConfig {
             return Err(LegError::Generations);
         }
         let ids = &self.header_extensions;
-        let named = [ids.audio_level, ids.absolute_send_time, ids.mid.map(|(id, _)| id)];
+        let mid = ids.mid.map(|(id, _)| id);
+        let named = [ids.audio_level, ids.mixer_levels, ids.absolute_send_time, mid];
         if named.iter().flatten().any(|id| !(1..=14).contains(id)) {
             return Err(LegError::ExtensionId);
         }

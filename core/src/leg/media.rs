@@ -6,6 +6,7 @@ use alloc::vec;
 use core::fmt;
 
 use super::config::{LegConfig, Nack};
+use super::contributors::Contributors;
 use super::control::{MediaCommand, Spent};
 use super::encode_once::EncodeOnce;
 use super::event::{EventSink, LegEvent};
@@ -215,6 +216,30 @@ impl LegMedia {
     /// Real-time: yes.
     pub fn skip_softer_than(&mut self, dbov: Option<u8>) {
         self.reader.skip_softer_than(dbov);
+    }
+
+    /// Says who is heard in what is pushed, until it is said again: the packets' contributing sources
+    /// and their levels (RFC 6465). Nothing is sent of it where
+    /// [`HeaderExtensions::mixer_levels`](super::HeaderExtensions::mixer_levels) is not set. For who
+    /// mixes; a conference does it for its members.
+    ///
+    /// Real-time: yes.
+    pub fn set_contributors(&mut self, contributors: &Contributors) {
+        if self.tells_contributors() {
+            self.packetizer.contributors = *contributors;
+        }
+    }
+
+    /// Whether the peer is told who is heard.
+    pub(crate) fn tells_contributors(&self) -> bool {
+        self.packetizer.tells_contributors()
+    }
+
+    /// The source that is played just now.
+    ///
+    /// Real-time: yes.
+    pub fn remote_ssrc(&self) -> Option<u32> {
+        self.reader.ssrc()
     }
 
     /// Takes `pcm`, a multiple of 10 ms, to be sent; [`LegMedia::poll_transmit`] makes packets of

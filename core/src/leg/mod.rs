@@ -15,6 +15,7 @@
 //! a datagram has a counter in [`ReceiverStats`].
 
 mod config;
+mod contributors;
 mod control;
 mod digits;
 mod encode_once;
@@ -35,6 +36,7 @@ pub use config::{
     HeaderExtensions, InbandTones, LegConfig, LegError, LevelTrust, Mid, Nack, PassThrough,
     ReceiveCodec, Redundant, SendCodec, SrtpConfig,
 };
+pub use contributors::{Contributor, Contributors, MAX_CONTRIBUTORS};
 pub(crate) use encode_once::EncodeOnce;
 
 pub use control::{ControlError, LegControl, LegStats};
@@ -81,6 +83,11 @@ impl Leg {
         };
         let (receiver_publisher, receiver_stats) = snapshot::snapshot(&ReceiverStats::default());
         let (media_publisher, media_stats) = snapshot::snapshot(&MediaStats::default());
+        let (contributors_publisher, contributors) = config
+            .header_extensions
+            .mixer_levels
+            .map(|_| snapshot::snapshot(&Contributors::default()))
+            .unzip();
         let (to_receiver, receiver_commands) = ring::channel(COMMANDS);
         let (to_media, media_commands) = ring::channel(COMMANDS);
         let (receiver_spent, spent_by_receiver) = ring::channel(COMMANDS);
@@ -92,6 +99,7 @@ impl Leg {
             writer,
             unprotect,
             receiver_publisher,
+            contributors_publisher,
             receiver_commands,
             receiver_spent,
             receiver_events,
@@ -114,6 +122,7 @@ impl Leg {
             (to_media, spent_by_media),
             receiver_stats,
             media_stats,
+            contributors,
             [events_of_receiver, events_of_media],
         );
         Ok((receiver, media, control))

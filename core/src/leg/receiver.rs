@@ -5,6 +5,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use super::config::{LegConfig, LevelTrust};
+use super::contributors::Contributors;
 use super::control::{ReceiverCommand, Spent};
 use super::digits::DigitReceiver;
 use super::event::{EventSink, LegEvent};
@@ -237,6 +238,8 @@ pub struct LegReceiver {
     audio_level_id: Option<u8>,
     /// Levels may decide what is decoded.
     trusts_levels: bool,
+    /// The identifier of contributing sources' levels, and where sources and levels go to.
+    mixer_levels: Option<(u8, Publisher<{ Contributors::WORDS }>)>,
     local_ssrc: u32,
     /// A collision has been told.
     collision_told: bool,
@@ -266,6 +269,7 @@ impl LegReceiver {
         writer: JitterWriter,
         unprotect: Option<srtp::Receiver>,
         publisher: Publisher<{ ReceiverStats::WORDS }>,
+        contributors: Option<Publisher<{ Contributors::WORDS }>>,
         commands: Consumer<ReceiverCommand>,
         spent: Producer<Spent>,
         events: Producer<LegEvent>,
@@ -304,6 +308,7 @@ impl LegReceiver {
                 LevelTrust::Authenticated => config.srtp.is_some(),
                 LevelTrust::Everybody => true,
             },
+            mixer_levels: config.header_extensions.mixer_levels.zip(contributors),
             local_ssrc: config.local_ssrc,
             collision_told: false,
             latch: Latch::default(),
@@ -454,6 +459,9 @@ impl LegReceiver {
             if let Some(told) = level.filter(|_| self.trusts_levels) {
                 level_dbov = told.level_dbov;
             }
+        }
+        if let Some((id, publisher)) = &mut self.mixer_levels {
+            publisher.publish(&Contributors::of(&packet, *id));
         }
         // A digit goes to the jitter buffer too, where it fills its place in the sequence.
         let inserted = self.writer.insert_at_level(&packet, level_dbov, arrival_ns);

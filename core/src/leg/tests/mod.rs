@@ -255,6 +255,7 @@ fn levels_are_told_in_the_header() {
     let extensions = HeaderExtensions {
         audio_level: Some(1),
         absolute_send_time: Some(2),
+        mixer_levels: Some(4),
         mid: Mid::new("audio").map(|mid| (3, mid)),
     };
     (a.header_extensions, b.header_extensions) = (extensions, extensions);
