@@ -44,8 +44,9 @@ use rates::Rates;
 use speakers::{SOFT_DBOV, Speakers, Voice};
 
 use crate::dsp::level::SILENCE_DBOV;
-use crate::leg::{Contributors, EncodeOnce};
+use crate::leg::{Contributors, EncodeOnce, LegMedia};
 use crate::mixer::{MAX_PARTICIPANTS, ParticipantId};
+use crate::srtp::{Sender, Sessions};
 use crate::stats::counters;
 use crate::sync::snapshot::{self, Publisher};
 
@@ -166,6 +167,31 @@ struct Member {
     served: u64,
 }
 
+/// The sessions of the members, by their indices.
+struct Protectors<'a>(&'a mut [Option<Member>]);
+
+impl Protectors<'_> {
+    fn media(&mut self, index: usize) -> Option<&mut LegMedia> {
+        match &mut self.0.get_mut(index)?.as_mut()?.attached {
+            Attached::Leg(media) => Some(media),
+            Attached::Link(_) => None,
+        }
+    }
+}
+
+impl Sessions<Sender> for Protectors<'_> {
+    fn session(&self, number: usize) -> Option<&Sender> {
+        match &self.0.get(number)?.as_ref()?.attached {
+            Attached::Leg(media) => media.protector(),
+            Attached::Link(_) => None,
+        }
+    }
+
+    fn session_mut(&mut self, number: usize) -> Option<&mut Sender> {
+        self.media(number)?.protector_mut()
+    }
+}
+
 impl Conference {
     /// Makes an empty conference.
     ///
@@ -229,6 +255,7 @@ impl Conference {
                 let Some(index) = self.present.get(n) else { break };
                 self.serve(*index, now_ns, outgoing);
             }
+            self.protect(outgoing);
         }
         self.stats.ticks += 1;
         self.stats.members = self.present.len() as u64;
@@ -336,12 +363,24 @@ impl Conference {
             media.set_contributors(&self.contributions.without(index));
         }
         self.once.serve(index, member.common_ticks * frame >= media.packet_samples());
-        while outgoing.has_room() {
-            let Some(datagram) = media.poll_transmit_once(now_ns, &mut self.once) else { break };
-            outgoing.push(member.id, member.tag, datagram);
+        while let Some(room) = outgoing.room() {
+            let Some(datagram) = media.poll_plain(now_ns, &mut self.once, room) else { break };
+            outgoing.push(member.id, member.tag, &datagram);
             self.stats.datagrams += 1;
         }
         self.stats.deferred += u64::from(!outgoing.has_room());
+    }
+
+    /// Protects all datagrams of the tick together.
+    fn protect(&mut self, outgoing: &mut Outgoing) {
+        let mut refused = 0;
+        outgoing.protect(&mut Protectors(&mut self.members), |protectors, index, bytes| {
+            refused += 1;
+            if let Some(media) = protectors.media(index as usize) {
+                media.refused(bytes);
+            }
+        });
+        self.stats.datagrams -= refused;
     }
 
     /// How loud a member was in the last tick, in -dBov (RFC 6464); `None` for who is not there.
@@ -471,6 +510,8 @@ impl fmt::Debug for Conference {
     }
 }
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(all(test, feature = "opus"))]
 mod encode_once_tests;
 #[cfg(all(test, feature = "opus"))]

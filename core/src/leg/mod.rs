@@ -42,6 +42,7 @@ pub(crate) use encode_once::EncodeOnce;
 pub use control::{ControlError, LegControl, LegStats};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;
+pub(crate) use media::Plain;
 pub use media::{LegMedia, MAX_DATAGRAM_BYTES, MediaError, MediaStats};
 pub use receiver::{LegReceiver, Passed, ReceiveError, Received, ReceiverStats};
 pub use ticket::Ticket;
