@@ -931,6 +931,26 @@ typedef struct {
   uint32_t port;
 } ale_address;
 
+/* A datagram that has arrived, one of a batch. */
+typedef struct {
+  /* The leg. */
+  ale_leg_receiver *receiver;
+  /* The datagram, changed in place; no two share memory. */
+  uint8_t *datagram;
+  /* Bytes of the datagram. */
+  size_t length;
+  /* When it came, on the host's clock. */
+  uint64_t arrival_ns;
+  /*
+   * Where it came from, for legs that learn their peer's address (ale_leg_receive_from); or NULL.
+   */
+  const ale_address *from;
+  /* Written: what became of it, if status is ALE_OK. */
+  ale_received received;
+  /* Written: as ale_leg_receive or ale_leg_receive_from would return. */
+  ale_status status;
+} ale_arrival;
+
 /* One thing that happened. Members that its kind does not name are 0. */
 typedef struct {
   /* What happened. */
@@ -1889,6 +1909,14 @@ ale_status ale_leg_unlatch(ale_leg_control *control);
  * Can return ALE_ERR_BUSY; to be tried again then.
  */
 ale_status ale_leg_change_ssrc(ale_leg_control *control, uint32_t ssrc);
+
+/*
+ * Takes the datagrams of any number of legs, each of which may occur several times, as
+ * ale_leg_receive (or ale_leg_receive_from, where from is not NULL) would one after the other; each
+ * has a status of its own, and one that is refused does not disturb the others. Of what is passed
+ * through, ale_leg_passed knows a leg's last. Exclusive to the receivers. Real-time.
+ */
+ale_status ale_leg_receive_batch(ale_arrival *arrivals, size_t count);
 
 /*
  * Sends digits by name (RFC 4733), one after another, in place of what is pushed: "0" to "9",

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use ale_media::codec::CodecSpec;
 use ale_media::codec::opus::OpusConfig;
 use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, Outgoing};
-use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig};
+use ale_media::leg::{
+    Arrival, Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig, receive_batch,
+};
 use ale_media::srtp::{Policy, SessionConfig, Suite};
 
 use crate::harness::{self, Side};
@@ -128,9 +130,15 @@ impl Room {
             }
         }
         let begin = Instant::now();
-        for (n, datagram) in &mut self.datagrams {
-            let received = self.receivers[*n].receive(datagram, now_ns);
-            assert!(received.is_ok(), "{received:?}");
+        for some in self.datagrams.chunks_mut(64) {
+            let mut some = some.iter_mut();
+            let mut arrivals: [Arrival<'_>; 64] = std::array::from_fn(|_| match some.next() {
+                Some((n, datagram)) => Arrival::new(*n, datagram, now_ns),
+                None => Arrival::new(usize::MAX, &mut [], now_ns),
+            });
+            let count = arrivals.iter().filter(|arrival| arrival.leg != usize::MAX).count();
+            receive_batch(&mut self.receivers, &mut arrivals[..count]);
+            assert!(arrivals[..count].iter().all(|arrival| arrival.result.is_ok()));
         }
         for half in 0..2 {
             self.conference.tick(now_ns + half * TICK_NS, &mut self.outgoing);

@@ -275,6 +275,18 @@ pub enum ale_received {
     ALE_RECEIVED_PASS_THROUGH = 4,
 }
 
+impl From<Received> for ale_received {
+    fn from(outcome: Received) -> Self {
+        match outcome {
+            Received::Media => Self::ALE_RECEIVED_MEDIA,
+            Received::Goodbye => Self::ALE_RECEIVED_GOODBYE,
+            Received::Report => Self::ALE_RECEIVED_REPORT,
+            Received::PassThrough(_) => Self::ALE_RECEIVED_PASS_THROUGH,
+            _ => Self::ALE_RECEIVED_PROBATION,
+        }
+    }
+}
+
 /// Fills a config with the defaults. Any thread. Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_leg_config_init(config: *mut ale_leg_config) -> ale_status {
@@ -383,13 +395,7 @@ pub(crate) unsafe fn receive(
     }
     // SAFETY: the caller's.
     if let Some(out) = unsafe { received.as_mut() } {
-        *out = match outcome {
-            Received::Media => ale_received::ALE_RECEIVED_MEDIA,
-            Received::Goodbye => ale_received::ALE_RECEIVED_GOODBYE,
-            Received::Report => ale_received::ALE_RECEIVED_REPORT,
-            Received::PassThrough(_) => ale_received::ALE_RECEIVED_PASS_THROUGH,
-            _ => ale_received::ALE_RECEIVED_PROBATION,
-        };
+        *out = outcome.into();
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ mod jitter;
 mod jitter_view;
 mod leg;
 mod leg_address;
+mod leg_batch;
 mod leg_event;
 mod leg_relay;
 mod leg_stats;

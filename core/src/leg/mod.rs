@@ -14,6 +14,7 @@
 //! source counts after two packets in sequence (RFC 3550 appendix A.1), and whatever is wrong with
 //! a datagram has a counter in [`ReceiverStats`].
 
+mod batch;
 mod config;
 mod contributors;
 mod control;
@@ -32,6 +33,7 @@ mod rtcp;
 mod silence;
 mod ticket;
 
+pub use batch::{Arrival, receive_batch};
 pub use config::{
     HeaderExtensions, InbandTones, LegConfig, LegError, LevelTrust, Mid, Nack, PassThrough,
     ReceiveCodec, Redundant, SendCodec, SrtpConfig,

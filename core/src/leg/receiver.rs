@@ -203,6 +203,8 @@ pub enum ReceiveError {
     Oversized,
     /// The jitter buffer has no free slot.
     NoSlot,
+    /// A batch named a leg that is not there.
+    NoLeg,
 }
 
 impl fmt::Display for ReceiveError {
@@ -215,6 +217,7 @@ impl fmt::Display for ReceiveError {
             Self::OwnSsrc(ssrc) => write!(f, "source {ssrc:#010x} is our own"),
             Self::ForeignAddress => f.write_str("from another address than the one latched to"),
             Self::Oversized => f.write_str("packet larger than a slot of the jitter buffer"),
+            Self::NoLeg => f.write_str("no such leg"),
             Self::NoSlot => f.write_str("jitter buffer full: the audio thread has stalled"),
         }
     }
@@ -336,6 +339,27 @@ impl LegReceiver {
         arrival_ns: u64,
     ) -> Result<Received, ReceiveError> {
         self.apply_commands();
+        self.receive_opened(datagram, arrival_ns, None)
+    }
+
+    /// Undoes the encryption of RTP ahead of [`LegReceiver::receive_opened`], which is told what came
+    /// of it: for batches.
+    pub(super) fn unprotector(&self) -> Option<&srtp::Receiver> {
+        self.unprotect.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn unprotector_mut(&mut self) -> Option<&mut srtp::Receiver> {
+        self.unprotect.as_mut()
+    }
+
+    /// Takes one datagram, which has been unprotected already if `opened` says with what outcome.
+    pub(super) fn receive_opened(
+        &mut self,
+        datagram: &mut [u8],
+        arrival_ns: u64,
+        opened: Option<Result<usize, SrtpError>>,
+    ) -> Result<Received, ReceiveError> {
         if self.stats.datagrams == 0 {
             self.stats.first_arrival_ns = arrival_ns;
         }
@@ -346,7 +370,7 @@ impl LegReceiver {
         let result = if is_rtcp(datagram) {
             self.receive_rtcp(datagram, arrival_ns)
         } else {
-            self.receive_rtp(datagram, arrival_ns)
+            self.receive_rtp(datagram, arrival_ns, opened)
         };
         if let Err(error) = result {
             self.count(error);
@@ -372,6 +396,17 @@ impl LegReceiver {
         arrival_ns: u64,
     ) -> Result<Received, ReceiveError> {
         self.apply_commands();
+        self.receive_opened_from(datagram, from, arrival_ns, None)
+    }
+
+    /// As [`LegReceiver::receive_opened`], from an address.
+    pub(super) fn receive_opened_from(
+        &mut self,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        arrival_ns: u64,
+        opened: Option<Result<usize, SrtpError>>,
+    ) -> Result<Received, ReceiveError> {
         if !self.latch.admits(from, self.unprotect.is_some()) {
             self.stats.datagrams += 1;
             self.count(ReceiveError::ForeignAddress);
@@ -379,7 +414,7 @@ impl LegReceiver {
             return Err(ReceiveError::ForeignAddress);
         }
         let before = (self.stats.remote_ssrc, self.stats.highest_sequence);
-        let outcome = self.receive(datagram, arrival_ns)?;
+        let outcome = self.receive_opened(datagram, arrival_ns, opened)?;
         let valid = match outcome {
             Received::Media | Received::PassThrough(_) => true,
             Received::Probation => self.unprotect.is_some(),
@@ -415,10 +450,12 @@ impl LegReceiver {
         &mut self,
         datagram: &mut [u8],
         arrival_ns: u64,
+        opened: Option<Result<usize, SrtpError>>,
     ) -> Result<Received, ReceiveError> {
-        let length = match &mut self.unprotect {
-            Some(session) => session.unprotect(datagram).map_err(ReceiveError::Srtp)?,
-            None => datagram.len(),
+        let length = match (opened, &mut self.unprotect) {
+            (Some(opened), _) => opened.map_err(ReceiveError::Srtp)?,
+            (None, Some(session)) => session.unprotect(datagram).map_err(ReceiveError::Srtp)?,
+            (None, None) => datagram.len(),
         };
         let datagram = datagram.get(..length).ok_or(ReceiveError::Malformed)?;
         let packet = RtpPacket::parse(datagram).map_err(|_| ReceiveError::Malformed)?;
@@ -659,6 +696,8 @@ impl LegReceiver {
             ReceiveError::ForeignAddress => &mut self.stats.foreign_address,
             ReceiveError::Oversized => &mut self.stats.oversized,
             ReceiveError::NoSlot => &mut self.stats.no_slot,
+            // Never a leg's own error.
+            ReceiveError::NoLeg => return,
         };
         *counter += 1;
         if counter.is_power_of_two() {
@@ -667,7 +706,7 @@ impl LegReceiver {
         }
     }
 
-    fn apply_commands(&mut self) {
+    pub(super) fn apply_commands(&mut self) {
         while let Some(command) = self.commands.pop() {
             match command {
                 ReceiverCommand::SetLocalSsrc(ssrc) => {
@@ -693,5 +732,17 @@ impl LegReceiver {
 impl Source {
     fn is_talking(&self, now_ns: u64) -> bool {
         self.reception.is_valid() && now_ns.saturating_sub(self.last_arrival_ns) < SOURCE_TIMEOUT_NS
+    }
+}
+
+impl AsRef<Self> for LegReceiver {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AsMut<Self> for LegReceiver {
+    fn as_mut(&mut self) -> &mut Self {
+        self
     }
 }

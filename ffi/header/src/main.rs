@@ -36,6 +36,7 @@ fn main() -> ExitCode {
                 "mixer",
                 "leg",
                 "leg_address",
+                "leg_batch",
                 "leg_event",
                 "leg_relay",
                 "leg_stats",

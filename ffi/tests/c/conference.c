@@ -258,6 +258,10 @@ static void levels_both_ways(void)
         uint64_t now = (uint64_t)tick * TICK_NS;
         uint8_t copy[2048];
         ale_datagram datagram;
+        uint8_t packets[4][2048];
+        ale_arrival arrivals[4];
+        size_t arrived = 0;
+        memset(arrivals, 0, sizeof arrivals);
         for (n = 0; n < 3; n++) {
             const uint8_t *bytes;
             size_t length;
@@ -265,10 +269,23 @@ static void levels_both_ways(void)
                 pcm[sample] = (int16_t)(n == 0 ? (sample / 10 % 2 ? 2067 : -2067) : 0);
             EXPECT(ale_leg_push(phones[n].media, pcm, SAMPLES) == ALE_OK);
             while (ale_leg_poll_transmit(phones[n].media, now, &bytes, &length) == ALE_OK) {
-                memcpy(copy, bytes, length);
-                (void)ale_leg_receive(legs[n].receiver, copy, length, now, NULL);
+                memcpy(packets[arrived], bytes, length);
+                arrivals[arrived].receiver = legs[n].receiver;
+                arrivals[arrived].datagram = packets[arrived];
+                arrivals[arrived].length = length;
+                arrivals[arrived].arrival_ns = now;
+                arrived++;
             }
         }
+        /* All of them at once, and one for nobody. */
+        EXPECT(ale_leg_receive_batch(arrivals, arrived + 1) == ALE_OK);
+        INVALID(arrivals[arrived].status);
+        for (n = 0; n < (int)arrived; n++) {
+            EXPECT(arrivals[n].status == ALE_OK);
+            EXPECT(arrivals[n].received
+                   == (tick < 2 ? ALE_RECEIVED_PROBATION : ALE_RECEIVED_MEDIA));
+        }
+        INVALID(ale_leg_receive_batch(NULL, 1));
         EXPECT(ale_conference_tick(conference, now) == ALE_OK);
         while (ale_conference_next_datagram(conference, &datagram) == ALE_OK) {
             const uint8_t *b = datagram.bytes;
