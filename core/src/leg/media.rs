@@ -28,8 +28,8 @@ use crate::sync::snapshot::{Publisher, Snapshot};
 
 /// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
 pub const MAX_DATAGRAM_BYTES: usize = 1_452;
-/// PCM that may wait to be sent, in ms: one packet of the longest packet time, and as much again.
-const BACKLOG_MS: usize = 240;
+/// PCM that may wait to be sent, in ms: a packet and as much again, and no less than this.
+const MIN_BACKLOG_MS: u32 = 120;
 
 counters! {
     /// What the audio thread's half has done, since the leg's creation.
@@ -157,6 +157,7 @@ impl LegMedia {
         let send = &config.send;
         let format = send.codec.format();
         let packet_ms = u32::from(send.packet_ms);
+        let backlog_ms = (2 * packet_ms).max(MIN_BACKLOG_MS);
         let silent = u64::from(SILENCE_DBOV);
         let stats = MediaStats {
             expected_loss_percent: u64::from(send.codec.expected_loss_percent()),
@@ -183,7 +184,7 @@ impl LegMedia {
             muted: false,
             sample_rate_hz: format.sample_rate_hz,
             packet_samples: (format.sample_rate_hz / 1_000 * packet_ms) as usize,
-            backlog: vec![0; format.sample_rate_hz as usize / 1_000 * BACKLOG_MS].into(),
+            backlog: vec![0; (format.sample_rate_hz / 1_000 * backlog_ms) as usize].into(),
             backlog_samples: 0,
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),

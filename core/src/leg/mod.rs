@@ -53,11 +53,13 @@ use crate::jitter;
 use crate::srtp;
 use crate::sync::{ring, snapshot};
 
-/// Commands that may wait for a half at a time.
-const COMMANDS: usize = 16;
+/// Commands that may wait for the audio half at a time: digits of a number, for one.
+const MEDIA_COMMANDS: usize = 16;
+/// The same for the network half, which has fewer.
+const RECEIVER_COMMANDS: usize = 4;
 
-/// Events that may wait to be read.
-const EVENTS: usize = 32;
+/// Events of a half that may wait to be read.
+const EVENTS: usize = 16;
 
 /// Makes legs.
 #[derive(Debug)]
@@ -91,10 +93,11 @@ impl Leg {
             .mixer_levels
             .map(|_| snapshot::snapshot(&Contributors::default()))
             .unzip();
-        let (to_receiver, receiver_commands) = ring::channel(COMMANDS);
-        let (to_media, media_commands) = ring::channel(COMMANDS);
-        let (receiver_spent, spent_by_receiver) = ring::channel(COMMANDS);
-        let (media_spent, spent_by_media) = ring::channel(COMMANDS);
+        let (to_receiver, receiver_commands) = ring::channel(RECEIVER_COMMANDS);
+        let (to_media, media_commands) = ring::channel(MEDIA_COMMANDS);
+        // As many as orders: each leaves one at most, and they are collected before another is given.
+        let (receiver_spent, spent_by_receiver) = ring::channel(RECEIVER_COMMANDS);
+        let (media_spent, spent_by_media) = ring::channel(MEDIA_COMMANDS);
         let (receiver_events, events_of_receiver) = ring::channel(EVENTS);
         let (media_events, events_of_media) = ring::channel(EVENTS);
         let receiver = LegReceiver::new(

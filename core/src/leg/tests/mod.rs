@@ -458,7 +458,7 @@ fn re_keying_while_both_talk_loses_nothing() {
 fn orders_to_a_leg_that_nobody_uses_end_in_busy() {
     let mut leg = end(&pair(CodecSpec::Pcmu, None).0);
     let taken = (0..100).take_while(|_| leg.control.set_muted(true).is_ok()).count();
-    assert_eq!(taken, COMMANDS);
+    assert_eq!(taken, MEDIA_COMMANDS);
     assert_eq!(leg.control.set_muted(true), Err(ControlError::Busy));
     leg.media.push(&[9; 80]).unwrap();
     assert!(leg.media.poll_transmit(0).is_none());
