@@ -306,6 +306,12 @@ typedef struct ale_link_end ale_link_end;
 typedef struct ale_mixer ale_mixer;
 
 /*
+ * What the members of a share have said in 10 ms, added up. Written by ale_conference_gather;
+ * any number of threads may read it in ale_conference_deliver meanwhile.
+ */
+typedef struct ale_partial_sums ale_partial_sums;
+
+/*
  * Regroups the payloads of one stream into packets of another time, without re-encoding. Exclusive.
  */
 typedef struct ale_repacketizer ale_repacketizer;
@@ -2190,6 +2196,37 @@ ale_status ale_conference_next_datagram(ale_conference *conference, ale_datagram
 
 /* Reads the counters, as of the last tick. Any thread. Real-time. */
 ale_status ale_conference_stats(const ale_conference *conference, ale_conference_counters *stats);
+
+/* Makes sums of silence. Any thread. Not real-time. */
+ale_status ale_partial_sums_create(ale_partial_sums **sums);
+
+/* Frees sums. Any thread. Not real-time. */
+void ale_partial_sums_destroy(ale_partial_sums *sums);
+
+/*
+ * The first half of a tick, where one conference is spread over several threads, each with an
+ * ale_conference that holds a share of the members: plays the share's members and writes what they
+ * have said to sums. When all threads have done so, ale_conference_deliver is the second half. All
+ * hear what they would hear in one conference, to the bit; speakers are chosen and gains for single
+ * talkers set within a share. Exclusive to the audio thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_conference_gather(ale_conference *conference,
+                                 uint64_t now_ns,
+                                 ale_partial_sums *sums);
+
+/*
+ * The second half of a tick: adds what the other shares have said, count pointers to sums, and makes
+ * the datagrams that ale_conference_next_datagram then gives. Exclusive to the audio thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, also for more than 1024 others; nothing is delivered then.
+ */
+ale_status ale_conference_deliver(ale_conference *conference,
+                                  uint64_t now_ns,
+                                  const ale_partial_sums *const *others,
+                                  size_t count);
 
 #ifdef __cplusplus
 }  // extern "C"

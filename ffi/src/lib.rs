@@ -12,6 +12,7 @@
 mod codec;
 mod codec_host;
 mod conference;
+mod conference_share;
 mod jitter;
 mod jitter_view;
 mod leg;

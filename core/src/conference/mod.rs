@@ -20,6 +20,7 @@
 //!   [`LegConfig::level_trust`](crate::leg::LegConfig::level_trust) goes.
 //! - **Who is told who is heard**: members with
 //!   [`HeaderExtensions::mixer_levels`](crate::leg::HeaderExtensions::mixer_levels) (RFC 6465).
+//! - **Threads**: thousands of conferences over several, and one over several: [`shard`].
 //! - **Lines** to other conferences and to the host: [`LinkEnd`].
 
 mod contributions;
@@ -27,6 +28,7 @@ mod control;
 mod link;
 mod outgoing;
 mod rates;
+pub mod shard;
 mod speakers;
 
 use alloc::boxed::Box;
@@ -41,6 +43,7 @@ pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptio
 pub use link::LinkEnd;
 pub use outgoing::{Outgoing, OutgoingDatagram};
 use rates::Rates;
+use shard::PartialSums;
 use speakers::{SOFT_DBOV, Speakers, Voice};
 
 use crate::dsp::level::SILENCE_DBOV;
@@ -233,19 +236,66 @@ impl Conference {
     ///
     /// Real-time: yes.
     pub fn tick(&mut self, now_ns: u64, outgoing: &mut Outgoing) {
-        outgoing.clear();
+        self.play(now_ns);
+        self.finish(now_ns, outgoing);
+    }
+
+    /// The first half of a share's tick, in place of [`Conference::tick`] (see [`shard`]): plays the
+    /// members and writes what they have said to `sums`.
+    ///
+    /// Real-time: yes.
+    pub fn gather(&mut self, now_ns: u64, sums: &mut PartialSums) {
+        self.play(now_ns);
+        if self.present.is_empty() {
+            // Nothing has been added up, and what was before is over.
+            self.rates.gather();
+        }
+        let own = self.rates.sums();
+        for (to, from) in sums.rates.iter_mut().zip(&own.rates) {
+            to.copy_from_slice(from);
+        }
+        sums.sounded = own.sounded;
+    }
+
+    /// The second half: adds what the `others` have said, each once, and leaves the datagrams that are
+    /// to be sent now in `outgoing`.
+    ///
+    /// Real-time: yes.
+    pub fn deliver<'a>(
+        &mut self,
+        now_ns: u64,
+        others: impl IntoIterator<Item = &'a PartialSums>,
+        outgoing: &mut Outgoing,
+    ) {
+        for other in others {
+            self.rates.mix_in(other);
+        }
+        self.finish(now_ns, outgoing);
+    }
+
+    /// Takes orders, pulls every leg, and adds up.
+    fn play(&mut self, now_ns: u64) {
         self.count_gap(now_ns);
         self.apply_commands();
+        if self.present.is_empty() {
+            return;
+        }
+        self.once.advance();
+        self.pull(now_ns);
+        if self.speakers.is_selective() {
+            self.choose_speakers();
+        }
+        self.rates.gather();
+        if self.told > 0 {
+            self.name_contributors();
+        }
+    }
+
+    /// Encodes, and leaves the datagrams.
+    fn finish(&mut self, now_ns: u64, outgoing: &mut Outgoing) {
+        outgoing.clear();
         if !self.present.is_empty() {
-            self.once.advance();
-            self.pull(now_ns);
-            if self.speakers.is_selective() {
-                self.choose_speakers();
-            }
-            self.rates.run();
-            if self.told > 0 {
-                self.name_contributors();
-            }
+            self.rates.cross();
             // Who led a group goes first, so that the group keeps its encoder.
             for group in 0.. {
                 let Some(leader) = self.once.leader(group) else { break };
@@ -516,5 +566,7 @@ mod batch_tests;
 mod encode_once_tests;
 #[cfg(all(test, feature = "opus"))]
 mod level_tests;
+#[cfg(test)]
+mod shard_tests;
 #[cfg(all(test, feature = "opus"))]
 mod tests;

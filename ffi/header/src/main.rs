@@ -42,6 +42,7 @@ fn main() -> ExitCode {
                 "leg_stats",
                 "leg_ticket",
                 "conference",
+                "conference_share",
             ];
             let mut builder = cbindgen::Builder::new().with_config(config);
             for source in sources {

@@ -323,8 +323,56 @@ static void levels_both_ways(void)
     }
 }
 
+/* Two shares of one conference: who is in one hears who is in the other. */
+static void shares(void)
+{
+    ale_conference_config config;
+    ale_conference *share[2];
+    ale_link_end *member, *host[2];
+    ale_partial_sums *sums[2];
+    const ale_partial_sums *others[1], *nothing[1] = {NULL};
+    uint64_t id;
+    int16_t pcm[SAMPLES], heard[SAMPLES];
+    int n, tick;
+
+    EXPECT(ale_conference_config_init(&config) == ALE_OK);
+    INVALID(ale_partial_sums_create(NULL));
+    for (n = 0; n < 2; n++) {
+        EXPECT(ale_conference_create(&config, &share[n]) == ALE_OK);
+        EXPECT(ale_partial_sums_create(&sums[n]) == ALE_OK);
+        EXPECT(ale_link_create(8000, &member, &host[n]) == ALE_OK);
+        EXPECT(ale_conference_join_link(share[n], member, NULL, &id) == ALE_OK);
+    }
+    for (tick = 0; tick < 5; tick++) {
+        uint64_t now = (uint64_t)tick * TICK_NS;
+        for (n = 0; n < 2; n++) {
+            fill(pcm, (int16_t)(1000 * (n + 1)));
+            EXPECT(ale_link_end_push(host[n], pcm, SAMPLES) == ALE_OK);
+            EXPECT(ale_conference_gather(share[n], now, sums[n]) == ALE_OK);
+        }
+        for (n = 0; n < 2; n++) {
+            others[0] = sums[1 - n];
+            EXPECT(ale_conference_deliver(share[n], now, others, 1) == ALE_OK);
+            EXPECT(ale_link_end_pull(host[n], heard, SAMPLES) == ALE_OK);
+            EXPECT(heard[79] == 1000 * (2 - n));
+        }
+    }
+    INVALID(ale_conference_gather(NULL, 0, sums[0]));
+    INVALID(ale_conference_gather(share[0], 0, NULL));
+    INVALID(ale_conference_deliver(share[0], 0, nothing, 1));
+    INVALID(ale_conference_deliver(share[0], 0, NULL, 1));
+    INVALID(ale_conference_deliver(NULL, 0, others, 1));
+    for (n = 0; n < 2; n++) {
+        ale_conference_destroy(share[n]);
+        ale_partial_sums_destroy(sums[n]);
+        ale_link_end_destroy(host[n]);
+    }
+    ale_partial_sums_destroy(NULL);
+}
+
 int main(void)
 {
+    shares();
     levels_both_ways();
     who_hears_whom();
     a_limiter_keeps_sums_below_full_scale();
