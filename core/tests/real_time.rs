@@ -173,3 +173,16 @@ fn a_leg_in_a_conference_takes_a_bounded_piece_of_memory() {
     assert!(each < LIMIT, "{each} bytes a leg");
     drop(conference);
 }
+
+#[cfg(feature = "odd-rates")]
+#[test]
+fn resampling_at_odd_rates_allocates_nothing() {
+    let mut resampler = ale_media::dsp::odd_rates::OddResampler::new(44_100, 48_000).unwrap();
+    let mut out = [0; 2_000];
+    let (made, count) = counted(|| {
+        let made = resampler.process(&[1_000; 441], &mut out);
+        assert!(resampler.correct_ppm(100.0));
+        made + resampler.process(&[1_000; 441], &mut out)
+    });
+    assert!(made > 800 && count == 0, "{made} samples, {count} allocations");
+}
