@@ -68,6 +68,14 @@ impl Playout {
             return false;
         }
         let Some(index) = self.decoder_index(entry) else { return false };
+        if self.is_asleep() && self.is_silent(entry) {
+            self.silence(gap);
+            self.underrun = None;
+            return true;
+        }
+        let fresh = entry.fresh;
+        self.wake(fresh, index, 0);
+        let entry = &self.window.entries()[at];
         let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
         let mut scratch = Scratch::none();
         let payload =
@@ -168,8 +176,11 @@ impl Playout {
             return 0;
         }
         self.stand_in(count);
+        let asleep = self.falls_asleep();
         let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
-        if let Some(decoder) = decoder.filter(|d| d.conceals()) {
+        if asleep {
+            self.pcm.tail_mut()[..count].fill(0);
+        } else if let Some(decoder) = decoder.filter(|d| d.conceals()) {
             let tail = self.pcm.tail_mut();
             let mut done = 0;
             while done < count {

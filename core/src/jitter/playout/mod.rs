@@ -13,6 +13,7 @@
 //! - [`merge`]: joining what came to what was made up.
 //! - [`noise`]: comfort noise.
 //! - [`pause`]: what was lost told from what was never sent.
+//! - [`sleep`]: silence that need not be decoded.
 //!
 //! Audio thread only. A pull's work is bounded: a number of packets decoded, one pitch search for
 //! each side of a gap, one splice search.
@@ -23,9 +24,11 @@ mod gap;
 mod merge;
 mod noise;
 mod pause;
+mod sleep;
 
 use self::noise::Noise;
 use self::pause::Pause;
+use self::sleep::Sleep;
 use super::config::{JitterConfig, JitterError};
 use super::convert::to_mono_at;
 use super::correlate::power;
@@ -93,6 +96,7 @@ pub(crate) struct Playout {
     pub(crate) decoders: DecoderMap,
     pub(crate) window: Window,
     pub(crate) stats: JitterStats,
+    pub(crate) sleep: Sleep,
     pcm: PcmBuffer,
     /// The output rate over 8 kHz, and samples of 10 ms.
     unit: usize,
@@ -134,6 +138,7 @@ impl Playout {
             decoders,
             window: Window::new(config.slots),
             stats: JitterStats::default(),
+            sleep: Sleep::new(config.slots),
             pcm: PcmBuffer::new(keep, PENDING * unit),
             unit,
             frame: 80 * unit,
@@ -492,7 +497,11 @@ impl Playout {
             (Fate::Flushed, false) => &mut stats.flushed,
         };
         *counter += 1;
-        self.slots.release(entry.slot);
+        if self.sleep.wants(fate) {
+            self.remember(entry);
+        } else {
+            self.slots.release(entry.slot);
+        }
     }
 
     /// Whether a stretch of media is still to be played and nothing stands for it yet.
@@ -555,6 +564,12 @@ impl Playout {
     fn decode_at(&mut self, entry: &Entry, offset: usize) -> Option<usize> {
         let index = self.decoder_index(entry)?;
         let samples = entry.samples as usize;
+        if self.sleeps_through(entry) {
+            self.pcm.tail_mut().get_mut(offset..offset + samples)?.fill(0);
+            self.note(entry, usize::MAX, false);
+            return Some(samples);
+        }
+        self.wake(entry.fresh, index, offset);
         let pcm = self.pcm.tail_mut().get_mut(offset..offset + samples)?;
         let decoder = self.decoders.decoder_mut(index)?;
         if entry.fresh || self.current.is_some_and(|c| c != index) {
