@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use ale_media::codec::CodecSpec;
 use ale_media::codec::opus::OpusConfig;
 use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, Outgoing};
-use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, SrtpConfig};
+use ale_media::leg::{
+    Arrival, Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig, receive_batch,
+};
 use ale_media::srtp::{Policy, SessionConfig, Suite};
 
 use crate::harness::{self, Side};
@@ -23,8 +25,9 @@ pub struct Room {
     receivers: Vec<LegReceiver>,
     outgoing: Outgoing,
     pcm: Vec<i16>,
-    /// How many phones talk; the others send what they encode of silence.
+    /// How many phones talk; the others send what they encode of this.
     talkers: usize,
+    quiet: Vec<i16>,
     datagrams: Vec<(usize, Vec<u8>)>,
     tick: u64,
 }
@@ -49,18 +52,48 @@ impl Room {
         legs: usize,
         speakers: usize,
     ) -> Self {
+        Self::configured(codec, suite, legs, speakers, |config| {
+            config.silence_suppression = speakers > 0;
+            config.header_extensions.audio_level = (speakers > 0).then_some(1);
+        })
+    }
+
+    /// The same, in which the others send a room's noise all the time, with levels in the headers that
+    /// the bridge believes or not.
+    pub fn with_levels(codec: CodecSpec, legs: usize, speakers: usize, trust: LevelTrust) -> Self {
+        let suite = Some(Suite::AeadAes128Gcm);
+        let mut room = Self::configured(codec, suite, legs, speakers, |config| {
+            config.header_extensions.audio_level = Some(1);
+            config.level_trust = trust;
+        });
+        // -75 dBov.
+        for (n, sample) in room.quiet.iter_mut().enumerate() {
+            *sample = (n * 7_919 % 21) as i16 - 10;
+        }
+        room
+    }
+
+    fn configured(
+        codec: CodecSpec,
+        suite: Option<Suite>,
+        legs: usize,
+        speakers: usize,
+        set: impl Fn(&mut LegConfig),
+    ) -> Self {
         let (conference, control) = Conference::new(&ConferenceConfig {
             max_members: legs,
             max_speakers: speakers,
             ..Default::default()
         })
         .expect("conference");
+        let pcm = crate::codec::voice(codec.format().sample_rate_hz);
         let mut room = Self {
             conference,
             phones: Vec::new(),
             receivers: Vec::new(),
             outgoing: Outgoing::new(legs * 2),
-            pcm: crate::codec::voice(codec.format().sample_rate_hz),
+            quiet: vec![0; pcm.len()],
+            pcm,
             talkers: if speakers == 0 { legs } else { speakers },
             datagrams: Vec::new(),
             tick: 0,
@@ -68,8 +101,9 @@ impl Room {
         for n in 0..legs {
             let mut near = LegConfig::new(n as u32, 96, codec.clone());
             near.rtcp_interval_ms = 0;
-            near.silence_suppression = speakers > 0;
-            let mut far = near.clone();
+            set(&mut near);
+            // Packets as our own source would be refused.
+            let mut far = LegConfig { local_ssrc: !near.local_ssrc, ..near.clone() };
             if let Some(suite) = suite {
                 let (send, receive) = (keys(suite, 2 * n), keys(suite, 2 * n + 1));
                 near.srtp = Some(SrtpConfig { send: send.clone(), receive: receive.clone() });
@@ -88,17 +122,23 @@ impl Room {
     pub fn packet_time(&mut self) -> Duration {
         let now_ns = self.tick * TICK_NS;
         self.datagrams.clear();
-        let silence = vec![0; self.pcm.len()];
         for (n, phone) in self.phones.iter_mut().enumerate() {
-            let pcm = if n < self.talkers { &self.pcm } else { &silence };
+            let pcm = if n < self.talkers { &self.pcm } else { &self.quiet };
             phone.push(pcm).expect("20 ms");
             while let Some(datagram) = phone.poll_transmit(now_ns) {
                 self.datagrams.push((n, datagram.to_vec()));
             }
         }
         let begin = Instant::now();
-        for (n, datagram) in &mut self.datagrams {
-            let _ = self.receivers[*n].receive(datagram, now_ns);
+        for some in self.datagrams.chunks_mut(64) {
+            let mut some = some.iter_mut();
+            let mut arrivals: [Arrival<'_>; 64] = std::array::from_fn(|_| match some.next() {
+                Some((n, datagram)) => Arrival::new(*n, datagram, now_ns),
+                None => Arrival::new(usize::MAX, &mut [], now_ns),
+            });
+            let count = arrivals.iter().filter(|arrival| arrival.leg != usize::MAX).count();
+            receive_batch(&mut self.receivers, &mut arrivals[..count]);
+            assert!(arrivals[..count].iter().all(|arrival| arrival.result.is_ok()));
         }
         for half in 0..2 {
             self.conference.tick(now_ns + half * TICK_NS, &mut self.outgoing);
@@ -144,6 +184,7 @@ pub fn compare(filter: &str) {
         }
     }
     few_talk(filter);
+    levels(filter);
     idle(filter);
 }
 
@@ -161,6 +202,35 @@ fn few_talk(filter: &str) {
         }
         let run = Side::new("ours", || (0..ROUNDS).map(|_| room.packet_time()).sum());
         harness::compare(&row, ROUNDS * 100, &mut [run]);
+    }
+}
+
+/// A hundred legs of whom three talk, the others in noisy rooms and without silence suppression.
+fn levels(filter: &str) {
+    let opus = OpusConfig { sample_rate_hz: 16_000, ..OpusConfig::default() };
+    let codecs = [
+        ("Opus 16 kHz", CodecSpec::Opus(opus)),
+        ("G.722", CodecSpec::G722),
+        ("G.711", CodecSpec::Pcma),
+    ];
+    for (name, codec) in codecs {
+        let row = format!("leg {name}, 100 legs, 3 talk, levels");
+        if !row.contains(filter) {
+            continue;
+        }
+        let mut rooms = [LevelTrust::Authenticated, LevelTrust::Nobody]
+            .map(|trust| Room::with_levels(codec.clone(), 100, 3, trust));
+        for room in &mut rooms {
+            for _ in 0..100 {
+                room.packet_time();
+            }
+        }
+        let [with, without] = &mut rooms;
+        let mut sides = [
+            Side::new("ours", || (0..ROUNDS).map(|_| with.packet_time()).sum()),
+            Side::new("all decoded", || (0..ROUNDS).map(|_| without.packet_time()).sum()),
+        ];
+        harness::compare(&row, ROUNDS * 100, &mut sides);
     }
 }
 

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod delay_plot;
 pub mod endpoint;
 pub mod hearing;
+pub mod load;
 pub mod relay;
 pub mod report;
 pub mod speech;

@@ -4,6 +4,8 @@
 use std::ffi::c_char;
 
 use ale_media::codec::CodecSpec;
+#[cfg(feature = "opus")]
+use ale_media::codec::fmtp::OpusFmtp;
 
 use crate::codec_host::ale_host_codec;
 use crate::pointer;
@@ -22,6 +24,17 @@ pub struct ale_codec {
     pub sample_rate_hz: u32,
     /// For Opus, 6000 to 510000; 0 for 24000. Else ignored.
     pub bit_rate_bps: u32,
+    /// For Opus, what the encoder may spend, 1 to 10; 0 for 5. Else ignored.
+    pub complexity: u32,
+    /// For Opus, what the decoder may spend, 0 to 10: from 5 on losses are concealed by a neural
+    /// network, from 6 on speech is enhanced. ALE_ERR_UNSUPPORTED in a library that was built without.
+    pub decoder_complexity: u32,
+    /// For Opus, the past that every packet repeats by deep redundancy, in ms, at most 1040; 0 for
+    /// none. ALE_ERR_UNSUPPORTED in a library that was built without.
+    pub dred_ms: u32,
+    /// For Opus, the parameters of the peer's a=fmtp line (RFC 7587 section 6.1), which narrow what is
+    /// sent: "useinbandfec=1;usedtx=1". NULL for in-band FEC and nothing else. Else ignored.
+    pub fmtp: *const c_char,
     /// A codec of the host's, which goes before the encoding; NULL for a built-in one.
     pub host: *const ale_host_codec,
 }
@@ -32,13 +45,17 @@ impl ale_codec {
         encoding: std::ptr::null(),
         sample_rate_hz: 0,
         bit_rate_bps: 0,
+        complexity: 0,
+        decoder_complexity: 0,
+        dred_ms: 0,
+        fmtp: std::ptr::null(),
         host: std::ptr::null(),
     };
 
     /// The codec that this names.
     ///
     /// # Safety
-    /// `encoding` is NULL or a string, and `host` NULL or a codec.
+    /// `encoding` and `fmtp` are NULL or strings, and `host` NULL or a codec.
     pub(crate) unsafe fn spec(&self) -> Result<CodecSpec, ale_status> {
         // SAFETY: the caller's.
         if let Some(host) = unsafe { self.host.as_ref() } {
@@ -56,8 +73,24 @@ impl ale_codec {
             if self.bit_rate_bps != 0 {
                 config.bit_rate_bps = self.bit_rate_bps;
             }
+            if self.complexity != 0 {
+                config.complexity = narrow(self.complexity)?;
+            }
+            config.decoder_complexity = narrow(self.decoder_complexity)?;
+            config.dred_ms = narrow(self.dred_ms)?;
+            // SAFETY: the caller's.
+            if let Some(fmtp) = unsafe { pointer::text(self.fmtp) }? {
+                let invalid = |_| ale_status::ALE_ERR_INVALID_ARGUMENT;
+                config = OpusFmtp::parse(fmtp).map_err(invalid)?.apply(config);
+            }
             return Ok(CodecSpec::Opus(config));
         }
         Ok(spec)
     }
+}
+
+/// A number in as many bits as the engine has for it.
+#[cfg(feature = "opus")]
+fn narrow<T: TryFrom<u32>>(number: u32) -> Result<T, ale_status> {
+    number.try_into().map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)
 }

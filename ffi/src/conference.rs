@@ -22,10 +22,10 @@ pub struct ale_conference {
     control: ConferenceControl,
 }
 
-struct Audio {
-    conference: Conference,
-    outgoing: Outgoing,
-    next: usize,
+pub(crate) struct Audio {
+    pub(crate) conference: Conference,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) next: usize,
 }
 
 /// What a conference is made for.
@@ -199,7 +199,9 @@ pub unsafe extern "C" fn ale_conference_destroy(conference: *mut ale_conference)
 ///
 /// # Safety
 /// `conference` is NULL or a conference whose audio side nobody else uses.
-unsafe fn audio<'a>(conference: *mut ale_conference) -> Result<&'a mut Audio, ale_status> {
+pub(crate) unsafe fn audio<'a>(
+    conference: *mut ale_conference,
+) -> Result<&'a mut Audio, ale_status> {
     if conference.is_null() {
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }

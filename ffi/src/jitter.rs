@@ -221,6 +221,8 @@ pub struct ale_jitter_counters {
     pub restarts: u64,
     /// The sender's clock against this one, in parts per million; positive when the sender is fast.
     pub drift_ppm: i64,
+    /// Packets among those played that were not decoded, since their header said that they are silent.
+    pub skipped_decodes: u64,
 }
 
 impl From<JitterStats> for ale_jitter_counters {
@@ -253,6 +255,7 @@ impl From<JitterStats> for ale_jitter_counters {
             comfort_noise_samples: stats.comfort_noise_samples,
             restarts: stats.restarts,
             drift_ppm: stats.drift_ppm(),
+            skipped_decodes: stats.skipped_decodes,
         }
     }
 }

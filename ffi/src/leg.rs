@@ -5,8 +5,8 @@ use std::ffi::c_char;
 use std::net::SocketAddr;
 
 use ale_media::leg::{
-    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid, Nack,
-    PassThrough, Passed, ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
+    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, LevelTrust,
+    Mid, Nack, PassThrough, Passed, ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
 };
 
 use crate::codec::ale_codec;
@@ -112,6 +112,12 @@ pub struct ale_leg_config {
     pub srtp_policy: i32,
     /// ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0.
     pub srtp_flags: u32,
+    /// Whose word is taken for it that a packet is silent (RFC 6464) and need not be decoded in a
+    /// conference: 0 nobody's; 1 that of authenticated peers; 2 everybody's. Default 1.
+    pub level_trust: u32,
+    /// Header extension identifier of contributing sources' levels (RFC 6465), 1 to 14, 0 for none: a
+    /// conference tells the peer who is heard, and ale_leg_contributors who is heard in its mix.
+    pub mixer_levels_id: u32,
 }
 
 impl Default for ale_leg_config {
@@ -154,6 +160,8 @@ impl Default for ale_leg_config {
             nack: 0,
             srtp_policy: ale_srtp_policy::ALE_SRTP_INTEROP as i32,
             srtp_flags: 0,
+            level_trust: 1,
+            mixer_levels_id: 0,
         }
     }
 }
@@ -222,6 +230,12 @@ impl ale_leg_config {
             2 => Nack::ReducedSize,
             _ => return Err(invalid),
         };
+        config.level_trust = match self.level_trust {
+            0 => LevelTrust::Nobody,
+            1 => LevelTrust::Authenticated,
+            2 => LevelTrust::Everybody,
+            _ => return Err(invalid),
+        };
         config.silence_suppression = self.silence_suppression != 0;
         config.extended_reports = self.extended_reports != 0;
         let id = |value: u32| Ok::<_, ale_status>(Some(byte(value)?).filter(|id| *id != 0));
@@ -229,6 +243,7 @@ impl ale_leg_config {
         let name = unsafe { pointer::text(self.mid) }?;
         config.header_extensions = HeaderExtensions {
             audio_level: id(self.audio_level_id)?,
+            mixer_levels: id(self.mixer_levels_id)?,
             absolute_send_time: id(self.absolute_send_time_id)?,
             mid: match id(self.mid_id)? {
                 Some(id) => Some((id, name.and_then(Mid::new).ok_or(invalid)?)),
@@ -275,6 +290,18 @@ pub enum ale_received {
     ALE_RECEIVED_GOODBYE = 3,
     /// RTP that is handed on undecoded; ale_leg_passed says what.
     ALE_RECEIVED_PASS_THROUGH = 4,
+}
+
+impl From<Received> for ale_received {
+    fn from(outcome: Received) -> Self {
+        match outcome {
+            Received::Media => Self::ALE_RECEIVED_MEDIA,
+            Received::Goodbye => Self::ALE_RECEIVED_GOODBYE,
+            Received::Report => Self::ALE_RECEIVED_REPORT,
+            Received::PassThrough(_) => Self::ALE_RECEIVED_PASS_THROUGH,
+            _ => Self::ALE_RECEIVED_PROBATION,
+        }
+    }
 }
 
 /// Fills a config with the defaults. Any thread. Real-time.
@@ -396,13 +423,7 @@ pub(crate) unsafe fn receive(
     }
     // SAFETY: the caller's.
     if let Some(out) = unsafe { received.as_mut() } {
-        *out = match outcome {
-            Received::Media => ale_received::ALE_RECEIVED_MEDIA,
-            Received::Goodbye => ale_received::ALE_RECEIVED_GOODBYE,
-            Received::Report => ale_received::ALE_RECEIVED_REPORT,
-            Received::PassThrough(_) => ale_received::ALE_RECEIVED_PASS_THROUGH,
-            _ => ale_received::ALE_RECEIVED_PROBATION,
-        };
+        *out = outcome.into();
     }
     Ok(())
 }

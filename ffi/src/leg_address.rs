@@ -21,7 +21,7 @@ pub struct ale_address {
 }
 
 impl ale_address {
-    fn read(&self) -> Result<SocketAddr, ale_status> {
+    pub(crate) fn read(&self) -> Result<SocketAddr, ale_status> {
         let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
         let ip = match (self.ip_bytes, self.ip.first_chunk::<4>()) {
             (4, Some(ip)) => IpAddr::V4(Ipv4Addr::from(*ip)),

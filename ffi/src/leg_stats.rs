@@ -123,3 +123,46 @@ pub unsafe extern "C" fn ale_leg_stats(
         Ok(())
     })
 }
+
+/// A source whose sound is in a mix.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_contributor {
+    /// Its synchronization source.
+    pub ssrc: u32,
+    /// How loud it is, in -dBov; 255 if the mixer does not say.
+    pub level_dbov: u32,
+}
+
+/// Writes who is heard in what the peer sends, by the last packet that came (RFC 6465), to as many
+/// places as there are (15 is enough), and how many there are to *count. Nobody is where
+/// mixer_levels_id is 0. Real-time.
+///
+/// Can return ALE_ERR_CAPACITY; nothing is written then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_contributors(
+    control: *const ale_leg_control,
+    contributors: *mut ale_contributor,
+    capacity: usize,
+    count: *mut usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, out, count) = unsafe {
+            (
+                pointer::shared(control)?,
+                pointer::slice_mut(contributors, capacity)?,
+                pointer::exclusive(count)?,
+            )
+        };
+        let heard = control.0.contributors();
+        let heard = heard.as_slice();
+        let out = out.get_mut(..heard.len()).ok_or(ale_status::ALE_ERR_CAPACITY)?;
+        for (to, from) in out.iter_mut().zip(heard) {
+            let level_dbov = from.level_dbov.map_or(255, u32::from);
+            *to = ale_contributor { ssrc: from.ssrc, level_dbov };
+        }
+        *count = heard.len();
+        Ok(())
+    })
+}

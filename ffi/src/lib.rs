@@ -12,10 +12,12 @@
 mod codec;
 mod codec_host;
 mod conference;
+mod conference_share;
 mod jitter;
 mod jitter_view;
 mod leg;
 mod leg_address;
+mod leg_batch;
 mod leg_event;
 mod leg_relay;
 mod leg_stats;

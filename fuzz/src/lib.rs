@@ -138,7 +138,7 @@ pub fn codec(data: &[u8]) {
             let channels = usize::from(decoder.format().channels);
             assert_eq!(said, Ok(samples / channels));
         }
-        let _ = decoder.recover(payload, &mut pcm[..960]);
+        let _ = decoder.recover(payload, 960, &mut pcm[..960]);
     }
 }
 

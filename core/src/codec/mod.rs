@@ -110,14 +110,21 @@ pub trait Decoder: Send {
         Err(CodecError::Unsupported)
     }
 
-    /// Recovers the last `pcm.len()` samples before `next`, a packet whose predecessor was lost,
-    /// from the redundancy in `next` (Opus in-band FEC). `next` itself is decoded afterwards.
+    /// Recovers `pcm.len()` samples of a gap that ends at `next`, from the redundancy in it: those
+    /// that begin `before` samples before `next` (at least `pcm.len()`; the same for the end of the
+    /// gap). A gap is asked for from its start on; `next` itself is decoded afterwards. Opus in-band
+    /// FEC reaches back one packet, deep redundancy up to a second.
     ///
     /// # Errors
-    /// [`CodecError::Unsupported`] when the codec or this payload has no redundancy; else as
-    /// [`Decoder::decode`].
-    fn recover(&mut self, next: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
-        let _ = (next, pcm);
+    /// [`CodecError::Unsupported`] when the codec has no redundancy or this payload's does not reach
+    /// as far; else as [`Decoder::decode`].
+    fn recover(
+        &mut self,
+        next: &[u8],
+        before: usize,
+        pcm: &mut [i16],
+    ) -> Result<usize, CodecError> {
+        let _ = (next, before, pcm);
         Err(CodecError::Unsupported)
     }
 

@@ -177,7 +177,7 @@ impl CodecSpec {
             Self::Opus(config) => {
                 let can = matches!(preferred_rate_hz, 8_000 | 12_000 | 16_000 | 24_000 | 48_000);
                 let rate = if can { preferred_rate_hz } else { config.sample_rate_hz };
-                Box::new(OpusDecoder::new(rate, 1)?)
+                Box::new(OpusDecoder::with_complexity(rate, 1, config.decoder_complexity)?)
             }
             Self::Host(codec) => {
                 host::check(codec.0.as_ref())?;

@@ -84,6 +84,11 @@ pub(super) enum Attached {
 }
 
 impl Attached {
+    /// Whether its peer is told who is heard.
+    pub(super) fn tells_contributors(&self) -> bool {
+        matches!(self, Self::Leg(media) if media.tells_contributors())
+    }
+
     pub(super) fn sample_rate_hz(&self) -> u32 {
         match self {
             Self::Leg(media) => media.sample_rate_hz(),

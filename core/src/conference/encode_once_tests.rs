@@ -6,7 +6,7 @@ use super::*;
 use alloc::vec::Vec;
 
 /// Real speech at 16 kHz, from the recordings of the programs.
-fn speech() -> Vec<i16> {
+pub(super) fn speech() -> Vec<i16> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/assets/speech");
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -16,12 +16,19 @@
 //!   ([`JoinOptions`], [`ConferenceControl::set_pair_gain`]).
 //! - **Encode once**: members that hear the same mix in the same codec, with the same settings and
 //!   in packets that start together, share one encoder; only RTP and SRTP are their own.
+//! - **Who is decoded**: all but those whose headers say that they are silent (RFC 6464), as far as
+//!   [`LegConfig::level_trust`](crate::leg::LegConfig::level_trust) goes.
+//! - **Who is told who is heard**: members with
+//!   [`HeaderExtensions::mixer_levels`](crate::leg::HeaderExtensions::mixer_levels) (RFC 6465).
+//! - **Threads**: thousands of conferences over several, and one over several: [`shard`].
 //! - **Lines** to other conferences and to the host: [`LinkEnd`].
 
+mod contributions;
 mod control;
 mod link;
 mod outgoing;
 mod rates;
+pub mod shard;
 mod speakers;
 
 use alloc::boxed::Box;
@@ -30,15 +37,19 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use contributions::Contributions;
 use control::{Attached, Command, Shared};
 pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions};
 pub use link::LinkEnd;
 pub use outgoing::{Outgoing, OutgoingDatagram};
 use rates::Rates;
-use speakers::{Speakers, Voice};
+use shard::PartialSums;
+use speakers::{SOFT_DBOV, Speakers, Voice};
 
-use crate::leg::EncodeOnce;
+use crate::dsp::level::SILENCE_DBOV;
+use crate::leg::{Contributors, EncodeOnce, LegMedia};
 use crate::mixer::{MAX_PARTICIPANTS, ParticipantId};
+use crate::srtp::{Sender, Sessions};
 use crate::stats::counters;
 use crate::sync::snapshot::{self, Publisher};
 
@@ -131,6 +142,9 @@ pub struct Conference {
     present: Vec<u32>,
     voices: Box<[Voice]>,
     speakers: Speakers,
+    /// Who is heard, and how many members are told.
+    contributions: Contributions,
+    told: usize,
     once: EncodeOnce,
     /// What one member hears.
     pcm: Box<[i16]>,
@@ -154,6 +168,31 @@ struct Member {
     common_ticks: usize,
     /// The last tick that it was served in.
     served: u64,
+}
+
+/// The sessions of the members, by their indices.
+struct Protectors<'a>(&'a mut [Option<Member>]);
+
+impl Protectors<'_> {
+    fn media(&mut self, index: usize) -> Option<&mut LegMedia> {
+        match &mut self.0.get_mut(index)?.as_mut()?.attached {
+            Attached::Leg(media) => Some(media),
+            Attached::Link(_) => None,
+        }
+    }
+}
+
+impl Sessions<Sender> for Protectors<'_> {
+    fn session(&self, number: usize) -> Option<&Sender> {
+        match &self.0.get(number)?.as_ref()?.attached {
+            Attached::Leg(media) => media.protector(),
+            Attached::Link(_) => None,
+        }
+    }
+
+    fn session_mut(&mut self, number: usize) -> Option<&mut Sender> {
+        self.media(number)?.protector_mut()
+    }
 }
 
 impl Conference {
@@ -180,6 +219,8 @@ impl Conference {
             present: Vec::with_capacity(places),
             voices: vec![Voice::default(); places].into_boxed_slice(),
             speakers: Speakers::new(config.max_speakers),
+            contributions: Contributions::new(),
+            told: 0,
             once: EncodeOnce::new(config.encode_groups),
             pcm: vec![0; rates::MAX_FRAME_SAMPLES].into_boxed_slice(),
             last_tick_ns: None,
@@ -195,16 +236,66 @@ impl Conference {
     ///
     /// Real-time: yes.
     pub fn tick(&mut self, now_ns: u64, outgoing: &mut Outgoing) {
-        outgoing.clear();
+        self.play(now_ns);
+        self.finish(now_ns, outgoing);
+    }
+
+    /// The first half of a share's tick, in place of [`Conference::tick`] (see [`shard`]): plays the
+    /// members and writes what they have said to `sums`.
+    ///
+    /// Real-time: yes.
+    pub fn gather(&mut self, now_ns: u64, sums: &mut PartialSums) {
+        self.play(now_ns);
+        if self.present.is_empty() {
+            // Nothing has been added up, and what was before is over.
+            self.rates.gather();
+        }
+        let own = self.rates.sums();
+        for (to, from) in sums.rates.iter_mut().zip(&own.rates) {
+            to.copy_from_slice(from);
+        }
+        sums.sounded = own.sounded;
+    }
+
+    /// The second half: adds what the `others` have said, each once, and leaves the datagrams that are
+    /// to be sent now in `outgoing`.
+    ///
+    /// Real-time: yes.
+    pub fn deliver<'a>(
+        &mut self,
+        now_ns: u64,
+        others: impl IntoIterator<Item = &'a PartialSums>,
+        outgoing: &mut Outgoing,
+    ) {
+        for other in others {
+            self.rates.mix_in(other);
+        }
+        self.finish(now_ns, outgoing);
+    }
+
+    /// Takes orders, pulls every leg, and adds up.
+    fn play(&mut self, now_ns: u64) {
         self.count_gap(now_ns);
         self.apply_commands();
+        if self.present.is_empty() {
+            return;
+        }
+        self.once.advance();
+        self.pull(now_ns);
+        if self.speakers.is_selective() {
+            self.choose_speakers();
+        }
+        self.rates.gather();
+        if self.told > 0 {
+            self.name_contributors();
+        }
+    }
+
+    /// Encodes, and leaves the datagrams.
+    fn finish(&mut self, now_ns: u64, outgoing: &mut Outgoing) {
+        outgoing.clear();
         if !self.present.is_empty() {
-            self.once.advance();
-            self.pull(now_ns);
-            if self.speakers.is_selective() {
-                self.choose_speakers();
-            }
-            self.rates.run();
+            self.rates.cross();
             // Who led a group goes first, so that the group keeps its encoder.
             for group in 0.. {
                 let Some(leader) = self.once.leader(group) else { break };
@@ -214,6 +305,7 @@ impl Conference {
                 let Some(index) = self.present.get(n) else { break };
                 self.serve(*index, now_ns, outgoing);
             }
+            self.protect(outgoing);
         }
         self.stats.ticks += 1;
         self.stats.members = self.present.len() as u64;
@@ -230,17 +322,36 @@ impl Conference {
 
     /// Plays every member into its row.
     fn pull(&mut self, now_ns: u64) {
+        let selective = self.speakers.is_selective();
         for index in &self.present {
             let Some(member) = &mut self.members[*index as usize] else { continue };
             let Ok(row) = self.rates.mixer(member.rate).input(member.place) else { continue };
             match &mut member.attached {
                 // A leg's rate is its mixer's, so the row is as long as a leg wants it.
                 Attached::Leg(media) => {
+                    // Who is not among the speakers is not decoded before it may become one; who is
+                    // heard may leave out digital silence.
+                    let heard = !selective || self.voices[*index as usize].is_selected();
+                    media.skip_softer_than(Some(if heard { SILENCE_DBOV } else { SOFT_DBOV }));
                     let _ = media.pull(now_ns, row);
                 }
                 Attached::Link(end) => {
                     end.pull(row);
                 }
+            }
+        }
+    }
+
+    /// Lists who is heard by everybody. Lines have no source and are not named.
+    fn name_contributors(&mut self) {
+        self.contributions.clear();
+        for index in &self.present {
+            let Some(member) = &self.members[*index as usize] else { continue };
+            let level_dbov = self.rates.mixer(member.rate).contribution_dbov(member.place);
+            if let (Some(level_dbov), Attached::Leg(media)) = (level_dbov, &member.attached)
+                && let Some(ssrc) = media.remote_ssrc()
+            {
+                self.contributions.add(*index, ssrc, level_dbov);
             }
         }
     }
@@ -298,13 +409,28 @@ impl Conference {
         if member.listening {
             let _ = media.push(pcm);
         }
+        if media.tells_contributors() {
+            media.set_contributors(&self.contributions.without(index));
+        }
         self.once.serve(index, member.common_ticks * frame >= media.packet_samples());
-        while outgoing.has_room() {
-            let Some(datagram) = media.poll_transmit_once(now_ns, &mut self.once) else { break };
-            outgoing.push(member.id, member.tag, datagram);
+        while let Some(room) = outgoing.room() {
+            let Some(datagram) = media.poll_plain(now_ns, &mut self.once, room) else { break };
+            outgoing.push(member.id, member.tag, &datagram);
             self.stats.datagrams += 1;
         }
         self.stats.deferred += u64::from(!outgoing.has_room());
+    }
+
+    /// Protects all datagrams of the tick together.
+    fn protect(&mut self, outgoing: &mut Outgoing) {
+        let mut refused = 0;
+        outgoing.protect(&mut Protectors(&mut self.members), |protectors, index, bytes| {
+            refused += 1;
+            if let Some(media) = protectors.media(index as usize) {
+                media.refused(bytes);
+            }
+        });
+        self.stats.datagrams -= refused;
     }
 
     /// How loud a member was in the last tick, in -dBov (RFC 6464); `None` for who is not there.
@@ -387,6 +513,7 @@ impl Conference {
         let _ = mixer.set_selected(place, !self.speakers.is_selective());
         let _ = mixer.set_listening(place, options.listening);
         self.voices[id.index as usize] = Voice::default();
+        self.told += usize::from(attached.tells_contributors());
         *slot = Some(Member {
             id,
             attached,
@@ -417,7 +544,13 @@ impl Conference {
             moved.position = member.position;
         }
         self.stats.leaves += 1;
-        self.shared.give_back(id, member.attached);
+        let mut attached = member.attached;
+        self.told -= usize::from(attached.tells_contributors());
+        if let Attached::Leg(media) = &mut attached {
+            media.skip_softer_than(None);
+            media.set_contributors(&Contributors::default());
+        }
+        self.shared.give_back(id, attached);
     }
 }
 
@@ -427,7 +560,13 @@ impl fmt::Debug for Conference {
     }
 }
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(all(test, feature = "opus"))]
 mod encode_once_tests;
+#[cfg(all(test, feature = "opus"))]
+mod level_tests;
+#[cfg(test)]
+mod shard_tests;
 #[cfg(all(test, feature = "opus"))]
 mod tests;

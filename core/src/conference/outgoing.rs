@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::MemberId;
-use crate::leg::MAX_DATAGRAM_BYTES;
+use crate::leg::{MAX_DATAGRAM_BYTES, Plain};
+use crate::srtp::{Job, Sender, Sessions, protect_batch};
 
 /// Holds the datagrams of one tick until the next.
 pub struct Outgoing {
@@ -22,7 +23,13 @@ struct Entry {
     tag: u64,
     start: usize,
     end: usize,
+    /// Where the room ends that the datagram may grow to, and its bytes of payload, while it is yet
+    /// to be protected.
+    unprotected: Option<(usize, usize)>,
 }
+
+/// Datagrams that are protected at a time.
+const CHUNK: usize = 64;
 
 /// A datagram to be sent to one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,15 +92,67 @@ impl Outgoing {
         self.entries.len() < self.limit && self.bytes.len() - self.used >= MAX_DATAGRAM_BYTES
     }
 
-    /// Copies a datagram in; there must be room.
-    pub(super) fn push(&mut self, member: MemberId, tag: u64, datagram: &[u8]) {
-        let (start, end) = (self.used, self.used + datagram.len());
-        if let Some(room) = self.bytes.get_mut(start..end)
-            && self.entries.len() < self.limit
-        {
-            room.copy_from_slice(datagram);
-            self.entries.push(Entry { member, tag, start, end });
-            self.used = end;
+    /// Where the next datagram goes: [`MAX_DATAGRAM_BYTES`], if there is room.
+    pub(super) fn room(&mut self) -> Option<&mut [u8]> {
+        if !self.has_room() {
+            return None;
+        }
+        self.bytes.get_mut(self.used..self.used + MAX_DATAGRAM_BYTES)
+    }
+
+    /// Takes in the datagram that has been written to [`Outgoing::room`].
+    pub(super) fn push(&mut self, member: MemberId, tag: u64, plain: &Plain) {
+        let start = self.used;
+        self.used += plain.room;
+        let unprotected = plain.unprotected.map(|payload_bytes| (self.used, payload_bytes));
+        self.entries.push(Entry { member, tag, start, end: start + plain.bytes, unprotected });
+    }
+
+    /// Protects what is yet to be, by the sessions that members' indices name. `refused` is told whose
+    /// datagram could not be and is dropped, and its bytes of payload.
+    pub(super) fn protect<T: Sessions<Sender>>(
+        &mut self,
+        sessions: &mut T,
+        mut refused: impl FnMut(&mut T, u32, usize),
+    ) {
+        let mut any_refused = false;
+        let mut from = 0;
+        while from < self.entries.len() {
+            let mut jobs: [Job<'_>; CHUNK] = core::array::from_fn(|_| Job::new(0, &mut [], 0));
+            let mut places = [0; CHUNK];
+            let (mut count, mut at) = (0, from);
+            let (mut rest, mut offset) = (&mut self.bytes[..], 0);
+            while count < CHUNK
+                && let Some(entry) = self.entries.get(at)
+            {
+                if let Some((room_end, _)) = entry.unprotected {
+                    let (_, behind) = rest.split_at_mut(entry.start - offset);
+                    let (room, behind) = behind.split_at_mut(room_end - entry.start);
+                    (rest, offset) = (behind, room_end);
+                    let session = entry.member.index as usize;
+                    jobs[count] = Job::new(session, room, entry.end - entry.start);
+                    places[count] = at;
+                    count += 1;
+                }
+                at += 1;
+            }
+            from = at;
+            protect_batch(sessions, &mut jobs[..count]);
+            for (job, place) in jobs[..count].iter().zip(places) {
+                let Some(entry) = self.entries.get_mut(place) else { continue };
+                let payload_bytes = entry.unprotected.take().map_or(0, |(_, bytes)| bytes);
+                match job.result {
+                    Ok(bytes) => entry.end = entry.start + bytes,
+                    Err(_) => {
+                        any_refused = true;
+                        entry.end = entry.start;
+                        refused(sessions, entry.member.index, payload_bytes);
+                    }
+                }
+            }
+        }
+        if any_refused {
+            self.entries.retain(|entry| entry.end > entry.start);
         }
     }
 }

@@ -6,10 +6,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::ConferenceConfig;
+use super::shard::PartialSums;
 use crate::dsp::resample::{RATES_HZ, Resampler};
 use crate::mixer::{Mixer, MixerConfig, MixerError};
 
-const RATES: usize = RATES_HZ.len();
+pub(super) const RATES: usize = RATES_HZ.len();
 /// Samples of 10 ms at the highest rate.
 pub(super) const MAX_FRAME_SAMPLES: usize = 480;
 
@@ -18,6 +19,8 @@ pub(super) struct Rates {
     mixers: [Mixer; RATES],
     /// From each rate to each other.
     bridges: Box<[Bridge]>,
+    /// What was added up in this tick, here and elsewhere.
+    total: PartialSums,
 }
 
 struct Bridge {
@@ -54,7 +57,7 @@ impl Rates {
                 bridges.push(Bridge { from, to, resampler, pcm, ringing: 0 });
             }
         }
-        Ok(Self { mixers, bridges: bridges.into_boxed_slice() })
+        Ok(Self { mixers, bridges: bridges.into_boxed_slice(), total: PartialSums::new() })
     }
 
     /// Which mixer works at this rate.
@@ -67,18 +70,48 @@ impl Rates {
         &mut self.mixers[rate % RATES]
     }
 
-    /// Adds everything up: each rate for itself, then across.
-    pub(super) fn run(&mut self) {
-        let mut sounded = [false; RATES];
+    /// Adds up each rate for itself.
+    pub(super) fn gather(&mut self) {
+        let sums = &mut self.total;
         for (rate, mixer) in self.mixers.iter_mut().enumerate() {
+            sums.sounded[rate] = false;
             if mixer.stats().participants > 0 {
                 mixer.run();
-                sounded[rate] = mixer.sum().iter().any(|sample| *sample != 0);
+                sums.sounded[rate] = mixer.sum().iter().any(|sample| *sample != 0);
+            }
+            let total = &mut sums.rates[rate][..mixer.frame_samples()];
+            match sums.sounded[rate] {
+                true => total.copy_from_slice(mixer.sum()),
+                false => total.fill(0),
             }
         }
+    }
+
+    /// What [`Rates::gather`] has added up.
+    pub(super) fn sums(&self) -> &PartialSums {
+        &self.total
+    }
+
+    /// Adds what has been added up elsewhere.
+    pub(super) fn mix_in(&mut self, other: &PartialSums) {
+        for (rate, mixer) in self.mixers.iter_mut().enumerate() {
+            if other.sounded[rate] {
+                let pcm = &other.rates[rate][..mixer.frame_samples()];
+                // As long as a frame by construction.
+                let _ = mixer.mix_in(pcm);
+                for (total, sample) in self.total.rates[rate].iter_mut().zip(pcm) {
+                    *total = total.saturating_add(*sample);
+                }
+                self.total.sounded[rate] = true;
+            }
+        }
+    }
+
+    /// Takes each rate's sum to the others.
+    pub(super) fn cross(&mut self) {
         for bridge in &mut self.bridges {
             let listeners = self.mixers[bridge.to].stats().participants;
-            if sounded[bridge.from] {
+            if self.total.sounded[bridge.from] {
                 bridge.ringing = RINGING_TICKS;
             } else if bridge.ringing == 0 {
                 continue;
@@ -88,13 +121,8 @@ impl Rates {
             if listeners == 0 {
                 continue;
             }
-            let silence = [0; MAX_FRAME_SAMPLES];
-            let source = &self.mixers[bridge.from];
-            let sum = match sounded[bridge.from] {
-                true => source.sum(),
-                false => &silence[..source.frame_samples()],
-            };
-            bridge.resampler.process(sum, &mut bridge.pcm);
+            let samples = self.mixers[bridge.from].frame_samples();
+            bridge.resampler.process(&self.total.rates[bridge.from][..samples], &mut bridge.pcm);
             // As long as the other mixer's frame by construction.
             let _ = self.mixers[bridge.to].mix_in(&bridge.pcm);
         }

@@ -11,6 +11,8 @@ use alloc::vec::Vec;
 const HOLD_TICKS: u64 = 50;
 /// Mean square above which a member may be heard: -60 dBov.
 const FLOOR: f32 = 1_073.0;
+/// The same for levels of RFC 6464: those that are softer for certain.
+pub(super) const SOFT_DBOV: u8 = 61;
 /// What counts as louder: 3 dB.
 const CLEARLY: f32 = 2.0;
 /// How fast loudness is forgotten in a tick, so that the gaps in a word are not silence.
@@ -25,6 +27,13 @@ pub(super) struct Voice {
     lead: f32,
     held_until: u64,
     selected: bool,
+}
+
+impl Voice {
+    /// Whether the member is heard just now.
+    pub(super) fn is_selected(&self) -> bool {
+        self.selected
+    }
 }
 
 /// Those that are heard.

@@ -4,7 +4,7 @@
 use super::*;
 use crate::codec::CodecSpec;
 use crate::codec::opus::OpusConfig;
-use crate::leg::{Leg, LegConfig, LegMedia, LegReceiver};
+use crate::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver};
 use alloc::vec::Vec;
 
 pub(super) const TICK_NS: u64 = 10_000_000;
@@ -13,8 +13,11 @@ pub(super) const TICK_NS: u64 = 10_000_000;
 pub(super) struct Phone {
     receiver: LegReceiver,
     media: LegMedia,
+    pub(super) control: LegControl,
     bridge: LegReceiver,
-    id: MemberId,
+    /// The control half of the bridge's leg.
+    pub(super) leg: LegControl,
+    pub(super) id: MemberId,
     hz: f32,
     pub(super) heard: Vec<i16>,
 }
@@ -27,13 +30,30 @@ fn leg(ssrc: u32, codec: CodecSpec) -> (LegReceiver, Box<LegMedia>) {
 }
 
 pub(super) fn phone(control: &ConferenceControl, tag: u64, codec: CodecSpec, hz: f32) -> Phone {
-    let (bridge, bridge_media) = leg(100 + tag as u32, codec.clone());
-    let (receiver, media) = leg(tag as u32, codec);
+    phone_with(control, tag, codec, hz, |_| {})
+}
+
+/// The same, with other settings of both legs.
+pub(super) fn phone_with(
+    control: &ConferenceControl,
+    tag: u64,
+    codec: CodecSpec,
+    hz: f32,
+    set: impl Fn(&mut LegConfig),
+) -> Phone {
+    let config = |ssrc| {
+        let mut config = LegConfig::new(ssrc, 96, codec.clone());
+        config.rtcp_interval_ms = 0;
+        set(&mut config);
+        config
+    };
+    let (bridge, bridge_media, leg) = Leg::new(&config(100 + tag as u32)).unwrap();
+    let (receiver, media, own) = Leg::new(&config(tag as u32)).unwrap();
     let id = control
-        .join(bridge_media, JoinOptions { tag, ..Default::default() })
+        .join(Box::new(bridge_media), JoinOptions { tag, ..Default::default() })
         .map_err(|(error, _)| error)
         .unwrap();
-    Phone { receiver, media: *media, bridge, id, hz, heard: Vec::new() }
+    Phone { receiver, media, control: own, bridge, leg, id, hz, heard: Vec::new() }
 }
 
 pub(super) fn opus(sample_rate_hz: u32) -> CodecSpec {

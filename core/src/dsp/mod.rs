@@ -3,6 +3,7 @@
 //!
 //! - [`activity`]: whether somebody speaks.
 //! - [`level`]: how loud a stretch of samples is (RFC 6464's dBov).
+//! - `odd_rates` (feature `odd-rates`): between rates of any ratio, with correction of drift.
 //! - [`resample`]: between 8, 16, 32 and 48 kHz.
 //! - [`tones`]: DTMF, call progress, fax and modem tones, made and heard.
 //!
@@ -11,6 +12,8 @@
 
 pub mod activity;
 pub mod level;
+#[cfg(feature = "odd-rates")]
+pub mod odd_rates;
 pub mod resample;
 pub mod tones;
 pub(crate) mod versions;

@@ -125,7 +125,7 @@ impl BlackBox {
 
     #[inline]
     pub(crate) fn packet(&mut self, meta: &PacketMeta, payload: &[u8]) {
-        let meta = PacketMeta { next: 0, ..*meta };
+        let meta = PacketMeta { next: 0, level_dbov: 0, ..*meta };
         let mut record = [0; 24];
         let later = meta.arrival_ns.wrapping_sub(self.newest.packet.arrival_ns);
         let usual = self.newest.usual(meta.arrival_ns) == meta;

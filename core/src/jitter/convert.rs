@@ -71,14 +71,19 @@ impl Converted {
         Ok(self.resampler.process(&self.scratch[..samples], pcm))
     }
 
-    /// The part of the scratch that makes `samples` at the output rate.
+    /// How many samples of the inner decoder make `samples` at the output rate.
     fn inner_len(&self, samples: usize) -> Result<usize, CodecError> {
         let exact = samples * self.from_hz;
-        let len = exact / self.to_hz * self.channels;
-        if !exact.is_multiple_of(self.to_hz) || len > self.scratch.len() {
+        if !exact.is_multiple_of(self.to_hz) {
             return Err(CodecError::InvalidArgument);
         }
-        Ok(len)
+        Ok(exact / self.to_hz * self.channels)
+    }
+
+    /// The part of the scratch that makes `samples` at the output rate.
+    fn room_for(&mut self, samples: usize) -> Result<&mut [i16], CodecError> {
+        let len = self.inner_len(samples)?;
+        self.scratch.get_mut(..len).ok_or(CodecError::InvalidArgument)
     }
 }
 
@@ -102,14 +107,19 @@ impl Decoder for Converted {
     }
 
     fn conceal(&mut self, pcm: &mut [i16]) -> Result<usize, CodecError> {
-        let len = self.inner_len(pcm.len())?;
+        let len = self.room_for(pcm.len())?.len();
         let made = self.inner.conceal(&mut self.scratch[..len])?;
         self.convert(made, pcm)
     }
 
-    fn recover(&mut self, next: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
-        let len = self.inner_len(pcm.len())?;
-        let made = self.inner.recover(next, &mut self.scratch[..len])?;
+    fn recover(
+        &mut self,
+        next: &[u8],
+        before: usize,
+        pcm: &mut [i16],
+    ) -> Result<usize, CodecError> {
+        let (before, len) = (self.inner_len(before)?, self.room_for(pcm.len())?.len());
+        let made = self.inner.recover(next, before, &mut self.scratch[..len])?;
         self.convert(made, pcm)
     }
 

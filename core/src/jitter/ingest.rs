@@ -32,6 +32,8 @@ pub(crate) struct PacketMeta {
     pub(crate) payload_type: u8,
     /// A copy of an older packet's payload (RFC 2198) rather than a packet.
     pub(crate) redundant: bool,
+    /// How loud its header says that it is, in -dBov; 0, the loudest, where it says nothing.
+    pub(crate) level_dbov: u8,
     /// The slot that holds the payload's next part, while there is one.
     pub(super) next: u16,
 }

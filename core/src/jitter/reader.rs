@@ -168,6 +168,24 @@ impl JitterReader {
         self.shared.change(|s| Settings { mode, ..s });
     }
 
+    /// From the next pull on, packets whose header told a level of `dbov` in -dBov (RFC 6464) or a
+    /// softer one are silence and not decoded, after a few of them in a row; `None` decodes all.
+    /// They are accounted for as if they were. The decoder is shown the last ones when it is woken, so
+    /// that no onset is lost. A buffer whose black box holds audio decodes all, since a replay does.
+    ///
+    /// Real-time: yes.
+    pub fn skip_softer_than(&mut self, dbov: Option<u8>) {
+        let replayed = self.black_box.as_ref().is_some_and(BlackBox::has_audio);
+        self.playout.sleep.set_threshold(dbov.filter(|_| !replayed));
+    }
+
+    /// The source that is played now.
+    ///
+    /// Real-time: yes.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.timeline.ssrc()
+    }
+
     /// The counters now.
     ///
     /// Real-time: yes.
@@ -408,6 +426,7 @@ impl JitterReader {
             payload_type: meta.payload_type,
             fresh,
             redundant: false,
+            level_dbov: meta.level_dbov,
         });
     }
 
@@ -425,6 +444,7 @@ impl JitterReader {
                     payload_type: meta.payload_type,
                     fresh: false,
                     redundant: true,
+                    level_dbov: meta.level_dbov,
                 });
             }
             _ => self.playout.slots.release(slot),

@@ -68,6 +68,9 @@ counters! {
         pub late,
         /// Packets that came before.
         pub duplicate,
+        /// Packets among those played that were not decoded, since their header said that they are
+        /// silent.
+        pub skipped_decodes,
         /// Packets that a decoder refused, or that fitted no stream.
         pub dropped,
         /// Packets skipped to shorten the delay, or left over when another stream began.

@@ -64,6 +64,11 @@ impl Timeline {
         self.stream.is_some()
     }
 
+    /// Whose stream is played now.
+    pub(crate) fn ssrc(&self) -> Option<u32> {
+        self.stream.map(|s| s.ssrc)
+    }
+
     /// The RTP clock of the stream that is played now.
     pub(crate) fn clock_hz(&self) -> Option<u32> {
         self.stream.map(|s| s.clock_hz)

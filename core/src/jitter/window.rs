@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) fresh: bool,
     /// A copy of a packet that may have been lost.
     pub(crate) redundant: bool,
+    /// As in [`PacketMeta`](super::ingest::PacketMeta).
+    pub(crate) level_dbov: u8,
 }
 
 impl Entry {
@@ -114,7 +116,7 @@ mod tests {
                 prop_assert!(writer.push(PacketMeta::default(), &[]));
                 let (slot, _) = reader.take().unwrap();
                 let entry =
-                    Entry { start, samples: 160, sequence: 0, slot, payload_type: 0, fresh: false, redundant: false };
+                    Entry { start, samples: 160, sequence: 0, slot, payload_type: 0, fresh: false, redundant: false, level_dbov: 0 };
                 let fits = model.len() < 32 && model.insert(start);
                 prop_assert_eq!(window.insert(entry).is_ok(), fits);
             }

@@ -82,12 +82,28 @@ pub struct Redundant {
     pub generations: u8,
 }
 
+/// Whose word is taken for it that a packet is silent (RFC 6464): such packets need not be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LevelTrust {
+    /// Nobody's: all packets are decoded.
+    Nobody,
+    /// That of peers whose packets are authenticated (SRTP).
+    #[default]
+    Authenticated,
+    /// Everybody's.
+    Everybody,
+}
+
 /// Identifiers of header extension elements (RFC 8285), 1 to 14 as negotiated; `None` for those
 /// that are not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeaderExtensions {
     /// Audio level (RFC 6464).
     pub audio_level: Option<u8>,
+    /// Levels of contributing sources (RFC 6465). With it a conference tells the leg's peer who is
+    /// heard, in the packets' list of contributing sources and in this element; and what the peer says
+    /// of its own mix is read ([`LegControl::contributors`](super::LegControl::contributors)).
+    pub mixer_levels: Option<u8>,
     /// Absolute send time.
     pub absolute_send_time: Option<u8>,
     /// Name of the media description (RFC 9143), and the name.
@@ -153,6 +169,9 @@ pub struct LegConfig {
     pub silence_suppression: bool,
     /// Header extension elements, sent and read.
     pub header_extensions: HeaderExtensions,
+    /// Whether the audio levels of what is received are believed
+    /// ([`LegMedia::skip_softer_than`](super::LegMedia::skip_softer_than)).
+    pub level_trust: LevelTrust,
     /// The only remote source to listen to; `None` takes the first that proves valid, and another
     /// when it is authenticated or the first has fallen silent.
     pub remote_ssrc: Option<u32>,
@@ -190,6 +209,7 @@ impl LegConfig {
             redundancy: None,
             silence_suppression: false,
             header_extensions: HeaderExtensions::default(),
+            level_trust: LevelTrust::default(),
             remote_ssrc: None,
             srtp: None,
             jitter: JitterConfig::default(),
@@ -223,7 +243,8 @@ impl LegConfig {
             return Err(LegError::Generations);
         }
         let ids = &self.header_extensions;
-        let named = [ids.audio_level, ids.absolute_send_time, ids.mid.map(|(id, _)| id)];
+        let mid = ids.mid.map(|(id, _)| id);
+        let named = [ids.audio_level, ids.mixer_levels, ids.absolute_send_time, mid];
         if named.iter().flatten().any(|id| !(1..=14).contains(id)) {
             return Err(LegError::ExtensionId);
         }

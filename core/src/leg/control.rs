@@ -9,6 +9,7 @@ use alloc::string::String;
 use core::fmt;
 
 use super::config::LegConfig;
+use super::contributors::Contributors;
 use super::digits::{Digit, MAX_DIGIT_MS, MIN_DIGIT_MS};
 use super::event::LegEvent;
 use super::media::MediaStats;
@@ -107,6 +108,7 @@ pub struct LegControl {
     spent_by_media: Consumer<Spent>,
     receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
     media_stats: Snapshot<{ MediaStats::WORDS }>,
+    contributors: Option<Snapshot<{ Contributors::WORDS }>>,
     /// Of the receiver and of the media half.
     events: [Consumer<LegEvent>; 2],
     /// RTP clock of telephone events, 0 if there are none.
@@ -127,6 +129,7 @@ impl LegControl {
         (to_media, spent_by_media): (Producer<MediaCommand>, Consumer<Spent>),
         receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
         media_stats: Snapshot<{ MediaStats::WORDS }>,
+        contributors: Option<Snapshot<{ Contributors::WORDS }>>,
         events: [Consumer<LegEvent>; 2],
     ) -> Self {
         Self {
@@ -137,6 +140,7 @@ impl LegControl {
             spent_by_media,
             receiver_stats,
             media_stats,
+            contributors,
             events,
             digit_clock_hz: config
                 .telephone_event_payload_type
@@ -273,6 +277,15 @@ impl LegControl {
             round_trip_ms: seen.round_trip_ms,
             quality: seen.quality,
         }
+    }
+
+    /// Who is heard in what the peer sends, by the last packet that came (RFC 6465); nobody where
+    /// [`HeaderExtensions::mixer_levels`](super::HeaderExtensions::mixer_levels) is not set, or the peer
+    /// does not say.
+    ///
+    /// Real-time: yes, but meant for anybody else.
+    pub fn contributors(&self) -> Contributors {
+        self.contributors.as_ref().and_then(Snapshot::read).unwrap_or_default()
     }
 
     /// The ticket of the call up to now; to be taken when it ends.

@@ -6,6 +6,7 @@ use alloc::vec;
 use core::fmt;
 
 use super::config::{LegConfig, Nack};
+use super::contributors::Contributors;
 use super::control::{MediaCommand, Spent};
 use super::encode_once::EncodeOnce;
 use super::event::{EventSink, LegEvent};
@@ -27,8 +28,8 @@ use crate::sync::snapshot::{Publisher, Snapshot};
 
 /// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
 pub const MAX_DATAGRAM_BYTES: usize = 1_452;
-/// PCM that may wait to be sent, in ms: one packet of the longest packet time, and as much again.
-const BACKLOG_MS: usize = 240;
+/// PCM that may wait to be sent, in ms: a packet and as much again, and no less than this.
+const MIN_BACKLOG_MS: u32 = 120;
 
 counters! {
     /// What the audio thread's half has done, since the leg's creation.
@@ -90,6 +91,23 @@ impl From<PullError> for MediaError {
     }
 }
 
+/// A datagram that [`LegMedia::make`] has made.
+#[derive(Clone, Copy)]
+enum Made {
+    Rtp(Packet),
+    Rtcp(usize),
+}
+
+/// A datagram that [`LegMedia::poll_plain`] has made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain {
+    pub(crate) bytes: usize,
+    /// Bytes that it may grow to.
+    pub(crate) room: usize,
+    /// It is yet to be protected, and has so many bytes of payload.
+    pub(crate) unprotected: Option<usize>,
+}
+
 /// The audio thread's half of a leg.
 pub struct LegMedia {
     reader: JitterReader,
@@ -111,7 +129,6 @@ pub struct LegMedia {
     backlog: Box<[i16]>,
     backlog_samples: usize,
     datagram: Box<[u8]>,
-    datagram_bytes: usize,
 
     scheduler: Scheduler,
     /// Reports about what is sent that have been taken in.
@@ -140,6 +157,7 @@ impl LegMedia {
         let send = &config.send;
         let format = send.codec.format();
         let packet_ms = u32::from(send.packet_ms);
+        let backlog_ms = (2 * packet_ms).max(MIN_BACKLOG_MS);
         let silent = u64::from(SILENCE_DBOV);
         let stats = MediaStats {
             expected_loss_percent: u64::from(send.codec.expected_loss_percent()),
@@ -166,10 +184,9 @@ impl LegMedia {
             muted: false,
             sample_rate_hz: format.sample_rate_hz,
             packet_samples: (format.sample_rate_hz / 1_000 * packet_ms) as usize,
-            backlog: vec![0; format.sample_rate_hz as usize / 1_000 * BACKLOG_MS].into(),
+            backlog: vec![0; (format.sample_rate_hz / 1_000 * backlog_ms) as usize].into(),
             backlog_samples: 0,
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
-            datagram_bytes: 0,
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
             reports_seen: 0,
             next_ssrc: None,
@@ -208,6 +225,39 @@ impl LegMedia {
         Ok(info)
     }
 
+    /// From the next pull on, does not decode what the peer says is as soft as `dbov` in -dBov or
+    /// softer (RFC 6464), as far as [`LegConfig::level_trust`] goes; `None` decodes all, as at first.
+    /// For who mixes and does not hear such packets anyway; a conference does it for its members.
+    ///
+    /// Real-time: yes.
+    pub fn skip_softer_than(&mut self, dbov: Option<u8>) {
+        self.reader.skip_softer_than(dbov);
+    }
+
+    /// Says who is heard in what is pushed, until it is said again: the packets' contributing sources
+    /// and their levels (RFC 6465). Nothing is sent of it where
+    /// [`HeaderExtensions::mixer_levels`](super::HeaderExtensions::mixer_levels) is not set. For who
+    /// mixes; a conference does it for its members.
+    ///
+    /// Real-time: yes.
+    pub fn set_contributors(&mut self, contributors: &Contributors) {
+        if self.tells_contributors() {
+            self.packetizer.contributors = *contributors;
+        }
+    }
+
+    /// Whether the peer is told who is heard.
+    pub(crate) fn tells_contributors(&self) -> bool {
+        self.packetizer.tells_contributors()
+    }
+
+    /// The source that is played just now.
+    ///
+    /// Real-time: yes.
+    pub fn remote_ssrc(&self) -> Option<u32> {
+        self.reader.ssrc()
+    }
+
     /// Takes `pcm`, a multiple of 10 ms, to be sent; [`LegMedia::poll_transmit`] makes packets of
     /// it. What does not fit, because nobody polls, is thrown away and counted.
     ///
@@ -239,16 +289,58 @@ impl LegMedia {
     ///
     /// Real-time: yes.
     pub fn poll_transmit(&mut self, now_ns: u64) -> Option<&[u8]> {
-        self.poll(now_ns, None)
+        self.poll(now_ns)
     }
 
-    /// As [`LegMedia::poll_transmit`], sharing payloads with others.
-    pub(crate) fn poll_transmit_once(
+    /// As [`LegMedia::poll_transmit`], into `out`, sharing payloads with others and leaving RTP to be
+    /// protected together with others'. `out` has room for [`MAX_DATAGRAM_BYTES`].
+    pub(crate) fn poll_plain(
         &mut self,
         now_ns: u64,
         once: &mut EncodeOnce,
-    ) -> Option<&[u8]> {
-        self.poll(now_ns, Some(once))
+        out: &mut [u8],
+    ) -> Option<Plain> {
+        self.apply_commands();
+        let whole = |bytes| Plain { bytes, room: bytes, unprotected: None };
+        // Suites that gain nothing from company are protected while the packet is at hand.
+        let waits = self.protect.as_ref().is_some_and(srtp::Sender::batches);
+        while let Some(made) = self.make(now_ns, Some(&mut *once), out) {
+            match made {
+                Made::Rtp(packet) if waits => {
+                    self.count(packet);
+                    return Some(Plain {
+                        bytes: packet.bytes,
+                        room: (packet.bytes + MAX_TRAILER_BYTES).min(out.len()),
+                        unprotected: Some(packet.payload_bytes),
+                    });
+                }
+                Made::Rtp(packet) => {
+                    if let Some(bytes) = self.seal(packet, out) {
+                        return Some(whole(bytes));
+                    }
+                }
+                Made::Rtcp(bytes) => return Some(whole(bytes)),
+            }
+        }
+        self.publisher.publish(&self.stats);
+        None
+    }
+
+    /// The session that protects what [`LegMedia::poll_plain`] leaves to be protected.
+    pub(crate) fn protector(&self) -> Option<&srtp::Sender> {
+        self.protect.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn protector_mut(&mut self) -> Option<&mut srtp::Sender> {
+        self.protect.as_mut()
+    }
+
+    /// A packet that [`LegMedia::poll_plain`] made could not be protected, and is not sent.
+    pub(crate) fn refused(&mut self, payload_bytes: usize) {
+        self.stats.protect_errors += 1;
+        self.stats.packets -= 1;
+        self.stats.octets -= payload_bytes as u64;
     }
 
     /// Samples of a packet's sound.
@@ -256,32 +348,55 @@ impl LegMedia {
         self.packet_samples
     }
 
-    fn poll(&mut self, now_ns: u64, mut once: Option<&mut EncodeOnce>) -> Option<&[u8]> {
+    fn poll(&mut self, now_ns: u64) -> Option<&[u8]> {
         self.apply_commands();
-        self.datagram_bytes = 0;
+        let mut out = core::mem::take(&mut self.datagram);
+        let mut sealed = None;
+        while sealed.is_none()
+            && let Some(made) = self.make(now_ns, None, &mut out)
+        {
+            sealed = match made {
+                Made::Rtp(packet) => self.seal(packet, &mut out),
+                Made::Rtcp(bytes) => Some(bytes),
+            };
+        }
+        self.datagram = out;
+        if sealed.is_none() {
+            self.publisher.publish(&self.stats);
+        }
+        self.datagram.get(..sealed?)
+    }
+
+    /// Makes the next datagram: RTP in plain, or RTCP as it is sent.
+    fn make(
+        &mut self,
+        now_ns: u64,
+        mut once: Option<&mut EncodeOnce>,
+        out: &mut [u8],
+    ) -> Option<Made> {
         if let Some(next) = self.next_ssrc.take() {
             // RFC 3550 section 8.2: the old source leaves with a BYE.
-            self.datagram_bytes = self.report(now_ns, true).unwrap_or(0);
+            let farewell = self.report(now_ns, true, out);
             self.packetizer.ssrc = next;
-            if self.datagram_bytes > 0 {
-                return self.datagram.get(..self.datagram_bytes);
+            if let Some(bytes) = farewell {
+                return Some(Made::Rtcp(bytes));
             }
         }
-        while self.datagram_bytes == 0 && self.backlog_samples >= self.packet_samples {
-            self.datagram_bytes = self.next_packet(now_ns, once.as_deref_mut()).unwrap_or(0);
+        while self.backlog_samples >= self.packet_samples {
+            if let Some(packet) = self.next_packet(now_ns, once.as_deref_mut(), out) {
+                return Some(Made::Rtp(packet));
+            }
         }
-        if self.datagram_bytes == 0 && self.requests.due {
+        if self.requests.due {
             self.requests.due = false;
-            self.datagram_bytes = self.request(now_ns).unwrap_or(0);
+            if let Some(bytes) = self.request(now_ns, out) {
+                return Some(Made::Rtcp(bytes));
+            }
         }
-        if self.datagram_bytes == 0 && self.scheduler.is_due(now_ns) {
-            self.datagram_bytes = self.report(now_ns, false).unwrap_or(0);
+        if self.scheduler.is_due(now_ns) {
+            return self.report(now_ns, false, out).map(Made::Rtcp);
         }
-        if self.datagram_bytes == 0 {
-            self.publisher.publish(&self.stats);
-            return None;
-        }
-        self.datagram.get(..self.datagram_bytes)
+        None
     }
 
     /// Makes the datagram of a packet that another leg passes through
@@ -296,16 +411,20 @@ impl LegMedia {
         self.apply_commands();
         let limit = self.datagram.len() - MAX_TRAILER_BYTES;
         let packet = self.packetizer.relay(passed, payload, &mut self.datagram[..limit])?;
-        self.datagram_bytes = self.seal(packet)?;
-        self.datagram.get(..self.datagram_bytes)
+        let mut out = core::mem::take(&mut self.datagram);
+        let sealed = self.seal(packet, &mut out);
+        self.datagram = out;
+        self.datagram.get(..sealed?)
     }
 
     /// A last report with a BYE (RFC 3550 section 6.6), to be sent when the leg ends.
     ///
     /// Real-time: yes.
     pub fn goodbye(&mut self, now_ns: u64) -> Option<&[u8]> {
-        self.datagram_bytes = self.report(now_ns, true)?;
-        self.datagram.get(..self.datagram_bytes)
+        let mut out = core::mem::take(&mut self.datagram);
+        let made = self.report(now_ns, true, &mut out);
+        self.datagram = out;
+        self.datagram.get(..made?)
     }
 
     /// Counters.
@@ -313,22 +432,26 @@ impl LegMedia {
         self.stats
     }
 
-    /// Encodes and protects one packet time of the backlog; `None` if there is nothing to send.
-    fn next_packet(&mut self, now_ns: u64, once: Option<&mut EncodeOnce>) -> Option<usize> {
-        let limit = self.datagram.len() - MAX_TRAILER_BYTES;
+    /// Encodes one packet time of the backlog; `None` if there is nothing to send.
+    fn next_packet(
+        &mut self,
+        now_ns: u64,
+        once: Option<&mut EncodeOnce>,
+        out: &mut [u8],
+    ) -> Option<Packet> {
+        let limit = out.len().saturating_sub(MAX_TRAILER_BYTES);
         let pcm = &self.backlog[..self.packet_samples];
         let ntp = ntp_time(self.ntp_at_zero, now_ns);
-        let out = &mut self.datagram[..limit];
-        let packet = self.packetizer.packet(pcm, ntp, out, &mut self.stats, once);
+        let packet = self.packetizer.packet(pcm, ntp, &mut out[..limit], &mut self.stats, once);
         self.backlog.copy_within(self.packet_samples..self.backlog_samples, 0);
         self.backlog_samples -= self.packet_samples;
-        self.seal(packet?)
+        packet
     }
 
-    /// Protects the packet in the datagram and counts it.
-    fn seal(&mut self, packet: Packet) -> Option<usize> {
+    /// Protects the packet in `out` and counts it.
+    fn seal(&mut self, packet: Packet, out: &mut [u8]) -> Option<usize> {
         let bytes = match &mut self.protect {
-            Some(session) => match session.protect(&mut self.datagram, packet.bytes) {
+            Some(session) => match session.protect(out, packet.bytes) {
                 Ok(bytes) => bytes,
                 Err(_) => {
                     self.stats.protect_errors += 1;
@@ -337,13 +460,17 @@ impl LegMedia {
             },
             None => packet.bytes,
         };
-        self.stats.packets += 1;
-        self.stats.octets += packet.payload_bytes as u64;
+        self.count(packet);
         Some(bytes)
     }
 
+    fn count(&mut self, packet: Packet) {
+        self.stats.packets += 1;
+        self.stats.octets += packet.payload_bytes as u64;
+    }
+
     /// Asks for packets that are missing; `None` if there is nothing to ask for.
-    fn request(&mut self, now_ns: u64) -> Option<usize> {
+    fn request(&mut self, now_ns: u64, out: &mut [u8]) -> Option<usize> {
         let mut missing = [Missing::default(); MOST];
         let count = self.reader.missing(now_ns, &mut missing);
         if count == 0 {
@@ -357,7 +484,7 @@ impl LegMedia {
             return None;
         }
         let ssrc = self.packetizer.ssrc;
-        let mut writer = CompoundWriter::new(&mut self.datagram);
+        let mut writer = CompoundWriter::new(out);
         if self.nack == Nack::Compound {
             writer.receiver_report(ssrc, &[]).ok()?;
             writer.source_description(ssrc, &self.cname).ok()?;
@@ -365,10 +492,10 @@ impl LegMedia {
         writer.nack(ssrc, heard.remote_ssrc as u32, &sequences[..count]).ok()?;
         let plain_bytes = writer.len();
         self.stats.requested_packets += count as u64;
-        self.seal_rtcp(plain_bytes)
+        self.seal_rtcp(plain_bytes, out)
     }
 
-    fn report(&mut self, now_ns: u64, goodbye: bool) -> Option<usize> {
+    fn report(&mut self, now_ns: u64, goodbye: bool, out: &mut [u8]) -> Option<usize> {
         let heard = self.heard.read::<ReceiverStats>().unwrap_or_default();
         if heard.reports_received != self.reports_seen {
             self.reports_seen = heard.reports_received;
@@ -394,7 +521,6 @@ impl LegMedia {
             metrics: metrics.as_ref(),
         };
         let extended = self.extended_reports.then_some(&extended);
-        let out = &mut self.datagram;
         let plain_bytes = write_compound(
             out,
             self.packetizer.ssrc,
@@ -405,13 +531,13 @@ impl LegMedia {
             goodbye,
         )
         .ok()?;
-        self.seal_rtcp(plain_bytes)
+        self.seal_rtcp(plain_bytes, out)
     }
 
-    /// Protects the RTCP packet in the datagram and counts it.
-    fn seal_rtcp(&mut self, plain_bytes: usize) -> Option<usize> {
+    /// Protects the RTCP packet in `out` and counts it.
+    fn seal_rtcp(&mut self, plain_bytes: usize, out: &mut [u8]) -> Option<usize> {
         let bytes = match &mut self.protect {
-            Some(session) => match session.protect_rtcp(&mut self.datagram, plain_bytes) {
+            Some(session) => match session.protect_rtcp(out, plain_bytes) {
                 Ok(bytes) => bytes,
                 Err(_) => {
                     self.stats.protect_errors += 1;

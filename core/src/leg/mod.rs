@@ -14,7 +14,9 @@
 //! source counts after two packets in sequence (RFC 3550 appendix A.1), and whatever is wrong with
 //! a datagram has a counter in [`ReceiverStats`].
 
+mod batch;
 mod config;
+mod contributors;
 mod control;
 mod digits;
 mod encode_once;
@@ -31,15 +33,18 @@ mod rtcp;
 mod silence;
 mod ticket;
 
+pub use batch::{Arrival, receive_batch};
 pub use config::{
-    HeaderExtensions, InbandTones, LegConfig, LegError, Mid, Nack, PassThrough, ReceiveCodec,
-    Redundant, SendCodec, SrtpConfig,
+    HeaderExtensions, InbandTones, LegConfig, LegError, LevelTrust, Mid, Nack, PassThrough,
+    ReceiveCodec, Redundant, SendCodec, SrtpConfig,
 };
+pub use contributors::{Contributor, Contributors, MAX_CONTRIBUTORS};
 pub(crate) use encode_once::EncodeOnce;
 
 pub use control::{ControlError, LegControl, LegStats};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;
+pub(crate) use media::Plain;
 pub use media::{LegMedia, MAX_DATAGRAM_BYTES, MediaError, MediaStats};
 pub use receiver::{LegReceiver, Passed, ReceiveError, Received, ReceiverStats};
 pub use ticket::Ticket;
@@ -48,11 +53,13 @@ use crate::jitter;
 use crate::srtp;
 use crate::sync::{ring, snapshot};
 
-/// Commands that may wait for a half at a time.
-const COMMANDS: usize = 16;
+/// Commands that may wait for the audio half at a time: digits of a number, for one.
+const MEDIA_COMMANDS: usize = 16;
+/// The same for the network half, which has fewer.
+const RECEIVER_COMMANDS: usize = 4;
 
-/// Events that may wait to be read.
-const EVENTS: usize = 32;
+/// Events of a half that may wait to be read.
+const EVENTS: usize = 16;
 
 /// Makes legs.
 #[derive(Debug)]
@@ -81,10 +88,16 @@ impl Leg {
         };
         let (receiver_publisher, receiver_stats) = snapshot::snapshot(&ReceiverStats::default());
         let (media_publisher, media_stats) = snapshot::snapshot(&MediaStats::default());
-        let (to_receiver, receiver_commands) = ring::channel(COMMANDS);
-        let (to_media, media_commands) = ring::channel(COMMANDS);
-        let (receiver_spent, spent_by_receiver) = ring::channel(COMMANDS);
-        let (media_spent, spent_by_media) = ring::channel(COMMANDS);
+        let (contributors_publisher, contributors) = config
+            .header_extensions
+            .mixer_levels
+            .map(|_| snapshot::snapshot(&Contributors::default()))
+            .unzip();
+        let (to_receiver, receiver_commands) = ring::channel(RECEIVER_COMMANDS);
+        let (to_media, media_commands) = ring::channel(MEDIA_COMMANDS);
+        // As many as orders: each leaves one at most, and they are collected before another is given.
+        let (receiver_spent, spent_by_receiver) = ring::channel(RECEIVER_COMMANDS);
+        let (media_spent, spent_by_media) = ring::channel(MEDIA_COMMANDS);
         let (receiver_events, events_of_receiver) = ring::channel(EVENTS);
         let (media_events, events_of_media) = ring::channel(EVENTS);
         let receiver = LegReceiver::new(
@@ -92,6 +105,7 @@ impl Leg {
             writer,
             unprotect,
             receiver_publisher,
+            contributors_publisher,
             receiver_commands,
             receiver_spent,
             receiver_events,
@@ -114,6 +128,7 @@ impl Leg {
             (to_media, spent_by_media),
             receiver_stats,
             media_stats,
+            contributors,
             [events_of_receiver, events_of_media],
         );
         Ok((receiver, media, control))

@@ -3,6 +3,7 @@
 //! digit in its place, or nothing. Knows neither keys nor sockets.
 
 use super::config::{HeaderExtensions, LegConfig};
+use super::contributors::Contributors;
 use super::digits::DigitSender;
 use super::encode_once::{EncodeOnce, LegEncoder};
 use super::media::MediaStats;
@@ -16,7 +17,7 @@ use crate::rtp::elements::{AudioLevel, absolute_send_time};
 use crate::rtp::extension::Writer;
 
 /// Room for the extension elements of a packet.
-const EXTENSION_BYTES: usize = 32;
+const EXTENSION_BYTES: usize = 48;
 
 /// What a packet time has become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(super) struct Packetizer {
     silence: Option<Silence>,
     redundancy: Option<Redundancy>,
     extensions: HeaderExtensions,
+    /// Who is heard in the next packet.
+    pub(super) contributors: Contributors,
 
     pub(super) ssrc: u32,
     pub(super) payload_type: u8,
@@ -61,6 +64,7 @@ impl Packetizer {
                 .redundancy
                 .map(|red| Redundancy::new(red.payload_type, red.generations)),
             extensions: config.header_extensions,
+            contributors: Contributors::default(),
             ssrc: config.local_ssrc,
             payload_type: send.payload_type,
             sequence: config.initial_sequence,
@@ -84,6 +88,11 @@ impl Packetizer {
             self.encoder.expect_loss(expected);
         }
         expected
+    }
+
+    /// Whether the peer is told who is heard.
+    pub(super) fn tells_contributors(&self) -> bool {
+        self.extensions.mixer_levels.is_some()
     }
 
     /// RTP timestamp of the next packet.
@@ -192,8 +201,10 @@ impl Packetizer {
             .redundancy
             .as_ref()
             .map_or(self.payload_type, |redundancy| redundancy.payload_type);
+        let (sources, levels, count) = self.contributors.to_wire();
         let header = RtpHeader {
-            extension: self.extension(&mut room, pcm, ntp),
+            contributing_sources: sources.get(..count).unwrap_or(&[]),
+            extension: self.extension(&mut room, pcm, ntp, levels.get(..count).unwrap_or(&[])),
             ..self.header(self.marker, payload_type, timestamp)
         };
         let header_bytes = header.write(out).ok()?;
@@ -234,13 +245,23 @@ impl Packetizer {
     }
 
     /// The extension block of a packet of sound, if any element was negotiated.
-    fn extension<'a>(&self, room: &'a mut [u8], pcm: &[i16], ntp: u64) -> Option<(u16, &'a [u8])> {
+    fn extension<'a>(
+        &self,
+        room: &'a mut [u8],
+        pcm: &[i16],
+        ntp: u64,
+        contributors_dbov: &[u8],
+    ) -> Option<(u16, &'a [u8])> {
         let mut writer = Writer::new(room);
         if let Some(id) = self.extensions.audio_level {
             let level_dbov = level_dbov(pcm);
             // Whoever does not look for speech says that there may be some (RFC 6464 section 4).
             let level = AudioLevel { level_dbov, voice: level_dbov < 127 };
             writer.push(id, &[level.to_byte()]);
+        }
+        if let Some(id) = self.extensions.mixer_levels {
+            // Nothing is written where nobody contributes: an element has a byte at least.
+            writer.push(id, contributors_dbov);
         }
         if let Some(id) = self.extensions.absolute_send_time {
             writer.push(id, &absolute_send_time(ntp));

@@ -4,7 +4,8 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use super::config::LegConfig;
+use super::config::{LegConfig, LevelTrust};
+use super::contributors::Contributors;
 use super::control::{ReceiverCommand, Spent};
 use super::digits::DigitReceiver;
 use super::event::{EventSink, LegEvent};
@@ -202,6 +203,8 @@ pub enum ReceiveError {
     Oversized,
     /// The jitter buffer has no free slot.
     NoSlot,
+    /// A batch named a leg that is not there.
+    NoLeg,
 }
 
 impl fmt::Display for ReceiveError {
@@ -214,6 +217,7 @@ impl fmt::Display for ReceiveError {
             Self::OwnSsrc(ssrc) => write!(f, "source {ssrc:#010x} is our own"),
             Self::ForeignAddress => f.write_str("from another address than the one latched to"),
             Self::Oversized => f.write_str("packet larger than a slot of the jitter buffer"),
+            Self::NoLeg => f.write_str("no such leg"),
             Self::NoSlot => f.write_str("jitter buffer full: the audio thread has stalled"),
         }
     }
@@ -235,6 +239,10 @@ pub struct LegReceiver {
     events: EventSink,
     /// Identifier of audio levels in header extensions.
     audio_level_id: Option<u8>,
+    /// Levels may decide what is decoded.
+    trusts_levels: bool,
+    /// The identifier of contributing sources' levels, and where sources and levels go to.
+    mixer_levels: Option<(u8, Publisher<{ Contributors::WORDS }>)>,
     local_ssrc: u32,
     /// A collision has been told.
     collision_told: bool,
@@ -264,6 +272,7 @@ impl LegReceiver {
         writer: JitterWriter,
         unprotect: Option<srtp::Receiver>,
         publisher: Publisher<{ ReceiverStats::WORDS }>,
+        contributors: Option<Publisher<{ Contributors::WORDS }>>,
         commands: Consumer<ReceiverCommand>,
         spent: Producer<Spent>,
         events: Producer<LegEvent>,
@@ -297,6 +306,12 @@ impl LegReceiver {
             digit_payload_type: config.telephone_event_payload_type,
             events: EventSink::new(events),
             audio_level_id: config.header_extensions.audio_level,
+            trusts_levels: match config.level_trust {
+                LevelTrust::Nobody => false,
+                LevelTrust::Authenticated => config.srtp.is_some(),
+                LevelTrust::Everybody => true,
+            },
+            mixer_levels: config.header_extensions.mixer_levels.zip(contributors),
             local_ssrc: config.local_ssrc,
             collision_told: false,
             latch: Latch::default(),
@@ -324,6 +339,27 @@ impl LegReceiver {
         arrival_ns: u64,
     ) -> Result<Received, ReceiveError> {
         self.apply_commands();
+        self.receive_opened(datagram, arrival_ns, None)
+    }
+
+    /// Undoes the encryption of RTP ahead of [`LegReceiver::receive_opened`], which is told what came
+    /// of it: for batches.
+    pub(super) fn unprotector(&self) -> Option<&srtp::Receiver> {
+        self.unprotect.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn unprotector_mut(&mut self) -> Option<&mut srtp::Receiver> {
+        self.unprotect.as_mut()
+    }
+
+    /// Takes one datagram, which has been unprotected already if `opened` says with what outcome.
+    pub(super) fn receive_opened(
+        &mut self,
+        datagram: &mut [u8],
+        arrival_ns: u64,
+        opened: Option<Result<usize, SrtpError>>,
+    ) -> Result<Received, ReceiveError> {
         if self.stats.datagrams == 0 {
             self.stats.first_arrival_ns = arrival_ns;
         }
@@ -334,7 +370,7 @@ impl LegReceiver {
         let result = if is_rtcp(datagram) {
             self.receive_rtcp(datagram, arrival_ns)
         } else {
-            self.receive_rtp(datagram, arrival_ns)
+            self.receive_rtp(datagram, arrival_ns, opened)
         };
         if let Err(error) = result {
             self.count(error);
@@ -360,6 +396,17 @@ impl LegReceiver {
         arrival_ns: u64,
     ) -> Result<Received, ReceiveError> {
         self.apply_commands();
+        self.receive_opened_from(datagram, from, arrival_ns, None)
+    }
+
+    /// As [`LegReceiver::receive_opened`], from an address.
+    pub(super) fn receive_opened_from(
+        &mut self,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        arrival_ns: u64,
+        opened: Option<Result<usize, SrtpError>>,
+    ) -> Result<Received, ReceiveError> {
         if !self.latch.admits(from, self.unprotect.is_some()) {
             self.stats.datagrams += 1;
             self.count(ReceiveError::ForeignAddress);
@@ -367,7 +414,7 @@ impl LegReceiver {
             return Err(ReceiveError::ForeignAddress);
         }
         let before = (self.stats.remote_ssrc, self.stats.highest_sequence);
-        let outcome = self.receive(datagram, arrival_ns)?;
+        let outcome = self.receive_opened(datagram, arrival_ns, opened)?;
         let valid = match outcome {
             Received::Media | Received::PassThrough(_) => true,
             Received::Probation => self.unprotect.is_some(),
@@ -403,10 +450,12 @@ impl LegReceiver {
         &mut self,
         datagram: &mut [u8],
         arrival_ns: u64,
+        opened: Option<Result<usize, SrtpError>>,
     ) -> Result<Received, ReceiveError> {
-        let length = match &mut self.unprotect {
-            Some(session) => session.unprotect(datagram).map_err(ReceiveError::Srtp)?,
-            None => datagram.len(),
+        let length = match (opened, &mut self.unprotect) {
+            (Some(opened), _) => opened.map_err(ReceiveError::Srtp)?,
+            (None, Some(session)) => session.unprotect(datagram).map_err(ReceiveError::Srtp)?,
+            (None, None) => datagram.len(),
         };
         let datagram = datagram.get(..length).ok_or(ReceiveError::Malformed)?;
         let packet = RtpPacket::parse(datagram).map_err(|_| ReceiveError::Malformed)?;
@@ -439,12 +488,21 @@ impl LegReceiver {
             self.digits.packet(report, packet.timestamp(), arrival_ns, |e| events.emit(e));
             self.stats.digit_packets += 1;
         }
+        // Unknown is as good as loud.
+        let mut level_dbov = 0;
         if let Some(id) = self.audio_level_id {
             let level = Elements::of(&packet).find(id).and_then(AudioLevel::parse);
             self.stats.remote_level_dbov = level.map_or(NO_LEVEL, |l| u64::from(l.level_dbov));
+            if let Some(told) = level.filter(|_| self.trusts_levels) {
+                level_dbov = told.level_dbov;
+            }
+        }
+        if let Some((id, publisher)) = &mut self.mixer_levels {
+            publisher.publish(&Contributors::of(&packet, *id));
         }
         // A digit goes to the jitter buffer too, where it fills its place in the sequence.
-        self.writer.insert_packet(&packet, arrival_ns).map_err(|error| match error {
+        let inserted = self.writer.insert_at_level(&packet, level_dbov, arrival_ns);
+        inserted.map_err(|error| match error {
             InsertError::Oversized => ReceiveError::Oversized,
             InsertError::NoSlot => ReceiveError::NoSlot,
             _ => ReceiveError::Malformed,
@@ -638,6 +696,8 @@ impl LegReceiver {
             ReceiveError::ForeignAddress => &mut self.stats.foreign_address,
             ReceiveError::Oversized => &mut self.stats.oversized,
             ReceiveError::NoSlot => &mut self.stats.no_slot,
+            // Never a leg's own error.
+            ReceiveError::NoLeg => return,
         };
         *counter += 1;
         if counter.is_power_of_two() {
@@ -646,7 +706,7 @@ impl LegReceiver {
         }
     }
 
-    fn apply_commands(&mut self) {
+    pub(super) fn apply_commands(&mut self) {
         while let Some(command) = self.commands.pop() {
             match command {
                 ReceiverCommand::SetLocalSsrc(ssrc) => {
@@ -672,5 +732,17 @@ impl LegReceiver {
 impl Source {
     fn is_talking(&self, now_ns: u64) -> bool {
         self.reception.is_valid() && now_ns.saturating_sub(self.last_arrival_ns) < SOURCE_TIMEOUT_NS
+    }
+}
+
+impl AsRef<Self> for LegReceiver {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AsMut<Self> for LegReceiver {
+    fn as_mut(&mut self) -> &mut Self {
+        self
     }
 }

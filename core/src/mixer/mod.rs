@@ -667,6 +667,12 @@ impl Mixer {
         self.place(id).map(|place| crate::dsp::level::dbov(place.energy, samples))
     }
 
+    /// As [`Mixer::level_dbov`], of who is heard by everybody in the last run; `None` for who is not.
+    pub(crate) fn contribution_dbov(&self, id: ParticipantId) -> Option<u8> {
+        let place = self.places.get(id.index as usize).filter(|place| place.mixed)?;
+        Some(crate::dsp::level::dbov(place.energy, self.samples))
+    }
+
     /// Counters.
     pub fn stats(&self) -> MixerStats {
         self.stats

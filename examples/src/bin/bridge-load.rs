@@ -1,29 +1,53 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How many legs a core carries: conferences in real time on one thread, without sockets.
+//! How many legs a core carries: conferences in real time on one or more threads, without sockets or
+//! with UDP on loopback.
 //!
-//! The phones' own work is done beside and not counted; a tick is what a bridge does for all legs in
-//! 10 ms: unprotect, insert, pull, mix, encode, protect. Exit code 1 if a tick took longer than 10
-//! ms, or a listener that was sampled did not hear every talker.
+//! The phones' own work is done beside and not counted; the engine's time is what a bridge does for all
+//! legs in 10 ms: unprotect, insert, pull, mix, encode, protect, and with `--udp` receive and send. Exit
+//! code 1 if it took longer than 10 ms, allocated, or a listener that was sampled did not hear every
+//! talker.
+#![allow(unsafe_code)] // A global allocator is unsafe to implement.
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ale_media::codec::CodecSpec;
-use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
-};
-use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, SrtpConfig};
-use ale_media::srtp::{MasterKey, SessionConfig, Suite};
+use ale_media::conference::shard::{PHASES, plan};
+use ale_media::srtp::Suite;
 use clap::Parser;
-use examples::clock::{BEAT, Beat, Clock};
-use examples::{Context, Failure};
+use examples::Failure;
+use examples::clock::{BEAT, Clock};
+use examples::load::{Lane, Load, Outcome};
 use indicatif::ProgressBar;
 
-/// What of a talker's amplitude a listener must hear.
-const ENOUGH: f32 = 0.5;
-const AMPLITUDE: f32 = 3_000.0;
+thread_local! {
+    /// Allocations and frees on this thread.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
 
-/// Conferences in real time on one thread: ticks, misses, legs a core.
+struct Counting;
+
+// SAFETY: everything is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Conferences in real time: ticks, misses, legs a core.
 #[derive(Parser)]
 struct Options {
     /// Conferences.
@@ -47,27 +71,21 @@ struct Options {
     /// Seconds.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=7_200))]
     duration: u32,
+    /// Threads.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: u32,
     /// Limits instead of clamping.
     #[arg(long)]
     limiter: bool,
-    /// Mutes, and lets leave and join again, silent members at random.
+    /// Sends by UDP sockets on loopback; sending and receiving are the engine's time then.
+    #[arg(long)]
+    udp: bool,
+    /// Mutes silent members at random, and lets them leave and come again in other codecs.
     #[arg(long)]
     soak: bool,
-}
-
-struct Phone {
-    media: LegMedia,
-    receiver: LegReceiver,
-    bridge: LegReceiver,
-    member: MemberId,
-}
-
-struct Room {
-    conference: Conference,
-    control: ConferenceControl,
-    phones: Vec<Phone>,
-    /// What the last phone heard in the last second.
-    heard: Vec<i16>,
+    /// Time is only reported: for machines that do other things meanwhile.
+    #[arg(long)]
+    any_time: bool,
 }
 
 fn main() -> ExitCode {
@@ -81,76 +99,6 @@ fn main() -> ExitCode {
     }
 }
 
-fn session(suite: Suite, byte: u8) -> Result<SessionConfig, Failure> {
-    let material = vec![byte; suite.key_bytes() + suite.salt_bytes()];
-    let key = MasterKey::from_concatenated(suite, &material).context("master key")?;
-    Ok(SessionConfig::new(suite, key))
-}
-
-fn room(options: &Options, codec: &CodecSpec, suite: Option<Suite>) -> Result<Room, Failure> {
-    let (conference, control) = Conference::new(&ConferenceConfig {
-        max_members: options.legs as usize,
-        max_speakers: options.speakers.min(options.legs) as usize,
-        limiter: options.limiter,
-        ..ConferenceConfig::default()
-    })
-    .context("conference")?;
-    let mut phones = Vec::new();
-    for n in 0..options.legs {
-        let mut near = LegConfig::new(n, 96, codec.clone());
-        let mut far = LegConfig::new(100_000 + n, 96, codec.clone());
-        if let Some(suite) = suite {
-            let (a, b) = (session(suite, n as u8)?, session(suite, !(n as u8))?);
-            near.srtp = Some(SrtpConfig { send: a.clone(), receive: b.clone() });
-            far.srtp = Some(SrtpConfig { send: b, receive: a });
-        }
-        let (receiver, media, _) = Leg::new(&near).context("phone")?;
-        let (bridge, half, _) = Leg::new(&far).context("leg")?;
-        let options = JoinOptions { tag: u64::from(n), ..JoinOptions::default() };
-        let member = control.join(Box::new(half), options).map_err(|(error, _)| error)?;
-        phones.push(Phone { media, receiver, bridge, member });
-    }
-    Ok(Room { conference, control, phones, heard: Vec::new() })
-}
-
-fn hz(talker: usize) -> f32 {
-    400.0 + 150.0 * talker as f32
-}
-
-/// Amplitude of a tone in `pcm`.
-fn amplitude(pcm: &[i16], rate_hz: u32, hz: f32) -> f32 {
-    let (mut re, mut im) = (0.0, 0.0);
-    for (n, sample) in pcm.iter().enumerate() {
-        let (sin, cos) = (std::f32::consts::TAU * hz * n as f32 / rate_hz as f32).sin_cos();
-        re += f32::from(*sample) * cos;
-        im += f32::from(*sample) * sin;
-    }
-    2.0 * re.hypot(im) / pcm.len().max(1) as f32
-}
-
-/// A silent member is muted or heard again, or leaves and joins again.
-fn disturb(room: &mut Room, options: &Options, random: u64) -> Result<(), Failure> {
-    if let Some((left, half)) = room.control.reclaim() {
-        let Some(n) = room.phones.iter().position(|phone| phone.member == left) else {
-            return Ok(());
-        };
-        let options = JoinOptions { tag: n as u64, ..JoinOptions::default() };
-        room.phones[n].member = room.control.join(half, options).map_err(|(error, _)| error)?;
-        return Ok(());
-    }
-    let silent = options.talkers as usize..room.phones.len().saturating_sub(1);
-    if silent.is_empty() {
-        return Ok(());
-    }
-    let phone = &room.phones[silent.start + random as usize % silent.len()];
-    match random >> 32 & 1 {
-        // Who has left already is not found.
-        0 if random >> 40 & 15 == 0 => drop(room.control.leave(phone.member)),
-        bit => drop(room.control.set_muted(phone.member, bit == 1)),
-    }
-    Ok(())
-}
-
 fn run(options: &Options) -> Result<bool, Failure> {
     let codec = CodecSpec::from_rtpmap(&options.codec)
         .ok_or_else(|| format!("codec {} is unknown", options.codec))?;
@@ -158,87 +106,103 @@ fn run(options: &Options) -> Result<bool, Failure> {
         "none" => None,
         name => Some(Suite::from_sdes_name(name).ok_or_else(|| format!("suite {name}?"))?),
     };
-    let rate_hz = codec.format().sample_rate_hz;
-    let samples = (rate_hz / 100) as usize;
-    let mut rooms = (0..options.conferences)
-        .map(|_| room(options, &codec, suite))
-        .collect::<Result<Vec<_>, _>>()?;
-    let talkers = options.talkers.min(options.legs - 1) as usize;
-    let mut outgoing = Outgoing::new(options.legs as usize * 2);
-    let mut ticks = Vec::with_capacity(options.duration as usize * 100);
+    let load = Load {
+        legs: options.legs as usize,
+        talkers: options.talkers.min(options.legs - 1) as usize,
+        speakers: options.speakers as usize,
+        codec,
+        suite,
+        limiter: options.limiter,
+        udp: options.udp,
+        soak: options.soak,
+    };
+    let costs = vec![u64::from(options.legs); options.conferences as usize];
+    let plan = plan(&costs, options.threads as usize);
+    let seconds = options.duration as usize;
     let progress = ProgressBar::new(u64::from(options.duration));
-    let (clock, mut beat) = (Clock::start(), Beat::start());
-    let mut random = 1_u64;
-    let mut datagrams: Vec<(usize, Vec<u8>)> = Vec::new();
-    for tick in 0..options.duration as usize * 100 {
-        beat.wait();
-        let now_ns = clock.now_ns();
-        let mut spent = Duration::ZERO;
-        for room in &mut rooms {
-            datagrams.clear();
-            for (n, phone) in room.phones.iter_mut().enumerate() {
-                let mut pcm = vec![0_i16; samples];
-                for (i, sample) in pcm.iter_mut().enumerate().filter(|_| n < talkers) {
-                    let t = (tick * samples + i) as f32 / rate_hz as f32;
-                    *sample = (AMPLITUDE * (std::f32::consts::TAU * hz(n) * t).sin()) as i16;
-                }
-                phone.media.push(&pcm)?;
-                while let Some(datagram) = phone.media.poll_transmit(now_ns) {
-                    datagrams.push((n, datagram.to_vec()));
-                }
-            }
-            let begin = Instant::now();
-            for (n, datagram) in &mut datagrams {
-                let _ = room.phones[*n].bridge.receive(datagram, now_ns);
-            }
-            room.conference.tick(now_ns, &mut outgoing);
-            spent += begin.elapsed();
-            let last = room.phones.len() - 1;
-            for datagram in outgoing.iter().filter(|sent| sent.tag == last as u64) {
-                let _ = room.phones[last].receiver.receive(&mut datagram.bytes.to_vec(), now_ns);
-            }
-            let mut pcm = vec![0; samples];
-            room.phones[last].media.pull(now_ns, &mut pcm)?;
-            room.heard.extend_from_slice(&pcm);
-            let surplus = room.heard.len().saturating_sub(rate_hz as usize);
-            room.heard.drain(..surplus);
-            if options.soak {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                disturb(room, options, random)?;
-            }
-        }
-        ticks.push(spent);
-        if tick % 100 == 99 {
-            progress.inc(1);
-        }
-    }
+    let outcomes = thread::scope(|scope| {
+        let threads: Vec<_> = (0..options.threads as usize)
+            .map(|thread| {
+                let rooms = plan.iter().filter(|worker| **worker == thread).count();
+                let (load, progress) = (&load, &progress);
+                scope.spawn(move || {
+                    let show = |second: u64| {
+                        if thread == 0 {
+                            progress.set_position(second);
+                        }
+                    };
+                    drive(Lane::new(load, rooms)?, seconds, show)
+                })
+            })
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.map(|outcome| outcome.map_err(|_| "a thread has panicked")?).collect::<Vec<_>>()
+    });
     progress.finish_and_clear();
-    Ok(report(options, &rooms, ticks, talkers, rate_hz))
+    let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, Failure>>()?;
+    Ok(report(options, &outcomes))
 }
 
-fn report(
-    options: &Options,
-    rooms: &[Room],
-    mut ticks: Vec<Duration>,
-    talkers: usize,
-    rate_hz: u32,
-) -> bool {
-    ticks.sort();
-    let at = |share: f64| ticks[((ticks.len() - 1) as f64 * share) as usize];
-    let mean = ticks.iter().sum::<Duration>() / ticks.len() as u32;
-    let misses = ticks.iter().filter(|tick| **tick > BEAT).count();
-    let legs = f64::from(options.conferences * options.legs);
-    let limit =
-        if options.speakers == 0 { talkers } else { talkers.min(options.speakers as usize) };
-    let hearing = |room: &&Room| {
-        let heard = |n: &usize| amplitude(&room.heard, rate_hz, hz(*n)) > AMPLITUDE * ENOUGH;
-        (0..talkers).filter(heard).count() >= limit
-    };
-    let good = rooms.iter().filter(hearing).count();
-    println!("{} conferences of {} legs, {}", options.conferences, options.legs, options.codec);
-    println!("tick p50 {:?}, p99 {:?}, max {:?}", at(0.5), at(0.99), at(1.0));
-    println!("ticks above 10 ms: {misses} of {}", ticks.len());
+/// Resident memory in KiB, where the system tells.
+fn resident_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// One thread's work for so many seconds.
+fn drive(mut lane: Lane, seconds: usize, show: impl Fn(u64)) -> Result<Outcome, Failure> {
+    let (clock, begin) = (Clock::start(), Instant::now());
+    let mut beats = Vec::with_capacity(seconds * 100);
+    let mut allocations = 0;
+    let mut settled_kib = None;
+    for tick in 0..seconds * 100 {
+        let mut spent = Duration::ZERO;
+        for phase in 0..PHASES {
+            let due = begin + BEAT * tick as u32 + BEAT / PHASES as u32 * phase as u32;
+            if let Some(left) = due.checked_duration_since(Instant::now()) {
+                thread::sleep(left);
+            }
+            if phase == 0 {
+                lane.talk(tick, clock.now_ns())?;
+            }
+            let before = COUNT.get();
+            spent += lane.serve(clock.now_ns());
+            // The first second meets everything for the first time.
+            allocations += if tick < 100 { 0 } else { COUNT.get() - before };
+        }
+        beats.push(spent);
+        if tick % 100 == 99 {
+            show(tick as u64 / 100 + 1);
+        }
+        if tick == 150 {
+            settled_kib = resident_kib();
+        }
+    }
+    if let (Some(before), Some(after)) = (settled_kib, resident_kib()) {
+        println!("resident memory: {before} KiB after 1.5 s, {after} KiB at the end");
+    }
+    Ok(Outcome { beats, allocations, ..lane.outcome() })
+}
+
+fn report(options: &Options, outcomes: &[Outcome]) -> bool {
+    let mut beats: Vec<_> = outcomes.iter().flat_map(|outcome| &outcome.beats).copied().collect();
+    beats.sort();
+    let at = |share: f64| beats[((beats.len() - 1) as f64 * share) as usize];
+    let mean = beats.iter().sum::<Duration>() / beats.len() as u32;
+    let over = beats.iter().filter(|beat| **beat > BEAT).count();
+    let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
+    let (hearing, rooms) = (sum(|o| o.hearing as u64), sum(|o| o.rooms as u64));
+    let (misses, allocations) = (sum(|o| o.misses), sum(|o| o.allocations));
+    let legs = f64::from(options.conferences * options.legs) / f64::from(options.threads);
+    println!(
+        "{} conferences of {} legs, {}, {}, {} threads",
+        options.conferences, options.legs, options.codec, options.suite, options.threads
+    );
+    println!("engine's time in 10 ms: p50 {:?}, p99 {:?}, max {:?}", at(0.5), at(0.99), at(1.0));
+    println!("above 10 ms: {over} of {}; ticks that came 10 ms late: {misses}", beats.len());
     println!("legs a core, at the mean: {:.0}", legs * BEAT.as_secs_f64() / mean.as_secs_f64());
-    println!("sampled listeners that hear the talkers: {good} of {}", rooms.len());
-    misses == 0 && good == rooms.len()
+    println!("allocations in the engine's time: {allocations}");
+    println!("sampled listeners that hear the talkers: {hearing} of {rooms}");
+    hearing == rooms && allocations == 0 && (options.any_time || over == 0)
 }

@@ -51,6 +51,10 @@ struct Arguments {
     /// Rate of the PCM.
     #[arg(long, default_value_t = 8000)]
     rate: u32,
+    /// What Opus may spend on concealment, 0 to 10: from 5 on neural, from 6 and 7 on with
+    /// enhancement (feature opus-deep).
+    #[arg(long, default_value_t = 0, value_name = "COMPLEXITY")]
+    opus_complexity: u8,
     /// Where the sound goes.
     #[arg(long, value_name = "WAV")]
     out: Option<PathBuf>,
@@ -180,8 +184,11 @@ fn decoders(arguments: &Arguments, rate: u32) -> Result<DecoderMap, Box<dyn Erro
             // Known not to be sound: counted and passed over.
             "TELEPHONE-EVENT" => {}
             _ => {
-                let codec = CodecSpec::from_rtpmap(encoding)
+                let mut codec = CodecSpec::from_rtpmap(encoding)
                     .ok_or_else(|| format!("{argument}: no decoder for this encoding"))?;
+                if let CodecSpec::Opus(config) = &mut codec {
+                    config.decoder_complexity = arguments.opus_complexity;
+                }
                 map.insert(number, codec.decoder(rate)?)?;
             }
         }

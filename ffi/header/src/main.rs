@@ -36,11 +36,13 @@ fn main() -> ExitCode {
                 "mixer",
                 "leg",
                 "leg_address",
+                "leg_batch",
                 "leg_event",
                 "leg_relay",
                 "leg_stats",
                 "leg_ticket",
                 "conference",
+                "conference_share",
             ];
             let mut builder = cbindgen::Builder::new().with_config(config);
             for source in sources {

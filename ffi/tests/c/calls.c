@@ -138,7 +138,7 @@ static void srtp(void)
 
 static void jitter(void)
 {
-    ale_codec codec = {0, NULL, 0, 0, NULL};
+    ale_codec codec = {0, NULL, 0, 0, 0, 0, 0, NULL, NULL};
     ale_jitter_config config;
     ale_jitter_writer *writer = NULL;
     ale_jitter_reader *reader = NULL;

@@ -202,8 +202,178 @@ static void lines_and_speakers(void)
     ale_link_end_destroy(NULL);
 }
 
+struct end {
+    ale_leg_receiver *receiver;
+    ale_leg_media *media;
+    ale_leg_control *control;
+};
+
+static struct end make_end(uint32_t ssrc)
+{
+    ale_leg_config config;
+    struct end end;
+    EXPECT(ale_leg_config_init(&config) == ALE_OK);
+    EXPECT(config.level_trust == 1 && config.mixer_levels_id == 0);
+    config.local_ssrc = ssrc;
+    config.send.payload_type = 8;
+    config.send.encoding = "PCMA/8000";
+    config.audio_level_id = 1;
+    config.mixer_levels_id = 15;
+    INVALID(ale_leg_create(&config, &end.receiver, &end.media, &end.control));
+    config.mixer_levels_id = 2;
+    config.level_trust = 3;
+    INVALID(ale_leg_create(&config, &end.receiver, &end.media, &end.control));
+    config.level_trust = 2;
+    config.rtcp_interval_ms = 0;
+    EXPECT(ale_leg_create(&config, &end.receiver, &end.media, &end.control) == ALE_OK);
+    return end;
+}
+
+/* Three phones of which one talks: the others' packets need not be decoded, and all are told who is
+   heard, in the packets' bytes too. */
+static void levels_both_ways(void)
+{
+    ale_conference_config config;
+    ale_conference *conference;
+    ale_leg_counters counters;
+    ale_contributor heard[15];
+    struct end phones[3], legs[3];
+    uint64_t member;
+    int16_t pcm[SAMPLES];
+    size_t count = 99;
+    int tick, n, sample, named = 0;
+
+    EXPECT(ale_conference_config_init(&config) == ALE_OK);
+    config.max_speakers = 1;
+    EXPECT(ale_conference_create(&config, &conference) == ALE_OK);
+    for (n = 0; n < 3; n++) {
+        ale_join_options options;
+        phones[n] = make_end(1 + (uint32_t)n);
+        legs[n] = make_end(11 + (uint32_t)n);
+        EXPECT(ale_join_options_init(&options) == ALE_OK);
+        options.tag = (uint64_t)n;
+        EXPECT(ale_conference_join(conference, legs[n].media, &options, &member) == ALE_OK);
+    }
+    for (tick = 0; tick < 60; tick++) {
+        uint64_t now = (uint64_t)tick * TICK_NS;
+        uint8_t copy[2048];
+        ale_datagram datagram;
+        uint8_t packets[4][2048];
+        ale_arrival arrivals[4];
+        size_t arrived = 0;
+        memset(arrivals, 0, sizeof arrivals);
+        for (n = 0; n < 3; n++) {
+            const uint8_t *bytes;
+            size_t length;
+            for (sample = 0; sample < SAMPLES; sample++)
+                pcm[sample] = (int16_t)(n == 0 ? (sample / 10 % 2 ? 2067 : -2067) : 0);
+            EXPECT(ale_leg_push(phones[n].media, pcm, SAMPLES) == ALE_OK);
+            while (ale_leg_poll_transmit(phones[n].media, now, &bytes, &length) == ALE_OK) {
+                memcpy(packets[arrived], bytes, length);
+                arrivals[arrived].receiver = legs[n].receiver;
+                arrivals[arrived].datagram = packets[arrived];
+                arrivals[arrived].length = length;
+                arrivals[arrived].arrival_ns = now;
+                arrived++;
+            }
+        }
+        /* All of them at once, and one for nobody. */
+        EXPECT(ale_leg_receive_batch(arrivals, arrived + 1) == ALE_OK);
+        INVALID(arrivals[arrived].status);
+        for (n = 0; n < (int)arrived; n++) {
+            EXPECT(arrivals[n].status == ALE_OK);
+            EXPECT(arrivals[n].received
+                   == (tick < 2 ? ALE_RECEIVED_PROBATION : ALE_RECEIVED_MEDIA));
+        }
+        INVALID(ale_leg_receive_batch(NULL, 1));
+        EXPECT(ale_conference_tick(conference, now) == ALE_OK);
+        while (ale_conference_next_datagram(conference, &datagram) == ALE_OK) {
+            const uint8_t *b = datagram.bytes;
+            /* One contributing source, then both elements, in the layout of RFC 8285. */
+            if (datagram.tag == 2 && (b[0] & 0x0f) == 1) {
+                EXPECT(b[0] == 0x91 && b[12] == 0 && b[15] == 1);
+                EXPECT(b[16] == 0xbe && b[17] == 0xde && b[18] == 0 && b[19] == 1);
+                EXPECT(b[20] == 0x10 && b[22] == 0x20 && b[23] == 24);
+                named++;
+            }
+            memcpy(copy, b, datagram.length);
+            (void)ale_leg_receive(phones[datagram.tag].receiver, copy, datagram.length, now, NULL);
+        }
+    }
+    EXPECT(named > 10);
+    EXPECT(ale_leg_contributors(phones[2].control, heard, 15, &count) == ALE_OK && count == 1);
+    EXPECT(heard[0].ssrc == 1 && heard[0].level_dbov == 24);
+    EXPECT(ale_leg_contributors(phones[2].control, NULL, 0, &count) == ALE_ERR_CAPACITY);
+    EXPECT(ale_leg_contributors(phones[0].control, heard, 15, &count) == ALE_OK && count == 0);
+    INVALID(ale_leg_contributors(NULL, heard, 15, &count));
+    INVALID(ale_leg_contributors(phones[0].control, heard, 15, NULL));
+    INVALID(ale_leg_contributors(phones[0].control, NULL, 15, &count));
+    EXPECT(ale_leg_stats(legs[0].control, &counters) == ALE_OK);
+    EXPECT(counters.jitter.played > 20 && counters.jitter.skipped_decodes == 0);
+    EXPECT(ale_leg_stats(legs[1].control, &counters) == ALE_OK);
+    EXPECT(counters.jitter.skipped_decodes > 15);
+    EXPECT(counters.jitter.skipped_decodes <= counters.jitter.played);
+    ale_conference_destroy(conference);
+    for (n = 0; n < 3; n++) {
+        ale_leg_receiver_destroy(phones[n].receiver);
+        ale_leg_media_destroy(phones[n].media);
+        ale_leg_control_destroy(phones[n].control);
+        ale_leg_receiver_destroy(legs[n].receiver);
+        ale_leg_control_destroy(legs[n].control);
+    }
+}
+
+/* Two shares of one conference: who is in one hears who is in the other. */
+static void shares(void)
+{
+    ale_conference_config config;
+    ale_conference *share[2];
+    ale_link_end *member, *host[2];
+    ale_partial_sums *sums[2];
+    const ale_partial_sums *others[1], *nothing[1] = {NULL};
+    uint64_t id;
+    int16_t pcm[SAMPLES], heard[SAMPLES];
+    int n, tick;
+
+    EXPECT(ale_conference_config_init(&config) == ALE_OK);
+    INVALID(ale_partial_sums_create(NULL));
+    for (n = 0; n < 2; n++) {
+        EXPECT(ale_conference_create(&config, &share[n]) == ALE_OK);
+        EXPECT(ale_partial_sums_create(&sums[n]) == ALE_OK);
+        EXPECT(ale_link_create(8000, &member, &host[n]) == ALE_OK);
+        EXPECT(ale_conference_join_link(share[n], member, NULL, &id) == ALE_OK);
+    }
+    for (tick = 0; tick < 5; tick++) {
+        uint64_t now = (uint64_t)tick * TICK_NS;
+        for (n = 0; n < 2; n++) {
+            fill(pcm, (int16_t)(1000 * (n + 1)));
+            EXPECT(ale_link_end_push(host[n], pcm, SAMPLES) == ALE_OK);
+            EXPECT(ale_conference_gather(share[n], now, sums[n]) == ALE_OK);
+        }
+        for (n = 0; n < 2; n++) {
+            others[0] = sums[1 - n];
+            EXPECT(ale_conference_deliver(share[n], now, others, 1) == ALE_OK);
+            EXPECT(ale_link_end_pull(host[n], heard, SAMPLES) == ALE_OK);
+            EXPECT(heard[79] == 1000 * (2 - n));
+        }
+    }
+    INVALID(ale_conference_gather(NULL, 0, sums[0]));
+    INVALID(ale_conference_gather(share[0], 0, NULL));
+    INVALID(ale_conference_deliver(share[0], 0, nothing, 1));
+    INVALID(ale_conference_deliver(share[0], 0, NULL, 1));
+    INVALID(ale_conference_deliver(NULL, 0, others, 1));
+    for (n = 0; n < 2; n++) {
+        ale_conference_destroy(share[n]);
+        ale_partial_sums_destroy(sums[n]);
+        ale_link_end_destroy(host[n]);
+    }
+    ale_partial_sums_destroy(NULL);
+}
+
 int main(void)
 {
+    shares();
+    levels_both_ways();
     who_hears_whom();
     a_limiter_keeps_sums_below_full_scale();
     lines_and_speakers();

@@ -34,7 +34,7 @@ static size_t rtp(uint8_t *packet, unsigned n)
     return 172;
 }
 
-static ale_codec codec = {0, "PCMU/8000", 0, 0, NULL};
+static ale_codec codec = {0, "PCMU/8000", 0, 0, 0, 0, 0, NULL, NULL};
 
 static ale_jitter_config with_log(uint32_t bytes, uint32_t audio)
 {

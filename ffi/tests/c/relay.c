@@ -93,7 +93,7 @@ static void keep(void *context, uint32_t timestamp, const uint8_t *payload, size
 
 static void regrouped(void)
 {
-    ale_codec codec = {8, "PCMA/8000", 0, 0, NULL};
+    ale_codec codec = {8, "PCMA/8000", 0, 0, 0, 0, 0, NULL, NULL};
     ale_repacketizer *repacketizer = NULL;
     struct row row = {{0}, {0}, 0};
     uint8_t payload[160] = {0};

@@ -7,6 +7,7 @@ use super::{DECODES, Fate, Goal, Playout};
 use crate::jitter::correlate::{best_offset, shrink};
 use crate::jitter::decoders::Kind;
 use crate::jitter::stats::Operation;
+use crate::jitter::window::Entry;
 
 /// A pause is confirmed by this many quiet frames before, and by this much quiet ahead.
 const PAUSE_FRAMES: u32 = 5;
@@ -28,6 +29,8 @@ const CUT_WINDOW: usize = 64;
 const REWIND_SLACK_MS: f32 = 10.0;
 /// When going back leaves the delay short of the target, concealment goes on this long at most.
 const STALL_MS: f32 = 60.0;
+/// Packets before a landing that a decoder with a memory hears nevertheless.
+const PREROLL: usize = 2;
 /// Late packets that are looked into in one frame.
 const PEEKS: u32 = 8;
 
@@ -36,6 +39,7 @@ impl Playout {
     /// that leaves a delay near the target, else leave them out.
     pub(super) fn rewind(&mut self, now_ns: u64, goal: &Goal) {
         let Some(began) = self.underrun else { return };
+        self.drop_unheard(began);
         let late_ms = self.lateness_ms(now_ns, self.next);
         let room_ms = (goal.target_ms + REWIND_SLACK_MS).min(goal.max_ms) - late_ms;
         let mut peeks = PEEKS;
@@ -77,6 +81,18 @@ impl Playout {
                     return;
                 }
             }
+        }
+    }
+
+    /// Takes back what was made up from `began` on and not heard yet, when a packet came for it.
+    fn drop_unheard(&mut self, began: i64) {
+        let unheard = self.pcm.pending().len().min((self.next - began).max(0) as usize);
+        let from = self.next - unheard as i64;
+        let came = |e: &Entry| !e.is_noise() && e.start < self.next && e.end() > from;
+        if unheard > 0 && self.window.entries().iter().any(came) {
+            self.pcm.truncate(self.pcm.pending().len() - unheard);
+            self.next = from;
+            self.concealed -= unheard.min(self.concealed);
         }
     }
 
@@ -236,15 +252,31 @@ impl Playout {
             return;
         }
         self.pcm.truncate(0);
-        while self.window.first().is_some_and(|e| e.end() <= position && !e.is_noise()) {
-            if let Some(entry) = self.window.remove(0) {
-                self.settle(entry, Fate::Flushed);
-            }
-        }
+        self.flush_before(position);
         self.next = position;
         self.underrun = None;
         // What comes is joined to what was.
         self.concealed = self.concealed.max(1);
+    }
+
+    /// Leaves out the packets before `position`. A decoder with a memory still hears the last of them,
+    /// or what comes next would begin with a state that is far from the sender's.
+    fn flush_before(&mut self, position: i64) {
+        let entries = self.window.entries().iter();
+        let mut left = entries.take_while(|e| e.end() <= position && !e.is_noise()).count();
+        while left > 0 {
+            let Some(entry) = self.window.remove(0) else { return };
+            let index = self.decoder_index(&entry);
+            let decoder = index.and_then(|index| self.decoders.decoder(index));
+            if left <= PREROLL
+                && decoder.is_some_and(|d| !d.is_stateless())
+                && self.pcm.reserve(entry.samples as usize)
+            {
+                let _ = self.decode_at(&entry, 0);
+            }
+            self.settle(entry, Fate::Flushed);
+            left -= 1;
+        }
     }
 
     /// Takes about `wanted` samples out after the next few, where the two ends fit best; less when
@@ -264,15 +296,11 @@ impl Playout {
         let zone = head + low as i64;
         let mut removed = 0;
         if zone > self.next {
-            while self.window.first().is_some_and(|e| e.end() <= zone) {
-                if let Some(entry) = self.window.remove(0) {
-                    self.settle(entry, Fate::Flushed);
-                }
-            }
-            let Some(landing) = self.window.first() else { return false };
-            let start = landing.start.max(self.next);
             // Only the first part of what is pending is heard before the splice.
             self.pcm.truncate(window);
+            self.flush_before(zone);
+            let landing = self.window.first().map_or(zone, |e| e.start);
+            let start = landing.max(self.next);
             removed = (start - head) as usize - window;
             self.next = start;
             pending = window;

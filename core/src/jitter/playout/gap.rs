@@ -59,8 +59,8 @@ impl Playout {
         true
     }
 
-    /// Lets the codec make up for the gap before the packet at `at`: the last packet's worth from
-    /// that packet's redundancy, what stands before it by its own concealment.
+    /// Lets the codec make up for the gap before the packet at `at`: from that packet's redundancy as
+    /// far back as it reaches, before that by its own concealment.
     fn recover_gap(&mut self, at: usize, gap: usize) -> bool {
         let entry = &self.window.entries()[at];
         let packet = entry.samples as usize;
@@ -68,37 +68,75 @@ impl Playout {
             return false;
         }
         let Some(index) = self.decoder_index(entry) else { return false };
+        if self.is_asleep() && self.is_silent(entry) {
+            self.silence(gap);
+            self.underrun = None;
+            return true;
+        }
+        let fresh = entry.fresh;
+        self.wake(fresh, index, 0);
+        let entry = &self.window.entries()[at];
         let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
+        let mut scratch = Scratch::none();
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         let tail = self.pcm.tail_mut();
         let quantum = 20 * self.unit;
-        let mut done = 0;
+        let (mut done, mut recovered) = (0, 0);
         while gap - done > packet {
             let count = (gap - done - packet).min(self.frame * 2).next_multiple_of(quantum);
-            let made = decoder.conceal(&mut tail[done..done + count]).unwrap_or(0);
+            let part = &mut tail[done..done + count];
+            let from_next = decoder.recover(payload, gap - done, part);
+            recovered += from_next.unwrap_or(0);
+            let made = from_next.or_else(|_| decoder.conceal(part)).unwrap_or(0);
             done += made.min(count);
             if made == 0 {
                 break;
             }
         }
         let left = gap.saturating_sub(done);
-        let mut scratch = Scratch::none();
-        let payload =
-            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         // The redundancy is a whole packet's; of a shorter rest, its end.
-        if left > 0 && decoder.recover(payload, &mut tail[done..done + packet]) == Ok(packet) {
+        let whole = &mut tail[done..done + packet];
+        if left > 0 && decoder.recover(payload, packet, whole) == Ok(packet) {
             tail.copy_within(done + packet - left..done + packet, done);
-            self.stats.recovered += 1;
+            recovered += left;
         } else if left > 0 {
             let count = left.next_multiple_of(quantum).min(packet.max(quantum));
             if decoder.conceal(&mut tail[done..done + count]).is_err() {
                 tail[done..done + left].fill(0);
             }
         }
+        self.stats.recovered += recovered.div_ceil(packet.max(1)) as u64;
         self.pcm.commit(gap);
         self.stand_in(gap);
         self.next += gap as i64;
         self.concealed = 0;
         self.underrun = None;
+        true
+    }
+
+    /// Takes the next `count` samples of a gap too long to be filled at once from the redundancy of
+    /// the packet behind it; `false` when that does not reach as far.
+    pub(super) fn recover_part(&mut self, gap: usize, count: usize) -> bool {
+        let start = self.next + gap as i64;
+        let entry = self.window.entries().iter().find(|e| !e.is_noise() && e.start == start);
+        let Some(entry) = entry.filter(|e| self.conceals(e)) else { return false };
+        let whole = count.next_multiple_of(20 * self.unit);
+        if whole > gap || !self.pcm.reserve(whole) {
+            return false;
+        }
+        let Some(index) = self.decoder_index(entry) else { return false };
+        let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
+        let mut scratch = Scratch::none();
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
+        if decoder.recover(payload, gap, &mut self.pcm.tail_mut()[..whole]) != Ok(whole) {
+            return false;
+        }
+        self.pcm.commit(whole);
+        self.stand_in(whole);
+        self.next += whole as i64;
+        self.concealed = 0;
         true
     }
 
@@ -111,6 +149,16 @@ impl Playout {
         }
         self.next += count as i64;
         self.concealed = 0;
+    }
+
+    /// How much of a loss is made up at once where `need` samples are called for: a codec that conceals
+    /// by itself does so packet by packet, as its frames went, and badly in pieces.
+    pub(super) fn concealed_at_once(&self, need: usize) -> usize {
+        let unit = self.packet.min(2 * self.frame);
+        if unit == 0 || !self.current_conceals() {
+            return need;
+        }
+        (unit - self.concealed % unit).max(need)
     }
 
     /// Continues the past over `count` samples of media time.
@@ -128,8 +176,11 @@ impl Playout {
             return 0;
         }
         self.stand_in(count);
+        let asleep = self.falls_asleep();
         let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
-        if let Some(decoder) = decoder.filter(|d| d.conceals()) {
+        if asleep {
+            self.pcm.tail_mut()[..count].fill(0);
+        } else if let Some(decoder) = decoder.filter(|d| d.conceals()) {
             let tail = self.pcm.tail_mut();
             let mut done = 0;
             while done < count {

@@ -13,6 +13,7 @@
 //! - [`merge`]: joining what came to what was made up.
 //! - [`noise`]: comfort noise.
 //! - [`pause`]: what was lost told from what was never sent.
+//! - [`sleep`]: silence that need not be decoded.
 //!
 //! Audio thread only. A pull's work is bounded: a number of packets decoded, one pitch search for
 //! each side of a gap, one splice search.
@@ -23,9 +24,11 @@ mod gap;
 mod merge;
 mod noise;
 mod pause;
+mod sleep;
 
 use self::noise::Noise;
 use self::pause::Pause;
+use self::sleep::Sleep;
 use super::config::{JitterConfig, JitterError};
 use super::convert::to_mono_at;
 use super::correlate::power;
@@ -93,6 +96,7 @@ pub(crate) struct Playout {
     pub(crate) decoders: DecoderMap,
     pub(crate) window: Window,
     pub(crate) stats: JitterStats,
+    pub(crate) sleep: Sleep,
     pcm: PcmBuffer,
     /// The output rate over 8 kHz, and samples of 10 ms.
     unit: usize,
@@ -102,8 +106,9 @@ pub(crate) struct Playout {
     /// Media position behind the last pending sample.
     next: i64,
     started: bool,
-    /// The decoder that made the last sound.
+    /// The decoder that made the last sound, and the samples of its last packet.
     current: Option<u8>,
+    packet: usize,
     /// Samples made up since the last real one, and the period that is repeated.
     concealed: usize,
     lag: usize,
@@ -133,6 +138,7 @@ impl Playout {
             decoders,
             window: Window::new(config.slots),
             stats: JitterStats::default(),
+            sleep: Sleep::new(config.slots),
             pcm: PcmBuffer::new(keep, PENDING * unit),
             unit,
             frame: 80 * unit,
@@ -140,6 +146,7 @@ impl Playout {
             next: 0,
             started: false,
             current: None,
+            packet: 0,
             concealed: 0,
             lag: 0,
             underrun: None,
@@ -329,14 +336,17 @@ impl Playout {
             }
             match gap {
                 Some((gap, false)) if gap <= MAX_GAP * self.unit && self.fill_gap(gap) => {}
-                Some((gap, _)) => {
+                Some((gap, fresh)) => {
                     self.underrun = None;
-                    self.continue_past(need.min(gap));
+                    let count = self.concealed_at_once(need).min(gap);
+                    if fresh || !self.recover_part(gap, count) {
+                        self.continue_past(count);
+                    }
                 }
                 None => {
                     self.stay_near(now_ns, goal);
                     self.underrun.get_or_insert(self.next);
-                    self.continue_past(need);
+                    self.continue_past(self.concealed_at_once(need));
                 }
             }
         }
@@ -487,7 +497,11 @@ impl Playout {
             (Fate::Flushed, false) => &mut stats.flushed,
         };
         *counter += 1;
-        self.slots.release(entry.slot);
+        if self.sleep.wants(fate) {
+            self.remember(entry);
+        } else {
+            self.slots.release(entry.slot);
+        }
     }
 
     /// Whether a stretch of media is still to be played and nothing stands for it yet.
@@ -550,6 +564,12 @@ impl Playout {
     fn decode_at(&mut self, entry: &Entry, offset: usize) -> Option<usize> {
         let index = self.decoder_index(entry)?;
         let samples = entry.samples as usize;
+        if self.sleeps_through(entry) {
+            self.pcm.tail_mut().get_mut(offset..offset + samples)?.fill(0);
+            self.note(entry, usize::MAX, false);
+            return Some(samples);
+        }
+        self.wake(entry.fresh, index, offset);
         let pcm = self.pcm.tail_mut().get_mut(offset..offset + samples)?;
         let decoder = self.decoders.decoder_mut(index)?;
         if entry.fresh || self.current.is_some_and(|c| c != index) {
@@ -561,6 +581,7 @@ impl Playout {
         let count = decoder.decode(payload, pcm).ok().filter(|&count| count == samples)?;
         let (bytes, conceals) = (payload.len(), decoder.conceals());
         self.current = Some(index);
+        self.packet = count;
         self.note(entry, bytes, conceals);
         for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame) {
             let level = math::sqrt(power(chunk));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two legs that talk to each other, and what strangers do to them.
 
+mod batch;
 mod relay;
 mod robustness;
 
@@ -255,6 +256,7 @@ fn levels_are_told_in_the_header() {
     let extensions = HeaderExtensions {
         audio_level: Some(1),
         absolute_send_time: Some(2),
+        mixer_levels: Some(4),
         mid: Mid::new("audio").map(|mid| (3, mid)),
     };
     (a.header_extensions, b.header_extensions) = (extensions, extensions);
@@ -456,7 +458,7 @@ fn re_keying_while_both_talk_loses_nothing() {
 fn orders_to_a_leg_that_nobody_uses_end_in_busy() {
     let mut leg = end(&pair(CodecSpec::Pcmu, None).0);
     let taken = (0..100).take_while(|_| leg.control.set_muted(true).is_ok()).count();
-    assert_eq!(taken, COMMANDS);
+    assert_eq!(taken, MEDIA_COMMANDS);
     assert_eq!(leg.control.set_muted(true), Err(ControlError::Busy));
     leg.media.push(&[9; 80]).unwrap();
     assert!(leg.media.poll_transmit(0).is_none());

@@ -137,7 +137,7 @@ impl Sender {
 
     /// Whether the batch kernels take this session's packets.
     #[inline(always)]
-    pub(in crate::srtp) fn batches(&self) -> bool {
+    pub(crate) fn batches(&self) -> bool {
         !self.rules.cryptex
             && !self.ring.has_rate()
             && self.rtp_key().is_some_and(|key| key.batches())

@@ -306,6 +306,12 @@ typedef struct ale_link_end ale_link_end;
 typedef struct ale_mixer ale_mixer;
 
 /*
+ * What the members of a share have said in 10 ms, added up. Written by ale_conference_gather;
+ * any number of threads may read it in ale_conference_deliver meanwhile.
+ */
+typedef struct ale_partial_sums ale_partial_sums;
+
+/*
  * Regroups the payloads of one stream into packets of another time, without re-encoding. Exclusive.
  */
 typedef struct ale_repacketizer ale_repacketizer;
@@ -659,6 +665,23 @@ typedef struct {
   uint32_t sample_rate_hz;
   /* For Opus, 6000 to 510000; 0 for 24000. Else ignored. */
   uint32_t bit_rate_bps;
+  /* For Opus, what the encoder may spend, 1 to 10; 0 for 5. Else ignored. */
+  uint32_t complexity;
+  /*
+   * For Opus, what the decoder may spend, 0 to 10: from 5 on losses are concealed by a neural
+   * network, from 6 on speech is enhanced. ALE_ERR_UNSUPPORTED in a library that was built without.
+   */
+  uint32_t decoder_complexity;
+  /*
+   * For Opus, the past that every packet repeats by deep redundancy, in ms, at most 1040; 0 for
+   * none. ALE_ERR_UNSUPPORTED in a library that was built without.
+   */
+  uint32_t dred_ms;
+  /*
+   * For Opus, the parameters of the peer's a=fmtp line (RFC 7587 section 6.1), which narrow what is
+   * sent: "useinbandfec=1;usedtx=1". NULL for in-band FEC and nothing else. Else ignored.
+   */
+  const char *fmtp;
   /* A codec of the host's, which goes before the encoding; NULL for a built-in one. */
   const ale_host_codec *host;
 } ale_codec;
@@ -770,6 +793,10 @@ typedef struct {
   uint64_t restarts;
   /* The sender's clock against this one, in parts per million; positive when the sender is fast. */
   int64_t drift_ppm;
+  /*
+   * Packets among those played that were not decoded, since their header said that they are silent.
+   */
+  uint64_t skipped_decodes;
 } ale_jitter_counters;
 
 /* A packet that is worth asking for again (RFC 4585). */
@@ -917,6 +944,26 @@ typedef struct {
   uint32_t port;
 } ale_address;
 
+/* A datagram that has arrived, one of a batch. */
+typedef struct {
+  /* The leg. */
+  ale_leg_receiver *receiver;
+  /* The datagram, changed in place; no two share memory. */
+  uint8_t *datagram;
+  /* Bytes of the datagram. */
+  size_t length;
+  /* When it came, on the host's clock. */
+  uint64_t arrival_ns;
+  /*
+   * Where it came from, for legs that learn their peer's address (ale_leg_receive_from); or NULL.
+   */
+  const ale_address *from;
+  /* Written: what became of it, if status is ALE_OK. */
+  ale_received received;
+  /* Written: as ale_leg_receive or ale_leg_receive_from would return. */
+  ale_status status;
+} ale_arrival;
+
 /* One thing that happened. Members that its kind does not name are 0. */
 typedef struct {
   /* What happened. */
@@ -1016,6 +1063,14 @@ typedef struct {
   /* The jitter buffer. */
   ale_jitter_counters jitter;
 } ale_leg_counters;
+
+/* A source whose sound is in a mix. */
+typedef struct {
+  /* Its synchronization source. */
+  uint32_t ssrc;
+  /* How loud it is, in -dBov; 255 if the mixer does not say. */
+  uint32_t level_dbov;
+} ale_contributor;
 
 /* A call in figures; all are of what this leg has heard, unless they say otherwise. */
 typedef struct {
@@ -1869,6 +1924,14 @@ ale_status ale_leg_unlatch(ale_leg_control *control);
 ale_status ale_leg_change_ssrc(ale_leg_control *control, uint32_t ssrc);
 
 /*
+ * Takes the datagrams of any number of legs, each of which may occur several times, as
+ * ale_leg_receive (or ale_leg_receive_from, where from is not NULL) would one after the other; each
+ * has a status of its own, and one that is refused does not disturb the others. Of what is passed
+ * through, ale_leg_passed knows a leg's last. Exclusive to the receivers. Real-time.
+ */
+ale_status ale_leg_receive_batch(ale_arrival *arrivals, size_t count);
+
+/*
  * Sends digits by name (RFC 4733), one after another, in place of what is pushed: "0" to "9",
  * "*", "#", "A" to "D", at most 16 a call; each of duration_ms (40 to 60000) and volume_dbm0 (0
  * to 63 below the reference level, 8 is common). Exclusive. Real-time.
@@ -1952,6 +2015,18 @@ ale_status ale_repacketizer_push(ale_repacketizer *repacketizer,
 
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
+
+/*
+ * Writes who is heard in what the peer sends, by the last packet that came (RFC 6465), to as many
+ * places as there are (15 is enough), and how many there are to *count. Nobody is where
+ * mixer_levels_id is 0. Real-time.
+ *
+ * Can return ALE_ERR_CAPACITY; nothing is written then.
+ */
+ale_status ale_leg_contributors(const ale_leg_control *control,
+                                ale_contributor *contributors,
+                                size_t capacity,
+                                size_t *count);
 
 /*
  * Gives the ticket of the call up to now; to be taken when it ends. Any number of threads.
@@ -2128,6 +2203,37 @@ ale_status ale_conference_next_datagram(ale_conference *conference, ale_datagram
 
 /* Reads the counters, as of the last tick. Any thread. Real-time. */
 ale_status ale_conference_stats(const ale_conference *conference, ale_conference_counters *stats);
+
+/* Makes sums of silence. Any thread. Not real-time. */
+ale_status ale_partial_sums_create(ale_partial_sums **sums);
+
+/* Frees sums. Any thread. Not real-time. */
+void ale_partial_sums_destroy(ale_partial_sums *sums);
+
+/*
+ * The first half of a tick, where one conference is spread over several threads, each with an
+ * ale_conference that holds a share of the members: plays the share's members and writes what they
+ * have said to sums. When all threads have done so, ale_conference_deliver is the second half. All
+ * hear what they would hear in one conference, to the bit; speakers are chosen and gains for single
+ * talkers set within a share. Exclusive to the audio thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_conference_gather(ale_conference *conference,
+                                 uint64_t now_ns,
+                                 ale_partial_sums *sums);
+
+/*
+ * The second half of a tick: adds what the other shares have said, count pointers to sums, and makes
+ * the datagrams that ale_conference_next_datagram then gives. Exclusive to the audio thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, also for more than 1024 others; nothing is delivered then.
+ */
+ale_status ale_conference_deliver(ale_conference *conference,
+                                  uint64_t now_ns,
+                                  const ale_partial_sums *const *others,
+                                  size_t count);
 
 #ifdef __cplusplus
 }  // extern "C"
