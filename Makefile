@@ -26,7 +26,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz cross docs clean
+        c-test sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz bare-metal cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -37,7 +37,7 @@ demo: tools programs c-programs ## an encrypted conference of four phones on thi
 test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, the demo
 	$(CARGO) test --workspace
 	$(CARGO) test -p ale-media --no-default-features --features std
-	$(CARGO) check -p ale-media --no-default-features
+	$(MAKE) bare-metal
 	$(MAKE) loom
 	$(MAKE) c-test
 	$(MAKE) package-test
@@ -176,11 +176,14 @@ fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	        -max_total_time=$(SECONDS) -max_len=4096; \
 	done
 
-cross: ## compile the engine for 64-bit and 32-bit ARM (needs the rustup targets)
-	@set -e; for target in aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf; do \
-	    rustup target list --installed | grep -q $$target || rustup target add $$target; \
-	    $(CARGO) check -p ale-media --no-default-features --target $$target; \
-	done
+bare-metal: tools ## the engine without an operating system: no_std and alloc, for a Cortex-M
+	$(CARGO) check -p ale-media --no-default-features
+	@if .ci/rust-target thumbv7em-none-eabihf; then \
+	    RUSTFLAGS="-D warnings" $(CARGO) build --release -p ale-media --no-default-features \
+	        --target thumbv7em-none-eabihf; \
+	else \
+	    echo "bare-metal: skipped, there is no standard library for thumbv7em-none-eabihf"; \
+	fi
 
 docs: ## the crate's documentation, in target/doc
 	$(CARGO) doc --workspace --no-deps

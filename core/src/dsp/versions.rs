@@ -48,6 +48,7 @@ impl Unit {
         .filter(|unit| unit.is_present())
     }
 
+    #[cfg(any(test, all(target_arch = "x86_64", feature = "std")))]
     #[inline]
     fn is_present(self) -> bool {
         match self {
