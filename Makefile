@@ -26,7 +26,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz bare-metal cross docs clean
+        c-test c-sanitize c-debug sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz bare-metal cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -116,16 +116,40 @@ interop: programs c-programs sip-bridge libsrtp2 ## calls with baresip, ffmpeg, 
 	$(CC) $(C_FLAGS) ffi/tests/interop/srtp_pipe.c -o $(RELEASE)/c/srtp_pipe $(ARCHIVE) $(C_LIBS)
 	ffi/tests/interop/run $(abspath $(RELEASE)) $(abspath $(TARGET_DIR))/interop
 
-c-test: library c-programs ## the C tests, plain and under valgrind
+c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's sanitizers
 	@mkdir -p $(RELEASE)/c
+	ffi/tests/covered include/ale_media.h
 	@set -e; for test in ffi/tests/c/*.c; do \
 	    name=$(RELEASE)/c/$$(basename $$test .c); \
 	    $(CC) $(C_FLAGS) $$test -o $$name $(ARCHIVE) $(C_LIBS); \
 	    echo "$$test"; $$name; \
 	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
 	done
+	@for header in ffi/tests/abi/*/; do \
+	    CC="$(CC)" C_FLAGS="$(filter-out -Iinclude,$(C_FLAGS))" C_LIBS="$(C_LIBS)" \
+	        ffi/tests/abi/run $$header include/ale_media.h $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \
+	done
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
+	$(MAKE) c-sanitize c-debug
+
+c-sanitize: library ## the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer
+	@.ci/install-tools clang libclang-rt
+	@mkdir -p $(RELEASE)/c
+	@set -e; for test in ffi/tests/c/*.c; do \
+	    name=$(RELEASE)/c/$$(basename $$test .c)-sanitized; \
+	    clang $(C_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all $$test -o $$name \
+	        $(ARCHIVE) $(C_LIBS); \
+	    echo "$$test, sanitized"; $$name >/dev/null; \
+	done
+
+c-debug: ## what only a debug build of the library does: to find out what is destroyed twice
+	$(CARGO) build --quiet -p ale-media-ffi
+	@mkdir -p $(TARGET_DIR)/debug/c
+	$(CC) $(C_FLAGS) ffi/tests/debug/destroyed_twice.c -o $(TARGET_DIR)/debug/c/destroyed_twice \
+	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
+	$(TARGET_DIR)/debug/c/destroyed_twice
+	$(TARGET_DIR)/debug/c/destroyed_twice taken
 
 features: tools ## what is only there with the features openssl and key-log, and absent without them
 	$(CARGO) clippy -p ale-media -p ale-media-ffi --all-targets --no-default-features \
@@ -136,6 +160,9 @@ features: tools ## what is only there with the features openssl and key-log, and
 	$(CC) $(C_FLAGS) -DALE_WITH_OPENSSL -DALE_WITH_KEY_LOG -Iffi/tests/c ffi/tests/features/srtp.c \
 	    -o $(TARGET_DIR)/features/srtp $(TARGET_DIR)/features/release/libale_media.a -lssl -lcrypto $(C_LIBS)
 	$(TARGET_DIR)/features/srtp
+	$(CC) $(C_FLAGS) -DALE_WITH_OPENSSL -DALE_WITH_KEY_LOG ffi/tests/c/bad_input.c \
+	    -o $(TARGET_DIR)/features/bad_input $(TARGET_DIR)/features/release/libale_media.a -lssl -lcrypto $(C_LIBS)
+	$(TARGET_DIR)/features/bad_input
 	! nm $(ARCHIVE) | grep -q key_log
 
 libsrtp2: tools ## libsrtp2.so.1 with libsrtp 2's ABI on our sessions, in target/release/libsrtp2
@@ -154,9 +181,13 @@ header-check: ## fail if include/ale_media.h is stale
 	$(CARGO) run --quiet -p ale-media-header -- $(TARGET_DIR)/ale_media.h
 	diff -u include/ale_media.h $(TARGET_DIR)/ale_media.h
 
-header-compiles: ## the header alone, as C99 and C++11
-	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/ale_media.h
-	$(CXX) -std=c++11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/ale_media.h
+header-compiles: ## the header alone, as C99 and C++11, by gcc and clang
+	@.ci/install-tools clang
+	@set -e; for compilers in "$(CC) $(CXX)" "clang clang++"; do \
+	    set -- $$compilers; \
+	    $$1 -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/ale_media.h; \
+	    $$2 -std=c++11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/ale_media.h; \
+	done
 
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \

@@ -9,7 +9,8 @@
  *   - Objects are opaque and made by a create function from a config struct, which its
  *     ale_*_config_init has filled; set the members that matter to you afterwards. The first
  *     member, struct_size, lets programs built against an older header run with a newer library.
- *   - The receiver comes first, then inputs, then outputs. destroy(NULL) does nothing.
+ *   - The receiver comes first, then inputs, then outputs. destroy(NULL) does nothing; to destroy
+ *     something twice is undefined, and ends the process in debug builds of the library.
  *   - NULL and values out of range give ALE_ERR_INVALID_ARGUMENT.
  *   - Strings are UTF-8, end with a zero byte, and are copied.
  *   - PCM is 16-bit signed mono in the machine's byte order. Lengths of PCM are samples.
@@ -69,6 +70,10 @@ typedef enum {
   ALE_ERR_UNSUPPORTED = -7,
   /* Nothing there just now. */
   ALE_ERR_NOTHING = -8,
+  /* The host's allocator had no memory. */
+  ALE_ERR_NO_MEMORY = -9,
+  /* The library has been in use already. */
+  ALE_ERR_TOO_LATE = -10,
   /* Neither RTP nor RTCP, or truncated. */
   ALE_ERR_MALFORMED = -100,
   /* A payload type that was not negotiated. */
@@ -330,6 +335,24 @@ typedef struct ale_srtp ale_srtp;
 typedef struct ale_srtp_backend ale_srtp_backend;
 
 /*
+ * Where memory comes from. The functions are called on the threads that create and destroy, several
+ * at once, and by nothing that is real-time. Context must outlive all objects.
+ *
+ * Opus and OpenSSL, in libraries that are built with them, go to the C library's malloc for their
+ * own memory nevertheless.
+ */
+typedef struct {
+  /* Size of this struct, filled by ale_allocator_init. */
+  uint32_t struct_size;
+  /* Passed to each function. */
+  void *context;
+  /* Gives size bytes, never 0, at a multiple of alignment, a power of two; NULL if it has none. */
+  void *(*allocate)(void *context, size_t size, size_t alignment);
+  /* Takes back what allocate gave, with the same size and alignment. */
+  void (*release)(void *context, void *memory, size_t size, size_t alignment);
+} ale_allocator;
+
+/*
  * A codec from outside, like G.729, iLBC, AMR-WB or EVS, made of functions of the host's. State is
  * what encoder_create and decoder_create make; one state is used by one thread at a time. All
  * functions but those that create and destroy must be real-time.
@@ -556,6 +579,22 @@ typedef struct {
    */
   const ale_srtp_backend *backend;
 } ale_srtp_config;
+
+/*
+ * What an object takes of the allocator when it is made; nothing more is taken by functions that
+ * are real-time. Sizes are those asked for: what an allocator adds for itself and to align comes on
+ * top. The memory that Opus and OpenSSL take from malloc is not in it.
+ */
+typedef struct {
+  /* Bytes that the object keeps. */
+  size_t kept_bytes;
+  /* Blocks that it keeps. */
+  size_t kept_blocks;
+  /* Most bytes that creation has at a time. */
+  size_t peak_bytes;
+  /* Bytes of all that creation asks for, also what it gives back. */
+  size_t total_bytes;
+} ale_memory;
 
 /* One packet of a batch. */
 typedef struct {
@@ -1243,6 +1282,23 @@ const char *ale_version(void);
  */
 const char *ale_status_message(int32_t status);
 
+/* ---- Memory ---- */
+
+/* Fills an allocator with no functions. Any thread. Real-time. */
+ale_status ale_allocator_init(ale_allocator *allocator);
+
+/*
+ * Takes all memory from an allocator of the host's, which is copied: once, before anything else is
+ * made. Any thread. Not real-time.
+ *
+ * When it refuses, creations return ALE_ERR_NO_MEMORY and have changed nothing. What they need to
+ * come that far, and what other functions that are not real-time would have been refused, comes from
+ * the C library's malloc; where that refuses too, the process ends, as it does without an allocator.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT for a function that is missing, and ALE_ERR_TOO_LATE.
+ */
+ale_status ale_set_allocator(const ale_allocator *allocator);
+
 /* ---- Codecs of the host ---- */
 
 /* Fills a config with the defaults and no functions. Any thread. Real-time. */
@@ -1252,7 +1308,8 @@ ale_status ale_host_codec_config_init(ale_host_codec_config *config);
  * Makes a codec of the host's functions, which are copied. Any thread. Not real-time.
  *
  * Can return ALE_ERR_INVALID_ARGUMENT: an encoding without name or with another clock, a rate that
- * can't be played, a decoding function that is missing, or only some of the encoding ones.
+ * can't be played, a decoding function that is missing, or only some of the encoding ones; and
+ * ALE_ERR_NO_MEMORY.
  */
 ale_status ale_host_codec_create(const ale_host_codec_config *config, ale_host_codec **codec);
 
@@ -1325,7 +1382,7 @@ ale_status ale_srtp_backend_config_init(ale_srtp_backend_config *config);
  * Makes a backend; the functions are copied. Any thread. Not real-time.
  *
  * Can return ALE_ERR_INVALID_ARGUMENT if a function is missing, or there is only one of submit and
- * poll.
+ * poll, and ALE_ERR_NO_MEMORY.
  */
 ale_status ale_srtp_backend_create(const ale_srtp_backend_config *config,
                                    ale_srtp_backend **backend);
@@ -1351,9 +1408,18 @@ ale_status ale_srtp_config_init(ale_srtp_config *config);
  * Makes a session. Any thread. Not real-time.
  *
  * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY,
- * ALE_ERR_SRTP_NOT_PERMITTED and ALE_ERR_SRTP_BACKEND.
+ * ALE_ERR_SRTP_NOT_PERMITTED, ALE_ERR_SRTP_BACKEND and ALE_ERR_NO_MEMORY.
  */
 ale_status ale_srtp_create(const ale_srtp_config *config, ale_srtp **srtp);
+
+/*
+ * What a session of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_srtp_create can.
+ */
+ale_status ale_srtp_memory_required(const ale_srtp_config *config,
+                                    ale_memory *memory);
 
 /* Wipes the keys and frees a session. Any thread. Not real-time. */
 void ale_srtp_destroy(ale_srtp *srtp);
@@ -1547,11 +1613,21 @@ ale_status ale_jitter_config_init(ale_jitter_config *config);
 /*
  * Makes a jitter buffer and gives its two halves. Any thread. Not real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_UNSUPPORTED for a codec that is not known.
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_NO_MEMORY, and ALE_ERR_UNSUPPORTED for a codec that is
+ * not known.
  */
 ale_status ale_jitter_create(const ale_jitter_config *config,
                              ale_jitter_writer **writer,
                              ale_jitter_reader **reader);
+
+/*
+ * What a jitter buffer of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_jitter_create can.
+ */
+ale_status ale_jitter_memory_required(const ale_jitter_config *config,
+                                      ale_memory *memory);
 
 /* Frees a half. Any thread. Not real-time. */
 void ale_jitter_writer_destroy(ale_jitter_writer *writer);
@@ -1593,7 +1669,11 @@ ale_status ale_jitter_set_delay_bounds(const ale_jitter_reader *reader,
 /* Reads the counters. Real-time. */
 ale_status ale_jitter_stats(const ale_jitter_reader *reader, ale_jitter_counters *stats);
 
-/* Gives a control half. The reader's thread. Not real-time. */
+/*
+ * Gives a control half. The reader's thread. Not real-time.
+ *
+ * Can return ALE_ERR_NO_MEMORY.
+ */
 ale_status ale_jitter_control_create(const ale_jitter_reader *reader, ale_jitter_control **control);
 
 /* Frees a control half. Any thread. Not real-time. */
@@ -1657,7 +1737,7 @@ ale_status ale_jitter_black_box(const ale_jitter_reader *reader,
  * Reads a log, which is copied. The config says which codecs the buffer had; its rate must be that
  * of the log, and everything else is in the log. Any thread. Not real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_MALFORMED and ALE_ERR_UNSUPPORTED.
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_MALFORMED, ALE_ERR_UNSUPPORTED and ALE_ERR_NO_MEMORY.
  */
 ale_status ale_jitter_replay_create(const uint8_t *log,
                                     size_t length,
@@ -1691,9 +1771,17 @@ ale_status ale_mixer_config_init(ale_mixer_config *config);
 /*
  * Makes a mixer. Any thread. Not real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT.
+ * Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
  */
 ale_status ale_mixer_create(const ale_mixer_config *config, ale_mixer **mixer);
+
+/*
+ * What a mixer of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_mixer_create can.
+ */
+ale_status ale_mixer_memory_required(const ale_mixer_config *config, ale_memory *memory);
 
 /* Frees a mixer. Any thread. Not real-time. */
 void ale_mixer_destroy(ale_mixer *mixer);
@@ -1817,13 +1905,21 @@ ale_status ale_leg_config_init_sized(ale_leg_config *config, size_t struct_size)
  * Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not
  * real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known, and
- * ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known,
+ * ALE_ERR_NO_MEMORY, and ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
  */
 ale_status ale_leg_create(const ale_leg_config *config,
                           ale_leg_receiver **receiver,
                           ale_leg_media **media,
                           ale_leg_control **control);
+
+/*
+ * What a leg of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_leg_create can.
+ */
+ale_status ale_leg_memory_required(const ale_leg_config *config, ale_memory *memory);
 
 /* Frees a half. Any thread. Not real-time. */
 void ale_leg_receiver_destroy(ale_leg_receiver *receiver);
@@ -2006,7 +2102,8 @@ ale_status ale_leg_relay(ale_leg_media *media,
 /*
  * Makes one, for packets of 10 to 60 ms. Any thread. Not real-time.
  *
- * Can return ALE_ERR_UNSUPPORTED for codecs that are not known, and for those of the host.
+ * Can return ALE_ERR_NO_MEMORY, and ALE_ERR_UNSUPPORTED for codecs that are not known, and for those
+ * of the host.
  */
 ale_status ale_repacketizer_create(const ale_codec *codec,
                                    uint32_t packet_ms,
@@ -2076,9 +2173,18 @@ ale_status ale_join_options_init(ale_join_options *options);
 /*
  * Makes an empty conference. Any thread. Not real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT.
+ * Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
  */
 ale_status ale_conference_create(const ale_conference_config *config, ale_conference **conference);
+
+/*
+ * What an empty conference of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_conference_create can.
+ */
+ale_status ale_conference_memory_required(const ale_conference_config *config,
+                                          ale_memory *memory);
 
 /* Frees a conference and the halves of its members. Exclusive. Not real-time. */
 void ale_conference_destroy(ale_conference *conference);
@@ -2174,7 +2280,7 @@ ale_status ale_conference_next_dominant_speaker(const ale_conference *conference
  * Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
  * real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT.
+ * Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
  */
 ale_status ale_link_create(uint32_t sample_rate_hz, ale_link_end **one, ale_link_end **other);
 
@@ -2224,7 +2330,11 @@ ale_status ale_conference_next_datagram(ale_conference *conference, ale_datagram
 /* Reads the counters, as of the last tick. Any thread. Real-time. */
 ale_status ale_conference_stats(const ale_conference *conference, ale_conference_counters *stats);
 
-/* Makes sums of silence. Any thread. Not real-time. */
+/*
+ * Makes sums of silence. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_NO_MEMORY.
+ */
 ale_status ale_partial_sums_create(ale_partial_sums **sums);
 
 /* Frees sums. Any thread. Not real-time. */

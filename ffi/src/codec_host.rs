@@ -9,8 +9,9 @@ use ale_media::codec::{
 };
 use ale_media::stats::emodel::Impairment;
 
+use crate::heap;
 use crate::panic::guard;
-use crate::pointer::{self, Versioned};
+use crate::pointer::{self, Handle, Versioned, handle};
 use crate::status::ale_status;
 
 /// A codec from outside, like G.729, iLBC, AMR-WB or EVS, made of functions of the host's. State is
@@ -127,7 +128,8 @@ pub unsafe extern "C" fn ale_host_codec_config_init(
 /// Makes a codec of the host's functions, which are copied. Any thread. Not real-time.
 ///
 /// Can return ALE_ERR_INVALID_ARGUMENT: an encoding without name or with another clock, a rate that
-/// can't be played, a decoding function that is missing, or only some of the encoding ones.
+/// can't be played, a decoding function that is missing, or only some of the encoding ones; and
+/// ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_host_codec_create(
     config: *const ale_host_codec_config,
@@ -137,28 +139,35 @@ pub unsafe extern "C" fn ale_host_codec_create(
         // SAFETY: the header's contract.
         let (functions, out) = unsafe { (pointer::config(config)?, pointer::exclusive(codec)?) };
         // SAFETY: the header's contract.
-        let encoding = unsafe { pointer::text(functions.encoding) }?;
-        let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
-        let table = Table { functions, encoding: encoding.ok_or(invalid)?.into() };
-        let encodes = [
-            functions.encoder_create.is_some(),
-            functions.encode.is_some(),
-            functions.encoder_destroy.is_some(),
-        ];
-        let complete = functions.decoder_create.is_some()
-            && functions.packet_samples.is_some()
-            && functions.decode.is_some()
-            && functions.decoder_destroy.is_some()
-            && encodes.iter().all(|&is| is == encodes[0]);
-        let rates = [8_000, 16_000, 32_000, 48_000];
-        if !complete || !rates.contains(&functions.sample_rate_hz) {
-            return Err(invalid);
-        }
-        let codec: Arc<dyn HostCodec> = Arc::new(table);
-        ale_media::codec::CodecRegistry::new().register(codec.clone()).map_err(|_| invalid)?;
-        pointer::give(out, ale_host_codec(SharedHostCodec(codec)));
+        heap::creating(|| unsafe { make(functions) })?.give(out);
         Ok(())
     })
+}
+
+/// # Safety
+/// Pointers are NULL or what the header says.
+unsafe fn make(functions: ale_host_codec_config) -> Result<Handle<ale_host_codec>, ale_status> {
+    // SAFETY: the caller's.
+    let encoding = unsafe { pointer::text(functions.encoding) }?;
+    let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
+    let table = Table { functions, encoding: encoding.ok_or(invalid)?.into() };
+    let encodes = [
+        functions.encoder_create.is_some(),
+        functions.encode.is_some(),
+        functions.encoder_destroy.is_some(),
+    ];
+    let complete = functions.decoder_create.is_some()
+        && functions.packet_samples.is_some()
+        && functions.decode.is_some()
+        && functions.decoder_destroy.is_some()
+        && encodes.iter().all(|&is| is == encodes[0]);
+    let rates = [8_000, 16_000, 32_000, 48_000];
+    if !complete || !rates.contains(&functions.sample_rate_hz) {
+        return Err(invalid);
+    }
+    let codec: Arc<dyn HostCodec> = Arc::new(table);
+    ale_media::codec::CodecRegistry::new().register(codec.clone()).map_err(|_| invalid)?;
+    Ok(handle(ale_host_codec(SharedHostCodec(codec))))
 }
 
 /// Frees a codec, which its legs and jitter buffers go on to use until they are destroyed. Any
@@ -167,7 +176,7 @@ pub unsafe extern "C" fn ale_host_codec_create(
 pub unsafe extern "C" fn ale_host_codec_destroy(codec: *mut ale_host_codec) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(codec) });
+        unsafe { pointer::destroy(codec) };
         Ok(())
     });
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Conferences: legs around a mixer.
 
-use std::mem::ManuallyDrop;
-
 use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, ConferenceEvent, JoinOptions, LinkEnd,
     MemberId, Outgoing,
 };
 
+use crate::heap;
 use crate::leg::ale_leg_media;
+use crate::memory::ale_memory;
 use crate::panic::guard;
-use crate::pointer::{self, Versioned};
+use crate::pointer::{self, Handle, Versioned, handle};
 use crate::status::ale_status;
 
 /// A conference. ale_conference_tick, ale_conference_next_datagram and destroy are exclusive to
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn ale_join_options_init(options: *mut ale_join_options) -
 
 /// Makes an empty conference. Any thread. Not real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT.
+/// Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_conference_create(
     config: *const ale_conference_config,
@@ -167,20 +167,41 @@ pub unsafe extern "C" fn ale_conference_create(
     guard(|| {
         // SAFETY: the header's contract.
         let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(conference)?) };
-        let max_members = config.max_members as usize;
-        let (conference, control) = Conference::new(&ConferenceConfig {
-            max_members,
-            max_speakers: config.max_speakers as usize,
-            max_pair_gains: config.max_pair_gains as usize,
-            limiter: config.limiter != 0,
-            encode_groups: config.encode_groups as usize,
-        })?;
-        let datagrams = match config.max_datagrams {
-            0 => max_members * 2,
-            count => count as usize,
-        };
-        let audio = Audio { conference, outgoing: Outgoing::new(datagrams), next: 0 };
-        pointer::give(out, ale_conference { audio, control });
+        heap::creating(|| make(&config))?.give(out);
+        Ok(())
+    })
+}
+
+fn make(config: &ale_conference_config) -> Result<Handle<ale_conference>, ale_status> {
+    let max_members = config.max_members as usize;
+    let (conference, control) = Conference::new(&ConferenceConfig {
+        max_members,
+        max_speakers: config.max_speakers as usize,
+        max_pair_gains: config.max_pair_gains as usize,
+        limiter: config.limiter != 0,
+        encode_groups: config.encode_groups as usize,
+    })?;
+    let datagrams = match config.max_datagrams {
+        0 => max_members * 2,
+        count => count as usize,
+    };
+    let audio = Audio { conference, outgoing: Outgoing::new(datagrams), next: 0 };
+    Ok(handle(ale_conference { audio, control }))
+}
+
+/// What an empty conference of this config would take of the allocator. It is made and thrown away for that, with
+/// memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+///
+/// Can return what ale_conference_create can.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_memory_required(
+    config: *const ale_conference_config,
+    memory: *mut ale_memory,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(memory)?) };
+        *out = heap::measure(|| make(&config))?;
         Ok(())
     })
 }
@@ -190,7 +211,7 @@ pub unsafe extern "C" fn ale_conference_create(
 pub unsafe extern "C" fn ale_conference_destroy(conference: *mut ale_conference) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(conference) });
+        unsafe { pointer::destroy(conference) };
         Ok(())
     });
 }
@@ -262,8 +283,8 @@ pub unsafe extern "C" fn ale_conference_join(
         let join = join_options(&options);
         match control.join(taken, join) {
             Ok(id) => {
-                // SAFETY: the handle came from `give` and its content has moved out above.
-                drop(unsafe { Box::from_raw(media.cast::<ManuallyDrop<ale_leg_media>>()) });
+                // SAFETY: the handle was given to C and its content has moved out above.
+                unsafe { pointer::vacate(media) };
                 *out = id.to_u64();
                 Ok(())
             }
@@ -306,7 +327,7 @@ pub unsafe extern "C" fn ale_conference_reclaim(
         };
         let (id, half) = control.reclaim().ok_or(ale_status::ALE_ERR_NOTHING)?;
         *member = id.to_u64();
-        pointer::give(out, ale_leg_media(half));
+        handle(ale_leg_media(half)).give(out);
         Ok(())
     })
 }
@@ -422,7 +443,7 @@ pub struct ale_link_end(Box<LinkEnd>);
 /// Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
 /// real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT.
+/// Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_link_create(
     sample_rate_hz: u32,
@@ -435,10 +456,13 @@ pub unsafe extern "C" fn ale_link_create(
         }
         // SAFETY: the header's contract; they are two.
         let (one, other) = unsafe { (pointer::exclusive(one)?, pointer::exclusive(other)?) };
-        let (a, b) =
-            LinkEnd::pair(sample_rate_hz).map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        pointer::give(one, ale_link_end(Box::new(a)));
-        pointer::give(other, ale_link_end(Box::new(b)));
+        let (a, b) = heap::creating(|| {
+            let (a, b) =
+                LinkEnd::pair(sample_rate_hz).map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+            Ok((handle(ale_link_end(Box::new(a))), handle(ale_link_end(Box::new(b)))))
+        })?;
+        a.give(one);
+        b.give(other);
         Ok(())
     })
 }
@@ -448,7 +472,7 @@ pub unsafe extern "C" fn ale_link_create(
 pub unsafe extern "C" fn ale_link_end_destroy(end: *mut ale_link_end) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(end) });
+        unsafe { pointer::destroy(end) };
         Ok(())
     });
 }
@@ -520,8 +544,8 @@ pub unsafe extern "C" fn ale_conference_join_link(
         let taken = unsafe { std::ptr::read(&raw const handle.0) };
         match control.join_link(taken, join_options(&options)) {
             Ok(id) => {
-                // SAFETY: the handle came from `give` and its content has moved out above.
-                drop(unsafe { Box::from_raw(end.cast::<ManuallyDrop<ale_link_end>>()) });
+                // SAFETY: the handle was given to C and its content has moved out above.
+                unsafe { pointer::vacate(end) };
                 *out = id.to_u64();
                 Ok(())
             }

@@ -4,8 +4,9 @@
 use ale_media::conference::shard::PartialSums;
 
 use crate::conference::{ale_conference, audio};
+use crate::heap;
 use crate::panic::guard;
-use crate::pointer;
+use crate::pointer::{self, handle};
 use crate::status::ale_status;
 
 /// What the members of a share have said in 10 ms, added up. Written by ale_conference_gather;
@@ -16,12 +17,14 @@ pub struct ale_partial_sums(PartialSums);
 const MAX_OTHERS: usize = 1_024;
 
 /// Makes sums of silence. Any thread. Not real-time.
+///
+/// Can return ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_partial_sums_create(sums: *mut *mut ale_partial_sums) -> ale_status {
     guard(|| {
         // SAFETY: the header's contract.
         let out = unsafe { pointer::exclusive(sums) }?;
-        pointer::give(out, ale_partial_sums(PartialSums::new()));
+        heap::creating(|| Ok(handle(ale_partial_sums(PartialSums::new()))))?.give(out);
         Ok(())
     })
 }
@@ -31,7 +34,7 @@ pub unsafe extern "C" fn ale_partial_sums_create(sums: *mut *mut ale_partial_sum
 pub unsafe extern "C" fn ale_partial_sums_destroy(sums: *mut ale_partial_sums) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(sums) });
+        unsafe { pointer::destroy(sums) };
         Ok(())
     });
 }

@@ -7,8 +7,10 @@ use ale_media::jitter::{
 };
 
 use crate::codec::ale_codec;
+use crate::heap;
+use crate::memory::ale_memory;
 use crate::panic::guard;
-use crate::pointer::{self, Versioned};
+use crate::pointer::{self, Handle, Versioned, handle};
 use crate::status::ale_status;
 
 /// The half that packets go in by. Exclusive, usually to the network thread.
@@ -269,7 +271,8 @@ pub unsafe extern "C" fn ale_jitter_config_init(config: *mut ale_jitter_config) 
 
 /// Makes a jitter buffer and gives its two halves. Any thread. Not real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_UNSUPPORTED for a codec that is not known.
+/// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_NO_MEMORY, and ALE_ERR_UNSUPPORTED for a codec that is
+/// not known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_jitter_create(
     config: *const ale_jitter_config,
@@ -282,10 +285,38 @@ pub unsafe extern "C" fn ale_jitter_create(
             (pointer::config(config)?, pointer::exclusive(writer)?, pointer::exclusive(reader)?)
         };
         // SAFETY: the header's contract.
-        let map = unsafe { decoders(&config) }?;
-        let (writer, reader, control) = jitter::create(&settings(&config)?, map)?;
-        pointer::give(writer_out, ale_jitter_writer(writer));
-        pointer::give(reader_out, ale_jitter_reader { reader, control });
+        let (writer, reader) = heap::creating(|| unsafe { make(&config) })?;
+        writer.give(writer_out);
+        reader.give(reader_out);
+        Ok(())
+    })
+}
+
+type Halves = (Handle<ale_jitter_writer>, Handle<ale_jitter_reader>);
+
+/// # Safety
+/// Pointers are NULL or what the header says.
+unsafe fn make(config: &ale_jitter_config) -> Result<Halves, ale_status> {
+    // SAFETY: the caller's.
+    let map = unsafe { decoders(config) }?;
+    let (writer, reader, control) = jitter::create(&settings(config)?, map)?;
+    Ok((handle(ale_jitter_writer(writer)), handle(ale_jitter_reader { reader, control })))
+}
+
+/// What a jitter buffer of this config would take of the allocator. It is made and thrown away for that, with
+/// memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+///
+/// Can return what ale_jitter_create can.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_jitter_memory_required(
+    config: *const ale_jitter_config,
+    memory: *mut ale_memory,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(memory)?) };
+        // SAFETY: the header's contract.
+        *out = heap::measure(|| unsafe { make(&config) })?;
         Ok(())
     })
 }
@@ -340,7 +371,7 @@ pub(crate) fn settings(config: &ale_jitter_config) -> Result<JitterConfig, ale_s
 pub unsafe extern "C" fn ale_jitter_writer_destroy(writer: *mut ale_jitter_writer) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(writer) });
+        unsafe { pointer::destroy(writer) };
         Ok(())
     });
 }
@@ -350,7 +381,7 @@ pub unsafe extern "C" fn ale_jitter_writer_destroy(writer: *mut ale_jitter_write
 pub unsafe extern "C" fn ale_jitter_reader_destroy(reader: *mut ale_jitter_reader) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(reader) });
+        unsafe { pointer::destroy(reader) };
         Ok(())
     });
 }

@@ -4,9 +4,10 @@
 
 use ale_media::jitter::{JitterControl, Missing};
 
+use crate::heap;
 use crate::jitter::{ale_jitter_reader, delay_mode};
 use crate::panic::guard;
-use crate::pointer;
+use crate::pointer::{self, handle};
 use crate::status::ale_status;
 
 /// The half that settings go in by. May be used from any thread, one at a time; outlives the others.
@@ -26,6 +27,8 @@ pub struct ale_missing_packet {
 const MOST_MISSING: usize = 128;
 
 /// Gives a control half. The reader's thread. Not real-time.
+///
+/// Can return ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_jitter_control_create(
     reader: *const ale_jitter_reader,
@@ -34,7 +37,7 @@ pub unsafe extern "C" fn ale_jitter_control_create(
     guard(|| {
         // SAFETY: the header's contract.
         let (reader, out) = unsafe { (pointer::shared(reader)?, pointer::exclusive(control)?) };
-        pointer::give(out, ale_jitter_control(reader.control.clone()));
+        heap::creating(|| Ok(handle(ale_jitter_control(reader.control.clone()))))?.give(out);
         Ok(())
     })
 }
@@ -44,7 +47,7 @@ pub unsafe extern "C" fn ale_jitter_control_create(
 pub unsafe extern "C" fn ale_jitter_control_destroy(control: *mut ale_jitter_control) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(control) });
+        unsafe { pointer::destroy(control) };
         Ok(())
     });
 }

@@ -10,10 +10,12 @@ use ale_media::leg::{
 };
 
 use crate::codec::ale_codec;
+use crate::heap;
 use crate::jitter::{ale_pull_info, delay_mode, optional_payload_type};
 use crate::leg_relay::ale_pass_through;
+use crate::memory::ale_memory;
 use crate::panic::guard;
-use crate::pointer::{self, Versioned};
+use crate::pointer::{self, Handle, Versioned, handle};
 use crate::srtp::{self, ALE_SRTP_ALLOW_NULL_CIPHER, ALE_SRTP_CRYPTEX, ale_srtp_policy, session};
 use crate::status::ale_status;
 
@@ -325,8 +327,8 @@ pub unsafe extern "C" fn ale_leg_config_init_sized(
 /// Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not
 /// real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known, and
-/// ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
+/// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known,
+/// ALE_ERR_NO_MEMORY, and ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_leg_create(
     config: *const ale_leg_config,
@@ -345,11 +347,42 @@ pub unsafe extern "C" fn ale_leg_create(
             )
         };
         // SAFETY: the header's contract.
-        let config = unsafe { config.to_leg_config() }?;
-        let (receiver, media, control) = Leg::new(&config)?;
-        pointer::give(receiver_out, ale_leg_receiver { receiver, passed: None });
-        pointer::give(media_out, ale_leg_media(Box::new(media)));
-        pointer::give(control_out, ale_leg_control(control));
+        let (receiver, media, control) = heap::creating(|| unsafe { make(&config) })?;
+        receiver.give(receiver_out);
+        media.give(media_out);
+        control.give(control_out);
+        Ok(())
+    })
+}
+
+type Halves = (Handle<ale_leg_receiver>, Handle<ale_leg_media>, Handle<ale_leg_control>);
+
+/// # Safety
+/// Pointers are NULL or what the header says.
+unsafe fn make(config: &ale_leg_config) -> Result<Halves, ale_status> {
+    // SAFETY: the caller's.
+    let (receiver, media, control) = Leg::new(&unsafe { config.to_leg_config() }?)?;
+    Ok((
+        handle(ale_leg_receiver { receiver, passed: None }),
+        handle(ale_leg_media(Box::new(media))),
+        handle(ale_leg_control(control)),
+    ))
+}
+
+/// What a leg of this config would take of the allocator. It is made and thrown away for that, with
+/// memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+///
+/// Can return what ale_leg_create can.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_memory_required(
+    config: *const ale_leg_config,
+    memory: *mut ale_memory,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(memory)?) };
+        // SAFETY: the header's contract.
+        *out = heap::measure(|| unsafe { make(&config) })?;
         Ok(())
     })
 }
@@ -359,7 +392,7 @@ pub unsafe extern "C" fn ale_leg_create(
 pub unsafe extern "C" fn ale_leg_receiver_destroy(receiver: *mut ale_leg_receiver) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(receiver) });
+        unsafe { pointer::destroy(receiver) };
         Ok(())
     });
 }
@@ -369,7 +402,7 @@ pub unsafe extern "C" fn ale_leg_receiver_destroy(receiver: *mut ale_leg_receive
 pub unsafe extern "C" fn ale_leg_media_destroy(media: *mut ale_leg_media) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(media) });
+        unsafe { pointer::destroy(media) };
         Ok(())
     });
 }
@@ -379,7 +412,7 @@ pub unsafe extern "C" fn ale_leg_media_destroy(media: *mut ale_leg_media) {
 pub unsafe extern "C" fn ale_leg_control_destroy(control: *mut ale_leg_control) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(control) });
+        unsafe { pointer::destroy(control) };
         Ok(())
     });
 }

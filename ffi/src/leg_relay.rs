@@ -7,9 +7,10 @@ use ale_media::codec::Repacketizer;
 use ale_media::leg::Passed;
 
 use crate::codec::ale_codec;
+use crate::heap;
 use crate::leg::{ale_leg_media, ale_leg_receiver};
 use crate::panic::guard;
-use crate::pointer;
+use crate::pointer::{self, handle};
 use crate::status::ale_status;
 
 /// A payload type whose payloads a leg hands on as they are.
@@ -126,7 +127,8 @@ pub struct ale_repacketizer(Repacketizer);
 
 /// Makes one, for packets of 10 to 60 ms. Any thread. Not real-time.
 ///
-/// Can return ALE_ERR_UNSUPPORTED for codecs that are not known, and for those of the host.
+/// Can return ALE_ERR_NO_MEMORY, and ALE_ERR_UNSUPPORTED for codecs that are not known, and for those
+/// of the host.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_repacketizer_create(
     codec: *const ale_codec,
@@ -140,7 +142,8 @@ pub unsafe extern "C" fn ale_repacketizer_create(
         let codec = unsafe { codec.spec() }?;
         let packet_ms =
             u16::try_from(packet_ms).map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        pointer::give(out, ale_repacketizer(Repacketizer::new(&codec, packet_ms)?));
+        heap::creating(|| Ok(handle(ale_repacketizer(Repacketizer::new(&codec, packet_ms)?))))?
+            .give(out);
         Ok(())
     })
 }
@@ -150,7 +153,7 @@ pub unsafe extern "C" fn ale_repacketizer_create(
 pub unsafe extern "C" fn ale_repacketizer_destroy(repacketizer: *mut ale_repacketizer) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(repacketizer) });
+        unsafe { pointer::destroy(repacketizer) };
         Ok(())
     });
 }

@@ -3,8 +3,10 @@
 
 use ale_media::mixer::{Mixer, MixerConfig, ParticipantId};
 
+use crate::heap;
+use crate::memory::ale_memory;
 use crate::panic::guard;
-use crate::pointer::{self, Versioned};
+use crate::pointer::{self, Handle, Versioned, handle};
 use crate::status::ale_status;
 
 /// An N-1 mixer at one rate: everybody hears the sum of the others, exact to the bit. Exclusive.
@@ -68,7 +70,7 @@ pub unsafe extern "C" fn ale_mixer_config_init(config: *mut ale_mixer_config) ->
 
 /// Makes a mixer. Any thread. Not real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT.
+/// Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_mixer_create(
     config: *const ale_mixer_config,
@@ -77,14 +79,35 @@ pub unsafe extern "C" fn ale_mixer_create(
     guard(|| {
         // SAFETY: the header's contract.
         let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(mixer)?) };
-        let mixer = Mixer::new(&MixerConfig {
-            sample_rate_hz: config.sample_rate_hz,
-            max_participants: config.max_participants as usize,
-            channels: u8::try_from(config.channels).unwrap_or(0),
-            max_pair_gains: config.max_pair_gains as usize,
-            limiter: config.limiter != 0,
-        })?;
-        pointer::give(out, ale_mixer(mixer));
+        heap::creating(|| make(&config))?.give(out);
+        Ok(())
+    })
+}
+
+fn make(config: &ale_mixer_config) -> Result<Handle<ale_mixer>, ale_status> {
+    let mixer = Mixer::new(&MixerConfig {
+        sample_rate_hz: config.sample_rate_hz,
+        max_participants: config.max_participants as usize,
+        channels: u8::try_from(config.channels).unwrap_or(0),
+        max_pair_gains: config.max_pair_gains as usize,
+        limiter: config.limiter != 0,
+    })?;
+    Ok(handle(ale_mixer(mixer)))
+}
+
+/// What a mixer of this config would take of the allocator. It is made and thrown away for that, with
+/// memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+///
+/// Can return what ale_mixer_create can.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_memory_required(
+    config: *const ale_mixer_config,
+    memory: *mut ale_memory,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(memory)?) };
+        *out = heap::measure(|| make(&config))?;
         Ok(())
     })
 }
@@ -94,7 +117,7 @@ pub unsafe extern "C" fn ale_mixer_create(
 pub unsafe extern "C" fn ale_mixer_destroy(mixer: *mut ale_mixer) {
     // SAFETY: the header's contract.
     guard(|| unsafe {
-        drop(pointer::take(mixer));
+        pointer::destroy(mixer);
         Ok(())
     });
 }

@@ -3,7 +3,7 @@
 //! pointers are what the header says they are is the caller's word.
 
 use std::ffi::{CStr, c_char};
-use std::mem::size_of;
+use std::mem::{ManuallyDrop, size_of};
 
 use crate::status::ale_status;
 
@@ -76,21 +76,84 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Result<Option<&'a str>,
     unsafe { CStr::from_ptr(pointer) }.to_str().map(Some).map_err(|_| INVALID)
 }
 
-/// Moves an object to the heap and its address to `out`.
-pub(crate) fn give<T>(out: &mut *mut T, object: T) {
-    *out = Box::into_raw(Box::new(object));
+/// An object that C will hold by its address, and does not yet.
+pub(crate) struct Handle<T>(Box<Held<T>>);
+
+/// The object comes first: its address is that of the whole.
+#[repr(C)]
+struct Held<T> {
+    object: T,
+    /// Tells objects that are alive from others. Debug builds only.
+    #[cfg(debug_assertions)]
+    mark: u64,
 }
 
-/// Takes an object back that [`give`] gave away.
+#[cfg(debug_assertions)]
+const ALIVE: u64 = 0x616c_655f_6c69_7665; // "ale_live"
+
+/// Moves an object to the heap.
+pub(crate) fn handle<T>(object: T) -> Handle<T> {
+    Handle(Box::new(Held {
+        object,
+        #[cfg(debug_assertions)]
+        mark: ALIVE,
+    }))
+}
+
+impl<T> Handle<T> {
+    /// Gives the object to C.
+    pub(crate) fn give(self, out: &mut *mut T) {
+        *out = Box::into_raw(self.0).cast();
+    }
+}
+
+/// Drops an object that [`Handle::give`] gave away, where it lies, so that what wipes itself leaves
+/// nothing behind.
 ///
 /// # Safety
-/// `pointer` is NULL or came from [`give`] and has not been taken back.
-pub(crate) unsafe fn take<T>(pointer: *mut T) -> Option<T> {
+/// `pointer` is NULL or came from [`Handle::give`], and neither this nor [`vacate`] had it before.
+pub(crate) unsafe fn destroy<T>(pointer: *mut T) {
     if pointer.is_null() {
-        return None;
+        return;
     }
-    // SAFETY: not NULL, and the rest is the caller's word.
-    Some(*unsafe { Box::from_raw(pointer) })
+    // SAFETY: the caller's.
+    unsafe {
+        assert_alive(pointer);
+        std::ptr::drop_in_place(pointer);
+        vacate(pointer);
+    }
+}
+
+/// Frees the memory of an object that has been dropped or moved out of.
+///
+/// # Safety
+/// As for [`destroy`], but that it is not NULL, and nothing is there any more.
+pub(crate) unsafe fn vacate<T>(pointer: *mut T) {
+    let held = pointer.cast::<Held<ManuallyDrop<T>>>();
+    // Debug builds mark it and keep it, so that a second time is found out and not undefined.
+    #[cfg(debug_assertions)]
+    // SAFETY: the caller's.
+    unsafe {
+        (*held).mark = 0;
+    }
+    #[cfg(not(debug_assertions))]
+    // SAFETY: the caller's; what lies there is not dropped again.
+    drop(unsafe { Box::from_raw(held) });
+}
+
+/// Ends a debug build's process if an object is destroyed twice, or was never one of its kind.
+///
+/// # Safety
+/// As for [`destroy`], but that it may have been destroyed.
+unsafe fn assert_alive<T>(pointer: *mut T) {
+    #[cfg(debug_assertions)]
+    // SAFETY: debug builds don't free the memory.
+    if unsafe { (*pointer.cast::<Held<ManuallyDrop<T>>>()).mark } != ALIVE {
+        let name = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+        eprintln!("ale_media: {name} {pointer:p} is destroyed twice, or is none");
+        std::process::abort();
+    }
+    let _ = pointer;
 }
 
 /// Structs that C fills member by member, whose first member is a `u32 struct_size`. They grow at
@@ -105,7 +168,8 @@ pub(crate) unsafe trait Versioned: Copy + Default {
 }
 
 /// Reads a config struct of this or an older header's size over the defaults. A larger one, from
-/// a newer header, is refused: it may ask for what this library does not know.
+/// a newer header, is refused: it may ask for what this library does not know. So is one that is
+/// smaller than any header's, and may end within a pointer.
 ///
 /// # Safety
 /// `pointer` is NULL or points to as many bytes as its `struct_size` says.
@@ -115,7 +179,7 @@ pub(crate) unsafe fn config<T: Versioned>(pointer: *const T) -> Result<T, ale_st
     }
     // SAFETY: not NULL, and even the oldest struct holds its own size.
     let size = unsafe { pointer.cast::<u32>().read() } as usize;
-    if size < size_of::<u32>() || size > size_of::<T>() {
+    if size < T::BASE || size > size_of::<T>() {
         return Err(INVALID);
     }
     let mut config = T::default();

@@ -3,9 +3,10 @@
 
 use ale_media::jitter::{Replay, ReplayError};
 
+use crate::heap;
 use crate::jitter::{ale_jitter_config, ale_jitter_reader, ale_pull_info, decoders};
 use crate::panic::guard;
-use crate::pointer;
+use crate::pointer::{self, handle};
 use crate::status::ale_status;
 
 /// A log that is being replayed. Exclusive.
@@ -39,7 +40,7 @@ pub unsafe extern "C" fn ale_jitter_black_box(
 /// Reads a log, which is copied. The config says which codecs the buffer had; its rate must be that
 /// of the log, and everything else is in the log. Any thread. Not real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_MALFORMED and ALE_ERR_UNSUPPORTED.
+/// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_MALFORMED, ALE_ERR_UNSUPPORTED and ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_jitter_replay_create(
     log: *const u8,
@@ -52,13 +53,16 @@ pub unsafe extern "C" fn ale_jitter_replay_create(
         let (log, config, out) = unsafe {
             (pointer::slice(log, length)?, pointer::config(config)?, pointer::exclusive(replay)?)
         };
-        // SAFETY: the header's contract.
-        let decoders = unsafe { decoders(&config) }?;
-        let replay = Replay::new(log.to_vec(), decoders).map_err(status)?;
-        if replay.sample_rate_hz() != config.sample_rate_hz {
-            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-        }
-        pointer::give(out, ale_jitter_replay(replay));
+        let replay = heap::creating(|| {
+            // SAFETY: the header's contract.
+            let decoders = unsafe { decoders(&config) }?;
+            let replay = Replay::new(log.to_vec(), decoders).map_err(status)?;
+            if replay.sample_rate_hz() != config.sample_rate_hz {
+                return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+            }
+            Ok(handle(ale_jitter_replay(replay)))
+        })?;
+        replay.give(out);
         Ok(())
     })
 }
@@ -75,7 +79,7 @@ fn status(error: ReplayError) -> ale_status {
 pub unsafe extern "C" fn ale_jitter_replay_destroy(replay: *mut ale_jitter_replay) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(replay) });
+        unsafe { pointer::destroy(replay) };
         Ok(())
     });
 }

@@ -6,8 +6,10 @@ use std::ffi::c_char;
 use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{Engine, Policy, Receiver, Sender, SessionConfig, SsrcPolicy};
 
+use crate::heap;
+use crate::memory::ale_memory;
 use crate::panic::guard;
-use crate::pointer::{self, Versioned};
+use crate::pointer::{self, Handle, Versioned, handle};
 use crate::srtp_backend::ale_srtp_backend;
 use crate::status::ale_status;
 
@@ -221,7 +223,7 @@ pub unsafe extern "C" fn ale_srtp_config_init(config: *mut ale_srtp_config) -> a
 /// Makes a session. Any thread. Not real-time.
 ///
 /// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY,
-/// ALE_ERR_SRTP_NOT_PERMITTED and ALE_ERR_SRTP_BACKEND.
+/// ALE_ERR_SRTP_NOT_PERMITTED, ALE_ERR_SRTP_BACKEND and ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_srtp_create(
     config: *const ale_srtp_config,
@@ -231,22 +233,47 @@ pub unsafe extern "C" fn ale_srtp_create(
         // SAFETY: the header's contract.
         let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(srtp)?) };
         // SAFETY: the header's contract.
-        let (send, receive) =
-            unsafe { (session(config.send_crypto)?, session(config.receive_crypto)?) };
-        if send.is_none() && receive.is_none() {
-            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-        }
+        heap::creating(|| unsafe { make(&config) })?.give(out);
+        Ok(())
+    })
+}
+
+/// # Safety
+/// Pointers are NULL or what the header says.
+unsafe fn make(config: &ale_srtp_config) -> Result<Handle<ale_srtp>, ale_status> {
+    // SAFETY: the caller's.
+    let (send, receive) =
+        unsafe { (session(config.send_crypto)?, session(config.receive_crypto)?) };
+    if send.is_none() && receive.is_none() {
+        return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+    }
+    // SAFETY: the caller's.
+    let settings = unsafe { Settings::read(config) }?;
+    let complete = |session: Option<SessionConfig>| {
+        session.map(|mut session| {
+            settings.apply(&mut session);
+            session
+        })
+    };
+    let send = complete(send).map(|config| Sender::new(&config)).transpose()?;
+    let receive = complete(receive).map(|config| Receiver::new(&config)).transpose()?;
+    Ok(handle(ale_srtp { send, receive, settings }))
+}
+
+/// What a session of this config would take of the allocator. It is made and thrown away for that, with
+/// memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+///
+/// Can return what ale_srtp_create can.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_memory_required(
+    config: *const ale_srtp_config,
+    memory: *mut ale_memory,
+) -> ale_status {
+    guard(|| {
         // SAFETY: the header's contract.
-        let settings = unsafe { Settings::read(&config) }?;
-        let complete = |session: Option<SessionConfig>| {
-            session.map(|mut session| {
-                settings.apply(&mut session);
-                session
-            })
-        };
-        let send = complete(send).map(|config| Sender::new(&config)).transpose()?;
-        let receive = complete(receive).map(|config| Receiver::new(&config)).transpose()?;
-        pointer::give(out, ale_srtp { send, receive, settings });
+        let (config, out) = unsafe { (pointer::config(config)?, pointer::exclusive(memory)?) };
+        // SAFETY: the header's contract.
+        *out = heap::measure(|| unsafe { make(&config) })?;
         Ok(())
     })
 }
@@ -256,7 +283,7 @@ pub unsafe extern "C" fn ale_srtp_create(
 pub unsafe extern "C" fn ale_srtp_destroy(srtp: *mut ale_srtp) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(srtp) });
+        unsafe { pointer::destroy(srtp) };
         Ok(())
     });
 }

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ale_media::srtp::SrtpError;
 use ale_media::srtp::backend::{Backend, BackendJob, BackendKey, KeySpec, Operation, Ticket};
 
+use crate::heap;
 use crate::panic::guard;
-use crate::pointer::{self, Versioned};
+use crate::pointer::{self, Versioned, handle};
 use crate::srtp_crypto::suite_name;
 use crate::status::ale_status;
 
@@ -147,7 +148,7 @@ pub struct ale_srtp_backend(Arc<dyn Backend>);
 /// Makes a backend; the functions are copied. Any thread. Not real-time.
 ///
 /// Can return ALE_ERR_INVALID_ARGUMENT if a function is missing, or there is only one of submit and
-/// poll.
+/// poll, and ALE_ERR_NO_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_srtp_backend_create(
     config: *const ale_srtp_backend_config,
@@ -156,7 +157,8 @@ pub unsafe extern "C" fn ale_srtp_backend_create(
     guard(|| {
         // SAFETY: the header's contract.
         let (functions, out) = unsafe { (pointer::config(config)?, pointer::exclusive(backend)?) };
-        pointer::give(out, ale_srtp_backend(Arc::new(Table::new(functions)?)));
+        heap::creating(|| Ok(handle(ale_srtp_backend(Arc::new(Table::new(functions)?)))))?
+            .give(out);
         Ok(())
     })
 }
@@ -167,7 +169,7 @@ pub unsafe extern "C" fn ale_srtp_backend_create(
 pub unsafe extern "C" fn ale_srtp_backend_destroy(backend: *mut ale_srtp_backend) {
     guard(|| {
         // SAFETY: the header's contract.
-        drop(unsafe { pointer::take(backend) });
+        unsafe { pointer::destroy(backend) };
         Ok(())
     });
 }
@@ -182,7 +184,8 @@ pub unsafe extern "C" fn ale_srtp_backend_openssl(
     guard(|| {
         // SAFETY: the header's contract.
         let out = unsafe { pointer::exclusive(backend) }?;
-        pointer::give(out, ale_srtp_backend(Arc::new(ale_media::srtp::backend::OpenSsl)));
+        let backend = || Ok(handle(ale_srtp_backend(Arc::new(ale_media::srtp::backend::OpenSsl))));
+        heap::creating(backend)?.give(out);
         Ok(())
     })
 }

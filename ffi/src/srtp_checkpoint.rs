@@ -3,8 +3,9 @@
 
 use ale_media::srtp::checkpoint::{Restored, Wrapping, generation};
 
+use crate::heap;
 use crate::panic::guard;
-use crate::pointer;
+use crate::pointer::{self, handle};
 use crate::srtp::{Settings, ale_srtp, ale_srtp_config, sender};
 use crate::srtp_control::{Half, half};
 use crate::status::ale_status;
@@ -133,19 +134,22 @@ pub unsafe extern "C" fn ale_srtp_restore(
         if sending.is_empty() && receiving.is_empty() {
             return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
         }
-        // SAFETY: the header's contract.
-        let settings = unsafe { Settings::read(&config) }?;
-        let open = |checkpoint: &[u8]| -> Result<Option<Restored>, ale_status> {
-            if checkpoint.is_empty() {
-                return Ok(None);
-            }
-            let mut restored = Restored::open(key, checkpoint)?;
-            settings.apply_limits(&mut restored.config);
-            Ok(Some(restored))
-        };
-        let send = open(sending)?.map(Restored::into_sender).transpose()?;
-        let receive = open(receiving)?.map(Restored::into_receiver).transpose()?;
-        pointer::give(out, ale_srtp { send, receive, settings });
+        let session = heap::creating(|| {
+            // SAFETY: the header's contract.
+            let settings = unsafe { Settings::read(&config) }?;
+            let open = |checkpoint: &[u8]| -> Result<Option<Restored>, ale_status> {
+                if checkpoint.is_empty() {
+                    return Ok(None);
+                }
+                let mut restored = Restored::open(key, checkpoint)?;
+                settings.apply_limits(&mut restored.config);
+                Ok(Some(restored))
+            };
+            let send = open(sending)?.map(Restored::into_sender).transpose()?;
+            let receive = open(receiving)?.map(Restored::into_receiver).transpose()?;
+            Ok(handle(ale_srtp { send, receive, settings }))
+        })?;
+        session.give(out);
         Ok(())
     })
 }

@@ -32,6 +32,10 @@ pub enum ale_status {
     ALE_ERR_UNSUPPORTED = -7,
     /// Nothing there just now.
     ALE_ERR_NOTHING = -8,
+    /// The host's allocator had no memory.
+    ALE_ERR_NO_MEMORY = -9,
+    /// The library has been in use already.
+    ALE_ERR_TOO_LATE = -10,
 
     /// Neither RTP nor RTCP, or truncated.
     ALE_ERR_MALFORMED = -100,
@@ -114,7 +118,7 @@ pub extern "C" fn ale_status_message(status: i32) -> *const c_char {
         .as_ptr()
 }
 
-const MESSAGES: [(ale_status, &core::ffi::CStr); 32] = [
+const MESSAGES: [(ale_status, &core::ffi::CStr); 34] = [
     (ale_status::ALE_OK, c"done"),
     (ALE_ERR_INVALID_ARGUMENT, c"an argument is NULL, out of range, or of a newer header"),
     (ALE_ERR_INTERNAL, c"bug in the library; do not use the object any further"),
@@ -124,6 +128,8 @@ const MESSAGES: [(ale_status, &core::ffi::CStr); 32] = [
     (ALE_ERR_NOT_FOUND, c"no such participant or member"),
     (ALE_ERR_UNSUPPORTED, c"not in this build, or not possible for this codec"),
     (ale_status::ALE_ERR_NOTHING, c"nothing there just now"),
+    (ale_status::ALE_ERR_NO_MEMORY, c"the allocator had no memory"),
+    (ale_status::ALE_ERR_TOO_LATE, c"the library has been in use already"),
     (ALE_ERR_MALFORMED, c"neither RTP nor RTCP, or truncated"),
     (ALE_ERR_UNKNOWN_PAYLOAD_TYPE, c"payload type was not negotiated"),
     (ALE_ERR_UNKNOWN_SSRC, c"source (SSRC) is not listened to"),

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             // The modules in the order in which a reader needs them.
             let sources = [
                 "status",
+                "memory",
                 "codec",
                 "codec_host",
                 "srtp_crypto",
@@ -71,8 +72,9 @@ fn main() -> ExitCode {
 }
 
 /// Headings over the functions of each object, by the names' prefix.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("ale_version", "Library"),
+    ("ale_allocator_", "Memory"),
     ("ale_host_codec_", "Codecs of the host"),
     ("ale_srtp_", "SRTP sessions"),
     ("ale_jitter_", "Jitter buffer"),

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where the library's memory comes from: the host's allocator if it has set one, else the system's.
+//!
+//! Rust ends the process when an allocation fails. So that a host's allocator may refuse, what it
+//! refuses comes from the system for the time being: a creation in which that has happened is undone
+//! and says so ([`creating`]). Such blocks are kept in a list, by which their release finds them; as
+//! long as nothing is refused the list is empty, and costs one load of a counter.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::{Cell, UnsafeCell};
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+
+use crate::memory::{ale_allocator, ale_memory};
+use crate::status::ale_status;
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+struct Heap;
+
+/// Nothing has been allocated, and no allocator set.
+const UNUSED: u8 = 0;
+/// An allocator is being set.
+const SETTING: u8 = 1;
+/// Memory is the system's, for good.
+const SYSTEM: u8 = 2;
+/// Memory is the host's, for good.
+const HOST: u8 = 3;
+
+static STATE: AtomicU8 = AtomicU8::new(UNUSED);
+static ALLOCATOR: Shared<ale_allocator> = Shared(UnsafeCell::new(ale_allocator::NONE));
+static REFUSED: List = List {
+    count: AtomicUsize::new(0),
+    locked: AtomicBool::new(false),
+    first: Shared(UnsafeCell::new(null_mut())),
+};
+/// Scopes that are open on whatever thread; none is the ordinary case.
+static SCOPES: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static SCOPE: Cell<Scope> = const { Cell::new(Scope::Ordinary) };
+}
+
+/// What this thread allocates for.
+#[derive(Clone, Copy)]
+enum Scope {
+    Ordinary,
+    /// Something is made; whether memory has been refused for it.
+    Creating {
+        refused: bool,
+    },
+    /// Something is made and thrown away, to see what it takes.
+    Measuring(ale_memory),
+}
+
+/// A cell whose users see to it themselves that only one has it at a time.
+struct Shared<T>(UnsafeCell<T>);
+// SAFETY: ALLOCATOR is written in state SETTING, by the one thread that brought it about, and read
+// in state HOST, which that thread sets later. The list's cell is only touched with its lock held.
+unsafe impl<T> Sync for Shared<T> {}
+
+/// Takes the host's functions, unless memory has been taken from elsewhere.
+pub(crate) fn set_allocator(allocator: ale_allocator) -> Result<(), ale_status> {
+    STATE
+        .compare_exchange(UNUSED, SETTING, Ordering::Acquire, Ordering::Relaxed)
+        .map_err(|_| ale_status::ALE_ERR_TOO_LATE)?;
+    // SAFETY: the state says that it is this thread's; see `Shared`.
+    unsafe { *ALLOCATOR.0.get() = allocator };
+    STATE.store(HOST, Ordering::Release);
+    Ok(())
+}
+
+/// The host's functions, or `None` for the system's. The first call decides for good.
+fn host() -> Option<&'static ale_allocator> {
+    loop {
+        match STATE.load(Ordering::Acquire) {
+            // SAFETY: written before the state that Acquire has seen, and never again.
+            HOST => return Some(unsafe { &*ALLOCATOR.0.get() }),
+            SYSTEM => return None,
+            UNUSED => {
+                let decided = (Ordering::Acquire, Ordering::Relaxed);
+                let _ = STATE.compare_exchange(UNUSED, SYSTEM, decided.0, decided.1);
+            }
+            _ => std::hint::spin_loop(),
+        }
+    }
+}
+
+/// Makes something that is undone if the host's allocator refuses memory on the way.
+///
+/// # Errors
+/// Those of `make`, and `ALE_ERR_NO_MEMORY`.
+pub(crate) fn creating<T>(make: impl FnOnce() -> Result<T, ale_status>) -> Result<T, ale_status> {
+    let scope = Open::new(Scope::Creating { refused: false });
+    let made = make();
+    match scope.now() {
+        Scope::Creating { refused: true } => Err(ale_status::ALE_ERR_NO_MEMORY),
+        _ => made,
+    }
+}
+
+/// What it takes to make something, which is thrown away again; by memory of the system's, so that
+/// it can be asked before there is an allocator and does not disturb one.
+///
+/// # Errors
+/// Those of `make`.
+pub(crate) fn measure<T>(
+    make: impl FnOnce() -> Result<T, ale_status>,
+) -> Result<ale_memory, ale_status> {
+    let scope = Open::new(Scope::Measuring(ale_memory::NONE));
+    let made = make()?;
+    let memory = match scope.now() {
+        Scope::Measuring(memory) => memory,
+        _ => ale_memory::NONE,
+    };
+    drop(made);
+    Ok(memory)
+}
+
+/// A scope of this thread's, which ends when this is dropped: after all that was made in it.
+struct Open {
+    outer: Scope,
+}
+
+impl Open {
+    fn new(scope: Scope) -> Self {
+        SCOPES.fetch_add(1, Ordering::Relaxed);
+        Self { outer: SCOPE.replace(scope) }
+    }
+
+    fn now(&self) -> Scope {
+        SCOPE.get()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        SCOPE.set(self.outer);
+        SCOPES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// This thread's scope; its own changes to the counter of scopes it always sees.
+#[inline]
+fn scope() -> Scope {
+    match SCOPES.load(Ordering::Relaxed) {
+        0 => Scope::Ordinary,
+        _ => SCOPE.try_with(Cell::get).unwrap_or(Scope::Ordinary),
+    }
+}
+
+// SAFETY: a block goes back to where it came from. Blocks of a measurement begin and end in it, on
+// one thread, with the system; all others are the host's or in the list, if there is a host's
+// allocator, and the system's if there is none, which never changes once there has been a block.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match scope() {
+            Scope::Measuring(memory) => {
+                SCOPE.set(Scope::Measuring(memory.with(layout.size())));
+                // SAFETY: the caller's.
+                unsafe { System.alloc(layout) }
+            }
+            scope => match host() {
+                // SAFETY: the caller's.
+                None => unsafe { System.alloc(layout) },
+                Some(host) => host.allocate(layout).unwrap_or_else(|| {
+                    if matches!(scope, Scope::Creating { .. }) {
+                        SCOPE.set(Scope::Creating { refused: true });
+                    }
+                    REFUSED.allocate(layout)
+                }),
+            },
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if let Scope::Measuring(memory) = scope() {
+            SCOPE.set(Scope::Measuring(memory.without(layout.size())));
+            // SAFETY: the caller's.
+            return unsafe { System.dealloc(block, layout) };
+        }
+        match host() {
+            // SAFETY: the caller's.
+            None => unsafe { System.dealloc(block, layout) },
+            Some(_) if REFUSED.release(block) => {}
+            Some(host) => host.release(block, layout),
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if is_plain() {
+            // SAFETY: the caller's.
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        // SAFETY: the caller's; a block that is not NULL has the layout's size.
+        unsafe {
+            let block = self.alloc(layout);
+            if !block.is_null() {
+                block.write_bytes(0, layout.size());
+            }
+            block
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if is_plain() {
+            // SAFETY: the caller's.
+            return unsafe { System.realloc(block, layout, new_size) };
+        }
+        // SAFETY: the caller's: the size does not overflow with this alignment; both blocks have as
+        // many bytes as are copied.
+        unsafe {
+            let new = self.alloc(Layout::from_size_align_unchecked(new_size, layout.align()));
+            if !new.is_null() {
+                new.copy_from_nonoverlapping(block, layout.size().min(new_size));
+                self.dealloc(block, layout);
+            }
+            new
+        }
+    }
+}
+
+/// Whether memory is simply the system's.
+fn is_plain() -> bool {
+    matches!(scope(), Scope::Ordinary) && host().is_none()
+}
+
+impl ale_allocator {
+    /// A block, or `None` if there is none that can be used.
+    fn allocate(&self, layout: Layout) -> Option<*mut u8> {
+        let allocate = self.allocate?;
+        // SAFETY: the host's function, called as the header says.
+        let block = unsafe { allocate(self.context, layout.size(), layout.align()) }.cast::<u8>();
+        if block.is_null() || block.addr() % layout.align() == 0 {
+            return NonNull::new(block).map(NonNull::as_ptr);
+        }
+        self.release(block, layout);
+        None
+    }
+
+    fn release(&self, block: *mut u8, layout: Layout) {
+        if let Some(release) = self.release {
+            // SAFETY: as above; the block is one of the host's.
+            unsafe { release(self.context, block.cast(), layout.size(), layout.align()) };
+        }
+    }
+}
+
+/// Blocks of the system's that stand in for refused ones.
+struct List {
+    count: AtomicUsize,
+    locked: AtomicBool,
+    first: Shared<*mut Stand>,
+}
+
+/// What stands in front of such a block.
+struct Stand {
+    next: *mut Stand,
+    block: *mut u8,
+    whole: Layout,
+}
+
+impl List {
+    /// A block, or NULL if the system refuses too.
+    fn allocate(&self, layout: Layout) -> *mut u8 {
+        let Ok((whole, offset)) = Layout::new::<Stand>().extend(layout) else { return null_mut() };
+        // SAFETY: not of no size.
+        let stand = unsafe { System.alloc(whole) };
+        if stand.is_null() {
+            return null_mut();
+        }
+        // SAFETY: the layout has room for both.
+        let block = unsafe { stand.add(offset) };
+        let stand = stand.cast::<Stand>();
+        self.with(|first| {
+            // SAFETY: ours alone so far, and aligned by the layout.
+            unsafe { stand.write(Stand { next: *first, block, whole }) };
+            *first = stand;
+        });
+        // The block is released by whoever has been given it, and so sees the count.
+        self.count.fetch_add(1, Ordering::Relaxed);
+        block
+    }
+
+    /// Whether the block was one of these; it is gone then.
+    fn release(&self, block: *mut u8) -> bool {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let found = self.with(|first| {
+            let mut link: *mut *mut Stand = first;
+            // SAFETY: links lead to stands that are in the list, which the lock keeps as it is.
+            unsafe {
+                while !(*link).is_null() && (**link).block != block {
+                    link = &raw mut (**link).next;
+                }
+                let stand = *link;
+                if !stand.is_null() {
+                    *link = (*stand).next;
+                }
+                stand
+            }
+        });
+        if found.is_null() {
+            return false;
+        }
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: it came from the system with this layout, and is in no list any more.
+        unsafe { System.dealloc(found.cast(), (*found).whole) };
+        true
+    }
+
+    /// Waits for the lock, which is held for a few steps: nothing real-time allocates.
+    fn with<T>(&self, work: impl FnOnce(&mut *mut Stand) -> T) -> T {
+        while self.locked.swap(true, Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+        // SAFETY: the lock is held; see `Shared`.
+        let result = work(unsafe { &mut *self.first.0.get() });
+        self.locked.store(false, Ordering::Release);
+        result
+    }
+}
