@@ -137,7 +137,8 @@ pub(crate) struct SlotWriter {
     pool: Arc<Pool>,
     free: Consumer<u16>,
     ready: Producer<u16>,
-    /// Slots taken from the free ring and not used yet: a payload that found too few leaves them.
+    /// Free slots, those on top that came back last: few slots are in use at a time, and they stay in
+    /// the cache if no others are taken.
     held: Vec<Slot>,
 }
 
@@ -149,11 +150,12 @@ impl SlotWriter {
     pub(crate) fn push(&mut self, mut meta: PacketMeta, payload: &[u8]) -> bool {
         let slot_bytes = self.pool.slot_bytes;
         let parts = payload.len().div_ceil(slot_bytes).max(1);
-        while self.held.len() < parts {
-            match self.free.pop() {
-                Some(index) => self.held.push(Slot(index)),
-                None => return false,
-            }
+        // Has room for every index.
+        while let Some(index) = self.free.pop() {
+            self.held.push(Slot(index));
+        }
+        if self.held.len() < parts {
+            return false;
         }
         meta.len = payload.len() as u16;
         // Last part first, so that each part knows the one after it.
