@@ -201,7 +201,10 @@ impl Packetizer {
             .redundancy
             .as_ref()
             .map_or(self.payload_type, |redundancy| redundancy.payload_type);
-        let (sources, levels, count) = self.contributors.to_wire();
+        let (sources, levels, count) = match self.contributors.as_slice() {
+            [] => Default::default(),
+            _ => self.contributors.to_wire(),
+        };
         let header = RtpHeader {
             contributing_sources: sources.get(..count).unwrap_or(&[]),
             extension: self.extension(&mut room, pcm, ntp, levels.get(..count).unwrap_or(&[])),
