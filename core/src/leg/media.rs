@@ -112,7 +112,9 @@ pub(crate) struct Plain {
 pub struct LegMedia {
     reader: JitterReader,
     packetizer: Packetizer,
-    inband: Option<Inband>,
+    /// These two are large and rarely used.
+    inband: Option<Box<Inband>>,
+    requests: Option<Box<Requests>>,
     freeze_for_modems: bool,
     events: EventSink,
     protect: Option<srtp::Sender>,
@@ -138,7 +140,6 @@ pub struct LegMedia {
     assessor: Assessor,
     extended_reports: bool,
     nack: Nack,
-    requests: Requests,
     cname: Box<[u8]>,
     ntp_at_zero: u64,
 }
@@ -172,7 +173,9 @@ impl LegMedia {
                 config.inband_tones,
                 config.freeze_for_modems,
                 format.sample_rate_hz,
-            ),
+            )
+            .map(Box::new),
+            requests: (config.nack != Nack::Off).then(Box::default),
             freeze_for_modems: config.freeze_for_modems,
             events: EventSink::new(events),
             protect,
@@ -193,7 +196,6 @@ impl LegMedia {
             assessor: config.assessor(),
             extended_reports: config.extended_reports,
             nack: config.nack,
-            requests: Requests::default(),
             cname: config.cname.as_bytes().into(),
             ntp_at_zero: config.ntp_at_zero,
         })
@@ -221,7 +223,9 @@ impl LegMedia {
             self.stats.events_dropped = self.events.dropped();
         }
         self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
-        self.requests.due = self.nack != Nack::Off;
+        if let Some(requests) = &mut self.requests {
+            requests.due = true;
+        }
         Ok(info)
     }
 
@@ -387,11 +391,11 @@ impl LegMedia {
                 return Some(Made::Rtp(packet));
             }
         }
-        if self.requests.due {
-            self.requests.due = false;
-            if let Some(bytes) = self.request(now_ns, out) {
-                return Some(Made::Rtcp(bytes));
-            }
+        if let Some(requests) = &mut self.requests
+            && core::mem::take(&mut requests.due)
+            && let Some(bytes) = self.request(now_ns, out)
+        {
+            return Some(Made::Rtcp(bytes));
         }
         if self.scheduler.is_due(now_ns) {
             return self.report(now_ns, false, out).map(Made::Rtcp);
@@ -479,7 +483,8 @@ impl LegMedia {
         let heard = self.heard.read::<ReceiverStats>()?;
         let mut sequences = [0; MOST];
         let missing = &missing[..count];
-        let count = self.requests.choose(missing, heard.round_trip_ns, now_ns, &mut sequences);
+        let requests = self.requests.as_mut()?;
+        let count = requests.choose(missing, heard.round_trip_ns, now_ns, &mut sequences);
         if count == 0 || heard.source_valid == 0 {
             return None;
         }
