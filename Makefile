@@ -114,7 +114,11 @@ c-test: library c-programs ## the C tests, plain and under valgrind
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 
-features: tools ## what is only there with the features openssl and key-log, and absent without them
+features: tools ## what is only there with a feature of the library, and absent without it
+	$(CARGO) clippy -p ale-media --all-targets --features opus-deep,opus-dred,odd-rates -- -D warnings
+	$(CARGO) test -p ale-media --lib --features opus-deep,opus-dred,odd-rates opus
+	$(CARGO) test -p ale-media --lib --features opus-deep,opus-dred,odd-rates -- deep_ odd_rates::
+	$(CARGO) test -p ale-media --lib --features opus-fixed-point codec::opus
 	$(CARGO) clippy -p ale-media -p ale-media-ffi --all-targets --no-default-features \
 	    --features openssl,key-log -- -D warnings
 	$(CARGO) test -p ale-media --lib --no-default-features --features std,openssl,key-log srtp::
