@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two legs that talk to each other over a network of the test's making.
+#![allow(dead_code)] // Each test uses a part.
 
 use ale_media::codec::CodecSpec;
 use ale_media::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver, SrtpConfig};
@@ -114,6 +115,7 @@ pub(crate) fn deliver(ends: &mut [End; 2], to: usize, now_ns: u64, mut datagram:
 }
 
 /// Numbers that look random and are the same every time.
+#[derive(Debug)]
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
