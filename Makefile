@@ -28,7 +28,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test install package-test deb sbom reproducible features libsrtp2 relink-test loom miri tsan soak coverage unsafe-budget bench compare fuzz cross docs clean
+        c-test install package-test deb sbom reproducible features libsrtp2 relink-test loom miri tsan soak coverage unsafe-budget budget bench compare fuzz cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) c-test
 	$(MAKE) package-test
 	$(MAKE) features
+	$(MAKE) budget
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
 check: tools header-check header-compiles unsafe-budget ## formatting, lints, documentation and header, without running anything
@@ -188,6 +189,10 @@ coverage: ## lines of core/ that tests and corpora reach (needs cargo-llvm-cov)
 	CARGO_TARGET_DIR=$(TARGET_DIR)/coverage $(CARGO) llvm-cov test -p ale-media -p ale-media-fuzz \
 	    --summary-only --ignore-filename-regex '(ffi|fuzz|benches|examples|tests|.*tests)[./]' \
 	    --fail-under-lines 90
+
+budget: tools ## instructions of each operation under callgrind; fails over 5 % above benches/budget.txt
+	$(CARGO) build --release -p benches --bin budget
+	benches/budget $(RELEASE)/budget
 
 fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	@command -v cargo-fuzz >/dev/null || { echo "needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
