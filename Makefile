@@ -175,7 +175,8 @@ miri: ## undefined behaviour in rings, snapshots and the reorder window: make mi
 tsan: ## data races in the tests with threads (needs a nightly toolchain; x86-64 Linux)
 	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
 	    echo "needs a nightly toolchain: rustup toolchain install nightly"; exit 1; }
-	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan-suppressions" \
+	    RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
 	    CARGO_TARGET_DIR=$(TARGET_DIR)/tsan setarch -R $(CARGO) +nightly test -p ale-media --lib \
 	    --target x86_64-unknown-linux-gnu --no-default-features --features std \
 	    -- sync:: conference:: jitter::ingest
