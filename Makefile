@@ -5,6 +5,8 @@ CARGO ?= cargo
 CC ?= cc
 CXX ?= c++
 SECONDS ?= 60
+SEEDS ?= 4
+HOURS ?= 24
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 C_FLAGS := -std=c99 -O2 -g -Wall -Wextra -Werror -pedantic -Iinclude
@@ -26,7 +28,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz cross docs clean
+        c-test install package-test deb sbom reproducible features libsrtp2 relink-test loom miri tsan soak coverage unsafe-budget budget bench compare fuzz cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -42,9 +44,10 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) c-test
 	$(MAKE) package-test
 	$(MAKE) features
+	$(MAKE) budget
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
-check: tools header-check header-compiles ## formatting, lints, documentation and header, without running anything
+check: tools header-check header-compiles unsafe-budget ## formatting, lints, documentation and header, without running anything
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
@@ -149,6 +152,9 @@ header-compiles: ## the header alone, as C99 and C++11
 	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/ale_media.h
 	$(CXX) -std=c++11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/ale_media.h
 
+unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
+	.ci/unsafe-budget
+
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \
 	    $(CARGO) test -p ale-media --lib --no-default-features --features std --release loom
@@ -158,6 +164,40 @@ bench: tools ## criterion benches
 
 compare: tools ## ours beside peers: make compare WHAT=srtp|jitter|mixer|codec|leg
 	$(CARGO) run --release -p benches --bin compare -- $(WHAT)
+
+miri: ## undefined behaviour in rings, snapshots and the reorder window: make miri SEEDS=4 (needs a nightly toolchain with Miri)
+	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || { \
+	    echo "needs Miri: rustup toolchain install nightly --component miri --component rust-src"; exit 1; }
+	@set -e; for module in sync:: jitter::window; do \
+	    MIRIFLAGS="-Zmiri-many-seeds=0..$(SEEDS) -Zmiri-disable-isolation" PROPTEST_CASES=2 \
+	    CARGO_TARGET_DIR=$(TARGET_DIR)/miri $(CARGO) +nightly miri test -p ale-media --lib \
+	        --no-default-features --features std -- $$module; \
+	done
+
+# Their orderings stand on atomics, which ThreadSanitizer follows; the standard library is not
+# instrumented, so that no nightly sources are needed.
+tsan: ## data races in the tests with threads (needs a nightly toolchain; x86-64 Linux)
+	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
+	    echo "needs a nightly toolchain: rustup toolchain install nightly"; exit 1; }
+	TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan-suppressions" \
+	    RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	    CARGO_TARGET_DIR=$(TARGET_DIR)/tsan setarch -R $(CARGO) +nightly test -p ale-media --lib \
+	    --target x86_64-unknown-linux-gnu --no-default-features --features std \
+	    -- sync:: conference:: jitter::ingest
+
+soak: ## a day of calls over a bad network, in fast time: make soak HOURS=24
+	ALE_SOAK_HOURS=$(HOURS) $(CARGO) test --release -p ale-media --test soak -- --nocapture
+
+coverage: ## lines of core/ that tests and corpora reach (needs cargo-llvm-cov)
+	@command -v cargo-llvm-cov >/dev/null || { \
+	    echo "needs cargo-llvm-cov: cargo install cargo-llvm-cov; rustup component add llvm-tools"; exit 1; }
+	CARGO_TARGET_DIR=$(TARGET_DIR)/coverage $(CARGO) llvm-cov test -p ale-media -p ale-media-fuzz \
+	    --ignore-run-fail --summary-only --ignore-filename-regex '(ffi|fuzz|benches|examples|tests|.*tests)[./]' \
+	    --fail-under-lines 90
+
+budget: tools ## instructions of each operation under callgrind; fails over 5 % above benches/budget.txt
+	$(CARGO) build --release -p benches --bin budget
+	benches/budget $(RELEASE)/budget
 
 fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	@command -v cargo-fuzz >/dev/null || { echo "needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }

@@ -21,7 +21,7 @@ use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::jitter::{DelayMode, JitterReader, Missing, PullError, PullInfo};
 use crate::rtp::rtcp::xr::ExtendedReport;
 use crate::rtp::rtcp::{CompoundWriter, SenderInfo};
-use crate::srtp::{self, MAX_TRAILER_BYTES};
+use crate::srtp;
 use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::{Publisher, Snapshot};
@@ -131,6 +131,8 @@ pub struct LegMedia {
     backlog: Box<[i16]>,
     backlog_samples: usize,
     datagram: Box<[u8]>,
+    /// Room that is left for protection.
+    trailer_bytes: usize,
 
     scheduler: Scheduler,
     /// Reports about what is sent that have been taken in.
@@ -190,6 +192,7 @@ impl LegMedia {
             backlog: vec![0; (format.sample_rate_hz / 1_000 * backlog_ms) as usize].into(),
             backlog_samples: 0,
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
+            trailer_bytes: config.trailer_bytes(),
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
             reports_seen: 0,
             next_ssrc: None,
@@ -314,7 +317,7 @@ impl LegMedia {
                     self.count(packet);
                     return Some(Plain {
                         bytes: packet.bytes,
-                        room: (packet.bytes + MAX_TRAILER_BYTES).min(out.len()),
+                        room: (packet.bytes + self.trailer_bytes).min(out.len()),
                         unprotected: Some(packet.payload_bytes),
                     });
                 }
@@ -413,7 +416,7 @@ impl LegMedia {
     /// Real-time: yes.
     pub fn relay(&mut self, passed: &Passed, payload: &[u8]) -> Option<&[u8]> {
         self.apply_commands();
-        let limit = self.datagram.len() - MAX_TRAILER_BYTES;
+        let limit = self.datagram.len().saturating_sub(self.trailer_bytes);
         let packet = self.packetizer.relay(passed, payload, &mut self.datagram[..limit])?;
         let mut out = core::mem::take(&mut self.datagram);
         let sealed = self.seal(packet, &mut out);
@@ -443,7 +446,7 @@ impl LegMedia {
         once: Option<&mut EncodeOnce>,
         out: &mut [u8],
     ) -> Option<Packet> {
-        let limit = out.len().saturating_sub(MAX_TRAILER_BYTES);
+        let limit = out.len().saturating_sub(self.trailer_bytes);
         let pcm = &self.backlog[..self.packet_samples];
         let ntp = ntp_time(self.ntp_at_zero, now_ns);
         let packet = self.packetizer.packet(pcm, ntp, &mut out[..limit], &mut self.stats, once);

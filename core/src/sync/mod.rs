@@ -5,13 +5,18 @@
 //! - [`snapshot`]: the last value that one writer published, readable from any thread.
 //!
 //! Memory orderings stand on the atomics themselves, not in fences, so that ThreadSanitizer can
-//! follow them; under `--cfg loom` the same code runs on loom's atomics.
+//! follow them; under `--cfg loom` the same code runs on loom's atomics, and models with a weakened
+//! ordering must fail (`planted.rs`).
 
+#[cfg(loom)]
+pub(crate) mod planted;
 pub mod ring;
 pub mod snapshot;
 
 /// The atomics and cells in use: the standard ones, or loom's under `--cfg loom`.
 pub(crate) mod primitive {
+    #[cfg(loom)]
+    pub(crate) use super::planted as atomic;
     #[cfg(not(loom))]
     pub(crate) use alloc::sync::Arc;
     #[cfg(not(loom))]
@@ -19,7 +24,7 @@ pub(crate) mod primitive {
     #[cfg(loom)]
     pub(crate) use loom::cell::UnsafeCell;
     #[cfg(loom)]
-    pub(crate) use loom::sync::{Arc, atomic};
+    pub(crate) use loom::sync::Arc;
 
     /// loom's interface over the standard cell.
     #[cfg(not(loom))]

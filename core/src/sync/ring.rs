@@ -223,15 +223,18 @@ mod tests {
 
 #[cfg(all(test, loom))]
 mod loom_tests {
+    use super::super::planted::{LOADS_RELAXED, Planted, STORES_RELAXED, plant};
     use super::*;
 
     /// A ring smaller than the traffic, so that both "full" and "empty" are met.
-    #[test]
-    fn every_interleaving_keeps_order_and_loses_nothing() {
-        loom::model(|| {
+    fn traffic(of_producer: Planted, of_consumer: Planted) {
+        loom::model(move || {
             let (mut producer, mut consumer) = channel::<u8>(2);
-            let thread =
-                loom::thread::spawn(move || (0..3).filter(|v| producer.push(*v).is_ok()).count());
+            let thread = loom::thread::spawn(move || {
+                plant(of_producer);
+                (0..3).filter(|v| producer.push(*v).is_ok()).count()
+            });
+            plant(of_consumer);
             let mut seen = alloc::vec::Vec::new();
             for _ in 0..3 {
                 seen.extend(consumer.pop());
@@ -241,5 +244,34 @@ mod loom_tests {
             assert_eq!(seen.len(), sent);
             assert!(seen.windows(2).all(|pair| pair[0] < pair[1]));
         });
+    }
+
+    #[test]
+    fn every_interleaving_keeps_order_and_loses_nothing() {
+        traffic(Planted::default(), Planted::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn planted_a_value_is_published_before_it_is_written() {
+        traffic(STORES_RELAXED, Planted::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn planted_a_slot_is_written_before_its_release_was_seen() {
+        traffic(LOADS_RELAXED, Planted::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn planted_a_slot_is_released_before_it_was_read() {
+        traffic(Planted::default(), STORES_RELAXED);
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn planted_a_value_is_read_before_its_publication_was_seen() {
+        traffic(Planted::default(), LOADS_RELAXED);
     }
 }
