@@ -5,6 +5,8 @@ CARGO ?= cargo
 CC ?= cc
 CXX ?= c++
 SECONDS ?= 60
+SEEDS ?= 4
+HOURS ?= 24
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 C_FLAGS := -std=c99 -O2 -g -Wall -Wextra -Werror -pedantic -Iinclude
@@ -26,7 +28,8 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test c-sanitize c-debug sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test loom bench compare fuzz bare-metal cross docs clean
+        c-test c-sanitize c-debug sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test \
+        loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -43,9 +46,10 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) package-test
 	$(MAKE) interop
 	$(MAKE) features
+	$(MAKE) budget
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
-check: tools header-check header-compiles ## formatting, lints, documentation and header, without running anything
+check: tools header-check header-compiles unsafe-budget ## formatting, lints, documentation and header, without running anything
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
@@ -151,7 +155,11 @@ c-debug: ## what only a debug build of the library does: to find out what is des
 	$(TARGET_DIR)/debug/c/destroyed_twice
 	$(TARGET_DIR)/debug/c/destroyed_twice taken
 
-features: tools ## what is only there with the features openssl and key-log, and absent without them
+features: tools ## what is only there with a feature of the library, and absent without it
+	$(CARGO) clippy -p ale-media --all-targets --features opus-deep,opus-dred,odd-rates -- -D warnings
+	$(CARGO) test -p ale-media --lib --features opus-deep,opus-dred,odd-rates opus
+	$(CARGO) test -p ale-media --lib --features opus-deep,opus-dred,odd-rates -- deep_ odd_rates::
+	$(CARGO) test -p ale-media --lib --features opus-fixed-point codec::opus
 	$(CARGO) clippy -p ale-media -p ale-media-ffi --all-targets --no-default-features \
 	    --features openssl,key-log -- -D warnings
 	$(CARGO) test -p ale-media --lib --no-default-features --features std,openssl,key-log srtp::
@@ -189,6 +197,9 @@ header-compiles: ## the header alone, as C99 and C++11, by gcc and clang
 	    $$2 -std=c++11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/ale_media.h; \
 	done
 
+unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
+	.ci/unsafe-budget
+
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \
 	    $(CARGO) test -p ale-media --lib --no-default-features --features std --release loom
@@ -198,6 +209,40 @@ bench: tools ## criterion benches
 
 compare: tools ## ours beside peers: make compare WHAT=srtp|jitter|mixer|codec|leg
 	$(CARGO) run --release -p benches --bin compare -- $(WHAT)
+
+miri: ## undefined behaviour in rings, snapshots and the reorder window: make miri SEEDS=4 (needs a nightly toolchain with Miri)
+	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || { \
+	    echo "needs Miri: rustup toolchain install nightly --component miri --component rust-src"; exit 1; }
+	@set -e; for module in sync:: jitter::window; do \
+	    MIRIFLAGS="-Zmiri-many-seeds=0..$(SEEDS) -Zmiri-disable-isolation" PROPTEST_CASES=2 \
+	    CARGO_TARGET_DIR=$(TARGET_DIR)/miri $(CARGO) +nightly miri test -p ale-media --lib \
+	        --no-default-features --features std -- $$module; \
+	done
+
+# Their orderings stand on atomics, which ThreadSanitizer follows; the standard library is not
+# instrumented, so that no nightly sources are needed.
+tsan: ## data races in the tests with threads (needs a nightly toolchain; x86-64 Linux)
+	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
+	    echo "needs a nightly toolchain: rustup toolchain install nightly"; exit 1; }
+	TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan-suppressions" \
+	    RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	    CARGO_TARGET_DIR=$(TARGET_DIR)/tsan setarch -R $(CARGO) +nightly test -p ale-media --lib \
+	    --target x86_64-unknown-linux-gnu --no-default-features --features std \
+	    -- sync:: conference:: jitter::ingest
+
+soak: ## a day of calls over a bad network, in fast time: make soak HOURS=24
+	ALE_SOAK_HOURS=$(HOURS) $(CARGO) test --release -p ale-media --test soak -- --nocapture
+
+coverage: ## lines of core/ that tests and corpora reach (needs cargo-llvm-cov)
+	@command -v cargo-llvm-cov >/dev/null || { \
+	    echo "needs cargo-llvm-cov: cargo install cargo-llvm-cov; rustup component add llvm-tools"; exit 1; }
+	CARGO_TARGET_DIR=$(TARGET_DIR)/coverage $(CARGO) llvm-cov test -p ale-media -p ale-media-fuzz \
+	    --ignore-run-fail --summary-only --ignore-filename-regex '(ffi|fuzz|benches|examples|tests|.*tests)[./]' \
+	    --fail-under-lines 90
+
+budget: tools ## instructions of each operation under callgrind; fails over 5 % above benches/budget.txt
+	$(CARGO) build --release -p benches --bin budget
+	benches/budget $(RELEASE)/budget
 
 fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	@command -v cargo-fuzz >/dev/null || { echo "needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }

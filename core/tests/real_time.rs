@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is documented as real-time neither allocates nor frees: an encrypted conference of G.711
-//! and Opus legs runs under an allocator that counts.
+//! What is documented as real-time neither allocates nor frees: conferences of every codec, suite
+//! and feature run under an allocator that counts.
 #![allow(unsafe_code)] // A global allocator is unsafe to implement.
-#![cfg(feature = "opus")]
+
+mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use ale_media::codec::CodecSpec;
-use ale_media::codec::opus::OpusConfig;
-use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, Outgoing};
-use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, SrtpConfig};
-use ale_media::srtp::{MasterKey, SessionConfig, Suite};
+use ale_media::conference::{Conference, ConferenceConfig, JoinOptions};
+use ale_media::leg::{Leg, LegConfig};
+use support::Call;
 
 thread_local! {
     /// Allocations and frees on this thread; other threads are the test harness's.
@@ -50,107 +50,35 @@ fn counted<R>(work: impl FnOnce() -> R) -> (R, u64) {
     (result, COUNT.get() - before)
 }
 
-fn keys(byte: u8, suite: Suite) -> SessionConfig {
-    let material = vec![byte; suite.key_bytes() + suite.salt_bytes()];
-    SessionConfig::new(suite, MasterKey::from_concatenated(suite, &material).unwrap())
-}
-
-struct Phone {
-    receiver: LegReceiver,
-    media: LegMedia,
-    bridge: LegReceiver,
-}
-
-/// Runs four phones against a conference for `seconds` and counts what the real-time functions
-/// allocate after the first second, in which every path has been met once.
-fn allocations(codec: CodecSpec, suite: Option<Suite>, seconds: u64) -> u64 {
-    let (mut conference, control) = Conference::new(&ConferenceConfig {
-        max_members: 4,
-        max_speakers: 2,
-        max_pair_gains: 2,
-        limiter: true,
-        ..Default::default()
-    })
-    .unwrap();
-    let mut phones = Vec::new();
-    for n in 0..4_u8 {
-        let mut near = LegConfig::new(u32::from(n), 96, codec.clone());
-        near.rtcp_interval_ms = 300;
-        let mut far = LegConfig { local_ssrc: 100 + u32::from(n), ..near.clone() };
-        if let Some(suite) = suite {
-            near.srtp = Some(SrtpConfig { send: keys(n, suite), receive: keys(n + 9, suite) });
-            far.srtp = Some(SrtpConfig { send: keys(n + 9, suite), receive: keys(n, suite) });
-        }
-        let (receiver, media, _) = Leg::new(&near).unwrap();
-        let (bridge, bridge_media, _) = Leg::new(&far).unwrap();
-        let options = JoinOptions { tag: u64::from(n), ..Default::default() };
-        control.join(Box::new(bridge_media), options).map_err(|(error, _)| error).unwrap();
-        phones.push(Phone { receiver, media, bridge });
-    }
-    let mut outgoing = Outgoing::new(16);
-    let mut pcm = vec![0_i16; (codec.format().sample_rate_hz / 100) as usize];
-    let mut datagram = [0_u8; 2_048];
-    let mut total = 0;
-    for tick in 0..seconds * 100 {
-        let now_ns = tick * 10_000_000;
-        let mut here = 0;
-        for (n, phone) in phones.iter_mut().enumerate() {
-            here += counted(|| phone.media.pull(now_ns, &mut pcm).unwrap()).1;
-            for (i, sample) in pcm.iter_mut().enumerate() {
-                *sample = ((tick as usize * 80 + i) * (n + 3) * 97 % 4_001) as i16 - 2_000;
-            }
-            here += counted(|| phone.media.push(&pcm).unwrap()).1;
-            loop {
-                let (length, count) = counted(|| {
-                    let packet = phone.media.poll_transmit(now_ns)?;
-                    datagram[..packet.len()].copy_from_slice(packet);
-                    Some(packet.len())
-                });
-                here += count;
-                let Some(length) = length else { break };
-                // Loss, so that concealment runs too; and a forgery now and then.
-                if (tick + n as u64).is_multiple_of(17) {
-                    continue;
-                }
-                datagram[length - 1] ^= u8::from(tick.is_multiple_of(23));
-                here += counted(|| phone.bridge.receive(&mut datagram[..length], now_ns)).1;
-            }
-        }
-        here += counted(|| conference.tick(now_ns, &mut outgoing)).1;
-        for sent in outgoing.iter() {
-            let length = sent.bytes.len();
-            datagram[..length].copy_from_slice(sent.bytes);
-            let phone = &mut phones[sent.tag as usize];
-            here += counted(|| phone.receiver.receive(&mut datagram[..length], now_ns)).1;
-        }
-        let member = ale_media::conference::MemberId::from_u64;
-        if tick == 5 {
-            control.set_pair_gain(member(0), member(1), Some(0.5)).unwrap();
-            control.set_private(member(2), true).unwrap();
-        }
-        if tick == 10 {
-            control.leave(member(3)).unwrap();
-        }
-        if tick >= 1 {
-            total += here;
-        }
-    }
-    total
-}
-
 #[test]
 fn the_counter_counts() {
     assert_eq!(counted(|| drop(std::hint::black_box(Box::new(1)))).1, 2);
 }
 
+/// The test below would notice one allocation in a call.
 #[test]
-fn a_running_conference_allocates_nothing_in_any_codec_and_suite() {
-    let opus = CodecSpec::Opus(OpusConfig { sample_rate_hz: 16_000, ..Default::default() });
-    for codec in [CodecSpec::Pcma, opus] {
-        for suite in [None, Some(Suite::AesCm128HmacSha1_80), Some(Suite::AeadAes128Gcm)] {
-            let count = allocations(codec.clone(), suite, 6);
-            assert_eq!(count, 0, "{} with {suite:?}", codec.name());
+fn planted_an_allocation_in_a_tick_is_counted() {
+    let mut call = Call::new(&support::settings()[0]);
+    call.tick(0);
+    let spare = Cell::new(None);
+    let count = counted(|| {
+        call.tick(1);
+        spare.set(Some(Box::new(1)));
+    });
+    assert_eq!(count.1, 1);
+}
+
+#[test]
+fn a_running_conference_allocates_nothing_in_any_codec_suite_and_feature() {
+    for setting in support::settings() {
+        let mut call = Call::new(&setting);
+        let mut total = 0;
+        for tick in 0..250 {
+            call.order(tick);
+            total += counted(|| call.tick(tick)).1;
         }
+        assert_eq!(total, 0, "{setting:?}");
+        assert!(call.heard > 0, "{setting:?} was silent");
     }
 }
 

@@ -3,6 +3,8 @@
 //! any bytes. `cargo test` runs them over the seed corpora in `corpus/`; `make fuzz` lets libFuzzer
 //! look for more.
 
+pub mod black_box;
+pub mod conference;
 pub mod jitter;
 pub mod srtp;
 

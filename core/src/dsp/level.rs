@@ -5,7 +5,6 @@
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
 
 use super::versions::{Unit, versions};
-use crate::math;
 
 /// The level of digital silence, and the lowest there is.
 pub const SILENCE_DBOV: u8 = 127;
@@ -32,20 +31,29 @@ versions! {
 
 #[inline(always)]
 fn energy_body(samples: &[i16]) -> u64 {
-    /// Samples of which the upper halves of the squares, and the lower, can be summed in 32 bits.
-    const BLOCK: usize = 512;
-    let mut total = 0;
-    for block in samples.chunks(BLOCK) {
-        let (mut high, mut low) = (0_u32, 0_u32);
-        for sample in block {
-            let square = (i32::from(*sample) * i32::from(*sample)) as u32;
-            high += square >> 16;
-            low += square & 0xffff;
-        }
-        total += (u64::from(high) << 16) + u64::from(low);
-    }
-    total
+    let pairs = samples.chunks_exact(2);
+    let last = pairs.remainder().iter().map(|s| i32::from(*s) * i32::from(*s)).sum::<i32>();
+    // Two squares fit 32 bits without a sign.
+    let square = |s: i16| i32::from(s) * i32::from(s);
+    let sum: u64 = pairs.map(|p| u64::from(square(p[0]).wrapping_add(square(p[1])) as u32)).sum();
+    sum + last as u64
 }
+
+/// Mean squares between two levels, the loudest first: halfway in dB.
+const BOUNDS: [f32; SILENCE_DBOV as usize] = {
+    /// 10^(1/20) and 10^(1/10).
+    const HALF_A_DB: f64 = 1.122_018_454_301_963_4;
+    const DB: f64 = 1.258_925_411_794_167_2;
+    let mut bounds = [0.0; SILENCE_DBOV as usize];
+    let mut bound = 32_768.0 * 32_768.0 / HALF_A_DB;
+    let mut n = 0;
+    while n < bounds.len() {
+        bounds[n] = bound as f32;
+        bound /= DB;
+        n += 1;
+    }
+    bounds
+};
 
 /// The level of a stretch with this [`energy`] and count.
 pub fn dbov(energy: u64, count: usize) -> u8 {
@@ -53,8 +61,7 @@ pub fn dbov(energy: u64, count: usize) -> u8 {
         return SILENCE_DBOV;
     }
     let mean_square = energy as f32 / count as f32;
-    let db = 10.0 * math::log10(mean_square / (32_768.0 * 32_768.0));
-    math::round_ties_even(-db).clamp(0.0, f32::from(SILENCE_DBOV)) as u8
+    BOUNDS.partition_point(|bound| mean_square < *bound) as u8
 }
 
 #[cfg(test)]
@@ -77,6 +84,18 @@ mod tests {
             }
         }
         assert_eq!(energy(&[i16::MIN; 10_000]), 10_000 << 30);
+    }
+
+    #[test]
+    fn levels_are_those_of_the_logarithm() {
+        for n in 1..20_000_u64 {
+            let (energy, count) = (n * n * n * 7 + 1, 1 + (n % 480) as usize);
+            let mean_square = energy as f64 / count as f64;
+            let exact = -10.0 * (mean_square / 2_f64.powi(30)).log10();
+            let level = f64::from(dbov(energy, count));
+            // Halfway between two levels either will do.
+            assert!((exact.clamp(0.0, 127.0) - level).abs() < 0.5 + 1e-6, "{energy} / {count}");
+        }
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //!
 //! Signals are first brought to 12 bits and to about 8 kHz ([`shrink`]): pitch needs no more, and
 //! then sums of up to [`MAX_TERMS`] products fit 32 bits.
-#![allow(unsafe_code)] // A function compiled for AVX2 may only be called where AVX2 is.
+#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
 
+use crate::dsp::level::energy;
+use crate::dsp::versions::{Unit, versions};
 use crate::math;
 
 /// Products that a sum of 12-bit samples may have: 2^11 * 2^11 * 512 = 2^31.
@@ -40,27 +42,34 @@ pub(crate) fn shrink<'a>(source: &[i16], step: usize, out: &'a mut [i16]) -> &'a
 /// `sums[k]` = sum over i of `target[i] * region[k + i]`, for every `k` at which it fits.
 #[inline]
 pub(crate) fn cross(target: &[i16], region: &[i16], sums: &mut [i32]) {
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2; the function asks for nothing else.
-        unsafe { cross_avx2(target, region, sums) };
-        return;
-    }
-    cross_body(target, region, sums);
+    cross_with(Unit::widest(), target, region, sums);
 }
 
-/// The same code as the portable twin, compiled for wider vectors.
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
-#[target_feature(enable = "avx2")]
-fn cross_avx2(target: &[i16], region: &[i16], sums: &mut [i32]) {
-    cross_body(target, region, sums);
+versions! {
+    fn cross_with(unit, target: &[i16], region: &[i16], sums: &mut [i32]) = cross_body;
 }
 
 #[inline(always)]
 fn cross_body(target: &[i16], region: &[i16], sums: &mut [i32]) {
-    for (k, sum) in sums.iter_mut().enumerate() {
-        let Some(part) = region.get(k..k + target.len()) else { return };
-        *sum = dot(target, part);
+    /// Offsets that are summed beside each other: targets are short.
+    const LANES: usize = 16;
+    let count = sums.len().min((region.len() + 1).saturating_sub(target.len()));
+    if count < LANES {
+        for (sum, run) in sums[..count].iter_mut().zip(region.windows(target.len().max(1))) {
+            *sum = dot(target, run);
+        }
+        return;
+    }
+    for first in (0..count).step_by(LANES) {
+        // The last ones overlap those before.
+        let k = first.min(count - LANES);
+        let mut all = [0_i32; LANES];
+        for (&t, run) in target.iter().zip(region[k..].windows(LANES)) {
+            for lane in 0..LANES {
+                all[lane] = all[lane].wrapping_add(i32::from(t) * i32::from(run[lane]));
+            }
+        }
+        sums[k..k + LANES].copy_from_slice(&all);
     }
 }
 
@@ -69,52 +78,10 @@ fn dot(a: &[i16], b: &[i16]) -> i32 {
     a.iter().zip(b).map(|(&x, &y)| i32::from(x) * i32::from(y)).fold(0, i32::wrapping_add)
 }
 
-/// The sum of squares, in lanes that are added in a fixed order, so that every instruction set
-/// gives the same bits.
-#[inline]
-pub(crate) fn energy(signal: &[i16]) -> f32 {
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2; the function asks for nothing else.
-        return unsafe { energy_avx2(signal) };
-    }
-    energy_body(signal)
-}
-
-/// The same code as the portable twin, compiled for wider vectors (and without fused
-/// multiplication, which would round otherwise).
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
-#[target_feature(enable = "avx2")]
-fn energy_avx2(signal: &[i16]) -> f32 {
-    energy_body(signal)
-}
-
-#[inline(always)]
-fn energy_body(signal: &[i16]) -> f32 {
-    const LANES: usize = 16;
-    let mut sums = [0.0_f32; LANES];
-    let runs = signal.chunks_exact(LANES);
-    for (lane, &sample) in runs.remainder().iter().enumerate() {
-        sums[lane] = f32::from(sample) * f32::from(sample);
-    }
-    for run in runs {
-        for lane in 0..LANES {
-            let x = f32::from(run[lane]);
-            sums[lane] += x * x;
-        }
-    }
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            sums[lane] += sums[lane + half];
-        }
-    }
-    sums[0]
-}
-
 /// The mean square, as a power.
 #[inline]
 pub(crate) fn power(signal: &[i16]) -> f32 {
-    energy(signal) / signal.len().max(1) as f32
+    energy(signal) as f32 / signal.len().max(1) as f32
 }
 
 /// Where in `region` the `target` fits best: the offset `k` with the greatest normalised
@@ -132,19 +99,35 @@ pub(crate) fn best_offset(target: &[i16], region: &[i16], bonus: f32) -> (usize,
     cross(target, region, &mut sums[..offsets]);
     let target_energy = dot(target, target) as f32;
     let mut window = dot(&region[..target.len()], &region[..target.len()]);
-    let (mut best, mut best_score, mut best_correlation) = (0, f32::MIN, 0.0);
-    for k in 0..offsets {
-        let correlation = sums[k] as f32 / math::sqrt(target_energy * window as f32 + 1.0);
-        let score = correlation + bonus * k as f32;
+    let mut correlations = [0.0_f32; MAX_OFFSETS];
+    let (leaving, entering) = (region, &region[target.len()..]);
+    for (energy, (old, new)) in correlations.iter_mut().zip(leaving.iter().zip(entering)) {
+        *energy = window as f32;
+        window += i32::from(*new) * i32::from(*new) - i32::from(*old) * i32::from(*old);
+    }
+    // The last has nothing entering behind it.
+    correlations[offsets - 1] = window as f32;
+    normalise(Unit::widest(), &sums[..offsets], target_energy, &mut correlations[..offsets]);
+    let (mut best, mut best_score) = (0, f32::MIN);
+    for (k, correlation) in correlations[..offsets].iter().enumerate() {
+        let score = correlation + bonus * k as i32 as f32;
         if score > best_score {
-            (best, best_score, best_correlation) = (k, score, correlation);
-        }
-        if let Some(&new) = region.get(k + target.len()) {
-            let old = i32::from(region[k]);
-            window += i32::from(new) * i32::from(new) - old * old;
+            (best, best_score) = (k, score);
         }
     }
-    (best, best_correlation)
+    (best, correlations[best])
+}
+
+versions! {
+    /// Turns energies into correlations.
+    fn normalise(unit, sums: &[i32], target_energy: f32, energies: &mut [f32]) = normalise_body;
+}
+
+#[inline(always)]
+fn normalise_body(sums: &[i32], target_energy: f32, energies: &mut [f32]) {
+    for (energy, sum) in energies.iter_mut().zip(sums) {
+        *energy = *sum as f32 / math::sqrt(target_energy * *energy + 1.0);
+    }
 }
 
 /// Offsets that [`best_offset`] tries at most.
@@ -153,26 +136,28 @@ pub(crate) const MAX_OFFSETS: usize = 160;
 /// The normalised correlation of two signals of equal length, -1 to 1.
 pub(crate) fn similarity(a: &[i16], b: &[i16]) -> f32 {
     let cross: i64 = a.iter().zip(b).map(|(&x, &y)| i64::from(i32::from(x) * i32::from(y))).sum();
-    let energies = energy(a) * energy(b);
+    let energies = energy(a) as f32 * energy(b) as f32;
     cross as f32 / math::sqrt(energies + 1.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn every_instruction_set_gives_the_same_bits(
+        fn every_vector_unit_correlates_as_the_sum_says(
             target in prop::collection::vec(-2048_i16..2048, 1..150),
             region in prop::collection::vec(-2048_i16..2048, 0..300),
         ) {
-            let (mut a, mut b) = ([0; 160], [0; 160]);
-            cross(&target, &region, &mut a);
-            cross_body(&target, &region, &mut b);
-            prop_assert_eq!(a, b);
-            prop_assert_eq!(energy(&region).to_bits(), energy_body(&region).to_bits());
+            let expected: Vec<i32> = region.windows(target.len()).map(|r| dot(&target, r)).collect();
+            for unit in Unit::available() {
+                let mut sums = alloc::vec![0; expected.len()];
+                cross_with(unit, &target, &region, &mut sums);
+                prop_assert_eq!(&sums, &expected, "{:?}", unit);
+            }
         }
 
         #[test]

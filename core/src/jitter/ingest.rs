@@ -137,7 +137,8 @@ pub(crate) struct SlotWriter {
     pool: Arc<Pool>,
     free: Consumer<u16>,
     ready: Producer<u16>,
-    /// Slots taken from the free ring and not used yet: a payload that found too few leaves them.
+    /// Free slots, those on top that came back last: few slots are in use at a time, and they stay in
+    /// the cache if no others are taken.
     held: Vec<Slot>,
 }
 
@@ -149,11 +150,12 @@ impl SlotWriter {
     pub(crate) fn push(&mut self, mut meta: PacketMeta, payload: &[u8]) -> bool {
         let slot_bytes = self.pool.slot_bytes;
         let parts = payload.len().div_ceil(slot_bytes).max(1);
-        while self.held.len() < parts {
-            match self.free.pop() {
-                Some(index) => self.held.push(Slot(index)),
-                None => return false,
-            }
+        // Has room for every index.
+        while let Some(index) = self.free.pop() {
+            self.held.push(Slot(index));
+        }
+        if self.held.len() < parts {
+            return false;
         }
         meta.len = payload.len() as u16;
         // Last part first, so that each part knows the one after it.
@@ -280,14 +282,22 @@ mod tests {
 #[cfg(all(test, loom))]
 mod loom_tests {
     use super::*;
+    use crate::sync::planted::{LOADS_RELAXED, Planted, STORES_RELAXED, plant};
 
-    /// Fewer slots than packets, one packet of two slots: every interleaving of the two threads
-    /// hands over whole packets in order, and what is not handed over was refused.
-    #[test]
-    fn every_interleaving_hands_over_whole_packets() {
-        loom::model(|| {
+    /// When the reading half gives a packet's slots back.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Freed {
+        AfterReading,
+        BeforeReading,
+    }
+
+    /// Fewer slots than packets, one packet of two slots: whole packets are handed over in order,
+    /// and what is not handed over was refused.
+    fn hand_over(of_writer: Planted, of_reader: Planted, freed: Freed) {
+        loom::model(move || {
             let (mut writer, mut reader) = pool(2, 2);
             let thread = loom::thread::spawn(move || {
+                plant(of_writer);
                 let sizes: [u8; 3] = [1, 3, 2];
                 sizes
                     .iter()
@@ -297,14 +307,22 @@ mod loom_tests {
                     })
                     .count()
             });
+            plant(of_reader);
             let mut seen = 0;
             let mut look = |reader: &mut SlotReader| {
                 while let Some((slot, meta)) = reader.take() {
+                    let index = slot.0;
+                    if freed == Freed::BeforeReading {
+                        reader.release(slot);
+                    }
+                    let slot = Slot(index);
                     let mut scratch = [0; 4];
                     let payload = reader.payload(&slot, &mut scratch);
                     assert_eq!(payload.len(), usize::from(meta.payload_type));
                     assert!(payload.iter().all(|&b| b == meta.payload_type));
-                    reader.release(slot);
+                    if freed == Freed::AfterReading {
+                        reader.release(slot);
+                    }
                     seen += 1;
                 }
             };
@@ -314,5 +332,34 @@ mod loom_tests {
             look(&mut reader);
             assert_eq!(seen, sent);
         });
+    }
+
+    #[test]
+    fn every_interleaving_hands_over_whole_packets() {
+        hand_over(Planted::default(), Planted::default(), Freed::AfterReading);
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn planted_a_packet_is_handed_over_before_it_is_written() {
+        hand_over(STORES_RELAXED, Planted::default(), Freed::AfterReading);
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn planted_a_slot_is_given_back_before_it_was_read() {
+        hand_over(Planted::default(), STORES_RELAXED, Freed::AfterReading);
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn planted_a_slot_is_taken_before_it_was_seen_given_back() {
+        hand_over(LOADS_RELAXED, Planted::default(), Freed::AfterReading);
+    }
+
+    #[test]
+    #[should_panic]
+    fn planted_a_slot_is_freed_and_read_all_the_same() {
+        hand_over(Planted::default(), Planted::default(), Freed::BeforeReading);
     }
 }

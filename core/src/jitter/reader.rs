@@ -30,6 +30,11 @@ const PUBLISH_FRAMES: u32 = 10;
 const JUMP_MS: f32 = 2000.0;
 /// A frozen buffer is as deep as all but this share of packets asked for, and this much more.
 const FROZEN_LATE: f32 = 0.001;
+/// A packet that is not there when all but this share of packets would be, and so much later, counts as
+/// lost: a decoder conceals it by itself. Before that, the past is repeated, so that a packet that is
+/// only late finds the decoder as it left it.
+const TOO_LATE: f32 = 0.001;
+const PATIENCE_MS: f32 = 10.0;
 const FROZEN_MARGIN_MS: f32 = 20.0;
 /// Over the level, the lateness at which the first packet is played.
 const START_MS: f32 = 10.0;
@@ -83,6 +88,8 @@ pub struct JitterReader {
     frames: u32,
     /// Frames since the target was chosen, and whether it is to be chosen anew before long.
     unchosen_frames: u32,
+    /// Excess delay of the latest packets.
+    latest_ms: f32,
     choose_soon: bool,
     black_box: Option<BlackBox>,
     /// What follows the sender's clock where splices must not.
@@ -105,6 +112,7 @@ impl JitterReader {
         let varispeed =
             (config.drift == DriftMode::Resample).then(|| Varispeed::new(playout.frame_samples()));
         Self {
+            latest_ms: 0.0,
             playout,
             varispeed,
             timeline: Timeline::new(config.sample_rate_hz),
@@ -265,6 +273,7 @@ impl JitterReader {
         if self.unchosen_frames >= enough {
             let elapsed_ms = 10.0 * self.unchosen_frames as f32;
             self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
+            self.latest_ms = self.estimator.excess_of_ms(TOO_LATE);
             self.unchosen_frames = 0;
             self.choose_soon = false;
         }
@@ -299,6 +308,7 @@ impl JitterReader {
             target_ms,
             start_ms,
             max_ms: base_ms + max_ms,
+            patience_ms: level_ms + self.latest_ms + PATIENCE_MS,
             adapt: settings.mode != DelayMode::Frozen && self.varispeed.is_none(),
             rewind: settings.mode == DelayMode::Adaptive,
             conceal: settings.mode != DelayMode::Frozen,

@@ -362,3 +362,62 @@ fn freezing_in_mid_stream_waits_once_for_a_safe_depth_and_then_touches_nothing()
     assert!(find(&bench.heard, &tail).is_some(), "5 s to the sample");
     bench.assert_accounted();
 }
+
+/// Of every 20 packets four are lost: most of them come back out of the next one's deep redundancy.
+#[cfg(feature = "opus-dred")]
+#[test]
+fn deep_redundancy_stands_in_for_a_gap_of_80_ms() {
+    use crate::codec::opus::{OpusConfig, OpusDecoder, OpusEncoder};
+    use crate::codec::{Encoder, opus};
+    let recovered = |dred_ms: u16| {
+        let mut map = DecoderMap::new();
+        let decoder = OpusDecoder::with_complexity(16_000, 1, 5).unwrap();
+        map.insert(96, alloc::boxed::Box::new(decoder)).unwrap();
+        let config = JitterConfig {
+            sample_rate_hz: 16_000,
+            max_payload_bytes: 400,
+            mode: DelayMode::Fixed,
+            target_delay_ms: 150,
+            ..JitterConfig::default()
+        };
+        let (writer, reader, control) = create(&config, map).unwrap();
+        let mut bench = Bench { writer, reader, control, ..Bench::new(&config) };
+        bench.payload_type = 96;
+        let mut encoder = OpusEncoder::new(&OpusConfig {
+            sample_rate_hz: 16_000,
+            bit_rate_bps: 40_000,
+            expected_loss_percent: 30,
+            inband_fec: false,
+            decoder_complexity: 5,
+            dred_ms,
+            ..OpusConfig::default()
+        })
+        .unwrap();
+        for n in 0..400_u16 {
+            // A voice of 125 Hz whose strength goes up and down.
+            let pcm: Vec<i16> = (0..320)
+                .map(|i| {
+                    let t = usize::from(n) * 320 + i;
+                    let strength = 4_000.0 + 3_000.0 * crate::math::sin(t as f32 * 2e-3);
+                    (strength * (0.5 - (t % 128) as f32 / 128.0)) as i16
+                })
+                .collect();
+            let mut payload = [0; 400];
+            let length = encoder.encode(&pcm, &mut payload).unwrap();
+            if n % 20 < 16 {
+                let timestamp = u32::from(n) * opus::RTP_CLOCK_HZ / 50;
+                bench.send_payload(n, timestamp, &payload[..length]).unwrap();
+            }
+            for _ in 0..2 {
+                let mut pcm = [0; 160];
+                bench.reader.pull(bench.now_ns, &mut pcm).unwrap();
+                bench.heard.extend(pcm);
+                bench.now_ns += 10 * MS;
+            }
+        }
+        bench.assert_accounted();
+        bench.reader.stats().recovered
+    };
+    let (with, without) = (recovered(200), recovered(0));
+    assert!(with >= 60 && without == 0, "{with} of 80 with it, {without} without");
+}

@@ -5,11 +5,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::contributors::MAX_CONTRIBUTORS;
+use super::media::MAX_DATAGRAM_BYTES;
+use super::packetizer::MAX_EXTENSION_BYTES;
 use super::quality::Assessor;
 use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
 use crate::jitter::{DecoderMap, JitterConfig, JitterError};
-use crate::srtp::{SessionConfig, SrtpError};
+use crate::rtp::header::FIXED_HEADER_BYTES;
+use crate::srtp::{MAX_TRAILER_BYTES, SessionConfig, SrtpError};
 
 /// The codec that a leg sends, and under which payload type.
 #[derive(Debug, Clone, PartialEq)]
@@ -261,10 +265,41 @@ impl LegConfig {
         if self.send.codec.format().channels != 1 {
             return Err(LegError::Channels);
         }
+        let bytes = self.largest_packet_bytes();
+        if bytes > MAX_DATAGRAM_BYTES {
+            return Err(LegError::PacketSize(bytes));
+        }
         if self.cname.is_empty() || self.cname.len() > 255 {
             return Err(LegError::CanonicalName);
         }
         Ok(())
+    }
+
+    /// What protection may add to a packet.
+    pub(super) fn trailer_bytes(&self) -> usize {
+        if self.srtp.is_some() { MAX_TRAILER_BYTES } else { 0 }
+    }
+
+    /// The largest packet of sound with all that may stand around it. Encoders of variable rate keep to
+    /// the room there is, and count for nothing.
+    fn largest_packet_bytes(&self) -> usize {
+        let format = self.send.codec.format();
+        let samples = (format.sample_rate_hz / 1_000) as usize * usize::from(self.send.packet_ms);
+        let payload = match self.send.codec {
+            CodecSpec::Pcmu | CodecSpec::Pcma => samples,
+            CodecSpec::G722 => samples / 2,
+            CodecSpec::L16 { .. } => 2 * samples,
+            _ => 0,
+        };
+        let sources =
+            if self.header_extensions.mixer_levels.is_some() { 4 * MAX_CONTRIBUTORS } else { 0 };
+        let extension = if self.header_extensions == HeaderExtensions::default() {
+            0
+        } else {
+            MAX_EXTENSION_BYTES
+        };
+        let redundancy = usize::from(self.redundancy.is_some());
+        FIXED_HEADER_BYTES + sources + extension + redundancy + payload + self.trailer_bytes()
     }
 
     /// How pauses are told, if they are.
@@ -331,6 +366,9 @@ pub enum LegError {
     Clock,
     /// Not a multiple of 10 ms up to 120.
     PacketTime(u16),
+    /// Packets of sound would be larger than [`MAX_DATAGRAM_BYTES`]: so many bytes with all that may
+    /// stand around them. A shorter packet time helps.
+    PacketSize(usize),
     /// Legs are mono.
     Channels,
     /// Empty or longer than 255 bytes.
@@ -355,6 +393,9 @@ impl fmt::Display for LegError {
             Self::NoReceiveCodec => f.write_str("a leg needs a codec to receive"),
             Self::PacketTime(ms) => {
                 write!(f, "packet time {ms} ms is not a multiple of 10 up to 120")
+            }
+            Self::PacketSize(bytes) => {
+                write!(f, "packets of {bytes} bytes are larger than {MAX_DATAGRAM_BYTES}")
             }
             Self::Channels => f.write_str("a leg sends one channel"),
             Self::CanonicalName => f.write_str("canonical name is empty or longer than 255 bytes"),

@@ -21,7 +21,7 @@ use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::jitter::{DelayMode, JitterReader, Missing, PullError, PullInfo};
 use crate::rtp::rtcp::xr::ExtendedReport;
 use crate::rtp::rtcp::{CompoundWriter, SenderInfo};
-use crate::srtp::{self, MAX_TRAILER_BYTES};
+use crate::srtp;
 use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::{Publisher, Snapshot};
@@ -112,7 +112,9 @@ pub(crate) struct Plain {
 pub struct LegMedia {
     reader: JitterReader,
     packetizer: Packetizer,
-    inband: Option<Inband>,
+    /// These two are large and rarely used.
+    inband: Option<Box<Inband>>,
+    requests: Option<Box<Requests>>,
     freeze_for_modems: bool,
     events: EventSink,
     protect: Option<srtp::Sender>,
@@ -129,6 +131,8 @@ pub struct LegMedia {
     backlog: Box<[i16]>,
     backlog_samples: usize,
     datagram: Box<[u8]>,
+    /// Room that is left for protection.
+    trailer_bytes: usize,
 
     scheduler: Scheduler,
     /// Reports about what is sent that have been taken in.
@@ -138,7 +142,6 @@ pub struct LegMedia {
     assessor: Assessor,
     extended_reports: bool,
     nack: Nack,
-    requests: Requests,
     cname: Box<[u8]>,
     ntp_at_zero: u64,
 }
@@ -172,7 +175,9 @@ impl LegMedia {
                 config.inband_tones,
                 config.freeze_for_modems,
                 format.sample_rate_hz,
-            ),
+            )
+            .map(Box::new),
+            requests: (config.nack != Nack::Off).then(Box::default),
             freeze_for_modems: config.freeze_for_modems,
             events: EventSink::new(events),
             protect,
@@ -187,13 +192,13 @@ impl LegMedia {
             backlog: vec![0; (format.sample_rate_hz / 1_000 * backlog_ms) as usize].into(),
             backlog_samples: 0,
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
+            trailer_bytes: config.trailer_bytes(),
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
             reports_seen: 0,
             next_ssrc: None,
             assessor: config.assessor(),
             extended_reports: config.extended_reports,
             nack: config.nack,
-            requests: Requests::default(),
             cname: config.cname.as_bytes().into(),
             ntp_at_zero: config.ntp_at_zero,
         })
@@ -221,7 +226,9 @@ impl LegMedia {
             self.stats.events_dropped = self.events.dropped();
         }
         self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
-        self.requests.due = self.nack != Nack::Off;
+        if let Some(requests) = &mut self.requests {
+            requests.due = true;
+        }
         Ok(info)
     }
 
@@ -310,7 +317,7 @@ impl LegMedia {
                     self.count(packet);
                     return Some(Plain {
                         bytes: packet.bytes,
-                        room: (packet.bytes + MAX_TRAILER_BYTES).min(out.len()),
+                        room: (packet.bytes + self.trailer_bytes).min(out.len()),
                         unprotected: Some(packet.payload_bytes),
                     });
                 }
@@ -387,11 +394,11 @@ impl LegMedia {
                 return Some(Made::Rtp(packet));
             }
         }
-        if self.requests.due {
-            self.requests.due = false;
-            if let Some(bytes) = self.request(now_ns, out) {
-                return Some(Made::Rtcp(bytes));
-            }
+        if let Some(requests) = &mut self.requests
+            && core::mem::take(&mut requests.due)
+            && let Some(bytes) = self.request(now_ns, out)
+        {
+            return Some(Made::Rtcp(bytes));
         }
         if self.scheduler.is_due(now_ns) {
             return self.report(now_ns, false, out).map(Made::Rtcp);
@@ -409,7 +416,7 @@ impl LegMedia {
     /// Real-time: yes.
     pub fn relay(&mut self, passed: &Passed, payload: &[u8]) -> Option<&[u8]> {
         self.apply_commands();
-        let limit = self.datagram.len() - MAX_TRAILER_BYTES;
+        let limit = self.datagram.len().saturating_sub(self.trailer_bytes);
         let packet = self.packetizer.relay(passed, payload, &mut self.datagram[..limit])?;
         let mut out = core::mem::take(&mut self.datagram);
         let sealed = self.seal(packet, &mut out);
@@ -439,7 +446,7 @@ impl LegMedia {
         once: Option<&mut EncodeOnce>,
         out: &mut [u8],
     ) -> Option<Packet> {
-        let limit = out.len().saturating_sub(MAX_TRAILER_BYTES);
+        let limit = out.len().saturating_sub(self.trailer_bytes);
         let pcm = &self.backlog[..self.packet_samples];
         let ntp = ntp_time(self.ntp_at_zero, now_ns);
         let packet = self.packetizer.packet(pcm, ntp, &mut out[..limit], &mut self.stats, once);
@@ -479,7 +486,8 @@ impl LegMedia {
         let heard = self.heard.read::<ReceiverStats>()?;
         let mut sequences = [0; MOST];
         let missing = &missing[..count];
-        let count = self.requests.choose(missing, heard.round_trip_ns, now_ns, &mut sequences);
+        let requests = self.requests.as_mut()?;
+        let count = requests.choose(missing, heard.round_trip_ns, now_ns, &mut sequences);
         if count == 0 || heard.source_valid == 0 {
             return None;
         }

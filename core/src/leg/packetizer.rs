@@ -3,7 +3,7 @@
 //! digit in its place, or nothing. Knows neither keys nor sockets.
 
 use super::config::{HeaderExtensions, LegConfig};
-use super::contributors::Contributors;
+use super::contributors::{Contributors, MAX_CONTRIBUTORS};
 use super::digits::DigitSender;
 use super::encode_once::{EncodeOnce, LegEncoder};
 use super::media::MediaStats;
@@ -18,6 +18,10 @@ use crate::rtp::extension::Writer;
 
 /// Room for the extension elements of a packet.
 const EXTENSION_BYTES: usize = 48;
+/// The most that they take of a packet: a block's header, the elements at their longest with a byte of
+/// name and length each, padded to words.
+pub(super) const MAX_EXTENSION_BYTES: usize =
+    4 + (2 + (1 + MAX_CONTRIBUTORS) + 4 + (1 + 16_usize)).next_multiple_of(4);
 
 /// What a packet time has become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,17 +205,22 @@ impl Packetizer {
             .redundancy
             .as_ref()
             .map_or(self.payload_type, |redundancy| redundancy.payload_type);
-        let (sources, levels, count) = self.contributors.to_wire();
+        let (sources, levels, count) = match self.contributors.as_slice() {
+            [] => Default::default(),
+            _ => self.contributors.to_wire(),
+        };
         let header = RtpHeader {
             contributing_sources: sources.get(..count).unwrap_or(&[]),
             extension: self.extension(&mut room, pcm, ntp, levels.get(..count).unwrap_or(&[])),
             ..self.header(self.marker, payload_type, timestamp)
         };
         let header_bytes = header.write(out).ok()?;
-        let payload = &mut out[header_bytes..];
+        let payload = out.get_mut(header_bytes..)?;
+        // Redundancy needs a byte even where it repeats nothing.
+        let limit = payload.len().checked_sub(usize::from(self.redundancy.is_some()))?;
         let encoded = match once {
-            Some(once) => once.encode(&mut self.encoder, pcm, payload),
-            None => self.encoder.encode(pcm, payload),
+            Some(once) => once.encode(&mut self.encoder, pcm, &mut payload[..limit]),
+            None => self.encoder.encode(pcm, &mut payload[..limit]),
         };
         let mut payload_bytes = match encoded {
             Ok(0) => {

@@ -33,7 +33,8 @@ pub(super) fn round_trip_ns(last_report: u32, delay: u32, now: u64) -> Option<u6
 #[derive(Debug)]
 pub(super) struct Scheduler {
     interval_ms: u32,
-    next_ns: Option<u64>,
+    /// Since when, and how long, is being waited.
+    waiting: Option<(u64, u64)>,
     random: u32,
     reporter: Reporter,
     reporter_ssrc: u64,
@@ -45,7 +46,7 @@ impl Scheduler {
     pub(super) fn new(interval_ms: u32, seed: u32) -> Self {
         Self {
             interval_ms,
-            next_ns: None,
+            waiting: None,
             random: seed | 1,
             reporter: Reporter::default(),
             reporter_ssrc: 0,
@@ -57,19 +58,13 @@ impl Scheduler {
         if self.interval_ms == 0 {
             return false;
         }
-        match self.next_ns {
-            None => {
-                let first = self.draw_ns() / 2;
-                self.next_ns = Some(now_ns.saturating_add(first));
-                false
-            }
-            Some(next) if now_ns >= next => {
-                let wait = self.draw_ns();
-                self.next_ns = Some(now_ns.saturating_add(wait));
-                true
-            }
-            Some(_) => false,
-        }
+        let first = self.waiting.is_none();
+        let (since_ns, wait_ns) = self.waiting.unwrap_or_else(|| (now_ns, self.draw_ns() / 2));
+        // A clock that was set back does not put reports off, nor one at its end pile them up.
+        let since_ns = since_ns.min(now_ns);
+        let due = !first && now_ns - since_ns >= wait_ns;
+        self.waiting = Some(if due { (now_ns, self.draw_ns()) } else { (since_ns, wait_ns) });
+        due
     }
 
     /// An interval between a half and one and a half times the mean (section 6.3.1).

@@ -7,14 +7,19 @@
 //! 64-bit values are in [`word`]: small machines have no atomics of that width.
 //!
 //! Memory orderings stand on the atomics themselves, not in fences, so that ThreadSanitizer can
-//! follow them; under `--cfg loom` the same code runs on loom's atomics.
+//! follow them; under `--cfg loom` the same code runs on loom's atomics, and models with a weakened
+//! ordering must fail (`planted.rs`).
 
+#[cfg(loom)]
+pub(crate) mod planted;
 pub mod ring;
 pub mod snapshot;
 pub(crate) mod word;
 
 /// The atomics and cells in use: the standard ones, or loom's under `--cfg loom`.
 pub(crate) mod primitive {
+    #[cfg(loom)]
+    pub(crate) use super::planted as atomic;
     #[cfg(not(loom))]
     pub(crate) use alloc::sync::Arc;
     #[cfg(not(loom))]
@@ -22,7 +27,7 @@ pub(crate) mod primitive {
     #[cfg(loom)]
     pub(crate) use loom::cell::UnsafeCell;
     #[cfg(loom)]
-    pub(crate) use loom::sync::{Arc, atomic};
+    pub(crate) use loom::sync::Arc;
 
     /// loom's interface over the standard cell.
     #[cfg(not(loom))]

@@ -120,21 +120,40 @@ mod tests {
 
 #[cfg(all(test, loom))]
 mod loom_tests {
+    use super::super::planted::{LOADS_RELAXED, Planted, STORES_RELAXED, plant};
     use super::*;
 
-    #[test]
-    fn every_interleaving_gives_a_whole_value() {
-        loom::model(|| {
+    fn reading_during_publications(of_publisher: Planted, of_reader: Planted) {
+        loom::model(move || {
             let (mut publisher, snapshot) = snapshot(&[0_u64; 2]);
             let thread = loom::thread::spawn(move || {
+                plant(of_publisher);
                 publisher.publish(&[1, 1]);
                 publisher.publish(&[2, 2]);
             });
+            plant(of_reader);
             if let Some([a, b]) = snapshot.read::<[u64; 2]>() {
-                assert_eq!(a, b);
+                assert_eq!(a, b, "half a value");
             }
             thread.join().unwrap();
             assert_eq!(snapshot.read::<[u64; 2]>(), Some([2, 2]));
         });
+    }
+
+    #[test]
+    fn every_interleaving_gives_a_whole_value() {
+        reading_during_publications(Planted::default(), Planted::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "half a value")]
+    fn planted_words_are_published_without_an_order() {
+        reading_during_publications(STORES_RELAXED, Planted::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "half a value")]
+    fn planted_words_are_read_without_an_order() {
+        reading_during_publications(Planted::default(), LOADS_RELAXED);
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! The phones' own work is done beside and not counted; the engine's time is what a bridge does for all
 //! legs in 10 ms: unprotect, insert, pull, mix, encode, protect, and with `--udp` receive and send. Exit
-//! code 1 if it took longer than 10 ms, allocated, or a listener that was sampled did not hear every
-//! talker.
+//! code 1 if it took longer than 10 ms, allocated, or one of the listeners that are sampled (in each
+//! conference a talker and a silent one) did not hear the others, or heard itself.
 #![allow(unsafe_code)] // A global allocator is unsafe to implement.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -164,7 +164,7 @@ fn drive(mut lane: Lane, seconds: usize, show: impl Fn(u64)) -> Result<Outcome, 
                 thread::sleep(left);
             }
             if phase == 0 {
-                lane.talk(tick, clock.now_ns())?;
+                spent += lane.talk(tick, clock.now_ns())?;
             }
             let before = COUNT.get();
             spent += lane.serve(clock.now_ns());

@@ -6,8 +6,10 @@
 //! step at the seam being faded out over a third of a period. With both sides known, the future is
 //! continued backwards likewise and the two are blended with constant power, and the level follows
 //! a line in dB between the two sides.
+#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
 
 use super::super::correlate::{best_offset, power, shrink, similarity};
+use crate::dsp::versions::{Unit, versions};
 use crate::math;
 
 /// Pitch periods that are looked for, in samples at 8 kHz: 57 to 250 Hz. Of higher voices two or
@@ -75,30 +77,42 @@ impl Repetition {
         Self { lag, step, fade: (lag / 3).max(8 * unit) }
     }
 
-    /// Sample `i` after the end of `past`; `phase` is `i` modulo the lag.
+    /// Writes the samples from number `from` on after the end of `past`.
     #[inline(always)]
-    fn sample(&self, past: &[i16], i: usize, phase: usize) -> f32 {
-        let mut y = f32::from(past[past.len() - self.lag + phase]);
-        if i < self.fade {
-            let w = 1.0 - (i + 1) as f32 / self.fade as f32;
-            y += self.step * w * w;
+    fn write(&self, past: &[i16], from: usize, out: &mut [f32]) {
+        let period = &past[past.len() - self.lag..];
+        let (mut phase, mut rest) = (from % self.lag, &mut *out);
+        while !rest.is_empty() {
+            let run = &period[phase..];
+            let (part, behind) = rest.split_at_mut(run.len().min(rest.len()));
+            for (to, sample) in part.iter_mut().zip(run) {
+                *to = f32::from(*sample);
+            }
+            (phase, rest) = (0, behind);
         }
-        y
+        let fading = self.fade.saturating_sub(from).min(out.len());
+        for (i, y) in out[..fading].iter_mut().enumerate() {
+            let w = 1.0 - (from + i + 1) as f32 / self.fade as f32;
+            *y += self.step * w * w;
+        }
     }
 
     /// Calls `each` with the index and value of `count` samples after the end of `past`.
     #[inline(always)]
     pub(crate) fn run(&self, past: &[i16], count: usize, mut each: impl FnMut(usize, f32)) {
-        let mut phase = 0;
-        for i in 0..count {
-            each(i, self.sample(past, i, phase));
-            phase += 1;
-            if phase == self.lag {
-                phase = 0;
+        let mut work = [0.0; CHUNK];
+        for from in (0..count).step_by(CHUNK) {
+            let part = &mut work[..CHUNK.min(count - from)];
+            self.write(past, from, part);
+            for (i, y) in part.iter().enumerate() {
+                each(from + i, *y);
             }
         }
     }
 }
+
+/// Samples that are worked on at a time, on the stack.
+const CHUNK: usize = 160;
 
 /// To the nearest 16-bit sample. Adding 1.5 * 2^23 leaves the rounded integer in the low bits:
 /// four times as fast as the library's rounding where the instruction set has none.
@@ -111,6 +125,16 @@ pub(crate) fn to_pcm(x: f32) -> i16 {
 /// Fills `pcm[start..start + gap]` from both sides; at least [`FUTURE`] samples (times `unit`) must
 /// stand behind.
 pub(crate) fn fill_between(pcm: &mut [i16], start: usize, gap: usize, unit: usize) {
+    fill_with(Unit::widest(), pcm, start, gap, unit);
+}
+
+versions! {
+    /// The same by a vector unit of the caller's choice.
+    fn fill_with(unit, pcm: &mut [i16], start: usize, gap: usize, rate: usize) = fill;
+}
+
+#[inline(always)]
+fn fill(pcm: &mut [i16], start: usize, gap: usize, unit: usize) {
     let (past, rest) = pcm.split_at_mut(start);
     let (gap, future) = rest.split_at_mut(gap);
     if gap.is_empty() || past.len() < PAST * unit || future.len() < FUTURE * unit {
@@ -136,12 +160,17 @@ pub(crate) fn fill_between(pcm: &mut [i16], start: usize, gap: usize, unit: usiz
     );
 }
 
-/// Exponent of the cross-fade's power by which it is divided: 0.5 keeps the power. A little less, since
-/// what the two sides don't agree on is better too soft than too loud.
-const BLEND_EXPONENT: f32 = 0.4;
+/// The power -0.4 of numbers from 0.5 to 1, within 1e-4: -0.5 would keep the power of the cross-fade. A
+/// little less, since what the two sides don't agree on is better too soft than too loud.
+#[inline(always)]
+fn blend_norm(power: f32) -> f32 {
+    let d = 1.0 - power;
+    1.0 + d * (0.400_090 + d * (0.274_886 + d * (0.289_800 + d * (0.694_101 * d - 0.115_809))))
+}
 
 /// Writes the cross-fade of the two continuations, the power being nearly constant given how alike
 /// they are; returns that, 0 to 1.
+#[inline(always)]
 fn blend(
     gap: &mut [i16],
     past: &[i16],
@@ -149,28 +178,52 @@ fn blend(
     forward: Repetition,
     backward: Repetition,
 ) -> f32 {
+    /// Sums in the order of the widest vectors, so that all give the same bits.
+    const LANES: usize = 16;
     let count = gap.len();
-    forward.run(past, count, |i, y| gap[i] = to_pcm(y));
-    let (mut cross, mut energy) = (0.0_f32, 1.0_f32);
-    let mut energy_forward = 0.0_f32;
-    backward.run(mirror, count, |k, y| {
-        let f = f32::from(gap[count - 1 - k]);
-        cross += f * y;
-        energy += y * y;
-        energy_forward += f * f;
-    });
-    let alike = (cross / math::sqrt(energy * (energy_forward + 1.0))).max(0.0);
+    let mut work = [0.0; CHUNK];
+    let (mut cross, mut back, mut ahead) = ([0.0_f32; LANES], [0.0_f32; LANES], [0.0_f32; LANES]);
+    for (n, part) in gap.chunks_mut(CHUNK).enumerate() {
+        let work = &mut work[..part.len()];
+        forward.write(past, n * CHUNK, work);
+        for (to, y) in part.iter_mut().zip(work.iter()) {
+            *to = to_pcm(*y);
+        }
+        backward.write(mirror, count - n * CHUNK - part.len(), work);
+        work.reverse();
+        let (parts, works) = (part.chunks_exact(LANES), work.chunks_exact(LANES));
+        let rest = parts.remainder().iter().zip(works.remainder());
+        for (lane, (f, y)) in rest.enumerate() {
+            let f = f32::from(*f);
+            cross[lane] += f * y;
+            back[lane] += y * y;
+            ahead[lane] += f * f;
+        }
+        for (part, work) in parts.zip(works) {
+            for lane in 0..LANES {
+                let (f, y) = (f32::from(part[lane]), work[lane]);
+                cross[lane] += f * y;
+                back[lane] += y * y;
+                ahead[lane] += f * f;
+            }
+        }
+    }
+    let sum = |lanes: [f32; LANES]| lanes.iter().sum::<f32>() + 1.0;
+    let alike = ((sum(cross) - 1.0) / math::sqrt(sum(back) * sum(ahead))).clamp(0.0, 1.0);
     let scale = 1.0 / count as f32;
-    backward.run(mirror, count, |k, y| {
-        let at = count - 1 - k;
-        let u = (at as f32 + 0.5) * scale;
-        let b = u * u * (3.0 - 2.0 * u);
-        let a = 1.0 - b;
-        let power = a * a + b * b + 2.0 * alike * a * b;
-        let norm = math::pow(power, -BLEND_EXPONENT);
-        gap[at] = to_pcm((f32::from(gap[at]) * a + y * b) * norm);
-    });
-    alike.min(1.0)
+    for (n, part) in gap.chunks_mut(CHUNK).enumerate() {
+        let work = &mut work[..part.len()];
+        backward.write(mirror, count - n * CHUNK - part.len(), work);
+        work.reverse();
+        for (i, (to, y)) in part.iter_mut().zip(work.iter()).enumerate() {
+            let u = ((n * CHUNK + i) as i32 as f32 + 0.5) * scale;
+            let b = u * u * (3.0 - 2.0 * u);
+            let a = 1.0 - b;
+            let power = a * a + b * b + 2.0 * alike * a * b;
+            *to = to_pcm((f32::from(*to) * a + y * b) * blend_norm(power));
+        }
+    }
+    alike
 }
 
 /// Samples at 8 kHz over which the level is taken, and most such blocks in a gap.
@@ -181,6 +234,7 @@ const MAX_BLOCKS: usize = 40;
 const CAUTION: f32 = 0.7;
 
 /// Moves the level half way (in dB) to the line between the levels of the two sides.
+#[inline(always)]
 fn level_out(gap: &mut [i16], caution: f32, before: f32, after: f32, unit: usize) {
     let block = BLOCK * unit;
     let blocks = gap.len().div_ceil(block).min(MAX_BLOCKS);
@@ -195,12 +249,16 @@ fn level_out(gap: &mut [i16], caution: f32, before: f32, after: f32, unit: usize
         gains[b + 1] = (caution * math::sqrt(math::sqrt(ratio))).clamp(0.5, 2.0);
     }
     // Linear between the middles of blocks, 1 at both ends.
-    let half = block / 2;
-    for (i, sample) in gap.iter_mut().enumerate() {
-        let at = i + half;
-        let (b, f) = (at / block, (at % block) as f32 / block as f32);
-        let (left, right) = (gains[b.min(blocks + 1)], gains[(b + 1).min(blocks + 1)]);
-        *sample = to_pcm(f32::from(*sample) * (left + (right - left) * f));
+    let mut rest = gap;
+    let mut from = block / 2;
+    for sides in gains.windows(2) {
+        let (left, slope) = (sides[0], (sides[1] - sides[0]) / block as f32);
+        let (part, behind) = rest.split_at_mut((block - from).min(rest.len()));
+        for (i, sample) in part.iter_mut().enumerate() {
+            let gain = left + slope * (from + i) as i32 as f32;
+            *sample = to_pcm(f32::from(*sample) * gain);
+        }
+        (rest, from) = (behind, 0);
     }
 }
 
@@ -257,6 +315,31 @@ mod tests {
         fill_between(&mut pcm, 400, 160, 1);
         let levels: Vec<f32> = pcm[400..560].chunks(40).map(power).collect();
         assert!(levels.windows(2).all(|pair| pair[0] > pair[1]), "{levels:?}");
+    }
+
+    #[test]
+    fn every_vector_unit_fills_with_the_same_bits() {
+        let whole: Vec<i16> =
+            (0..9_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 18) as i16 - 8_192).collect();
+        for (rate, gap) in [(1, 1), (1, 160), (1, 1_633), (2, 320), (6, 4_800)] {
+            let filled: Vec<_> = Unit::available()
+                .map(|unit| {
+                    let mut pcm = whole.clone();
+                    fill_with(unit, &mut pcm, 2_000, gap, rate);
+                    pcm
+                })
+                .collect();
+            assert!(filled.iter().all(|pcm| *pcm == filled[0]), "{gap} at {rate}");
+            assert!(gap < 100 || filled[0] != whole);
+        }
+    }
+
+    #[test]
+    fn the_norm_of_the_blend_is_a_power() {
+        for n in 500..=1_000 {
+            let power = n as f32 / 1_000.0;
+            assert!((blend_norm(power) - power.powf(-0.4)).abs() < 1e-4, "{power}");
+        }
     }
 
     #[test]

@@ -3,7 +3,26 @@
 //! continued while nothing newer is there. Audio thread only.
 
 use super::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
-use super::{AHEAD, DECODES, FADE_END, FADE_START, Fate, Playout, Scratch};
+use super::{AHEAD, DECODES, Entry, FADE_END, FADE_START, Fate, Playout, Scratch};
+
+/// Samples at 8 kHz over which the repetition goes over into what a decoder makes.
+const SEAM: usize = 40;
+
+/// Where what a decoder makes of a gap follows a repetition of the past.
+struct Seam {
+    made: [i16; SEAM * 6],
+    length: usize,
+}
+
+impl Seam {
+    fn join(&self, decoded: &mut [i16]) {
+        for (i, (to, made)) in decoded.iter_mut().zip(&self.made[..self.length]).enumerate() {
+            let w = (i as f32 + 0.5) / self.length as f32;
+            let (from, into) = (f32::from(*made), f32::from(*to));
+            *to = to_pcm(from + (into - from) * w);
+        }
+    }
+}
 
 impl Playout {
     /// Fills the gap before the next packet from both sides, and takes that packet; `false` when
@@ -75,6 +94,8 @@ impl Playout {
         }
         let fresh = entry.fresh;
         self.wake(fresh, index, 0);
+        let seam = self.repeats.then(|| self.seam(gap));
+        let played = if self.repeats { self.unheard(self.next) } else { 0 };
         let entry = &self.window.entries()[at];
         let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
         let mut scratch = Scratch::none();
@@ -83,6 +104,9 @@ impl Playout {
         let tail = self.pcm.tail_mut();
         let quantum = 20 * self.unit;
         let (mut done, mut recovered) = (0, 0);
+        if played > 0 {
+            let _ = decoder.conceal(&mut tail[..played]);
+        }
         while gap - done > packet {
             let count = (gap - done - packet).min(self.frame * 2).next_multiple_of(quantum);
             let part = &mut tail[done..done + count];
@@ -107,12 +131,56 @@ impl Playout {
             }
         }
         self.stats.recovered += recovered.div_ceil(packet.max(1)) as u64;
+        if let Some(seam) = seam {
+            seam.join(tail);
+        }
+        self.repeats = false;
+        self.decoded_to = self.next + gap as i64;
         self.pcm.commit(gap);
         self.stand_in(gap);
         self.next += gap as i64;
         self.concealed = 0;
         self.underrun = None;
         true
+    }
+
+    /// The repetition of the past, as it would go on into a gap.
+    fn seam(&self, gap: usize) -> Seam {
+        let mut seam = Seam { made: [0; SEAM * 6], length: (SEAM * self.unit).min(gap) };
+        let repetition = Repetition::after(self.pcm.all(), self.lag, self.unit);
+        repetition.run(self.pcm.all(), seam.length, |i, y| seam.made[i] = to_pcm(y));
+        seam
+    }
+
+    /// Media that was played over by repetition and that the decoder knows nothing of, up to `position`;
+    /// 0 if it is too much to be made up for.
+    fn unheard(&self, position: i64) -> usize {
+        let missing = usize::try_from(position - self.decoded_to).unwrap_or(0);
+        let quantum = 20 * self.unit;
+        if missing <= 2 * self.packet { missing / quantum * quantum } else { 0 }
+    }
+
+    /// Brings the decoder to where `entry` begins, by its redundancy, for what has been played over by
+    /// repetition. The tail from `offset` on serves as scratch.
+    pub(super) fn catch_up(&mut self, entry: &Entry, offset: usize) {
+        let missing = self.unheard(entry.start);
+        let packet = entry.samples as usize;
+        if missing == 0 || entry.fresh || !self.conceals(entry) {
+            return;
+        }
+        let Some(index) = self.decoder_index(entry) else { return };
+        let Some(decoder) = self.decoders.decoder_mut(index) else { return };
+        let Some(room) = self.pcm.tail_mut().get_mut(offset..offset + packet) else { return };
+        let before = missing.saturating_sub(packet).min(packet);
+        if before > 0 {
+            let _ = decoder.conceal(&mut room[..before]);
+        }
+        let mut scratch = Scratch::none();
+        let payload =
+            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
+        if decoder.recover(payload, packet, room) != Ok(packet) {
+            let _ = decoder.conceal(&mut room[..missing.min(packet)]);
+        }
     }
 
     /// Takes the next `count` samples of a gap too long to be filled at once from the redundancy of
@@ -180,12 +248,13 @@ impl Playout {
         let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
         if asleep {
             self.pcm.tail_mut()[..count].fill(0);
-        } else if let Some(decoder) = decoder.filter(|d| d.conceals()) {
+        } else if let Some(decoder) = decoder.filter(|d| d.conceals() && !self.repeats) {
             let tail = self.pcm.tail_mut();
             let mut done = 0;
             while done < count {
                 let part = (whole - done).min(2 * self.frame);
                 let made = decoder.conceal(&mut tail[done..done + part]).unwrap_or(0);
+                self.decoded_to += made as i64;
                 if made == 0 {
                     tail[done..done + part].fill(0);
                 }

@@ -70,6 +70,8 @@ pub(crate) struct Goal {
     pub(crate) target_ms: f32,
     pub(crate) start_ms: f32,
     pub(crate) max_ms: f32,
+    /// A packet that is later than this is lost rather than late.
+    pub(crate) patience_ms: f32,
     /// Whether time may be stretched and cut.
     pub(crate) adapt: bool,
     /// Whether late packets may be gone back to.
@@ -111,6 +113,10 @@ pub(crate) struct Playout {
     packet: usize,
     /// Samples made up since the last real one, and the period that is repeated.
     concealed: usize,
+    /// What stands in now repeats the past although the decoder could conceal: it may yet be heard.
+    repeats: bool,
+    /// The media position up to which the decoder has come.
+    decoded_to: i64,
     lag: usize,
     /// Where concealment began with nothing newer there: packets from there on may still come.
     underrun: Option<i64>,
@@ -148,6 +154,8 @@ impl Playout {
             current: None,
             packet: 0,
             concealed: 0,
+            repeats: false,
+            decoded_to: 0,
             lag: 0,
             underrun: None,
             comfort: false,
@@ -338,6 +346,7 @@ impl Playout {
                 Some((gap, false)) if gap <= MAX_GAP * self.unit && self.fill_gap(gap) => {}
                 Some((gap, fresh)) => {
                     self.underrun = None;
+                    self.repeats &= self.concealed > 0;
                     let count = self.concealed_at_once(need).min(gap);
                     if fresh || !self.recover_part(gap, count) {
                         self.continue_past(count);
@@ -346,7 +355,11 @@ impl Playout {
                 None => {
                     self.stay_near(now_ns, goal);
                     self.underrun.get_or_insert(self.next);
-                    self.continue_past(self.concealed_at_once(need));
+                    if self.concealed == 0 {
+                        self.repeats = self.lateness_ms(now_ns, self.next) <= goal.patience_ms;
+                    }
+                    let at_once = if self.repeats { need } else { self.concealed_at_once(need) };
+                    self.continue_past(at_once);
                 }
             }
         }
@@ -449,7 +462,10 @@ impl Playout {
         self.discard_before(index);
         let Some(entry) = self.window.remove(0) else { return false };
         let skip = (next - entry.start) as usize;
-        let own = self.conceals(&entry);
+        let own = self.conceals(&entry) && !self.repeats;
+        if self.repeats {
+            self.catch_up(&entry, lead);
+        }
         let lead = if own { 0 } else { lead };
         let Some(count) = self.decode_at(&entry, lead) else {
             self.settle(entry, Fate::Dropped);
@@ -582,6 +598,8 @@ impl Playout {
         let (bytes, conceals) = (payload.len(), decoder.conceals());
         self.current = Some(index);
         self.packet = count;
+        self.decoded_to = entry.end();
+        self.repeats = false;
         self.note(entry, bytes, conceals);
         for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame) {
             let level = math::sqrt(power(chunk));

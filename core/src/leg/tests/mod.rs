@@ -4,6 +4,7 @@
 mod batch;
 mod relay;
 mod robustness;
+mod sizes;
 
 use super::*;
 use crate::codec::CodecSpec;

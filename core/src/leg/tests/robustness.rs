@@ -361,3 +361,18 @@ fn a_day_on_the_line_passes_every_wrap_unheard() {
         assert!(a.receiver.stats().reports_received >= packets / 60);
     }
 }
+
+#[test]
+fn reports_keep_their_pace_on_a_clock_that_stands_at_its_end_or_is_set_back() {
+    let (a, _) = pair(CodecSpec::Pcma, None);
+    let mut a = end(&a);
+    let mut reports = |now_ns: u64| {
+        a.media.push(&[0; 80]).unwrap();
+        let sent = core::iter::from_fn(|| a.media.poll_transmit(now_ns).map(is_rtcp)).take(1_000);
+        sent.filter(|is_rtcp| *is_rtcp).count()
+    };
+    let at_the_end: usize = (0..100).map(|_| reports(u64::MAX)).sum();
+    assert!(at_the_end <= 1, "{at_the_end} reports in no time");
+    let set_back: usize = (0..500).map(|tick| reports(tick * TICK_NS)).sum();
+    assert!((5..=20).contains(&set_back), "{set_back} reports in five seconds");
+}

@@ -2,7 +2,8 @@
 //! Load on a bridge: one thread's conferences, the phones that talk into them, and the way between the
 //! two, in memory or by UDP sockets on loopback.
 
-use std::net::UdpSocket;
+mod wire;
+
 use std::time::{Duration, Instant};
 
 use ale_media::codec::CodecSpec;
@@ -10,21 +11,17 @@ use ale_media::conference::shard::{Hosted, Worker, WorkerControl, worker};
 use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
 };
-use ale_media::leg::{
-    Arrival, Leg, LegConfig, LegMedia, LegReceiver, MAX_DATAGRAM_BYTES, SrtpConfig, receive_batch,
-};
+use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, SrtpConfig};
 use ale_media::srtp::{MasterKey, SessionConfig, Suite};
 
+use self::wire::{BATCH, Parcel, Wire};
 use crate::{Context, Failure};
 
 /// Amplitude of each talker's tone.
 pub const AMPLITUDE: f32 = 3_000.0;
-/// What of it a listener must hear.
+/// What of it a listener must hear, and the most that it may hear of itself.
 const ENOUGH: f32 = 0.5;
-/// Bytes of the mark in front of a datagram: one socket serves all legs.
-const MARK_BYTES: usize = 4;
-/// Datagrams that are taken from the socket at a time.
-const BATCH: usize = 64;
+const ECHO: f32 = 0.05;
 
 /// What is to be carried.
 #[derive(Debug, Clone)]
@@ -57,8 +54,9 @@ struct Phone {
 struct Room {
     control: ConferenceControl,
     phones: Vec<Phone>,
-    /// What the last phone has heard in the last second.
-    heard: Vec<i16>,
+    /// What the listeners have heard in the last second: the first phone, which talks, and the last,
+    /// which does not.
+    heard: [Vec<i16>; 2],
 }
 
 /// One thread's conferences and their phones.
@@ -69,27 +67,8 @@ pub struct Lane {
     control: WorkerControl,
     /// The bridge's network halves, room by room.
     bridges: Vec<LegReceiver>,
-    /// Bridge and phones, where datagrams go by UDP.
-    sockets: Option<[UdpSocket; 2]>,
-    /// Datagrams on their way to the bridge, and from it to the phones that are listened to.
-    to_bridge: Vec<Parcel>,
-    to_phones: Vec<Parcel>,
+    wire: Wire,
     random: u64,
-}
-
-struct Parcel {
-    leg: usize,
-    length: usize,
-    bytes: [u8; MAX_DATAGRAM_BYTES],
-}
-
-impl Parcel {
-    fn new(leg: usize, datagram: &[u8]) -> Self {
-        let mut bytes = [0; MAX_DATAGRAM_BYTES];
-        let length = datagram.len().min(bytes.len());
-        bytes[..length].copy_from_slice(&datagram[..length]);
-        Self { leg, length, bytes }
-    }
 }
 
 /// What a thread has to say at the end.
@@ -97,7 +76,7 @@ impl Parcel {
 pub struct Outcome {
     /// The engine's own time, a 10 ms beat each.
     pub beats: Vec<Duration>,
-    /// Conferences whose sampled listener hears the talkers.
+    /// Conferences whose sampled listeners hear the others, and not themselves.
     pub hearing: usize,
     /// Conferences.
     pub rooms: usize,
@@ -150,12 +129,6 @@ fn phone(
     Ok((Phone { media, receiver, member, samples }, bridge))
 }
 
-fn socket() -> Result<UdpSocket, Failure> {
-    let socket = UdpSocket::bind("127.0.0.1:0").context("UDP socket")?;
-    socket.set_nonblocking(true).context("UDP socket")?;
-    Ok(socket)
-}
-
 impl Lane {
     /// Makes `rooms` conferences with all their legs.
     ///
@@ -163,14 +136,9 @@ impl Lane {
     /// What can't be made.
     pub fn new(load: &Load, rooms: usize) -> Result<Self, Failure> {
         let (worker, mut control) = worker(rooms.max(1));
-        let sockets = match load.udp {
-            true => {
-                let [bridge, phones] = [socket()?, socket()?];
-                bridge.connect(phones.local_addr()?)?;
-                phones.connect(bridge.local_addr()?)?;
-                Some([bridge, phones])
-            }
-            false => None,
+        let wire = match load.udp {
+            true => Wire::udp()?,
+            false => Wire::memory(rooms * load.legs * 2 + BATCH, rooms * 16 + BATCH),
         };
         let (mut all, mut bridges) = (Vec::new(), Vec::new());
         for room in 0..rooms {
@@ -190,31 +158,21 @@ impl Lane {
             let outgoing = Outgoing::new(load.legs * 2);
             let hosted = Hosted { name: room as u64, conference, outgoing };
             control.give(Box::new(hosted)).map_err(|_| "no room for a conference")?;
-            all.push(Room { control: speaks_for, phones, heard: Vec::new() });
+            all.push(Room { control: speaks_for, phones, heard: Default::default() });
         }
-        let most = rooms * load.legs * 2 + BATCH;
-        Ok(Self {
-            load: load.clone(),
-            rooms: all,
-            worker,
-            control,
-            bridges,
-            sockets,
-            to_bridge: Vec::with_capacity(most),
-            to_phones: Vec::with_capacity(rooms * 16 + BATCH),
-            random: 1,
-        })
+        Ok(Self { load: load.clone(), rooms: all, worker, control, bridges, wire, random: 1 })
     }
 
     /// 10 ms of all phones: they say what they say, hear what has come, and with `soak` something
-    /// happens to one of each room. Not the engine's time.
+    /// happens to one of each room. Returns the engine's time among it: with sockets the bridge takes
+    /// what is sent before a buffer is full.
     ///
     /// # Errors
     /// What the phones or the host do wrong.
-    pub fn talk(&mut self, tick: usize, now_ns: u64) -> Result<(), Failure> {
-        let (legs, talkers) = (self.load.legs, self.load.talkers);
+    pub fn talk(&mut self, tick: usize, now_ns: u64) -> Result<Duration, Failure> {
+        let (legs, talkers, mut engine) = (self.load.legs, self.load.talkers, Duration::ZERO);
         self.hear(now_ns);
-        self.to_bridge.clear();
+        let mut sent = 0;
         for (r, room) in self.rooms.iter_mut().enumerate() {
             for (n, phone) in room.phones.iter_mut().enumerate() {
                 let mut pcm = vec![0_i16; phone.samples];
@@ -225,19 +183,21 @@ impl Lane {
                 }
                 phone.media.push(&pcm)?;
                 while let Some(datagram) = phone.media.poll_transmit(now_ns) {
-                    let parcel = Parcel::new(r * legs + n, datagram);
-                    match &self.sockets {
-                        Some([_, phones]) => drop(phones.send(&marked(&parcel))),
-                        None => self.to_bridge.push(parcel),
+                    self.wire.send_to_bridge(Parcel::new(r * legs + n, datagram));
+                    sent += 1;
+                    if self.load.udp && sent % BATCH == 0 {
+                        let begin = Instant::now();
+                        self.wire.take_at_bridge(&mut self.bridges, now_ns);
+                        engine += begin.elapsed();
                     }
                 }
             }
-            if let Some(last) = room.phones.last_mut() {
-                let mut pcm = vec![0; last.samples];
-                last.media.pull(now_ns, &mut pcm)?;
-                room.heard.extend_from_slice(&pcm);
-                let surplus = room.heard.len().saturating_sub(100 * last.samples);
-                room.heard.drain(..surplus);
+            for (who, heard) in [0, legs - 1].into_iter().zip(&mut room.heard) {
+                let Some(phone) = room.phones.get_mut(who) else { continue };
+                let mut pcm = vec![0; phone.samples];
+                phone.media.pull(now_ns, &mut pcm)?;
+                heard.extend_from_slice(&pcm);
+                heard.drain(..heard.len().saturating_sub(100 * phone.samples));
             }
         }
         if self.load.soak {
@@ -245,91 +205,38 @@ impl Lane {
                 self.disturb(room)?;
             }
         }
-        Ok(())
+        Ok(engine)
     }
 
     /// What the bridge has sent reaches the phones that are listened to.
     fn hear(&mut self, now_ns: u64) {
-        let legs = self.load.legs;
-        if let Some([_, phones]) = &self.sockets {
-            let mut buffer = [0; MARK_BYTES + MAX_DATAGRAM_BYTES];
-            while let Ok(length) = phones.recv(&mut buffer) {
-                let Some((mark, datagram)) = buffer[..length].split_first_chunk() else { continue };
-                let leg = u32::from_be_bytes(*mark) as usize;
-                if leg % legs == legs - 1 {
-                    self.to_phones.push(Parcel::new(leg, datagram));
-                }
-            }
-        }
-        for mut parcel in self.to_phones.drain(..) {
-            let phone = self.rooms.get_mut(parcel.leg / legs).and_then(|r| r.phones.last_mut());
-            if let Some(phone) = phone {
-                let _ = phone.receiver.receive(&mut parcel.bytes[..parcel.length], now_ns);
-            }
+        while let Some(parcel) = self.wire.take_at_phones() {
+            deliver(&mut self.rooms, self.load.legs, parcel, now_ns);
         }
     }
 
-    /// The engine's work in a phase: takes what has arrived, ticks what is due, sends.
+    /// The engine's work in a phase: takes what has arrived, ticks what is due, sends. Returns its time.
     pub fn serve(&mut self, now_ns: u64) -> Duration {
         let begin = Instant::now();
-        match &self.sockets {
-            Some([bridge, _]) => {
-                let mut buffers = [[0; MARK_BYTES + MAX_DATAGRAM_BYTES]; BATCH];
-                loop {
-                    let mut lengths = [0; BATCH];
-                    let mut count = 0;
-                    while count < BATCH
-                        && let Ok(length) = bridge.recv(&mut buffers[count])
-                    {
-                        lengths[count] = length;
-                        count += 1;
-                    }
-                    let mut some = buffers.iter_mut().zip(lengths);
-                    let mut arrivals: [Arrival<'_>; BATCH] = std::array::from_fn(|_| {
-                        let marked = some.next().map(|(buffer, length)| &mut buffer[..length]);
-                        match marked.and_then(<[u8]>::split_first_chunk_mut) {
-                            Some((mark, datagram)) => {
-                                Arrival::new(u32::from_be_bytes(*mark) as usize, datagram, now_ns)
-                            }
-                            None => Arrival::new(usize::MAX, &mut [], now_ns),
-                        }
-                    });
-                    receive_batch(&mut self.bridges, &mut arrivals[..count]);
-                    if count < BATCH {
-                        break;
-                    }
-                }
-            }
-            None => {
-                for some in self.to_bridge.chunks_mut(BATCH) {
-                    let count = some.len();
-                    let mut some = some.iter_mut();
-                    let mut arrivals: [Arrival<'_>; BATCH] =
-                        std::array::from_fn(|_| match some.next() {
-                            Some(p) => Arrival::new(p.leg, &mut p.bytes[..p.length], now_ns),
-                            None => Arrival::new(usize::MAX, &mut [], now_ns),
-                        });
-                    receive_batch(&mut self.bridges, &mut arrivals[..count]);
-                }
-                self.to_bridge.clear();
-            }
-        }
-        let (legs, to_phones, sockets) = (self.load.legs, &mut self.to_phones, &self.sockets);
+        self.wire.take_at_bridge(&mut self.bridges, now_ns);
+        let (legs, udp, wire, rooms) =
+            (self.load.legs, self.load.udp, &mut self.wire, &mut self.rooms);
+        let (mut sent, mut phones) = (0, Duration::ZERO);
         self.worker.run(now_ns, |hosted| {
             for datagram in hosted.outgoing.iter() {
                 let leg = datagram.tag as usize;
-                match sockets {
-                    Some([bridge, _]) => {
-                        drop(bridge.send(&marked(&Parcel::new(leg, datagram.bytes))));
+                wire.send_to_phones(Parcel::new(leg, datagram.bytes), is_listened_to(leg, legs));
+                sent += 1;
+                if udp && sent % BATCH == 0 {
+                    let begin = Instant::now();
+                    while let Some(parcel) = wire.take_at_phones() {
+                        deliver(rooms, legs, parcel, now_ns);
                     }
-                    None if leg % legs == legs - 1 && to_phones.len() < to_phones.capacity() => {
-                        to_phones.push(Parcel::new(leg, datagram.bytes));
-                    }
-                    None => {}
+                    phones += begin.elapsed();
                 }
             }
         });
-        begin.elapsed()
+        begin.elapsed() - phones
     }
 
     /// A silent member is muted or heard again, or leaves and comes again in another codec.
@@ -360,8 +267,8 @@ impl Lane {
         Ok(())
     }
 
-    /// How many conferences there are, in how many the sampled listener hears the talkers, and the
-    /// deadlines that the worker has missed.
+    /// How many conferences there are, in how many the sampled listeners hear the talkers (by the
+    /// correlation of what they hear with each talker's tone) and themselves not, and the deadlines that the worker has missed.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let rate_hz = self.load.codec.format().sample_rate_hz;
@@ -370,8 +277,11 @@ impl Lane {
             speakers => self.load.talkers.min(speakers),
         };
         let hears = |room: &&Room| {
-            let loud = |n: &usize| amplitude(&room.heard, rate_hz, hz(*n)) > AMPLITUDE * ENOUGH;
-            (0..self.load.talkers).filter(loud).count() >= limit
+            let [talker, listener] = &room.heard;
+            let of = |pcm: &[i16], n: usize| amplitude(pcm, rate_hz, hz(n)) / AMPLITUDE;
+            let loud =
+                |pcm: &[i16]| (0..self.load.talkers).filter(|n| of(pcm, *n) > ENOUGH).count();
+            loud(listener) >= limit && loud(talker) >= limit - 1 && of(talker, 0) < ECHO
         };
         Outcome {
             hearing: self.rooms.iter().filter(hears).count(),
@@ -382,23 +292,15 @@ impl Lane {
     }
 }
 
-/// A datagram behind its mark, on the stack.
-fn marked(parcel: &Parcel) -> Marked {
-    let mut bytes = [0; MARK_BYTES + MAX_DATAGRAM_BYTES];
-    bytes[..MARK_BYTES].copy_from_slice(&(parcel.leg as u32).to_be_bytes());
-    bytes[MARK_BYTES..].copy_from_slice(&parcel.bytes);
-    Marked { bytes, length: MARK_BYTES + parcel.length }
+/// Whether a leg's phone is one of those that are listened to.
+fn is_listened_to(leg: usize, legs: usize) -> bool {
+    leg.is_multiple_of(legs) || leg % legs == legs - 1
 }
 
-struct Marked {
-    bytes: [u8; MARK_BYTES + MAX_DATAGRAM_BYTES],
-    length: usize,
-}
-
-impl std::ops::Deref for Marked {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..self.length]
+fn deliver(rooms: &mut [Room], legs: usize, mut parcel: Parcel, now_ns: u64) {
+    let leg = parcel.leg;
+    let phone = rooms.get_mut(leg / legs).and_then(|room| room.phones.get_mut(leg % legs));
+    if let Some(phone) = phone.filter(|_| is_listened_to(leg, legs)) {
+        let _ = phone.receiver.receive(parcel.datagram(), now_ns);
     }
 }
