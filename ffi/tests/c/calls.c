@@ -354,7 +354,7 @@ static void legs(void)
     destroy_leg(b);
     destroy_leg(none);
 
-    INVALID(ale_leg_config_init(NULL));
+    INVALID((ale_leg_config_init)(NULL));
     EXPECT(ale_leg_config_init(&config) == ALE_OK);
     INVALID(ale_leg_create(&config, &c.receiver, &c.media, &c.control));
     config.send.encoding = "PCMA/8000";
