@@ -135,6 +135,7 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	done
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
+	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
 	$(MAKE) c-sanitize c-debug
 
 c-sanitize: library ## the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer

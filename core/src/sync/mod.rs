@@ -4,7 +4,7 @@
 //! - [`ring`]: a bounded single-producer single-consumer ring, for commands and packets.
 //! - [`snapshot`]: the last value that one writer published, readable from any thread.
 //!
-//! 64-bit values are in [`word`]: small machines have no atomics of that width.
+//! 64-bit values are in `word.rs`: small machines have no atomics of that width.
 //!
 //! Memory orderings stand on the atomics themselves, not in fences, so that ThreadSanitizer can
 //! follow them; under `--cfg loom` the same code runs on loom's atomics, and models with a weakened
