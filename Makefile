@@ -29,7 +29,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test \
-        loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross docs clean
+        loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-test docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -252,6 +252,12 @@ fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	    $(CARGO) +nightly fuzz run --fuzz-dir fuzz --features libfuzzer $$target -- \
 	        -max_total_time=$(SECONDS) -max_len=4096; \
 	done
+
+cross: tools ## the C phone for 64-bit and 32-bit ARM: its size, and that it runs (needs cross compilers and qemu-user)
+	ffi/package/cross $(TARGET_DIR)/cross
+
+cross-test: tools ## the same, and the engine's own tests on both
+	ffi/package/cross $(TARGET_DIR)/cross --test
 
 bare-metal: tools ## the engine without an operating system: no_std and alloc, for a Cortex-M
 	$(CARGO) check -p ale-media --no-default-features

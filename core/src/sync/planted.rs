@@ -65,4 +65,4 @@ macro_rules! atomics {
     )*};
 }
 
-atomics!(AtomicU64: u64, AtomicUsize: usize);
+atomics!(AtomicU32: u32, AtomicUsize: usize);
