@@ -208,7 +208,8 @@ loom: ## every interleaving of the rings and snapshots
 bench: tools ## criterion benches
 	$(CARGO) bench -p benches
 
-compare: tools ## ours beside peers: make compare WHAT=srtp|jitter|mixer|codec|leg
+compare: tools ## ours beside peers: make compare WHAT=srtp|jitter|mixer|codec|leg|ffi
+	@[ "$(WHAT)" != ffi ] || $(MAKE) library
 	$(CARGO) run --release -p benches --bin compare -- $(WHAT)
 
 miri: ## undefined behaviour in rings, snapshots and the reorder window: make miri SEEDS=4 (needs a nightly toolchain with Miri)

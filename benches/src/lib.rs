@@ -4,6 +4,7 @@
 //!
 //! - [`harness`]: alternate measurement and the table.
 //! - [`codec`]: encoding and decoding.
+//! - [`ffi`]: what a C caller pays more.
 //! - [`leg`]: everything but the socket.
 //! - [`mixer`]: conferences of many sizes.
 //! - [`jitter`]: the jitter buffer.
@@ -15,6 +16,8 @@
 //! `cargo bench -p benches` runs the same subjects under criterion.
 
 pub mod codec;
+mod dynamic;
+pub mod ffi;
 pub mod g722;
 pub mod harness;
 pub mod jitter;

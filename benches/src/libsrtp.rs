@@ -3,18 +3,12 @@
 //! system's, and with `ALE_LIBSRTP_OPENSSL` the path of one built with OpenSSL.
 #![allow(unsafe_code)] // calls a C library
 
-use std::ffi::{CString, c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{c_int, c_uint, c_ulong, c_void};
 use std::sync::{Arc, OnceLock};
 
 use ale_media::srtp::Suite;
 
-unsafe extern "C" {
-    fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
-    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
-}
-
-/// `RTLD_NOW`; symbols stay local, so two builds don't mix.
-const NOW: c_int = 2;
+use crate::dynamic::Loaded;
 
 /// `srtp_crypto_policy_t`.
 #[repr(C)]
@@ -62,19 +56,8 @@ pub struct Library {
 impl Library {
     /// Loads the library at `path`, or `None` if it is not there.
     pub fn load(path: &str) -> Option<Arc<Self>> {
-        let path = CString::new(path).ok()?;
-        // SAFETY: the path is a C string; loading a library runs its constructors, which libsrtp
-        // does not have.
-        let library = unsafe { dlopen(path.as_ptr(), NOW) };
-        if library.is_null() {
-            return None;
-        }
-        let symbol = |name: &str| {
-            let name = CString::new(name).ok()?;
-            // SAFETY: the handle is a loaded library's and the name a C string.
-            let symbol = unsafe { dlsym(library, name.as_ptr()) };
-            (!symbol.is_null()).then_some(symbol)
-        };
+        let library = Loaded::open(path)?;
+        let symbol = |name: &str| library.symbol(name);
         // SAFETY: these are the signatures in libsrtp 2's header; a null pointer has been excluded.
         unsafe {
             use std::mem::transmute;

@@ -6,6 +6,7 @@ type Subject = (&'static str, fn(&str));
 
 const SUBJECTS: &[Subject] = &[
     ("codec", benches::codec::compare),
+    ("ffi", benches::ffi::compare),
     ("jitter", benches::jitter::compare),
     ("leg", benches::leg::compare),
     ("mixer", benches::mixer::compare),
