@@ -41,6 +41,7 @@ pub(crate) struct Setting {
 
 /// Every codec with every suite, plain and with all features.
 pub(crate) fn settings() -> Vec<Setting> {
+    #[cfg_attr(not(feature = "opus"), allow(unused_mut))]
     let mut codecs = vec![
         CodecSpec::Pcmu,
         CodecSpec::Pcma,
@@ -57,7 +58,7 @@ pub(crate) fn settings() -> Vec<Setting> {
         bit_rate_bps: 40_000,
         expected_loss_percent: 20,
         dred_ms: 400,
-        decoder_complexity: 7,
+        decoder_complexity: 5,
         ..Default::default()
     }));
     let mut settings = Vec::new();
