@@ -19,6 +19,7 @@ const SECOND: u64 = 100;
 const SUITE: Option<Suite> = Some(Suite::AesCm128HmacSha1_80);
 
 fn codecs() -> Vec<CodecSpec> {
+    #[cfg_attr(not(feature = "opus"), allow(unused_mut, clippy::useless_vec))]
     let mut codecs = vec![CodecSpec::Pcma, CodecSpec::G722];
     #[cfg(feature = "opus")]
     codecs.extend(CodecSpec::from_rtpmap("opus/48000/2"));
