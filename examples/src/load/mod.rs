@@ -4,8 +4,6 @@
 
 mod wire;
 
-use std::time::{Duration, Instant};
-
 use ale_media::codec::CodecSpec;
 use ale_media::conference::shard::{Hosted, Worker, WorkerControl, worker};
 use ale_media::conference::{
@@ -15,6 +13,7 @@ use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, SrtpConfig};
 use ale_media::srtp::{MasterKey, SessionConfig, Suite};
 
 use self::wire::{BATCH, Parcel, Wire};
+use crate::clock::Spent;
 use crate::{Context, Failure};
 
 /// Amplitude of each talker's tone.
@@ -75,7 +74,7 @@ pub struct Lane {
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The engine's own time, a 10 ms beat each.
-    pub beats: Vec<Duration>,
+    pub beats: Vec<Spent>,
     /// Conferences whose sampled listeners hear the others, and not themselves.
     pub hearing: usize,
     /// Conferences.
@@ -169,9 +168,9 @@ impl Lane {
     ///
     /// # Errors
     /// What the phones or the host do wrong.
-    pub fn talk(&mut self, tick: usize, now_ns: u64) -> Result<Duration, Failure> {
-        let (legs, talkers, mut engine) = (self.load.legs, self.load.talkers, Duration::ZERO);
-        self.hear(now_ns);
+    pub fn talk(&mut self, tick: usize, now_ns: u64) -> Result<Spent, Failure> {
+        let (legs, talkers, mut engine) = (self.load.legs, self.load.talkers, Spent::default());
+        hear(&mut self.wire, &mut self.rooms, legs, now_ns);
         let mut sent = 0;
         for (r, room) in self.rooms.iter_mut().enumerate() {
             for (n, phone) in room.phones.iter_mut().enumerate() {
@@ -186,9 +185,8 @@ impl Lane {
                     self.wire.send_to_bridge(Parcel::new(r * legs + n, datagram));
                     sent += 1;
                     if self.load.udp && sent % BATCH == 0 {
-                        let begin = Instant::now();
-                        self.wire.take_at_bridge(&mut self.bridges, now_ns);
-                        engine += begin.elapsed();
+                        let (wire, bridges) = (&mut self.wire, &mut self.bridges);
+                        engine += Spent::on(|| wire.take_at_bridge(bridges, now_ns)).0;
                     }
                 }
             }
@@ -208,35 +206,27 @@ impl Lane {
         Ok(engine)
     }
 
-    /// What the bridge has sent reaches the phones that are listened to.
-    fn hear(&mut self, now_ns: u64) {
-        while let Some(parcel) = self.wire.take_at_phones() {
-            deliver(&mut self.rooms, self.load.legs, parcel, now_ns);
-        }
-    }
-
     /// The engine's work in a phase: takes what has arrived, ticks what is due, sends. Returns its time.
-    pub fn serve(&mut self, now_ns: u64) -> Duration {
-        let begin = Instant::now();
-        self.wire.take_at_bridge(&mut self.bridges, now_ns);
-        let (legs, udp, wire, rooms) =
-            (self.load.legs, self.load.udp, &mut self.wire, &mut self.rooms);
-        let (mut sent, mut phones) = (0, Duration::ZERO);
-        self.worker.run(now_ns, |hosted| {
-            for datagram in hosted.outgoing.iter() {
-                let leg = datagram.tag as usize;
-                wire.send_to_phones(Parcel::new(leg, datagram.bytes), is_listened_to(leg, legs));
-                sent += 1;
-                if udp && sent % BATCH == 0 {
-                    let begin = Instant::now();
-                    while let Some(parcel) = wire.take_at_phones() {
-                        deliver(rooms, legs, parcel, now_ns);
+    pub fn serve(&mut self, now_ns: u64) -> Spent {
+        let (spent, phones) = Spent::on(|| {
+            self.wire.take_at_bridge(&mut self.bridges, now_ns);
+            let (legs, udp, wire, rooms) =
+                (self.load.legs, self.load.udp, &mut self.wire, &mut self.rooms);
+            let (mut sent, mut phones) = (0, Spent::default());
+            self.worker.run(now_ns, |hosted| {
+                for datagram in hosted.outgoing.iter() {
+                    let leg = datagram.tag as usize;
+                    let parcel = Parcel::new(leg, datagram.bytes);
+                    wire.send_to_phones(parcel, is_listened_to(leg, legs));
+                    sent += 1;
+                    if udp && sent % BATCH == 0 {
+                        phones += Spent::on(|| hear(wire, rooms, legs, now_ns)).0;
                     }
-                    phones += begin.elapsed();
                 }
-            }
+            });
+            phones
         });
-        begin.elapsed() - phones
+        spent.without(phones)
     }
 
     /// A silent member is muted or heard again, or leaves and comes again in another codec.
@@ -297,10 +287,13 @@ fn is_listened_to(leg: usize, legs: usize) -> bool {
     leg.is_multiple_of(legs) || leg % legs == legs - 1
 }
 
-fn deliver(rooms: &mut [Room], legs: usize, mut parcel: Parcel, now_ns: u64) {
-    let leg = parcel.leg;
-    let phone = rooms.get_mut(leg / legs).and_then(|room| room.phones.get_mut(leg % legs));
-    if let Some(phone) = phone.filter(|_| is_listened_to(leg, legs)) {
-        let _ = phone.receiver.receive(parcel.datagram(), now_ns);
+/// What the bridge has sent reaches the phones that are listened to.
+fn hear(wire: &mut Wire, rooms: &mut [Room], legs: usize, now_ns: u64) {
+    while let Some(mut parcel) = wire.take_at_phones() {
+        let leg = parcel.leg;
+        let phone = rooms.get_mut(leg / legs).and_then(|room| room.phones.get_mut(leg % legs));
+        if let Some(phone) = phone.filter(|_| is_listened_to(leg, legs)) {
+            let _ = phone.receiver.receive(parcel.datagram(), now_ns);
+        }
     }
 }
