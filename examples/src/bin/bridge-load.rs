@@ -19,6 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ale_media::codec::CodecSpec;
+use ale_media::codec::opus::OpusConfig;
 use ale_media::conference::shard::{PHASES, plan};
 use ale_media::srtp::Suite;
 use clap::Parser;
@@ -74,6 +75,12 @@ struct Options {
     /// Codec, as in a=rtpmap.
     #[arg(long, default_value = "PCMA/8000")]
     codec: String,
+    /// Rate at which Opus is coded and decoded, in Hz: 8000, 12000, 16000, 24000 or 48000.
+    #[arg(long, default_value_t = 48_000)]
+    opus_rate: u32,
+    /// Complexity of Opus's encoder, 0 to 10.
+    #[arg(long, default_value_t = OpusConfig::default().complexity)]
+    complexity: u8,
     /// Encryption: none, or the name of an SDES suite.
     #[arg(long, default_value = "none")]
     suite: String,
@@ -109,8 +116,12 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<bool, Failure> {
-    let codec = CodecSpec::from_rtpmap(&options.codec)
+    let mut codec = CodecSpec::from_rtpmap(&options.codec)
         .ok_or_else(|| format!("codec {} is unknown", options.codec))?;
+    if let CodecSpec::Opus(opus) = &mut codec {
+        opus.sample_rate_hz = options.opus_rate;
+        opus.complexity = options.complexity;
+    }
     let suite = match options.suite.as_str() {
         "none" => None,
         name => Some(Suite::from_sdes_name(name).ok_or_else(|| format!("suite {name}?"))?),
