@@ -25,7 +25,7 @@ use ale_media::srtp::Suite;
 use clap::Parser;
 use examples::Failure;
 use examples::clock::{BEAT, Clock, Spent};
-use examples::load::{Lane, Load, Outcome};
+use examples::load::{Lane, Load, Outcome, Silence};
 use indicatif::ProgressBar;
 
 thread_local! {
@@ -72,6 +72,9 @@ struct Options {
     /// How many are heard at a time, 0 for all.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=16))]
     speakers: u32,
+    /// What the silent ones send.
+    #[arg(long, value_enum, default_value_t = Silence::Coded)]
+    silence: Silence,
     /// Codec, as in a=rtpmap.
     #[arg(long, default_value = "PCMA/8000")]
     codec: String,
@@ -130,6 +133,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
         legs: options.legs as usize,
         talkers: options.talkers.min(options.legs - 1) as usize,
         speakers: options.speakers as usize,
+        silence: options.silence,
         codec,
         suite,
         limiter: options.limiter,

@@ -2,16 +2,20 @@
 //! Load on a bridge: one thread's conferences, the phones that talk into them, and the way between the
 //! two, in memory or by UDP sockets on loopback.
 
+mod tape;
 mod wire;
+
+use std::sync::Arc;
 
 use ale_media::codec::CodecSpec;
 use ale_media::conference::shard::{Hosted, Worker, WorkerControl, worker};
 use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
 };
-use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, SrtpConfig};
+use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig};
 use ale_media::srtp::{MasterKey, SessionConfig, Suite};
 
+use self::tape::Tape;
 use self::wire::{BATCH, Parcel, Wire};
 use crate::clock::Spent;
 use crate::{Context, Failure};
@@ -22,6 +26,17 @@ pub const AMPLITUDE: f32 = 3_000.0;
 const ENOUGH: f32 = 0.5;
 const ECHO: f32 = 0.05;
 
+/// What those who are silent send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Silence {
+    /// Packets as of speech, as phones without voice activity detection do.
+    Coded,
+    /// Nothing (DTX, or comfort noise).
+    Suppressed,
+    /// Packets whose headers tell that they are silent (RFC 6464).
+    Levels,
+}
+
 /// What is to be carried.
 #[derive(Debug, Clone)]
 pub struct Load {
@@ -31,6 +46,8 @@ pub struct Load {
     pub talkers: usize,
     /// How many are heard at a time, 0 for all.
     pub speakers: usize,
+    /// What the silent ones send.
+    pub silence: Silence,
     /// What the legs send and receive.
     pub codec: CodecSpec,
     /// Encryption.
@@ -67,6 +84,8 @@ pub struct Lane {
     /// The bridge's network halves, room by room.
     bridges: Vec<LegReceiver>,
     wire: Wire,
+    /// What each talker says, and what the silent ones do.
+    tapes: Vec<Arc<Tape>>,
     random: u64,
 }
 
@@ -106,15 +125,28 @@ fn amplitude(pcm: &[i16], rate_hz: u32, hz: f32) -> f32 {
     2.0 * re.hypot(im) / pcm.len().max(1) as f32
 }
 
-/// A phone, the bridge's network half that faces it, and its member.
+/// A phone, the bridge's network half that faces it, and its member. What the phone sends comes from
+/// `tape` if there is one.
 fn phone(
     load: &Load,
     codec: &CodecSpec,
+    tape: Option<&Arc<Tape>>,
     leg: usize,
     control: &ConferenceControl,
 ) -> Result<(Phone, LegReceiver), Failure> {
     let mut near = LegConfig::new(leg as u32, 96, codec.clone());
     let mut far = LegConfig::new(!(leg as u32), 96, codec.clone());
+    if let Some(tape) = tape {
+        near.send.codec = tape.codec();
+    }
+    // A steady tone is background to a voice activity detector, so that talkers go without.
+    near.silence_suppression =
+        load.silence == Silence::Suppressed && leg % load.legs >= load.talkers;
+    if load.silence == Silence::Levels {
+        near.header_extensions.audio_level = Some(1);
+        far.header_extensions.audio_level = Some(1);
+        far.level_trust = LevelTrust::Everybody;
+    }
     if let Some(suite) = load.suite {
         let (a, b) = (session(suite, leg as u8)?, session(suite, !(leg as u8))?);
         near.srtp = Some(SrtpConfig { send: a.clone(), receive: b.clone() });
@@ -139,6 +171,9 @@ impl Lane {
             true => Wire::udp()?,
             false => Wire::memory(rooms * load.legs * 2 + BATCH, rooms * 16 + BATCH),
         };
+        // The last is the silent ones'.
+        let tapes =
+            (0..=load.talkers).map(|_| Tape::new(&load.codec)).collect::<Result<Vec<_>, _>>()?;
         let (mut all, mut bridges) = (Vec::new(), Vec::new());
         for room in 0..rooms {
             let (conference, speaks_for) = Conference::new(&ConferenceConfig {
@@ -150,7 +185,8 @@ impl Lane {
             .context("conference")?;
             let mut phones = Vec::new();
             for n in 0..load.legs {
-                let (phone, bridge) = phone(load, &load.codec, room * load.legs + n, &speaks_for)?;
+                let (tape, leg) = (tapes.get(n.min(load.talkers)), room * load.legs + n);
+                let (phone, bridge) = phone(load, &load.codec, tape, leg, &speaks_for)?;
                 phones.push(phone);
                 bridges.push(bridge);
             }
@@ -159,7 +195,8 @@ impl Lane {
             control.give(Box::new(hosted)).map_err(|_| "no room for a conference")?;
             all.push(Room { control: speaks_for, phones, heard: Default::default() });
         }
-        Ok(Self { load: load.clone(), rooms: all, worker, control, bridges, wire, random: 1 })
+        let load = load.clone();
+        Ok(Self { load, rooms: all, worker, control, bridges, wire, tapes, random: 1 })
     }
 
     /// 10 ms of all phones: they say what they say, hear what has come, and with `soak` something
@@ -171,6 +208,7 @@ impl Lane {
     pub fn talk(&mut self, tick: usize, now_ns: u64) -> Result<Spent, Failure> {
         let (legs, talkers, mut engine) = (self.load.legs, self.load.talkers, Spent::default());
         hear(&mut self.wire, &mut self.rooms, legs, now_ns);
+        self.tapes.iter().for_each(|tape| tape.advance());
         let mut sent = 0;
         for (r, room) in self.rooms.iter_mut().enumerate() {
             for (n, phone) in room.phones.iter_mut().enumerate() {
@@ -239,9 +277,10 @@ impl Lane {
                 return Ok(());
             };
             let others = [CodecSpec::Pcmu, CodecSpec::Pcma, CodecSpec::G722];
-            let codec = others.get((random >> 50) as usize % 4).unwrap_or(&self.load.codec);
-            let leg = room * legs + n;
-            (phones[n], self.bridges[leg]) = phone(&self.load, codec, leg, control)?;
+            let (codec, leg) = (others.get((random >> 50) as usize % 4), room * legs + n);
+            let tape = self.tapes.last().filter(|_| codec.is_none());
+            let codec = codec.unwrap_or(&self.load.codec);
+            (phones[n], self.bridges[leg]) = phone(&self.load, codec, tape, leg, control)?;
             return Ok(());
         }
         let silent = self.load.talkers..phones.len().saturating_sub(1);
