@@ -46,7 +46,11 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(config: &JitterConfig) -> Self {
-        let (writer, reader, control) = create(config, decoders()).unwrap();
+        Self::with_decoders(config, decoders())
+    }
+
+    pub(super) fn with_decoders(config: &JitterConfig, decoders: DecoderMap) -> Self {
+        let (writer, reader, control) = create(config, decoders).unwrap();
         Self {
             writer,
             reader,

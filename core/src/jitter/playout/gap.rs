@@ -244,10 +244,16 @@ impl Playout {
             return 0;
         }
         self.stand_in(count);
+        if self.concealed == 0 {
+            self.hush.restart();
+        }
         let asleep = self.falls_asleep();
+        let hushed = self.hush.has_begun(self.concealed, self.unit);
         let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
         if asleep {
             self.pcm.tail_mut()[..count].fill(0);
+        } else if hushed {
+            self.noise.fill(&mut self.pcm.tail_mut()[..count]);
         } else if let Some(decoder) = decoder.filter(|d| d.conceals() && !self.repeats) {
             let tail = self.pcm.tail_mut();
             let mut done = 0;
@@ -258,7 +264,9 @@ impl Playout {
                 if made == 0 {
                     tail[done..done + part].fill(0);
                 }
-                done += part;
+                let (part, concealed) = (&mut tail[done..done + part], self.concealed + done);
+                self.hush.follow(part, concealed, self.unit, self.floor, &mut self.noise);
+                done += part.len();
             }
         } else {
             self.repeat(count);

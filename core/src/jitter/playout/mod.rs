@@ -11,7 +11,7 @@
 //! - [`decide`]: going back to packets that came after all, adapting in pauses, cutting.
 //! - [`conceal`]: continuing the past, filling between past and future.
 //! - [`merge`]: joining what came to what was made up.
-//! - [`noise`]: comfort noise.
+//! - [`noise`]: comfort noise; [`hush`]: what a long concealment ends in.
 //! - [`pause`]: what was lost told from what was never sent.
 //! - [`sleep`]: silence that need not be decoded.
 //!
@@ -21,11 +21,13 @@
 pub(crate) mod conceal;
 mod decide;
 mod gap;
+mod hush;
 mod merge;
 mod noise;
 mod pause;
 mod sleep;
 
+use self::hush::Hush;
 use self::noise::Noise;
 use self::pause::Pause;
 use self::sleep::Sleep;
@@ -122,6 +124,7 @@ pub(crate) struct Playout {
     underrun: Option<i64>,
     comfort: bool,
     noise: Noise,
+    hush: Hush,
     pause: Pause,
     /// The signal's quiet and loud levels (root mean square).
     floor: f32,
@@ -160,6 +163,7 @@ impl Playout {
             underrun: None,
             comfort: false,
             noise: Noise::new(),
+            hush: Hush::default(),
             pause: Pause::default(),
             floor: 100.0,
             peak: 300.0,
@@ -476,6 +480,9 @@ impl Playout {
             self.pcm.tail_mut().copy_within(lead + skip..lead + count, lead);
         }
         let count = count - skip;
+        if own && self.hush.has_begun(self.concealed, self.unit) {
+            Hush::leave(&mut self.pcm.tail_mut()[..count], self.unit, &mut self.noise);
+        }
         let added = if lead > 0 { self.join(count) } else { count };
         self.pcm.commit(added);
         self.next += count as i64;
