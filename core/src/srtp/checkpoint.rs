@@ -105,13 +105,13 @@ impl Restored {
             return Err(SrtpError::InvalidCheckpoint);
         }
         let mut sender = Sender::new(&self.config)?;
-        sender.accept_known_streams_only();
+        sender.half.rules.any_ssrc = false;
         for (stream, _) in &self.streams {
-            let at = match sender.streams.find(stream.ssrc) {
+            let at = match sender.half.streams.find(stream.ssrc) {
                 Some(at) => at,
-                None => sender.streams.insert(stream.ssrc, stream.initial_roc)?,
+                None => sender.half.streams.insert(stream.ssrc, stream.initial_roc)?,
             };
-            if let Some((to, window)) = sender.streams.at(at) {
+            if let Some((to, window)) = sender.half.streams.at(at) {
                 *to = *stream;
                 window.fill(u64::MAX);
                 to.rtcp_window.fill(u64::MAX);
@@ -122,7 +122,7 @@ impl Restored {
             }
         }
         sender.generation = self.generation;
-        restore_keys(sender.ring_mut(), self.active, &self.left);
+        restore_keys(&mut sender.half.ring, self.active, &self.left);
         Ok(sender)
     }
 
@@ -136,11 +136,11 @@ impl Restored {
         }
         let mut receiver = Receiver::new(&self.config)?;
         for (stream, bits) in &self.streams {
-            let at = match receiver.streams.find(stream.ssrc) {
+            let at = match receiver.half.streams.find(stream.ssrc) {
                 Some(at) => at,
-                None => receiver.streams.insert(stream.ssrc, stream.initial_roc)?,
+                None => receiver.half.streams.insert(stream.ssrc, stream.initial_roc)?,
             };
-            if let Some((to, window)) = receiver.streams.at(at) {
+            if let Some((to, window)) = receiver.half.streams.at(at) {
                 *to = *stream;
                 if window.len() == bits.len() {
                     window.copy_from_slice(bits);
@@ -150,7 +150,7 @@ impl Restored {
                 }
             }
         }
-        restore_keys(receiver.ring_mut(), self.active, &self.left);
+        restore_keys(&mut receiver.half.ring, self.active, &self.left);
         Ok(receiver)
     }
 }
@@ -189,13 +189,13 @@ impl Sender {
         reserve: u32,
     ) -> Result<Vec<u8>, SrtpError> {
         let not_begun = |(stream, _): (&Stream, _)| stream.rtp.highest().is_none();
-        if reserve == 0 || reserve > MAX_RESERVE || self.streams.iter().any(not_begun) {
+        if reserve == 0 || reserve > MAX_RESERVE || self.half.streams.iter().any(not_begun) {
             return Err(SrtpError::InvalidConfig);
         }
         self.generation += 1;
         let reserve = u64::from(reserve);
         let mut streams = Vec::new();
-        for stream in self.streams.iter_mut() {
+        for stream in self.half.streams.iter_mut() {
             // Never less than what may be sent already without this checkpoint.
             let in_force = |limit: u64| if limit == u64::MAX { 0 } else { limit };
             let next = |position: Position| position.highest().map_or(0, |highest| highest + 1);
@@ -215,8 +215,8 @@ impl Sender {
         self.pending_reserve = reserve;
         let spent = reserve.saturating_mul(streams.len() as u64);
         let mut body = Zeroizing::new(Vec::new());
-        self.describe(&mut body);
-        write_keys(&mut body, &self.ring().keys, spent);
+        self.half.describe(&mut body);
+        write_keys(&mut body, &self.half.ring.keys, spent);
         write_streams(&mut body, &streams);
         wrap(wrapping, 0, self.generation, &body)
     }
@@ -225,7 +225,12 @@ impl Sender {
     ///
     /// Real-time: yes.
     pub fn checkpoint_bytes(&self) -> usize {
-        wrapped_bytes(self.description_bytes(), &self.ring().keys, self.streams.iter().len(), 0)
+        wrapped_bytes(
+            self.half.description_bytes(),
+            &self.half.ring.keys,
+            self.half.streams.iter().len(),
+            0,
+        )
     }
 
     /// Says that the checkpoint of this generation, or a later one, is what another process would
@@ -237,7 +242,7 @@ impl Sender {
             return false;
         }
         let reserve = core::mem::take(&mut self.pending_reserve);
-        for stream in self.streams.iter_mut() {
+        for stream in self.half.streams.iter_mut() {
             // A stream that began after the checkpoint is not in it, and has no limit.
             if stream.rtp_pending != 0 {
                 stream.reserve(reserve);
@@ -260,9 +265,10 @@ impl Receiver {
         generation: u64,
     ) -> Result<Vec<u8>, SrtpError> {
         let mut body = Zeroizing::new(Vec::new());
-        self.describe(&mut body);
-        write_keys(&mut body, &self.ring().keys, 0);
-        let streams: Vec<_> = self.streams.iter().map(|(s, bits)| (*s, bits.to_vec())).collect();
+        self.half.describe(&mut body);
+        write_keys(&mut body, &self.half.ring.keys, 0);
+        let streams: Vec<_> =
+            self.half.streams.iter().map(|(s, bits)| (*s, bits.to_vec())).collect();
         write_streams(&mut body, &streams);
         wrap(wrapping, 1, generation, &body)
     }
@@ -271,8 +277,13 @@ impl Receiver {
     ///
     /// Real-time: yes.
     pub fn checkpoint_bytes(&self) -> usize {
-        let words = self.streams.iter().map(|(_, bits)| bits.len()).sum();
-        wrapped_bytes(self.description_bytes(), &self.ring().keys, self.streams.iter().len(), words)
+        let words = self.half.streams.iter().map(|(_, bits)| bits.len()).sum();
+        wrapped_bytes(
+            self.half.description_bytes(),
+            &self.half.ring.keys,
+            self.half.streams.iter().len(),
+            words,
+        )
     }
 }
 

@@ -28,7 +28,7 @@ impl Receiver {
         }
         let likely = self.likely_cause(datagram, plan);
         let event = Event::AuthenticationFailing { ssrc: plan.ssrc, count: self.failures, likely };
-        self.report(event);
+        self.half.report(event);
     }
 
     fn likely_cause(&mut self, datagram: &mut [u8], plan: &Plan) -> FailureCause {
@@ -46,7 +46,7 @@ impl Receiver {
                 }
             }
         }
-        for position in 0..self.ring().keys.len() {
+        for position in 0..self.half.ring.keys.len() {
             let key = KeyPlace { previous: false, position };
             if key != plan.key && self.verifies(datagram, &Plan { key, ..*plan }) {
                 return FailureCause::Mki { key: position };

@@ -19,7 +19,7 @@ impl Sender {
     ///
     /// Real-time: no.
     pub fn key_log_line(&self) -> String {
-        line(self.ring())
+        line(&self.half.ring)
     }
 }
 
@@ -29,7 +29,7 @@ impl Receiver {
     ///
     /// Real-time: no.
     pub fn key_log_line(&self) -> String {
-        line(self.ring())
+        line(&self.half.ring)
     }
 }
 

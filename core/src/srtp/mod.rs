@@ -56,6 +56,7 @@ pub mod dtls;
 mod error;
 mod event;
 mod extension;
+mod half;
 mod index;
 mod kdf;
 #[cfg(feature = "key-log")]
@@ -86,8 +87,7 @@ pub use sender::Sender;
 pub use session_keys::{PreparedKeys, RetiredKeys};
 pub use suite::Suite;
 
-use replay::Position;
-use stream::{Stream, Streams};
+use stream::Stream;
 
 /// Most bytes that protecting adds to any packet: the longest tag, the SRTCP index, a 4-byte
 /// extension (RFC 9335) and the longest master key identifier.
@@ -131,33 +131,6 @@ impl StreamState {
             rtcp_index: stream.rtcp.highest().map(|index| index as u32),
         }
     }
-}
-
-/// Puts a stream where `state` says, with every earlier index counted as seen.
-fn set_stream(streams: &mut Streams, state: StreamState) -> Result<(), SrtpError> {
-    if state.rtcp_index.is_some_and(|index| u64::from(index) >= RTCP_INDEX_LIMIT) {
-        return Err(SrtpError::InvalidConfig);
-    }
-    let at = match streams.find(state.ssrc) {
-        Some(at) => at,
-        None => streams.insert(state.ssrc, state.roc)?,
-    };
-    if let Some((stream, window)) = streams.at(at) {
-        stream.initial_roc = state.roc;
-        stream.rtp = Position::default();
-        window.fill(0);
-        if let Some(sequence) = state.highest_sequence {
-            stream.rtp = Position::at(u64::from(state.roc) << 16 | u64::from(sequence));
-            window.fill(u64::MAX);
-        }
-        stream.rtcp = Position::default();
-        stream.rtcp_window = [0; _];
-        if let Some(index) = state.rtcp_index {
-            stream.rtcp = Position::at(u64::from(index));
-            stream.rtcp_window.fill(u64::MAX);
-        }
-    }
-    Ok(())
 }
 
 /// The SSRC of a compound RTCP packet's first sender, after a look at its version and length.

@@ -9,17 +9,15 @@
 mod manage;
 mod rtcp;
 
-use alloc::vec::Vec;
 use core::fmt;
 
-use super::config::{SessionConfig, SsrcPolicy};
+use super::config::SessionConfig;
 use super::crypto::{CryptoKey, Job, Tag};
-use super::event::{Event, Events, Stats};
+use super::event::Event;
 use super::extension;
+use super::half::Half;
 use super::index::{INDEX_LIMIT, guess};
-use super::policy::weakness;
-use super::session_keys::{KeyRing, PreparedKeys};
-use super::stream::Streams;
+use super::session_keys::KeyRing;
 use super::suite::Cipher;
 use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
@@ -27,35 +25,18 @@ use crate::rtp::header::FIXED_HEADER_BYTES;
 
 /// Unprotects packets. See the [module documentation](super) for an example.
 pub struct Receiver {
-    ring: KeyRing,
+    pub(super) half: Half,
     /// The keys before the last re-keying, and for how many packets they still count.
     previous: Option<KeyRing>,
     overlap_left: u32,
-    pub(super) streams: Streams,
-    rules: Rules,
+    /// Packets for which the previous keys go on to count after a re-keying.
+    overlap: u32,
+    /// Rollover counters that are tried beyond the guessed one.
+    roc_retry: u8,
     /// Packets that wait in a batch.
     pub(super) staged: u16,
     /// Authentication failures in a row.
     pub(super) failures: u32,
-    stats: Stats,
-    events: Events,
-}
-
-/// What of the configuration matters for each packet.
-struct Rules {
-    rtp_tag_bytes: usize,
-    rtcp_tag_bytes: usize,
-    aead: bool,
-    any_ssrc: bool,
-    plain_rtp: bool,
-    plain_rtcp: bool,
-    cryptex: bool,
-    encrypted_extensions: Vec<u8>,
-    initial_roc: u32,
-    roc_retry: u8,
-    overlap: u32,
-    /// Nothing of the above asks for more than header, text and tag.
-    ordinary: bool,
 }
 
 /// A packet whose place in its stream has been worked out, but which nothing has vouched for yet.
@@ -108,47 +89,15 @@ impl Receiver {
     /// # Errors
     /// As [`SessionConfig::validate`], and [`SrtpError::UnavailableBackend`].
     pub fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
-        let ring = PreparedKeys::new(config)?.0;
-        let suite = config.suite;
-        let ordinary = !config.cryptex
-            && config.encrypted_extensions.is_empty()
-            && !config.unencrypted_srtp
-            && ring.is_ordinary();
-        let mut this = Self {
-            ring,
+        Ok(Self {
+            half: Half::new(config)?,
             previous: None,
             overlap_left: 0,
-            streams: Streams::new(config.max_streams, config.replay_window),
-            rules: Rules {
-                rtp_tag_bytes: suite.tag_bytes(),
-                rtcp_tag_bytes: suite.rtcp_tag_bytes(),
-                aead: suite.cipher() == Cipher::Gcm,
-                any_ssrc: config.ssrcs == SsrcPolicy::Any,
-                plain_rtp: config.unencrypted_srtp,
-                plain_rtcp: config.unencrypted_srtcp || suite.is_null(),
-                cryptex: config.cryptex,
-                encrypted_extensions: config.encrypted_extensions.clone(),
-                initial_roc: config.initial_roc,
-                roc_retry: config.roc_retry,
-                overlap: config.rekey_overlap_packets,
-                ordinary,
-            },
+            overlap: config.rekey_overlap_packets,
+            roc_retry: config.roc_retry,
             staged: 0,
             failures: 0,
-            stats: Stats::default(),
-            events: Events::default(),
-        };
-        if let SsrcPolicy::Only(list) = &config.ssrcs {
-            for &ssrc in list {
-                if this.streams.find(ssrc).is_none() {
-                    this.streams.insert(ssrc, config.initial_roc)?;
-                }
-            }
-        }
-        if let Some(weakness) = weakness(suite) {
-            this.events.push(Event::WeakSuite { suite, weakness }, &mut this.stats);
-        }
-        Ok(this)
+        })
     }
 
     /// Turns the SRTP packet in `datagram` into an RTP packet in place, and returns its length.
@@ -174,7 +123,7 @@ impl Receiver {
     #[inline(always)]
     pub(super) fn unprotect_in_order(&mut self, datagram: &mut [u8]) -> Option<Opened> {
         let plan = self.plan_in_order(datagram)?;
-        let (tail, tag_bytes) = (self.tail(plan.index), self.rules.rtp_tag_bytes);
+        let (tail, tag_bytes) = (self.tail(plan.index), self.half.rules.rtp_tag_bytes);
         let key = self.rtp_key(plan.key)?;
         let iv = key.iv(plan.ssrc, plan.index);
         let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
@@ -183,14 +132,14 @@ impl Receiver {
         }
         self.failures = 0;
         if let Some(at) = plan.stream
-            && let Some((stream, window)) = self.streams.at(at)
+            && let Some((stream, window)) = self.half.streams.at(at)
         {
             stream.rtp.commit_in_order(window, plan.index);
         }
-        if let Some(keys) = self.ring.keys.get_mut(plan.key.position) {
+        if let Some(keys) = self.half.ring.keys.get_mut(plan.key.position) {
             keys.spend_rtp_quietly();
         }
-        self.stats.rtp_packets += 1;
+        self.half.stats.rtp_packets += 1;
         Some(Opened::Done(plan.end))
     }
 
@@ -206,7 +155,7 @@ impl Receiver {
     #[inline(always)]
     pub(super) fn plan_in_order(&mut self, datagram: &[u8]) -> Option<Plan> {
         let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = datagram.first_chunk::<12>()?;
-        if !self.rules.ordinary
+        if !self.half.rules.ordinary
             || first >> 6 != 2
             || self.overlap_left > 0
             || datagram.len() > MAX_PACKET_BYTES
@@ -217,12 +166,13 @@ impl Receiver {
         if first & 0x1f != 0 {
             clear = RtpPacket::parse(datagram).ok()?.header_bytes();
         }
-        let end = datagram.len().checked_sub(self.rules.rtp_tag_bytes).filter(|&e| e >= clear)?;
+        let end =
+            datagram.len().checked_sub(self.half.rules.rtp_tag_bytes).filter(|&e| e >= clear)?;
         let (ssrc, sequence) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1]));
-        let stream = self.streams.find(ssrc)?;
-        let index = self.streams.at(stream)?.0.rtp.next_in_order(sequence)?;
-        let position = self.ring.active;
-        if index >= INDEX_LIMIT || !self.ring.keys.get(position)?.has_plenty() {
+        let stream = self.half.streams.find(ssrc)?;
+        let index = self.half.streams.at(stream)?.0.rtp.next_in_order(sequence)?;
+        let position = self.half.ring.active;
+        if index >= INDEX_LIMIT || !self.half.ring.keys.get(position)?.has_plenty() {
             return None;
         }
         let tag = read_tag(datagram.get(end..)?);
@@ -258,14 +208,14 @@ impl Receiver {
     /// Counts a refusal.
     #[cold]
     pub(super) fn refuse(&mut self, error: SrtpError) -> Result<usize, SrtpError> {
-        self.stats.count(error);
+        self.half.stats.count(error);
         Err(error)
     }
 
     /// Works out index, key and layout; changes nothing but counters.
     #[inline(never)]
     pub(super) fn plan_any(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
-        self.try_plan(datagram).inspect_err(|&e| self.stats.count(e))
+        self.try_plan(datagram).inspect_err(|&e| self.half.stats.count(e))
     }
 
     #[inline(always)]
@@ -275,27 +225,27 @@ impl Receiver {
         }
         let packet = RtpPacket::parse(datagram).map_err(|_| SrtpError::Malformed)?;
         let (ssrc, sequence) = (packet.ssrc(), packet.sequence());
-        let (tag_bytes, mki_bytes) = (self.rules.rtp_tag_bytes, self.ring.mki_bytes);
+        let (tag_bytes, mki_bytes) = (self.half.rules.rtp_tag_bytes, self.half.ring.mki_bytes);
         let header_bytes = packet.header_bytes();
         let end = match datagram.len().checked_sub(tag_bytes + mki_bytes) {
             Some(end) if end >= header_bytes => end,
             _ => return Err(SrtpError::Malformed),
         };
         let mut header = Header::Clear;
-        if self.rules.cryptex || !self.rules.encrypted_extensions.is_empty() {
-            header = Header::of(&packet, self.rules.cryptex);
+        if self.half.rules.cryptex || !self.half.rules.encrypted_extensions.is_empty() {
+            header = Header::of(&packet, self.half.rules.cryptex);
         }
         let clear = match header {
-            _ if self.rules.plain_rtp => end,
+            _ if self.half.rules.plain_rtp => end,
             Header::Cryptex { .. } => extension::CRYPTEX_CLEAR_BYTES,
             _ => header_bytes,
         };
 
-        let stream = self.streams.find(ssrc);
-        let mut index = u64::from(self.rules.initial_roc) << 16 | u64::from(sequence);
+        let stream = self.half.streams.find(ssrc);
+        let mut index = u64::from(self.half.rules.initial_roc) << 16 | u64::from(sequence);
         match stream {
             Some(at) => {
-                if let Some((stream, window)) = self.streams.at(at) {
+                if let Some((stream, window)) = self.half.streams.at(at) {
                     index = match stream.rtp.highest() {
                         Some(highest) => guess(highest, sequence),
                         None => u64::from(stream.initial_roc) << 16 | u64::from(sequence),
@@ -303,24 +253,24 @@ impl Receiver {
                     stream.rtp.check(window, index)?;
                 }
             }
-            None if !self.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
-            None if self.streams.is_full() => return Err(SrtpError::StreamLimit),
+            None if !self.half.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
+            None if self.half.streams.is_full() => return Err(SrtpError::StreamLimit),
             None => {}
         }
         if index >= INDEX_LIMIT {
             return Err(SrtpError::IndexExhausted);
         }
         let (key, tag) = if mki_bytes == 0 {
-            let key = KeyPlace { previous: false, position: self.ring.active };
+            let key = KeyPlace { previous: false, position: self.half.ring.active };
             (key, read_tag(datagram.get(end..).unwrap_or(&[])))
         } else {
             let trailer = datagram.get(end..).unwrap_or(&[]);
-            let split = if self.rules.aead { tag_bytes } else { mki_bytes };
+            let split = if self.half.rules.aead { tag_bytes } else { mki_bytes };
             let (a, b) = trailer.split_at(split.min(trailer.len()));
-            let (mki, tag) = if self.rules.aead { (b, a) } else { (a, b) };
+            let (mki, tag) = if self.half.rules.aead { (b, a) } else { (a, b) };
             (self.key_of(mki)?, read_tag(tag))
         };
-        let ring = if key.previous { self.previous.as_ref() } else { Some(&self.ring) };
+        let ring = if key.previous { self.previous.as_ref() } else { Some(&self.half.ring) };
         match ring.and_then(|ring| ring.keys.get(key.position)) {
             Some(keys) if keys.rtp_left > 0 => {}
             _ => return Err(SrtpError::KeyExhausted),
@@ -330,7 +280,7 @@ impl Receiver {
 
     /// The key with this identifier, in the current set or the one before.
     fn key_of(&self, mki: &[u8]) -> Result<KeyPlace, SrtpError> {
-        if let Some(position) = self.ring.find(mki) {
+        if let Some(position) = self.half.ring.find(mki) {
             return Ok(KeyPlace { previous: false, position });
         }
         match self.overlapping().and_then(|ring| ring.find(mki)) {
@@ -346,51 +296,51 @@ impl Receiver {
 
     #[inline(always)]
     fn ring_of(&mut self, previous: bool) -> Option<&mut KeyRing> {
-        if previous { self.previous.as_mut() } else { Some(&mut self.ring) }
+        if previous { self.previous.as_mut() } else { Some(&mut self.half.ring) }
     }
 
     /// The SRTP key of a place.
     #[inline(always)]
     pub(super) fn rtp_key(&self, place: KeyPlace) -> Option<&CryptoKey> {
-        let ring = if place.previous { self.previous.as_ref()? } else { &self.ring };
+        let ring = if place.previous { self.previous.as_ref()? } else { &self.half.ring };
         ring.keys.get(place.position).map(|keys| &keys.rtp)
     }
 
     /// Whether the batch kernels take this session's packets.
     #[inline(always)]
     pub(super) fn batches(&self) -> bool {
-        self.ring.keys.get(self.ring.active).is_some_and(|keys| keys.rtp.batches())
+        self.half.ring.keys.get(self.half.ring.active).is_some_and(|keys| keys.rtp.batches())
     }
 
     /// Whether the plan is one that the batch kernels can carry out: on success and on failure
     /// nothing but the usual happens.
     #[inline(always)]
     pub(super) fn is_simple(&self, plan: &Plan) -> bool {
-        let keys = self.ring.keys.get(plan.key.position);
+        let keys = self.half.ring.keys.get(plan.key.position);
         plan.stream.is_some()
             && keys.is_some_and(|keys| keys.rtp_left > u64::from(u16::MAX))
             && plan.header == Header::Clear
-            && !self.ring.has_rate()
-            && self.rules.roc_retry == 0
+            && !self.half.ring.has_rate()
+            && self.roc_retry == 0
             && self.overlap_left == 0
-            && self.ring.mki_bytes == 0
+            && self.half.ring.mki_bytes == 0
     }
 
     /// Authenticates, and decrypts if that succeeds.
     #[inline(always)]
     fn attempt(&mut self, datagram: &mut [u8], plan: &Plan) -> bool {
-        if self.ring.has_rate()
+        if self.half.ring.has_rate()
             && let Some(ring) = self.ring_of(plan.key.previous)
         {
             ring.derive_for_rtp(plan.key.position, plan.index);
         }
-        let tag_bytes = self.rules.rtp_tag_bytes;
+        let tag_bytes = self.half.rules.rtp_tag_bytes;
         let tail = self.tail(plan.index);
         let Some(key) = self.rtp_key(plan.key) else { return false };
         let iv = key.iv(plan.ssrc, plan.index);
         if let Header::Cryptex { sources, .. } = plan.header
             && sources != 0
-            && !self.rules.plain_rtp
+            && !self.half.rules.plain_rtp
         {
             return attempt_with_sources(key, datagram, plan, tail, iv, tag_bytes, sources);
         }
@@ -401,11 +351,11 @@ impl Receiver {
     /// The rollover counter, where the suite authenticates it explicitly.
     #[inline(always)]
     pub(super) fn tail(&self, index: u64) -> Option<u32> {
-        if self.rules.aead { None } else { Some((index >> 16) as u32) }
+        if self.half.rules.aead { None } else { Some((index >> 16) as u32) }
     }
 
     pub(super) fn tag_bytes(&self) -> usize {
-        self.rules.rtp_tag_bytes
+        self.half.rules.rtp_tag_bytes
     }
 
     /// What else may be right when the most likely index and key are not.
@@ -416,7 +366,7 @@ impl Receiver {
         mut plan: Plan,
     ) -> Result<usize, SrtpError> {
         let first = plan;
-        if self.ring.mki_bytes == 0
+        if self.half.ring.mki_bytes == 0
             && let Some(ring) = self.overlapping()
         {
             plan.key = KeyPlace { previous: true, position: ring.active };
@@ -425,28 +375,28 @@ impl Receiver {
             }
             plan.key = first.key;
         }
-        let started = match plan.stream.and_then(|at| self.streams.at(at)) {
+        let started = match plan.stream.and_then(|at| self.half.streams.at(at)) {
             Some((stream, _)) => stream.rtp.highest().is_some(),
             None => false,
         };
-        for step in 1..=u64::from(self.rules.roc_retry) {
+        for step in 1..=u64::from(self.roc_retry) {
             let up = first.index.checked_add(step << 16).filter(|&i| i < INDEX_LIMIT);
             let down = first.index.checked_sub(step << 16).filter(|_| !started);
             for index in [up, down].into_iter().flatten() {
                 plan.index = index;
                 if self.attempt(datagram, &plan) {
-                    self.stats.rollover_corrected += 1;
+                    self.half.stats.rollover_corrected += 1;
                     let event = Event::RolloverCorrected {
                         ssrc: plan.ssrc,
                         expected: (first.index >> 16) as u32,
                         actual: (index >> 16) as u32,
                     };
-                    self.events.push(event, &mut self.stats);
+                    self.half.events.push(event, &mut self.half.stats);
                     return self.commit(datagram, &plan);
                 }
             }
         }
-        self.stats.count(SrtpError::AuthenticationFailed);
+        self.half.stats.count(SrtpError::AuthenticationFailed);
         self.note_failure(datagram, &first);
         Err(SrtpError::AuthenticationFailed)
     }
@@ -457,13 +407,13 @@ impl Receiver {
         self.failures = 0;
         let at = match plan.stream {
             Some(at) => at,
-            None => self.streams.insert(plan.ssrc, self.rules.initial_roc)?,
+            None => self.half.streams.insert(plan.ssrc, self.half.rules.initial_roc)?,
         };
-        if let Some((stream, window)) = self.streams.at(at) {
+        if let Some((stream, window)) = self.half.streams.at(at) {
             stream.rtp.commit(window, plan.index);
         }
         self.note_key(plan.key, true);
-        self.stats.rtp_packets += 1;
+        self.half.stats.rtp_packets += 1;
         let mut len = plan.end;
         if plan.header != Header::Clear {
             len = self.restore_header(datagram, plan);
@@ -474,15 +424,15 @@ impl Receiver {
     /// Counts a packet against its key, and follows the peer to another one.
     #[inline(always)]
     fn note_key(&mut self, place: KeyPlace, rtp: bool) {
-        if place.previous || place.position != self.ring.active || self.overlap_left > 0 {
+        if place.previous || place.position != self.half.ring.active || self.overlap_left > 0 {
             self.note_other_key(place);
         }
-        let ring = if place.previous { self.previous.as_mut() } else { Some(&mut self.ring) };
+        let ring = if place.previous { self.previous.as_mut() } else { Some(&mut self.half.ring) };
         if let Some(keys) = ring.and_then(|ring| ring.keys.get_mut(place.position)) {
             let left = if rtp { keys.spend_rtp() } else { keys.spend_rtcp() };
             if let Some(packets_left) = left {
                 let event = Event::KeyExpiring { key: place.position, packets_left };
-                self.events.push(event, &mut self.stats);
+                self.half.events.push(event, &mut self.half.stats);
             }
         }
     }
@@ -490,13 +440,13 @@ impl Receiver {
     #[cold]
     fn note_other_key(&mut self, place: KeyPlace) {
         if place.previous {
-            self.stats.under_previous_keys += 1;
+            self.half.stats.under_previous_keys += 1;
             return;
         }
         self.overlap_left = self.overlap_left.saturating_sub(1);
-        if place.position != self.ring.active {
-            self.ring.active = place.position;
-            self.events.push(Event::KeySwitched { key: place.position }, &mut self.stats);
+        if place.position != self.half.ring.active {
+            self.half.ring.active = place.position;
+            self.half.events.push(Event::KeySwitched { key: place.position }, &mut self.half.stats);
         }
     }
 
@@ -507,16 +457,16 @@ impl Receiver {
             Header::Clear => {}
             Header::Elements { at } => {
                 let ring =
-                    if plan.key.previous { self.previous.as_ref() } else { Some(&self.ring) };
+                    if plan.key.previous { self.previous.as_ref() } else { Some(&self.half.ring) };
                 let keys = ring.and_then(|ring| ring.keys.get(plan.key.position));
                 if let Some((aes, salt)) = keys.and_then(|keys| keys.header.as_deref()) {
                     let iv = salt ^ u128::from(plan.ssrc) << 64 ^ u128::from(plan.index) << 16;
-                    let ids = &self.rules.encrypted_extensions;
+                    let ids = &self.half.rules.encrypted_extensions;
                     extension::crypt_elements(datagram, at, plan.header_bytes, ids, aes, iv);
                 }
             }
             Header::Cryptex { at, sources, profile } => {
-                if sources != 0 && !self.rules.plain_rtp {
+                if sources != 0 && !self.half.rules.plain_rtp {
                     extension::sources_before_word(datagram, sources);
                 }
                 extension::set_profile(datagram, at, profile);
@@ -612,10 +562,6 @@ impl AsMut<Self> for Receiver {
 
 impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver")
-            .field("suite", &self.ring.suite)
-            .field("streams", &self.streams.iter().len())
-            .field("stats", &self.stats)
-            .finish_non_exhaustive()
+        self.half.print("Receiver", f)
     }
 }

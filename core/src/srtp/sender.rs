@@ -5,48 +5,25 @@
 mod manage;
 mod rtcp;
 
-use alloc::vec::Vec;
 use core::fmt;
 
-use super::config::{SessionConfig, SsrcPolicy};
+use super::config::SessionConfig;
 use super::crypto::{Job, Tag};
-use super::event::{Event, Events, Stats};
+use super::event::Event;
 use super::extension::{self, Outgoing};
+use super::half::Half;
 use super::index::{INDEX_LIMIT, guess};
-use super::policy::weakness;
-use super::session_keys::{KeyRing, PreparedKeys, SessionKeys};
-use super::stream::Streams;
-use super::suite::Cipher;
+use super::session_keys::SessionKeys;
 use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
 
 /// Protects packets. See the [module documentation](super) for an example.
 pub struct Sender {
-    ring: KeyRing,
-    pub(super) streams: Streams,
-    rules: Rules,
-    stats: Stats,
-    events: Events,
+    pub(super) half: Half,
     /// Number of the latest checkpoint, and the packets that it reserves while it is unconfirmed.
     pub(super) generation: u64,
     pub(super) pending_reserve: u64,
-}
-
-/// What of the configuration matters for each packet.
-pub(super) struct Rules {
-    pub(super) rtp_tag_bytes: usize,
-    pub(super) rtcp_tag_bytes: usize,
-    mki_bytes: usize,
-    aead: bool,
-    any_ssrc: bool,
-    plain_rtp: bool,
-    plain_rtcp: bool,
-    cryptex: bool,
-    encrypted_extensions: Vec<u8>,
-    initial_roc: u32,
-    /// Nothing of the above asks for more than header, text and tag.
-    ordinary: bool,
 }
 
 /// A packet that has been checked and given its index: what is left is cryptography.
@@ -69,43 +46,7 @@ impl Sender {
     /// # Errors
     /// As [`SessionConfig::validate`], and [`SrtpError::UnavailableBackend`].
     pub fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
-        let ring = PreparedKeys::new(config)?.0;
-        let suite = config.suite;
-        let mut this = Self {
-            rules: Rules {
-                rtp_tag_bytes: suite.tag_bytes(),
-                rtcp_tag_bytes: suite.rtcp_tag_bytes(),
-                mki_bytes: ring.mki_bytes,
-                aead: suite.cipher() == Cipher::Gcm,
-                any_ssrc: config.ssrcs == SsrcPolicy::Any,
-                plain_rtp: config.unencrypted_srtp,
-                plain_rtcp: config.unencrypted_srtcp || suite.is_null(),
-                cryptex: config.cryptex,
-                encrypted_extensions: config.encrypted_extensions.clone(),
-                initial_roc: config.initial_roc,
-                ordinary: !config.cryptex
-                    && config.encrypted_extensions.is_empty()
-                    && !config.unencrypted_srtp
-                    && ring.is_ordinary(),
-            },
-            ring,
-            streams: Streams::new(config.max_streams, config.replay_window),
-            stats: Stats::default(),
-            events: Events::default(),
-            generation: 0,
-            pending_reserve: 0,
-        };
-        if let SsrcPolicy::Only(list) = &config.ssrcs {
-            for &ssrc in list {
-                if this.streams.find(ssrc).is_none() {
-                    this.streams.insert(ssrc, config.initial_roc)?;
-                }
-            }
-        }
-        if let Some(weakness) = weakness(suite) {
-            this.events.push(Event::WeakSuite { suite, weakness }, &mut this.stats);
-        }
-        Ok(this)
+        Ok(Self { half: Half::new(config)?, generation: 0, pending_reserve: 0 })
     }
 
     /// Turns the RTP packet in `buffer[..len]` into an SRTP packet in place, and returns its
@@ -141,7 +82,7 @@ impl Sender {
             iv: plan.iv,
         })?;
         write_tag(buffer.get_mut(plan.end..plan.total)?, tag);
-        self.stats.rtp_packets += 1;
+        self.half.stats.rtp_packets += 1;
         Some(plan.total)
     }
 
@@ -153,7 +94,7 @@ impl Sender {
         len: usize,
     ) -> Result<usize, SrtpError> {
         let plan = self.plan_any(buffer, len)?;
-        if plan.sources != 0 && !self.rules.aead {
+        if plan.sources != 0 && !self.half.rules.aead {
             return self.protect_with_sources(buffer, &plan);
         }
         self.seal(buffer, &plan)
@@ -172,8 +113,8 @@ impl Sender {
     #[inline(always)]
     pub(super) fn plan_in_order(&mut self, buffer: &[u8], len: usize) -> Option<Plan> {
         let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = buffer.first_chunk::<12>()?;
-        let total = len.checked_add(self.rules.rtp_tag_bytes)?;
-        if !self.rules.ordinary
+        let total = len.checked_add(self.half.rules.rtp_tag_bytes)?;
+        if !self.half.rules.ordinary
             || first >> 6 != 2
             || len < FIXED_HEADER_BYTES
             || total > buffer.len().min(MAX_PACKET_BYTES)
@@ -185,22 +126,22 @@ impl Sender {
             clear = RtpPacket::parse(buffer.get(..len)?).ok()?.header_bytes();
         }
         let (ssrc, sequence) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1]));
-        let at = self.streams.find(ssrc)?;
-        let (stream, window) = self.streams.at(at)?;
+        let at = self.half.streams.find(ssrc)?;
+        let (stream, window) = self.half.streams.at(at)?;
         let index = stream.rtp.next_in_order(sequence)?;
-        let keys = self.ring.keys.get_mut(self.ring.active)?;
+        let keys = self.half.ring.keys.get_mut(self.half.ring.active)?;
         if index >= stream.rtp_notice || !keys.spend_rtp_quietly() {
             return None;
         }
         stream.rtp.commit_in_order(window, index);
-        let tail = if self.rules.aead { None } else { Some((index >> 16) as u32) };
+        let tail = if self.half.rules.aead { None } else { Some((index >> 16) as u32) };
         Some(Plan { clear, end: len, iv: keys.rtp.iv(ssrc, index), tail, sources: 0, total })
     }
 
     /// Checks the packet, gives it its index, and notes that the index is used.
     #[inline(never)]
     pub(super) fn plan_any(&mut self, buffer: &mut [u8], len: usize) -> Result<Plan, SrtpError> {
-        self.try_plan(buffer, len).inspect_err(|&e| self.stats.count(e))
+        self.try_plan(buffer, len).inspect_err(|&e| self.half.stats.count(e))
     }
 
     #[inline(always)]
@@ -217,11 +158,11 @@ impl Sender {
             iv: 0,
             tail: None,
             sources: 0,
-            total: len + self.rules.rtp_tag_bytes + self.rules.mki_bytes,
+            total: len + self.half.rules.rtp_tag_bytes + self.half.rules.mki_bytes,
         };
         let mut header = Header::Clear;
-        if self.rules.cryptex || !self.rules.encrypted_extensions.is_empty() {
-            header = Header::of(&packet, self.rules.cryptex);
+        if self.half.rules.cryptex || !self.half.rules.encrypted_extensions.is_empty() {
+            header = Header::of(&packet, self.half.rules.cryptex);
             if let Header::Cryptex { what: Outgoing::Insert, .. } = header {
                 plan.end += 4;
                 plan.total += 4;
@@ -233,20 +174,20 @@ impl Sender {
         if plan.total > buffer.len() {
             return Err(SrtpError::Capacity);
         }
-        if self.rules.plain_rtp {
+        if self.half.rules.plain_rtp {
             plan.clear = len;
         }
 
-        let active = self.ring.active;
-        match self.ring.keys.get(active) {
+        let active = self.half.ring.active;
+        match self.half.ring.keys.get(active) {
             Some(keys) if keys.rtp_left > 0 => {}
             _ => return Err(SrtpError::KeyExhausted),
         }
-        let at = match self.streams.find(ssrc) {
+        let at = match self.half.streams.find(ssrc) {
             Some(at) => at,
             None => self.add_on_demand(ssrc)?,
         };
-        let Some((stream, window)) = self.streams.at(at) else {
+        let Some((stream, window)) = self.half.streams.at(at) else {
             return Err(SrtpError::UnknownSsrc);
         };
         let index = match stream.rtp.highest() {
@@ -263,19 +204,19 @@ impl Sender {
         stream.rtp.commit(window, index);
         if stream.rtp_limit != u64::MAX && index >= stream.rtp_notice && !stream.noticed {
             stream.noticed = true;
-            self.events.push(Event::CheckpointDue { ssrc }, &mut self.stats);
+            self.half.events.push(Event::CheckpointDue { ssrc }, &mut self.half.stats);
         }
 
-        self.ring.derive_for_rtp(active, index);
-        let Some(keys) = self.ring.keys.get_mut(active) else {
+        self.half.ring.derive_for_rtp(active, index);
+        let Some(keys) = self.half.ring.keys.get_mut(active) else {
             return Err(SrtpError::KeyCount);
         };
         if let Some(packets_left) = keys.spend_rtp() {
             let event = Event::KeyExpiring { key: active, packets_left };
-            self.events.push(event, &mut self.stats);
+            self.half.events.push(event, &mut self.half.stats);
         }
         plan.iv = keys.rtp.iv(ssrc, index);
-        if !self.rules.aead {
+        if !self.half.rules.aead {
             plan.tail = Some((index >> 16) as u32);
         }
         match header {
@@ -283,7 +224,7 @@ impl Sender {
             Header::Elements { at } => {
                 let salt_iv = u128::from(ssrc) << 64 | u128::from(index) << 16;
                 if let Some((aes, salt)) = keys.header.as_deref() {
-                    let (ids, iv) = (&self.rules.encrypted_extensions, salt ^ salt_iv);
+                    let (ids, iv) = (&self.half.rules.encrypted_extensions, salt ^ salt_iv);
                     extension::crypt_elements(buffer, at, plan.clear, ids, aes, iv);
                 }
             }
@@ -298,7 +239,7 @@ impl Sender {
                         extension::set_profile(buffer, at, extension::INSERTED);
                     }
                 }
-                if !self.rules.plain_rtp {
+                if !self.half.rules.plain_rtp {
                     plan.clear = extension::CRYPTEX_CLEAR_BYTES;
                     plan.sources = sources;
                     extension::sources_behind_word(buffer, sources);
@@ -310,10 +251,10 @@ impl Sender {
 
     #[cold]
     fn add_on_demand(&mut self, ssrc: u32) -> Result<usize, SrtpError> {
-        if !self.rules.any_ssrc {
+        if !self.half.rules.any_ssrc {
             return Err(SrtpError::UnknownSsrc);
         }
-        self.streams.insert(ssrc, self.rules.initial_roc)
+        self.half.streams.insert(ssrc, self.half.rules.initial_roc)
     }
 
     /// Writes the trailer, or counts that there is nothing to write.
@@ -327,7 +268,7 @@ impl Sender {
         match tag {
             Ok(tag) => self.finish(buffer, plan, tag),
             Err(error) => {
-                self.stats.count(error);
+                self.half.stats.count(error);
                 Err(error)
             }
         }
@@ -344,21 +285,21 @@ impl Sender {
         if plan.sources != 0 {
             extension::sources_before_word(buffer, plan.sources);
         }
-        let tag_bytes = self.rules.rtp_tag_bytes;
+        let tag_bytes = self.half.rules.rtp_tag_bytes;
         let trailer = buffer.get_mut(plan.end..plan.total).ok_or(SrtpError::Capacity)?;
-        if self.rules.mki_bytes == 0 {
+        if self.half.rules.mki_bytes == 0 {
             write_tag(trailer, tag);
-        } else if let Some(keys) = self.ring.keys.get(self.ring.active) {
-            write_trailer(trailer, keys, tag, tag_bytes, self.rules.aead);
+        } else if let Some(keys) = self.half.ring.keys.get(self.half.ring.active) {
+            write_trailer(trailer, keys, tag, tag_bytes, self.half.rules.aead);
         }
-        self.stats.rtp_packets += 1;
+        self.half.stats.rtp_packets += 1;
         Ok(plan.total)
     }
 
     /// Counter mode encrypts a cryptex packet in one piece, but authenticates it as it is sent.
     #[cold]
     fn protect_with_sources(&mut self, buffer: &mut [u8], plan: &Plan) -> Result<usize, SrtpError> {
-        let Some(keys) = self.ring.keys.get(self.ring.active) else {
+        let Some(keys) = self.half.ring.keys.get(self.half.ring.active) else {
             return Err(SrtpError::KeyCount);
         };
         if let Some(text) = buffer.get_mut(plan.clear..plan.end) {
@@ -431,10 +372,6 @@ impl AsMut<Self> for Sender {
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender")
-            .field("suite", &self.ring.suite)
-            .field("streams", &self.streams.iter().len())
-            .field("stats", &self.stats)
-            .finish_non_exhaustive()
+        self.half.print("Sender", f)
     }
 }

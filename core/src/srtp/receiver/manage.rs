@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is not a packet: keys, streams, events, counters.
 
-use alloc::vec::Vec;
-
 use super::Receiver;
 use crate::srtp::SrtpError;
 use crate::srtp::StreamState;
 use crate::srtp::Suite;
-use crate::srtp::checkpoint::Description;
 use crate::srtp::event::Event;
 use crate::srtp::event::Stats;
-use crate::srtp::session_keys::KeyRing;
 use crate::srtp::session_keys::PreparedKeys;
 use crate::srtp::session_keys::RetiredKeys;
 
@@ -28,18 +24,11 @@ impl Receiver {
         &mut self,
         keys: PreparedKeys,
     ) -> Result<Option<RetiredKeys>, (SrtpError, PreparedKeys)> {
-        if keys.0.suite != self.ring.suite
-            || keys.0.mki_bytes != self.ring.mki_bytes
-            || keys.0.keys.iter().any(|k| k.header.is_some())
-                == self.rules.encrypted_extensions.is_empty()
-        {
+        if keys.0.mki_bytes != self.half.rules.mki_bytes {
             return Err((SrtpError::InvalidConfig, keys));
         }
-        let mut ring = keys.0;
-        ring.carry_lifetimes(&self.ring);
-        self.rules.ordinary &= ring.is_ordinary();
-        let old = core::mem::replace(&mut self.ring, ring);
-        self.overlap_left = self.rules.overlap;
+        let old = self.half.replace_keys(keys)?;
+        self.overlap_left = self.overlap;
         Ok(self.previous.replace(old).map(RetiredKeys))
     }
 
@@ -58,74 +47,41 @@ impl Receiver {
     /// # Errors
     /// [`SrtpError::StreamLimit`], and [`SrtpError::InvalidConfig`] for indices out of range.
     pub fn set_stream(&mut self, state: StreamState) -> Result<(), SrtpError> {
-        crate::srtp::set_stream(&mut self.streams, state)
+        self.half.set_stream(state)
     }
 
     /// Forgets a stream; whether it was known. Old packets of it may be replayed afterwards.
     pub fn remove_stream(&mut self, ssrc: u32) -> bool {
-        self.streams.remove(ssrc)
+        self.half.streams.remove(ssrc)
     }
 
     /// The streams, with what is needed to go on with them elsewhere.
     pub fn streams(&self) -> impl ExactSizeIterator<Item = StreamState> {
-        self.streams.iter().map(|(stream, _)| StreamState::of(stream))
+        self.half.states()
     }
 
     /// The oldest event that has not been polled yet.
     ///
     /// Real-time: yes.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.poll()
+        self.half.events.poll()
     }
 
     /// Counters since the half was made.
     ///
     /// Real-time: yes.
     pub fn stats(&self) -> Stats {
-        self.stats
+        self.half.stats
     }
 
     /// The suite in use.
     pub fn suite(&self) -> Suite {
-        self.ring.suite
+        self.half.ring.suite
     }
 
     /// Memory that this half takes, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let previous = self.previous.as_ref().map_or(0, |ring| ring.heap_bytes());
-        size_of::<Self>() + self.ring.heap_bytes() + previous + self.streams.heap_bytes()
-    }
-
-    pub(in crate::srtp) fn describe(&self, out: &mut Vec<u8>) {
-        let rules = &self.rules;
-        Description {
-            suite: self.ring.suite,
-            flags: [
-                rules.plain_rtp,
-                rules.plain_rtcp && !self.ring.suite.is_null(),
-                rules.cryptex,
-                false,
-            ],
-            rate_log2: self.ring.rate_log2,
-            active: self.ring.active,
-            encrypted_extensions: &rules.encrypted_extensions,
-        }
-        .write(out);
-    }
-
-    pub(in crate::srtp) fn description_bytes(&self) -> usize {
-        Description::bytes(self.rules.encrypted_extensions.len())
-    }
-
-    pub(in crate::srtp) fn ring(&self) -> &KeyRing {
-        &self.ring
-    }
-
-    pub(in crate::srtp) fn ring_mut(&mut self) -> &mut KeyRing {
-        &mut self.ring
-    }
-
-    pub(in crate::srtp) fn report(&mut self, event: Event) {
-        self.events.push(event, &mut self.stats);
+        size_of::<Self>() + self.half.heap_bytes() + previous
     }
 }

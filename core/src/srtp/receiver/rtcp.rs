@@ -17,7 +17,7 @@ impl Receiver {
     /// As [`Receiver::unprotect`], and [`SrtpError::NotPermitted`] for an unencrypted packet that
     /// the configuration does not allow.
     pub fn unprotect_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
-        self.try_unprotect_rtcp(datagram).inspect_err(|&e| self.stats.count(e))
+        self.try_unprotect_rtcp(datagram).inspect_err(|&e| self.half.stats.count(e))
     }
 
     fn try_unprotect_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
@@ -25,13 +25,13 @@ impl Receiver {
             return Err(SrtpError::Oversized);
         }
         let ssrc = crate::srtp::rtcp_ssrc(datagram)?;
-        let (tag_bytes, mki_bytes) = (self.rules.rtcp_tag_bytes, self.ring.mki_bytes);
+        let (tag_bytes, mki_bytes) = (self.half.rules.rtcp_tag_bytes, self.half.ring.mki_bytes);
         let end = match datagram.len().checked_sub(tag_bytes + mki_bytes + 4) {
             Some(end) if end >= RTCP_CLEAR_BYTES => end,
             _ => return Err(SrtpError::Malformed),
         };
         let trailer = datagram.get(end..).unwrap_or(&[]);
-        let (tag, word, mki) = if self.rules.aead {
+        let (tag, word, mki) = if self.half.rules.aead {
             let (tag, rest) = trailer.split_at(tag_bytes.min(trailer.len()));
             let (word, mki) = rest.split_at(4.min(rest.len()));
             (tag, word, mki)
@@ -44,25 +44,25 @@ impl Receiver {
         let tail = u32::from_be_bytes([w0, w1, w2, w3]);
         let index = u64::from(tail & 0x7fff_ffff);
         let encrypted = w0 & 0x80 != 0;
-        if !encrypted && !self.rules.plain_rtcp {
+        if !encrypted && !self.half.rules.plain_rtcp {
             return Err(SrtpError::NotPermitted);
         }
         let tag = read_tag(tag);
         let mut place = if mki_bytes == 0 {
-            KeyPlace { previous: false, position: self.ring.active }
+            KeyPlace { previous: false, position: self.half.ring.active }
         } else {
             self.key_of(mki)?
         };
 
-        let stream = self.streams.find(ssrc);
+        let stream = self.half.streams.find(ssrc);
         match stream {
             Some(at) => {
-                if let Some((stream, _)) = self.streams.at(at) {
+                if let Some((stream, _)) = self.half.streams.at(at) {
                     stream.rtcp.check(&stream.rtcp_window, index)?;
                 }
             }
-            None if !self.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
-            None if self.streams.is_full() => return Err(SrtpError::StreamLimit),
+            None if !self.half.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
+            None if self.half.streams.is_full() => return Err(SrtpError::StreamLimit),
             None => {}
         }
         let clear = if encrypted { RTCP_CLEAR_BYTES } else { end };
@@ -79,13 +79,13 @@ impl Receiver {
         }
         let at = match stream {
             Some(at) => at,
-            None => self.streams.insert(ssrc, self.rules.initial_roc)?,
+            None => self.half.streams.insert(ssrc, self.half.rules.initial_roc)?,
         };
-        if let Some((stream, _)) = self.streams.at(at) {
+        if let Some((stream, _)) = self.half.streams.at(at) {
             stream.rtcp.commit(&mut stream.rtcp_window, index);
         }
         self.note_key(place, false);
-        self.stats.rtcp_packets += 1;
+        self.half.stats.rtcp_packets += 1;
         Ok(end)
     }
 
@@ -100,7 +100,7 @@ impl Receiver {
         tail: u32,
         tag: Tag,
     ) -> bool {
-        let tag_bytes = self.rules.rtcp_tag_bytes;
+        let tag_bytes = self.half.rules.rtcp_tag_bytes;
         let Some(ring) = self.ring_of(place.previous) else { return false };
         ring.derive_for_rtcp(place.position, index);
         let Some(keys) = ring.keys.get(place.position) else { return false };

@@ -22,7 +22,7 @@ impl Sender {
     /// # Errors
     /// As [`Sender::protect`].
     pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        self.try_protect_rtcp(buffer, len).inspect_err(|&e| self.stats.count(e))
+        self.try_protect_rtcp(buffer, len).inspect_err(|&e| self.half.stats.count(e))
     }
 
     fn try_protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
@@ -35,16 +35,18 @@ impl Sender {
         if total > buffer.len() {
             return Err(SrtpError::Capacity);
         }
-        let active = self.ring.active;
-        match self.ring.keys.get(active) {
+        let active = self.half.ring.active;
+        match self.half.ring.keys.get(active) {
             Some(keys) if keys.rtcp_left > 0 => {}
             _ => return Err(SrtpError::KeyExhausted),
         }
-        let at = match self.streams.find(ssrc) {
+        let at = match self.half.streams.find(ssrc) {
             Some(at) => at,
             None => self.add_on_demand(ssrc)?,
         };
-        let Some((stream, _)) = self.streams.at(at) else { return Err(SrtpError::UnknownSsrc) };
+        let Some((stream, _)) = self.half.streams.at(at) else {
+            return Err(SrtpError::UnknownSsrc);
+        };
         let index = stream.rtcp.highest().map_or(0, |highest| highest + 1);
         if index >= RTCP_INDEX_LIMIT {
             return Err(SrtpError::IndexExhausted);
@@ -54,25 +56,25 @@ impl Sender {
         }
         stream.rtcp = Position::at(index);
 
-        self.ring.derive_for_rtcp(active, index);
-        let Some(keys) = self.ring.keys.get_mut(active) else {
+        self.half.ring.derive_for_rtcp(active, index);
+        let Some(keys) = self.half.ring.keys.get_mut(active) else {
             return Err(SrtpError::KeyCount);
         };
         if let Some(packets_left) = keys.spend_rtcp() {
             let event = Event::KeyExpiring { key: active, packets_left };
-            self.events.push(event, &mut self.stats);
+            self.half.events.push(event, &mut self.half.stats);
         }
-        let e_bit = if self.rules.plain_rtcp { 0 } else { 1 << 31 };
+        let e_bit = if self.half.rules.plain_rtcp { 0 } else { 1 << 31 };
         let word = e_bit | index as u32;
-        let clear = if self.rules.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
+        let clear = if self.half.rules.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
         let iv = keys.rtcp.iv(ssrc, index);
         let job = Job { buffer, clear, end: len, tail: Some(word), iv };
         let tag = keys.rtcp.seal(job).ok_or(SrtpError::Backend)?;
         let word = word.to_be_bytes();
 
         let trailer = buffer.get_mut(len..total).ok_or(SrtpError::Capacity)?;
-        let tag_bytes = self.rules.rtcp_tag_bytes;
-        if self.rules.aead {
+        let tag_bytes = self.half.rules.rtcp_tag_bytes;
+        if self.half.rules.aead {
             // RFC 7714 section 9.2: the tag belongs to the ciphertext, the index follows.
             let (tag_at, rest) = trailer.split_at_mut(tag_bytes.min(trailer.len()));
             write_tag(tag_at, tag);
@@ -82,7 +84,7 @@ impl Sender {
             word_at.copy_from_slice(&word);
             write_trailer(rest, keys, tag, tag_bytes, false);
         }
-        self.stats.rtcp_packets += 1;
+        self.half.stats.rtcp_packets += 1;
         Ok(total)
     }
 }
