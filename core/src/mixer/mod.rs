@@ -27,196 +27,30 @@
 //! one mixer a rate together ([`conference`](crate::conference)).
 
 mod arena;
+mod config;
 mod gain;
 mod kernel;
 mod limiter;
+mod orders;
 mod pairs;
+mod place;
 
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
 
 use arena::Arena;
-use gain::Gain;
+pub use config::{MixerConfig, MixerError, MixerStats, ParticipantId};
 pub use gain::MAX_GAIN;
 use kernel::CHUNK;
 use limiter::Limiter;
 use pairs::Pairs;
+use place::Place;
 
 use crate::dsp::versions::Unit;
 
 /// Most participants that a mixer takes.
 pub const MAX_PARTICIPANTS: usize = 8_192;
-
-/// Why a mixer refused. Nothing has changed then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MixerError {
-    /// A rate that is not a multiple of 100 Hz up to 48 kHz (with a limiter, of 8 kHz), neither one
-    /// nor two channels, or a number of participants of 0 or above [`MAX_PARTICIPANTS`].
-    InvalidConfig,
-    /// All places, or all gains of one listener for one talker, are taken.
-    Full,
-    /// No such participant: it never joined, or has left.
-    UnknownParticipant,
-    /// A gain below 0, above [`MAX_GAIN`], or not a number.
-    InvalidGain,
-    /// A slice that is not 10 ms long.
-    InvalidLength,
-    /// A gain of a participant for itself: nobody hears itself.
-    SameParticipant,
-}
-
-impl fmt::Display for MixerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidConfig => "mixer rate, channels or number of participants out of range",
-            Self::Full => "mixer has no place left",
-            Self::UnknownParticipant => "no such participant",
-            Self::InvalidGain => "gain is negative, too large or not a number",
-            Self::InvalidLength => "PCM is not 10 ms long",
-            Self::SameParticipant => "a participant does not hear itself",
-        })
-    }
-}
-
-impl core::error::Error for MixerError {}
-
-/// A participant's name in one mixer. A name is not used again for whoever takes the place next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ParticipantId {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
-
-impl ParticipantId {
-    /// The name as a number, for hosts that carry it around.
-    pub fn to_u64(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index)
-    }
-
-    /// The name behind [`ParticipantId::to_u64`].
-    pub fn from_u64(number: u64) -> Self {
-        Self { index: number as u32, generation: (number >> 32) as u32 }
-    }
-}
-
-/// What a mixer is made for.
-#[derive(Debug, Clone, Copy)]
-pub struct MixerConfig {
-    /// Samples per second: a multiple of 100, at most 48000; with a limiter, a multiple of 8000.
-    pub sample_rate_hz: u32,
-    /// 1, or 2 for stereo: left and right alternate in all PCM.
-    pub channels: u8,
-    /// Places, 1 to [`MAX_PARTICIPANTS`]; the memory for all is taken at creation.
-    pub max_participants: usize,
-    /// Gains of one listener for one talker ([`Mixer::set_pair_gain`]) that there may be at a time.
-    pub max_pair_gains: usize,
-    /// Whether a look-ahead limiter keeps sums below full scale. It delays what is heard by 2 ms.
-    /// Without one, sums are clamped.
-    pub limiter: bool,
-}
-
-impl Default for MixerConfig {
-    fn default() -> Self {
-        Self {
-            sample_rate_hz: 8_000,
-            channels: 1,
-            max_participants: 16,
-            max_pair_gains: 0,
-            limiter: false,
-        }
-    }
-}
-
-/// What a mixer has done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MixerStats {
-    /// Participants just now.
-    pub participants: u32,
-    /// Times that [`Mixer::run`] ran.
-    pub runs: u64,
-    /// Rows that were added up.
-    pub rows_mixed: u64,
-    /// Outputs taken.
-    pub outputs: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    generation: u32,
-    taken: bool,
-    /// Input was written since the last run.
-    fresh: bool,
-    /// Input was written before the last run.
-    sounded: bool,
-    /// The row is part of the sum of the last run.
-    mixed: bool,
-    muted: bool,
-    /// Not among those that are heard just now.
-    passed_over: bool,
-    private: bool,
-    deaf: bool,
-    /// Its limiter is the common one.
-    common: bool,
-    /// What was asked for.
-    factor: i32,
-    /// The participant's own gain, which gains of single listeners come on top of.
-    own: Gain,
-    /// What everybody hears: the same, or nothing of who is private.
-    heard: Gain,
-    /// How loud the participant hears, after everything else.
-    listening: Gain,
-    /// Sum of the squares of the last input.
-    energy: u64,
-    /// First of its gains for single talkers.
-    pairs: u32,
-    /// Where it stands in [`Mixer::present`].
-    position: u32,
-    limiter: Limiter,
-}
-
-impl Place {
-    fn new(generation: u32) -> Self {
-        let unity = Gain::steady(gain::UNITY);
-        Self {
-            generation,
-            taken: false,
-            fresh: false,
-            sounded: false,
-            mixed: false,
-            muted: false,
-            passed_over: false,
-            private: false,
-            deaf: false,
-            common: true,
-            factor: gain::UNITY,
-            own: unity,
-            heard: unity,
-            listening: unity,
-            energy: 0,
-            pairs: pairs::NONE,
-            position: 0,
-            limiter: Limiter::default(),
-        }
-    }
-
-    /// Moves all gains on by a frame.
-    #[inline]
-    fn step(&mut self) {
-        let own = if self.muted || self.passed_over { 0 } else { self.factor };
-        self.own.step(own);
-        self.heard.step(if self.private { 0 } else { own });
-        self.listening.step(if self.deaf { 0 } else { gain::UNITY });
-    }
-
-    /// Whether it hears what everybody hears who contributes nothing.
-    #[inline]
-    fn hears_common(&self) -> bool {
-        !self.mixed && self.pairs == pairs::NONE && self.listening.is_unity()
-    }
-}
 
 /// The sound that limiters hold back, a block a participant, and the limiter of the common mix.
 #[derive(Debug)]
@@ -313,173 +147,6 @@ impl Mixer {
     #[inline]
     pub fn frame_samples(&self) -> usize {
         self.samples
-    }
-
-    /// Takes a participant in, with gain 1 and unmuted.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::Full`].
-    pub fn add(&mut self) -> Result<ParticipantId, MixerError> {
-        let index = self.free.pop().ok_or(MixerError::Full)?;
-        let generation = self.places[index as usize].generation;
-        let position = self.present.len() as u32;
-        self.places[index as usize] = Place { taken: true, position, ..Place::new(generation) };
-        // Has room: there are as many as places.
-        self.present.push(index);
-        self.stats.participants += 1;
-        Ok(ParticipantId { index, generation })
-    }
-
-    /// Lets a participant go.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`].
-    pub fn remove(&mut self, id: ParticipantId) -> Result<(), MixerError> {
-        let place = self.place(id)?;
-        let (mut pairs, position) = (place.pairs, place.position);
-        *place = Place::new(place.generation.wrapping_add(1));
-        self.pairs.retain(&mut pairs, |_| false);
-        self.present.swap_remove(position as usize);
-        if let Some(moved) = self.present.get(position as usize) {
-            self.places[*moved as usize].position = position;
-        }
-        self.free.push(id.index);
-        self.stats.participants -= 1;
-        Ok(())
-    }
-
-    /// Sets how loud the others hear a participant, as a factor; the change is a ramp over the
-    /// next 10 ms.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`], [`MixerError::InvalidGain`].
-    pub fn set_gain(&mut self, id: ParticipantId, factor: f32) -> Result<(), MixerError> {
-        let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
-        self.place(id)?.factor = factor;
-        Ok(())
-    }
-
-    /// Sets gain and muting at once and without a ramp, for who has not been heard yet.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// As [`Mixer::set_gain`].
-    pub fn start_at(
-        &mut self,
-        id: ParticipantId,
-        factor: f32,
-        muted: bool,
-    ) -> Result<(), MixerError> {
-        let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
-        let place = self.place(id)?;
-        (place.factor, place.muted) = (factor, muted);
-        place.own = Gain::steady(if muted { 0 } else { factor });
-        place.heard = if place.private { Gain::steady(0) } else { place.own };
-        Ok(())
-    }
-
-    /// Silences a participant for the others, or lets it be heard again, by a ramp over the next
-    /// 10 ms.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`].
-    pub fn set_muted(&mut self, id: ParticipantId, muted: bool) -> Result<(), MixerError> {
-        self.place(id)?.muted = muted;
-        Ok(())
-    }
-
-    /// Whether a participant is among those that are heard just now, for whoever chooses speakers;
-    /// muting is apart from it. A change is a ramp over the next 10 ms.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`].
-    pub fn set_selected(&mut self, id: ParticipantId, selected: bool) -> Result<(), MixerError> {
-        self.place(id)?.passed_over = !selected;
-        Ok(())
-    }
-
-    /// Mean square of the input written since the last run, 0 if there is none or it is muted: what
-    /// choosing speakers goes by.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`].
-    pub fn input_mean_square(&mut self, id: ParticipantId) -> Result<f32, MixerError> {
-        let (unit, samples) = (self.unit, self.samples as f32);
-        let place = self.place(id)?;
-        if !place.fresh || place.muted {
-            return Ok(0.0);
-        }
-        let row = self.arena.row(id.index as usize);
-        Ok(crate::dsp::level::energy_with(unit, row) as f32 / samples)
-    }
-
-    /// Whether a participant hears anything; one that does not only talks.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`].
-    pub fn set_listening(&mut self, id: ParticipantId, listening: bool) -> Result<(), MixerError> {
-        self.place(id)?.deaf = !listening;
-        Ok(())
-    }
-
-    /// Whether a participant is heard by those alone that have a gain for it
-    /// ([`Mixer::set_pair_gain`]). A coach is private and its trainee has a gain of 1 for it; two
-    /// that talk aside are private and have a gain of 1 for each other.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`].
-    pub fn set_private(&mut self, id: ParticipantId, private: bool) -> Result<(), MixerError> {
-        self.place(id)?.private = private;
-        Ok(())
-    }
-
-    /// Sets how loud one listener hears one talker, as a factor on top of the talker's own gain
-    /// (together at most [`MAX_GAIN`]); `None` goes back to what everybody hears.
-    ///
-    /// Real-time: yes; each of a listener's gains costs it about as much as its own subtraction.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`], [`MixerError::SameParticipant`],
-    /// [`MixerError::InvalidGain`]; [`MixerError::Full`] above
-    /// [`MixerConfig::max_pair_gains`].
-    pub fn set_pair_gain(
-        &mut self,
-        listener: ParticipantId,
-        talker: ParticipantId,
-        factor: Option<f32>,
-    ) -> Result<(), MixerError> {
-        let heard = self.place(talker)?.heard.to;
-        let mut head = self.place(listener)?.pairs;
-        if listener == talker {
-            return Err(MixerError::SameParticipant);
-        }
-        let Some(factor) = factor else {
-            self.pairs.unset(head, talker);
-            return Ok(());
-        };
-        let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
-        if !self.pairs.set(&mut head, talker, factor, heard) {
-            return Err(MixerError::Full);
-        }
-        self.place(listener)?.pairs = head;
-        Ok(())
     }
 
     /// The participant's row, 10 ms to be written before the next [`Mixer::run`]. Who does not

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The network thread's half: from a datagram to the jitter buffer, or to the RTCP figures.
 
-use core::fmt;
+mod outcome;
+mod rtcp;
+
 use core::net::SocketAddr;
 
-use super::config::{LegConfig, LevelTrust};
-use super::contributors::Contributors;
-use super::control::{ReceiverCommand, Spent};
-use super::digits::DigitReceiver;
-use super::event::{EventSink, LegEvent};
-use super::latch::Latch;
-use super::rtcp::{ntp_time, round_trip_ns};
+pub use self::outcome::{Passed, ReceiveError, Received, ReceiverStats};
 use crate::jitter::{InsertError, JitterWriter};
-use crate::rtp::burst::{Bursts, Pattern};
+use crate::leg::config::{LegConfig, LevelTrust};
+use crate::leg::contributors::Contributors;
+use crate::leg::control::{ReceiverCommand, Spent};
+use crate::leg::digits::DigitReceiver;
+use crate::leg::event::{EventSink, LegEvent};
+use crate::leg::latch::Latch;
+use crate::rtp::burst::Bursts;
 use crate::rtp::elements::AudioLevel;
 use crate::rtp::extension::Elements;
 use crate::rtp::reception::{Reception, Verdict};
-use crate::rtp::rtcp::xr::Block;
-use crate::rtp::rtcp::{Packet, Packets, ReportBlock};
 use crate::rtp::telephone_event::TelephoneEvent;
 use crate::rtp::{RtpPacket, is_rtcp};
 use crate::srtp::{self, SrtpError};
-use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Publisher;
 
@@ -31,199 +30,6 @@ const NO_LEVEL: u64 = 255;
 const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
 /// Silence after which an unauthenticated source gives way to another.
 const SOURCE_TIMEOUT_NS: u64 = 1_000_000_000;
-
-counters! {
-    /// What the network thread's half has seen. All count from the leg's creation, unless they say
-    /// otherwise; times are in nanoseconds.
-    pub struct ReceiverStats {
-        /// Datagrams given to [`LegReceiver::receive`].
-        pub datagrams,
-        /// When the first of them came; not a count.
-        pub first_arrival_ns,
-        /// When the last of them came; not a count.
-        pub last_arrival_ns,
-        /// RTP packets that reached the jitter buffer.
-        pub packets,
-        /// Their payload bytes.
-        pub octets,
-        /// RTP packets that were passed through.
-        pub passed_through,
-        /// RTCP datagrams that were read.
-        pub rtcp_packets,
-        /// Neither RTP nor RTCP, truncated, or with impossible padding.
-        pub malformed,
-        /// SRTP or SRTCP authentication failed: forged, damaged, or the keys don't match.
-        pub authentication_failed,
-        /// Received before, or too old for the replay window to tell.
-        pub replayed,
-        /// Refused by SRTP for another reason (unknown MKI, too many streams, exhausted key).
-        pub srtp_refused,
-        /// Of a payload type that was not negotiated.
-        pub unknown_payload_type,
-        /// Of a source that the leg does not listen to.
-        pub unknown_ssrc,
-        /// As our own source: a collision, or our own packets come back (RFC 3550 section 8.2).
-        pub own_ssrc,
-        /// From another address than the one that the leg has latched to.
-        pub foreign_address,
-        /// Larger than a slot of the jitter buffer.
-        pub oversized,
-        /// No slot was free: the audio thread has stalled.
-        pub no_slot,
-        /// Sequence numbers that jumped; believed if the next one follows.
-        pub sequence_jumps,
-        /// Packets of telephone events.
-        pub digit_packets,
-        /// Events lost because nobody called `LegControl::next_event`.
-        pub events_dropped,
-        /// Times that the leg turned to another source.
-        pub source_changes,
-        /// Times that the source said goodbye (BYE).
-        pub goodbyes,
-        /// The source listened to; not a count.
-        pub remote_ssrc,
-        /// Packets that the source should have sent so far.
-        pub expected,
-        /// Packets of the source that came, duplicates included.
-        pub received,
-        /// Extended highest sequence number; not a count.
-        pub highest_sequence,
-        /// Interarrival jitter in ticks of the RTP clock (RFC 3550 A.8); not a count.
-        pub jitter_ticks,
-        /// The source's RTP clock in ticks a second; not a count.
-        pub clock_hz,
-        /// Middle 32 bits of the NTP time in the last sender report; not a count.
-        pub sender_report_ntp,
-        /// When that report arrived; not a count.
-        pub sender_report_arrival_ns,
-        /// Reports about what this leg sends.
-        pub reports_received,
-        /// Round-trip time by the last of them, 0 if unknown; not a count.
-        pub round_trip_ns,
-        /// Fraction lost in it, in 1/256; not a count.
-        pub remote_fraction_lost,
-        /// Cumulative loss in it, sign-extended; not a count.
-        pub remote_cumulative_lost,
-        /// Jitter in it, in ticks; not a count.
-        pub remote_jitter_ticks,
-        /// Level that the last packet's header told, in -dBov (RFC 6464), 255 if none did; not a
-        /// count.
-        pub remote_level_dbov,
-        /// Packets of ours that the peer asked for again (generic NACK).
-        pub nacked_packets,
-        /// Middle 32 bits of the NTP time in the peer's last receiver reference time (RFC 3611); not
-        /// a count.
-        pub reference_time_ntp,
-        /// When it arrived; not a count.
-        pub reference_time_arrival_ns,
-        /// Who sent it; not a count.
-        pub reference_time_ssrc,
-        /// The peer's rating R of what it hears of us, 127 if it has none, 0 before it has said so;
-        /// not a count.
-        pub remote_rating,
-        /// Its score for the conversation, in tenths; as `remote_rating`.
-        pub remote_mos_x10,
-        /// Loss within bursts, in 1/256 (RFC 3611 section 4.7.2); not a count, like the next four.
-        pub burst_density_x256,
-        /// Loss outside of bursts, in 1/256.
-        pub gap_density_x256,
-        /// Mean length of bursts in 1/16 packet.
-        pub burst_packets_x16,
-        /// Mean length of gaps in 1/16 packet.
-        pub gap_packets_x16,
-        /// Burst ratio (ITU-T G.107), in thousandths.
-        pub burst_ratio_x1000,
-        /// Whether a source is valid just now, 0 or 1; not a count.
-        pub source_valid,
-    }
-}
-
-impl ReceiverStats {
-    fn set_pattern(&mut self, pattern: &Pattern) {
-        self.burst_density_x256 = (pattern.burst_density * 256.0) as u64;
-        self.gap_density_x256 = (pattern.gap_density * 256.0) as u64;
-        self.burst_packets_x16 = (pattern.burst_packets * 16.0) as u64;
-        self.gap_packets_x16 = (pattern.gap_packets * 16.0) as u64;
-        self.burst_ratio_x1000 = (pattern.burst_ratio * 1_000.0) as u64;
-    }
-}
-
-/// What became of a datagram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Received {
-    /// RTP, now in the jitter buffer.
-    Media,
-    /// RTP of a source that has not proved itself yet; not played.
-    Probation,
-    /// RTP of a payload type that is passed through; where its payload stands in the datagram.
-    PassThrough(Passed),
-    /// RTCP, read.
-    Report,
-    /// RTCP with a BYE of the source listened to.
-    Goodbye,
-}
-
-/// An RTP packet that is passed through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Passed {
-    /// Payload type.
-    pub payload_type: u8,
-    /// Marker bit.
-    pub marker: bool,
-    /// Sequence number.
-    pub sequence: u16,
-    /// RTP timestamp.
-    pub timestamp: u32,
-    /// Source.
-    pub ssrc: u32,
-    /// Where the payload begins in the datagram, in bytes.
-    pub payload_offset: usize,
-    /// Bytes of the payload.
-    pub payload_bytes: usize,
-}
-
-/// Why a datagram was dropped. The leg goes on as if it had not come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReceiveError {
-    /// Neither RTP nor RTCP, truncated, or with impossible padding.
-    Malformed,
-    /// SRTP refused it.
-    Srtp(SrtpError),
-    /// The payload type was not negotiated.
-    UnknownPayloadType(u8),
-    /// The source is not the one that the leg listens to.
-    UnknownSsrc(u32),
-    /// It is said to come from our own source: a collision or a loop.
-    OwnSsrc(u32),
-    /// It comes from another address than the one that the leg has latched to.
-    ForeignAddress,
-    /// Larger than a slot of the jitter buffer.
-    Oversized,
-    /// The jitter buffer has no free slot.
-    NoSlot,
-    /// A batch named a leg that is not there.
-    NoLeg,
-}
-
-impl fmt::Display for ReceiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed => f.write_str("neither RTP nor RTCP, or truncated"),
-            Self::Srtp(error) => error.fmt(f),
-            Self::UnknownPayloadType(number) => write!(f, "payload type {number} not negotiated"),
-            Self::UnknownSsrc(ssrc) => write!(f, "source {ssrc:#010x} is not listened to"),
-            Self::OwnSsrc(ssrc) => write!(f, "source {ssrc:#010x} is our own"),
-            Self::ForeignAddress => f.write_str("from another address than the one latched to"),
-            Self::Oversized => f.write_str("packet larger than a slot of the jitter buffer"),
-            Self::NoLeg => f.write_str("no such leg"),
-            Self::NoSlot => f.write_str("jitter buffer full: the audio thread has stalled"),
-        }
-    }
-}
-
-impl core::error::Error for ReceiveError {}
 
 /// The network thread's half of a leg.
 #[derive(Debug)]
@@ -581,101 +387,6 @@ impl LegReceiver {
             }
         }
         Ok(verdict)
-    }
-
-    fn receive_rtcp(
-        &mut self,
-        datagram: &mut [u8],
-        arrival_ns: u64,
-    ) -> Result<Received, ReceiveError> {
-        let length = match &mut self.unprotect {
-            Some(session) => session.unprotect_rtcp(datagram).map_err(ReceiveError::Srtp)?,
-            None => datagram.len(),
-        };
-        let datagram = datagram.get(..length).ok_or(ReceiveError::Malformed)?;
-        // Nothing of a compound counts before all of it has been read.
-        if datagram.is_empty() || !Packets::new(datagram).all(|packet| packet.is_ok()) {
-            return Err(ReceiveError::Malformed);
-        }
-        if let Some(Ok(Packet::SenderReport(ssrc, ..) | Packet::ReceiverReport(ssrc, _))) =
-            Packets::new(datagram).next()
-        {
-            self.refuse_own(ssrc)?;
-        }
-        let mut outcome = Received::Report;
-        for packet in Packets::new(datagram).flatten() {
-            match packet {
-                Packet::SenderReport(ssrc, info, blocks) => {
-                    if self.source.as_ref().is_some_and(|source| source.ssrc == ssrc) {
-                        self.stats.sender_report_ntp = u64::from(info.ntp_middle());
-                        self.stats.sender_report_arrival_ns = arrival_ns;
-                    }
-                    blocks.for_each(|block| self.report(&block, arrival_ns));
-                }
-                Packet::ReceiverReport(_, blocks) => {
-                    blocks.for_each(|block| self.report(&block, arrival_ns));
-                }
-                Packet::Goodbye(mut sources) => {
-                    let current = self.source.as_ref().map(|source| source.ssrc);
-                    if sources.any(|ssrc| Some(ssrc) == current) {
-                        self.stats.goodbyes += 1;
-                        self.events.emit(LegEvent::Goodbye { ssrc: current.unwrap_or(0) });
-                        outcome = Received::Goodbye;
-                    }
-                }
-                Packet::Nack(_, media_ssrc, sequences) if media_ssrc == self.local_ssrc => {
-                    self.stats.nacked_packets += sequences.count() as u64;
-                }
-                Packet::ExtendedReport(ssrc, blocks) => {
-                    blocks.for_each(|block| self.extended_report(ssrc, block, arrival_ns));
-                }
-                Packet::Nack(..) | Packet::SourceDescription(..) | Packet::Other(_) => {}
-            }
-        }
-        self.stats.rtcp_packets += 1;
-        Ok(outcome)
-    }
-
-    /// Takes in what the peer says of our stream.
-    fn report(&mut self, block: &ReportBlock, arrival_ns: u64) {
-        if block.ssrc != self.local_ssrc {
-            return;
-        }
-        self.stats.reports_received += 1;
-        self.stats.remote_fraction_lost = u64::from(block.fraction_lost);
-        self.stats.remote_cumulative_lost = i64::from(block.cumulative_lost) as u64;
-        self.stats.remote_jitter_ticks = u64::from(block.jitter_ticks);
-        let (last, delay) = (block.last_sender_report, block.delay_since_last_sender_report);
-        if let Some(round_trip) = round_trip_ns(last, delay, ntp_time(self.ntp_at_zero, arrival_ns))
-        {
-            self.stats.round_trip_ns = round_trip;
-        }
-    }
-
-    /// Takes in what the peer says in an extended report (RFC 3611).
-    fn extended_report(&mut self, ssrc: u32, block: Block<'_>, arrival_ns: u64) {
-        match block {
-            Block::ReceiverReferenceTime(ntp) => {
-                self.stats.reference_time_ntp = u64::from((ntp >> 16) as u32);
-                self.stats.reference_time_arrival_ns = arrival_ns;
-                self.stats.reference_time_ssrc = u64::from(ssrc);
-            }
-            Block::Dlrr(answers) => {
-                for answer in answers.filter(|answer| answer.ssrc == self.local_ssrc) {
-                    let now = ntp_time(self.ntp_at_zero, arrival_ns);
-                    let (last, delay) =
-                        (answer.last_receiver_report, answer.delay_since_last_receiver_report);
-                    if let Some(round_trip) = round_trip_ns(last, delay, now) {
-                        self.stats.round_trip_ns = round_trip;
-                    }
-                }
-            }
-            Block::VoipMetrics(metrics) if metrics.ssrc == self.local_ssrc => {
-                self.stats.remote_rating = u64::from(metrics.rating);
-                self.stats.remote_mos_x10 = u64::from(metrics.mos_cq_x10);
-            }
-            Block::VoipMetrics(_) | Block::Other(_) => {}
-        }
     }
 
     fn count(&mut self, error: ReceiveError) {

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What becomes of datagrams: counters, results, and reasons for a refusal.
+
+use core::fmt;
+
+use crate::rtp::burst::Pattern;
+use crate::srtp::SrtpError;
+use crate::stats::counters;
+
+counters! {
+    /// What the network thread's half has seen. All count from the leg's creation, unless they say
+    /// otherwise; times are in nanoseconds.
+    pub struct ReceiverStats {
+        /// Datagrams given to [`LegReceiver::receive`].
+        pub datagrams,
+        /// When the first of them came; not a count.
+        pub first_arrival_ns,
+        /// When the last of them came; not a count.
+        pub last_arrival_ns,
+        /// RTP packets that reached the jitter buffer.
+        pub packets,
+        /// Their payload bytes.
+        pub octets,
+        /// RTP packets that were passed through.
+        pub passed_through,
+        /// RTCP datagrams that were read.
+        pub rtcp_packets,
+        /// Neither RTP nor RTCP, truncated, or with impossible padding.
+        pub malformed,
+        /// SRTP or SRTCP authentication failed: forged, damaged, or the keys don't match.
+        pub authentication_failed,
+        /// Received before, or too old for the replay window to tell.
+        pub replayed,
+        /// Refused by SRTP for another reason (unknown MKI, too many streams, exhausted key).
+        pub srtp_refused,
+        /// Of a payload type that was not negotiated.
+        pub unknown_payload_type,
+        /// Of a source that the leg does not listen to.
+        pub unknown_ssrc,
+        /// As our own source: a collision, or our own packets come back (RFC 3550 section 8.2).
+        pub own_ssrc,
+        /// From another address than the one that the leg has latched to.
+        pub foreign_address,
+        /// Larger than a slot of the jitter buffer.
+        pub oversized,
+        /// No slot was free: the audio thread has stalled.
+        pub no_slot,
+        /// Sequence numbers that jumped; believed if the next one follows.
+        pub sequence_jumps,
+        /// Packets of telephone events.
+        pub digit_packets,
+        /// Events lost because nobody called `LegControl::next_event`.
+        pub events_dropped,
+        /// Times that the leg turned to another source.
+        pub source_changes,
+        /// Times that the source said goodbye (BYE).
+        pub goodbyes,
+        /// The source listened to; not a count.
+        pub remote_ssrc,
+        /// Packets that the source should have sent so far.
+        pub expected,
+        /// Packets of the source that came, duplicates included.
+        pub received,
+        /// Extended highest sequence number; not a count.
+        pub highest_sequence,
+        /// Interarrival jitter in ticks of the RTP clock (RFC 3550 A.8); not a count.
+        pub jitter_ticks,
+        /// The source's RTP clock in ticks a second; not a count.
+        pub clock_hz,
+        /// Middle 32 bits of the NTP time in the last sender report; not a count.
+        pub sender_report_ntp,
+        /// When that report arrived; not a count.
+        pub sender_report_arrival_ns,
+        /// Reports about what this leg sends.
+        pub reports_received,
+        /// Round-trip time by the last of them, 0 if unknown; not a count.
+        pub round_trip_ns,
+        /// Fraction lost in it, in 1/256; not a count.
+        pub remote_fraction_lost,
+        /// Cumulative loss in it, sign-extended; not a count.
+        pub remote_cumulative_lost,
+        /// Jitter in it, in ticks; not a count.
+        pub remote_jitter_ticks,
+        /// Level that the last packet's header told, in -dBov (RFC 6464), 255 if none did; not a
+        /// count.
+        pub remote_level_dbov,
+        /// Packets of ours that the peer asked for again (generic NACK).
+        pub nacked_packets,
+        /// Middle 32 bits of the NTP time in the peer's last receiver reference time (RFC 3611); not
+        /// a count.
+        pub reference_time_ntp,
+        /// When it arrived; not a count.
+        pub reference_time_arrival_ns,
+        /// Who sent it; not a count.
+        pub reference_time_ssrc,
+        /// The peer's rating R of what it hears of us, 127 if it has none, 0 before it has said so;
+        /// not a count.
+        pub remote_rating,
+        /// Its score for the conversation, in tenths; as `remote_rating`.
+        pub remote_mos_x10,
+        /// Loss within bursts, in 1/256 (RFC 3611 section 4.7.2); not a count, like the next four.
+        pub burst_density_x256,
+        /// Loss outside of bursts, in 1/256.
+        pub gap_density_x256,
+        /// Mean length of bursts in 1/16 packet.
+        pub burst_packets_x16,
+        /// Mean length of gaps in 1/16 packet.
+        pub gap_packets_x16,
+        /// Burst ratio (ITU-T G.107), in thousandths.
+        pub burst_ratio_x1000,
+        /// Whether a source is valid just now, 0 or 1; not a count.
+        pub source_valid,
+    }
+}
+
+impl ReceiverStats {
+    pub(super) fn set_pattern(&mut self, pattern: &Pattern) {
+        self.burst_density_x256 = (pattern.burst_density * 256.0) as u64;
+        self.gap_density_x256 = (pattern.gap_density * 256.0) as u64;
+        self.burst_packets_x16 = (pattern.burst_packets * 16.0) as u64;
+        self.gap_packets_x16 = (pattern.gap_packets * 16.0) as u64;
+        self.burst_ratio_x1000 = (pattern.burst_ratio * 1_000.0) as u64;
+    }
+}
+
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Received {
+    /// RTP, now in the jitter buffer.
+    Media,
+    /// RTP of a source that has not proved itself yet; not played.
+    Probation,
+    /// RTP of a payload type that is passed through; where its payload stands in the datagram.
+    PassThrough(Passed),
+    /// RTCP, read.
+    Report,
+    /// RTCP with a BYE of the source listened to.
+    Goodbye,
+}
+
+/// An RTP packet that is passed through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// Payload type.
+    pub payload_type: u8,
+    /// Marker bit.
+    pub marker: bool,
+    /// Sequence number.
+    pub sequence: u16,
+    /// RTP timestamp.
+    pub timestamp: u32,
+    /// Source.
+    pub ssrc: u32,
+    /// Where the payload begins in the datagram, in bytes.
+    pub payload_offset: usize,
+    /// Bytes of the payload.
+    pub payload_bytes: usize,
+}
+
+/// Why a datagram was dropped. The leg goes on as if it had not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// Neither RTP nor RTCP, truncated, or with impossible padding.
+    Malformed,
+    /// SRTP refused it.
+    Srtp(SrtpError),
+    /// The payload type was not negotiated.
+    UnknownPayloadType(u8),
+    /// The source is not the one that the leg listens to.
+    UnknownSsrc(u32),
+    /// It is said to come from our own source: a collision or a loop.
+    OwnSsrc(u32),
+    /// It comes from another address than the one that the leg has latched to.
+    ForeignAddress,
+    /// Larger than a slot of the jitter buffer.
+    Oversized,
+    /// The jitter buffer has no free slot.
+    NoSlot,
+    /// A batch named a leg that is not there.
+    NoLeg,
+}
+
+impl fmt::Display for ReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("neither RTP nor RTCP, or truncated"),
+            Self::Srtp(error) => error.fmt(f),
+            Self::UnknownPayloadType(number) => write!(f, "payload type {number} not negotiated"),
+            Self::UnknownSsrc(ssrc) => write!(f, "source {ssrc:#010x} is not listened to"),
+            Self::OwnSsrc(ssrc) => write!(f, "source {ssrc:#010x} is our own"),
+            Self::ForeignAddress => f.write_str("from another address than the one latched to"),
+            Self::Oversized => f.write_str("packet larger than a slot of the jitter buffer"),
+            Self::NoLeg => f.write_str("no such leg"),
+            Self::NoSlot => f.write_str("jitter buffer full: the audio thread has stalled"),
+        }
+    }
+}
+
+impl core::error::Error for ReceiveError {}
