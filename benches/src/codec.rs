@@ -45,6 +45,36 @@ fn mu_law_by_loop(sample: i16) -> u8 {
     !(sign | (segment << 4) as u8 | (magnitude >> (segment + 3) & 15) as u8)
 }
 
+/// libopus without us, with the settings of [`specs`].
+struct Libopus {
+    encoder: opus::Encoder,
+    decoder: opus::Decoder,
+    payload: [u8; 1_500],
+    length: usize,
+}
+
+impl Libopus {
+    fn new(spec: &CodecSpec, pcm: &[i16]) -> Option<Self> {
+        let CodecSpec::Opus(config) = spec else { return None };
+        let mono = opus::Channels::Mono;
+        let mut encoder =
+            opus::Encoder::new(config.sample_rate_hz, mono, opus::Application::Voip).ok()?;
+        encoder.set_bitrate(opus::Bitrate::Bits(config.bit_rate_bps as i32)).ok()?;
+        encoder.set_complexity(i32::from(config.complexity)).ok()?;
+        encoder.set_vbr_constraint(false).ok()?;
+        encoder.set_inband_fec(config.inband_fec).ok()?;
+        encoder.set_packet_loss_perc(i32::from(config.expected_loss_percent)).ok()?;
+        let decoder = opus::Decoder::new(config.sample_rate_hz, mono).ok()?;
+        let mut libopus = Self { encoder, decoder, payload: [0; 1_500], length: 0 };
+        libopus.encode(pcm);
+        Some(libopus)
+    }
+
+    fn encode(&mut self, pcm: &[i16]) {
+        self.length = self.encoder.encode(pcm, &mut self.payload).expect("payload");
+    }
+}
+
 /// Nanoseconds for 20 ms.
 pub fn compare(filter: &str) {
     harness::print_head();
@@ -75,20 +105,34 @@ pub fn compare(filter: &str) {
                     }
                 }));
             }
+            if let Some(mut libopus) = Libopus::new(&spec, &pcm) {
+                let pcm = &pcm;
+                sides.push(Side::whole("libopus itself", move || {
+                    for _ in 0..repeats {
+                        std::hint::black_box(&mut libopus).encode(pcm);
+                    }
+                }));
+            }
             harness::compare(&row, repeats, &mut sides);
         }
         let row = format!("decode {name}");
         if row.contains(filter) {
-            harness::compare(
-                &row,
-                repeats,
-                &mut [Side::whole("ours", || {
+            let mut sides = vec![Side::whole("ours", || {
+                for _ in 0..repeats {
+                    std::hint::black_box(decoder.decode(&sent[..length], &mut out)).expect("PCM");
+                }
+            })];
+            let mut heard = vec![0; pcm.len()];
+            if let Some(mut libopus) = Libopus::new(&spec, &pcm) {
+                let payload = &sent[..length];
+                sides.push(Side::whole("libopus itself", move || {
                     for _ in 0..repeats {
-                        std::hint::black_box(decoder.decode(&sent[..length], &mut out))
-                            .expect("PCM");
+                        let decoder = std::hint::black_box(&mut libopus.decoder);
+                        decoder.decode(payload, &mut heard, false).expect("PCM");
                     }
-                })],
-            );
+                }));
+            }
+            harness::compare(&row, repeats, &mut sides);
         }
     }
     crate::g722::compare(filter);
