@@ -745,7 +745,7 @@ typedef struct {
   uint32_t max_delay_ms;
   /* The delay of the modes that keep one, in ms. Default 60. */
   uint32_t target_delay_ms;
-  /* Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 52. */
+  /* Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 40. */
   uint32_t slots;
   /*
    * Bytes of a log of what the buffer saw and decided, 0 for none; a minute of G.711 takes about

@@ -69,7 +69,7 @@ pub struct ale_jitter_config {
     pub max_delay_ms: u32,
     /// The delay of the modes that keep one, in ms. Default 60.
     pub target_delay_ms: u32,
-    /// Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 52.
+    /// Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 40.
     pub slots: u32,
     /// Bytes of a log of what the buffer saw and decided, 0 for none; a minute of G.711 takes about
     /// 50 KB, with audio ten times that, and the oldest is dropped. Default 0.

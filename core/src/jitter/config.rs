@@ -77,7 +77,7 @@ impl Default for JitterConfig {
     fn default() -> Self {
         Self {
             sample_rate_hz: 8000,
-            slots: 52,
+            slots: 40,
             slot_bytes: 160,
             max_payload_bytes: MAX_PAYLOAD_BYTES as u16,
             min_delay_ms: 0,

@@ -29,7 +29,7 @@ use crate::sync::snapshot::{Publisher, Snapshot};
 /// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
 pub const MAX_DATAGRAM_BYTES: usize = 1_452;
 /// PCM that may wait to be sent, in ms: a packet and as much again, and no less than this.
-const MIN_BACKLOG_MS: u32 = 120;
+const MIN_BACKLOG_MS: u32 = 60;
 
 counters! {
     /// What the audio thread's half has done, since the leg's creation.

@@ -17,7 +17,7 @@ const PRE_ROLL: usize = 6;
 /// The same for codecs that conceal by themselves (Opus): SILK looks back 40 ms, and each packet costs.
 const SHORT_PRE_ROLL: usize = 2;
 /// No more than this share of all slots is kept back.
-const KEPT_SHARE: u16 = 8;
+const KEPT_SHARE: u16 = 6;
 
 /// What is slept through.
 #[derive(Debug)]
