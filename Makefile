@@ -23,12 +23,15 @@ MAJOR := $(firstword $(subst ., ,$(VERSION)))
 # The archive in which all names but ale_* are local.
 ARCHIVE := $(RELEASE)/package/libale_media.a
 DEB_ARCH = $(shell dpkg --print-architecture)
+# The oldest glibc that has all that the shared library takes from it.
+GLIBC = $(shell objdump -T $(RELEASE)/libale_media.so | grep -o 'GLIBC_[0-9.]*' | cut -d_ -f2 | sort -V | tail -n 1)
+DEB = $(TARGET_DIR)/libale-media-dev_$(VERSION)_$(DEB_ARCH).deb
 FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
-    -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g'
+    -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g' -e 's|@GLIBC@|$(GLIBC)|g'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test c-sanitize c-debug sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test \
+        c-test c-sanitize c-debug sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
         loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-test docs clean
 
 help: ## list the targets
@@ -44,6 +47,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) loom
 	$(MAKE) c-test
 	$(MAKE) package-test
+	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
 	$(MAKE) interop
 	$(MAKE) features
 	$(MAKE) budget
@@ -67,7 +71,8 @@ library: tools ## libale_media.so in target/release, and libale_media.a in targe
 	ffi/package/localise $(RELEASE)/libale_media.a $(ARCHIVE)
 
 install: library ## header, libraries, pkg-config and CMake files and manual, under $(DESTDIR)$(PREFIX)
-	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3
+	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3 \
+	    $(STAGE)/share/doc/libale-media
 	install -m 644 include/ale_media.h $(STAGE)/include/
 	install -m 644 $(ARCHIVE) $(STAGE)/lib/
 	install -m 755 $(RELEASE)/libale_media.so $(STAGE)/lib/libale_media.so.$(VERSION)
@@ -78,6 +83,7 @@ install: library ## header, libraries, pkg-config and CMake files and manual, un
 	$(FILL) ffi/package/AleMediaConfigVersion.cmake.in \
 	    > $(STAGE)/lib/cmake/AleMedia/AleMediaConfigVersion.cmake
 	$(CARGO) run --quiet -p ale-media-header -- --manual $(STAGE)/share/man/man3/ale_media.3
+	install -m 644 LICENSE LICENSE-MIT LICENSE-APACHE CHANGELOG.md $(STAGE)/share/doc/libale-media/
 
 package-test: ## the installed library as its users find it: pkg-config, CMake, and beside others
 	rm -rf $(TARGET_DIR)/stage
@@ -89,7 +95,10 @@ deb: library ## a Debian package of library, header and manual, in target
 	$(MAKE) install PREFIX=/usr DESTDIR=$(abspath $(TARGET_DIR))/deb
 	install -d $(TARGET_DIR)/deb/DEBIAN
 	$(FILL) ffi/package/control.in > $(TARGET_DIR)/deb/DEBIAN/control
-	dpkg-deb --root-owner-group --build $(TARGET_DIR)/deb $(TARGET_DIR)/libale-media-dev_$(VERSION)_$(DEB_ARCH).deb
+	dpkg-deb --root-owner-group --build $(TARGET_DIR)/deb $(DEB)
+
+deb-test: deb ## a phone built with what is in the Debian package, and a call with it
+	CC="$(CC)" ffi/tests/package/deb $(abspath $(DEB)) $(abspath $(TARGET_DIR))/deb-test
 
 sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx)
 	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: cargo install cargo-cyclonedx"; exit 1; }
