@@ -31,7 +31,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test c-sanitize c-debug sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
+        c-test c-sanitize c-debug firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
         loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-test docs clean
 
 help: ## list the targets
@@ -50,6 +50,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
 	$(MAKE) interop
 	$(MAKE) features
+	$(MAKE) firmware-test
 	$(MAKE) budget
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
@@ -164,6 +165,17 @@ c-debug: ## what only a debug build of the library does: to find out what is des
 	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
 	$(TARGET_DIR)/debug/c/destroyed_twice
 	$(TARGET_DIR)/debug/c/destroyed_twice taken
+
+firmware-test: tools ## the library as small devices build it, without Rust's standard library and Opus: its C tests
+	$(CARGO) clippy --profile firmware -p ale-media-ffi --no-default-features -- -D warnings
+	$(CARGO) build --profile firmware -p ale-media-ffi --no-default-features --target-dir $(TARGET_DIR)/small
+	ffi/package/localise $(TARGET_DIR)/small/firmware/libale_media.a $(TARGET_DIR)/small/libale_media.a
+	@set -e; for test in $(filter-out %/opus.c,$(wildcard ffi/tests/c/*.c)) examples/c/own_memory.c; do \
+	    name=$(TARGET_DIR)/small/$$(basename $$test .c); \
+	    $(CC) $(C_FLAGS) -DALE_WITHOUT_OPUS $$test -o $$name $(TARGET_DIR)/small/libale_media.a $(C_LIBS); \
+	    echo "$$test, without a standard library"; \
+	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
+	done
 
 features: tools ## what is only there with a feature of the library, and absent without it
 	$(CARGO) clippy -p ale-media --all-targets --features opus-deep,opus-dred,odd-rates -- -D warnings
