@@ -25,6 +25,7 @@ ARCHIVE := $(RELEASE)/package/libale_media.a
 DEB_ARCH = $(shell dpkg --print-architecture)
 # The oldest glibc that has all that the shared library takes from it.
 GLIBC = $(shell objdump -T $(RELEASE)/libale_media.so | grep -o 'GLIBC_[0-9.]*' | cut -d_ -f2 | sort -V | tail -n 1)
+SBOM = $(TARGET_DIR)/ale-media.cdx.json
 DEB = $(TARGET_DIR)/libale-media-dev_$(VERSION)_$(DEB_ARCH).deb
 FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
     -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g' -e 's|@GLIBC@|$(GLIBC)|g'
@@ -71,7 +72,7 @@ library: tools ## libale_media.so in target/release, and libale_media.a in targe
 	$(CARGO) build --release -p ale-media-ffi
 	ffi/package/localise $(RELEASE)/libale_media.a $(ARCHIVE)
 
-install: library ## header, libraries, pkg-config and CMake files and manual, under $(DESTDIR)$(PREFIX)
+install: library ## header, libraries, pkg-config and CMake files, manual, licences and bill of materials, under $(DESTDIR)$(PREFIX)
 	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3 \
 	    $(STAGE)/share/doc/libale-media
 	install -m 644 include/ale_media.h $(STAGE)/include/
@@ -85,6 +86,12 @@ install: library ## header, libraries, pkg-config and CMake files and manual, un
 	    > $(STAGE)/lib/cmake/AleMedia/AleMediaConfigVersion.cmake
 	$(CARGO) run --quiet -p ale-media-header -- --manual $(STAGE)/share/man/man3/ale_media.3
 	install -m 644 LICENSE LICENSE-MIT LICENSE-APACHE CHANGELOG.md $(STAGE)/share/doc/libale-media/
+	ffi/package/notices $(STAGE)/share/doc/libale-media/NOTICES
+	@if command -v cargo-cyclonedx >/dev/null; then \
+	    ffi/package/sbom $(STAGE)/share/doc/libale-media/ale-media.cdx.json; \
+	else \
+	    echo "install: no bill of materials, there is no cargo-cyclonedx"; \
+	fi
 
 package-test: ## the installed library as its users find it: pkg-config, CMake, and beside others
 	rm -rf $(TARGET_DIR)/stage
@@ -96,14 +103,18 @@ deb: library ## a Debian package of library, header and manual, in target
 	$(MAKE) install PREFIX=/usr DESTDIR=$(abspath $(TARGET_DIR))/deb
 	install -d $(TARGET_DIR)/deb/DEBIAN
 	$(FILL) ffi/package/control.in > $(TARGET_DIR)/deb/DEBIAN/control
+	install -d $(TARGET_DIR)/deb/usr/share/doc/libale-media-dev
+	cat LICENSE LICENSE-MIT $(TARGET_DIR)/deb/usr/share/doc/libale-media/NOTICES \
+	    > $(TARGET_DIR)/deb/usr/share/doc/libale-media-dev/copyright
 	dpkg-deb --root-owner-group --build $(TARGET_DIR)/deb $(DEB)
 
 deb-test: deb ## a phone built with what is in the Debian package, and a call with it
 	CC="$(CC)" ffi/tests/package/deb $(abspath $(DEB)) $(abspath $(TARGET_DIR))/deb-test
 
-sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx)
-	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: cargo install cargo-cyclonedx"; exit 1; }
-	$(CARGO) cyclonedx --manifest-path ffi/Cargo.toml --format json
+sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx), in target
+	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: cargo install --locked cargo-cyclonedx"; exit 1; }
+	@mkdir -p $(TARGET_DIR)
+	ffi/package/sbom $(SBOM)
 
 reproducible: ## build the library twice in different places; fail unless the bytes are the same
 	ffi/package/reproducible
