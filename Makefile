@@ -286,7 +286,7 @@ fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	        -max_total_time=$(SECONDS) -max_len=4096; \
 	done
 
-cross: tools ## the C phone for 64-bit and 32-bit ARM: its size, and that it runs (needs cross compilers and qemu-user)
+cross: tools ## the C phone for 64-bit and 32-bit ARM: its size, and that it runs 
 	ffi/package/cross $(TARGET_DIR)/cross
 
 cross-test: tools ## the same, and the engine's own tests on both
