@@ -33,7 +33,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
-        loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-test docs clean
+        loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) interop
 	$(MAKE) features
 	$(MAKE) firmware-test
+	$(MAKE) cross-quick
 	$(MAKE) budget
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
@@ -286,10 +287,17 @@ fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	        -max_total_time=$(SECONDS) -max_len=4096; \
 	done
 
-cross: tools ## the C phone for 64-bit and 32-bit ARM: its size, and that it runs 
+# Where they can't be installed, targets are left out.
+cross-tools: tools
+	-@.ci/install-tools arm-linux-gnueabihf-gcc aarch64-linux-gnu-gcc musl-gcc qemu-arm-static
+
+cross: cross-tools ## the C phone for ARM and for musl, 32 and 64 bits: its size, its heap, and a call with it
 	ffi/package/cross $(TARGET_DIR)/cross
 
-cross-test: tools ## the same, and the engine's own tests on both
+cross-quick: cross-tools ## the same without Opus
+	ffi/package/cross $(TARGET_DIR)/cross --quick
+
+cross-test: cross-tools ## the same with Opus, and the engine's own tests and the C tests on ARM
 	ffi/package/cross $(TARGET_DIR)/cross --test
 
 bare-metal: tools ## the engine without an operating system: no_std and alloc, for a Cortex-M
