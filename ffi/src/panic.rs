@@ -9,7 +9,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), ale_status>) -> ale_status
     // Nothing of a caller's is left half-changed behind a panic that the caller could look at but
     // the object itself, which it is told not to trust any more.
     #[cfg(feature = "std")]
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+    let outcome = std::panic::catch_unwind(core::panic::AssertUnwindSafe(body));
     #[cfg(not(feature = "std"))]
     let outcome: Result<_, core::convert::Infallible> = Ok(body());
     match outcome {
