@@ -23,13 +23,17 @@ MAJOR := $(firstword $(subst ., ,$(VERSION)))
 # The archive in which all names but ale_* are local.
 ARCHIVE := $(RELEASE)/package/libale_media.a
 DEB_ARCH = $(shell dpkg --print-architecture)
+# The oldest glibc that has all that the shared library takes from it.
+GLIBC = $(shell objdump -T $(RELEASE)/libale_media.so | grep -o 'GLIBC_[0-9.]*' | cut -d_ -f2 | sort -V | tail -n 1)
+SBOM = $(TARGET_DIR)/ale-media.cdx.json
+DEB = $(TARGET_DIR)/libale-media-dev_$(VERSION)_$(DEB_ARCH).deb
 FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
-    -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g'
+    -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g' -e 's|@GLIBC@|$(GLIBC)|g'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test c-sanitize c-debug sip-bridge interop install package-test deb sbom reproducible features libsrtp2 relink-test \
-        loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-test docs clean
+        c-test c-sanitize c-debug firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
+        loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -44,8 +48,11 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) loom
 	$(MAKE) c-test
 	$(MAKE) package-test
+	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
 	$(MAKE) interop
 	$(MAKE) features
+	$(MAKE) firmware-test
+	$(MAKE) cross-quick
 	$(MAKE) budget
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
@@ -66,8 +73,9 @@ library: tools ## libale_media.so in target/release, and libale_media.a in targe
 	$(CARGO) build --release -p ale-media-ffi
 	ffi/package/localise $(RELEASE)/libale_media.a $(ARCHIVE)
 
-install: library ## header, libraries, pkg-config and CMake files and manual, under $(DESTDIR)$(PREFIX)
-	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3
+install: library ## header, libraries, pkg-config and CMake files, manual, licences and bill of materials, under $(DESTDIR)$(PREFIX)
+	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3 \
+	    $(STAGE)/share/doc/libale-media
 	install -m 644 include/ale_media.h $(STAGE)/include/
 	install -m 644 $(ARCHIVE) $(STAGE)/lib/
 	install -m 755 $(RELEASE)/libale_media.so $(STAGE)/lib/libale_media.so.$(VERSION)
@@ -78,6 +86,13 @@ install: library ## header, libraries, pkg-config and CMake files and manual, un
 	$(FILL) ffi/package/AleMediaConfigVersion.cmake.in \
 	    > $(STAGE)/lib/cmake/AleMedia/AleMediaConfigVersion.cmake
 	$(CARGO) run --quiet -p ale-media-header -- --manual $(STAGE)/share/man/man3/ale_media.3
+	install -m 644 LICENSE LICENSE-MIT LICENSE-APACHE CHANGELOG.md $(STAGE)/share/doc/libale-media/
+	ffi/package/notices $(STAGE)/share/doc/libale-media/NOTICES
+	@if command -v cargo-cyclonedx >/dev/null; then \
+	    ffi/package/sbom $(STAGE)/share/doc/libale-media/ale-media.cdx.json; \
+	else \
+	    echo "install: no bill of materials, there is no cargo-cyclonedx"; \
+	fi
 
 package-test: ## the installed library as its users find it: pkg-config, CMake, and beside others
 	rm -rf $(TARGET_DIR)/stage
@@ -89,11 +104,18 @@ deb: library ## a Debian package of library, header and manual, in target
 	$(MAKE) install PREFIX=/usr DESTDIR=$(abspath $(TARGET_DIR))/deb
 	install -d $(TARGET_DIR)/deb/DEBIAN
 	$(FILL) ffi/package/control.in > $(TARGET_DIR)/deb/DEBIAN/control
-	dpkg-deb --root-owner-group --build $(TARGET_DIR)/deb $(TARGET_DIR)/libale-media-dev_$(VERSION)_$(DEB_ARCH).deb
+	install -d $(TARGET_DIR)/deb/usr/share/doc/libale-media-dev
+	cat LICENSE LICENSE-MIT $(TARGET_DIR)/deb/usr/share/doc/libale-media/NOTICES \
+	    > $(TARGET_DIR)/deb/usr/share/doc/libale-media-dev/copyright
+	dpkg-deb --root-owner-group --build $(TARGET_DIR)/deb $(DEB)
 
-sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx)
-	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: cargo install cargo-cyclonedx"; exit 1; }
-	$(CARGO) cyclonedx --manifest-path ffi/Cargo.toml --format json
+deb-test: deb ## a phone built with what is in the Debian package, and a call with it
+	CC="$(CC)" ffi/tests/package/deb $(abspath $(DEB)) $(abspath $(TARGET_DIR))/deb-test
+
+sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx), in target
+	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: cargo install --locked cargo-cyclonedx"; exit 1; }
+	@mkdir -p $(TARGET_DIR)
+	ffi/package/sbom $(SBOM)
 
 reproducible: ## build the library twice in different places; fail unless the bytes are the same
 	ffi/package/reproducible
@@ -155,6 +177,17 @@ c-debug: ## what only a debug build of the library does: to find out what is des
 	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
 	$(TARGET_DIR)/debug/c/destroyed_twice
 	$(TARGET_DIR)/debug/c/destroyed_twice taken
+
+firmware-test: tools ## the library as small devices build it, without Rust's standard library and Opus: its C tests
+	$(CARGO) clippy --profile firmware -p ale-media-ffi --no-default-features -- -D warnings
+	$(CARGO) build --profile firmware -p ale-media-ffi --no-default-features --target-dir $(TARGET_DIR)/small
+	ffi/package/localise $(TARGET_DIR)/small/firmware/libale_media.a $(TARGET_DIR)/small/libale_media.a
+	@set -e; for test in $(filter-out %/opus.c,$(wildcard ffi/tests/c/*.c)) examples/c/own_memory.c; do \
+	    name=$(TARGET_DIR)/small/$$(basename $$test .c); \
+	    $(CC) $(C_FLAGS) -DALE_WITHOUT_OPUS $$test -o $$name $(TARGET_DIR)/small/libale_media.a $(C_LIBS); \
+	    echo "$$test, without a standard library"; \
+	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
+	done
 
 features: tools ## what is only there with a feature of the library, and absent without it
 	$(CARGO) clippy -p ale-media --all-targets --features opus-deep,opus-dred,odd-rates -- -D warnings
@@ -254,10 +287,17 @@ fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	        -max_total_time=$(SECONDS) -max_len=4096; \
 	done
 
-cross: tools ## the C phone for 64-bit and 32-bit ARM: its size, and that it runs (needs cross compilers and qemu-user)
+# Where they can't be installed, targets are left out.
+cross-tools: tools
+	-@.ci/install-tools arm-linux-gnueabihf-gcc aarch64-linux-gnu-gcc musl-gcc qemu-arm-static
+
+cross: cross-tools ## the C phone for ARM and for musl, 32 and 64 bits: its size, its heap, and a call with it
 	ffi/package/cross $(TARGET_DIR)/cross
 
-cross-test: tools ## the same, and the engine's own tests on both
+cross-quick: cross-tools ## the same without Opus
+	ffi/package/cross $(TARGET_DIR)/cross --quick
+
+cross-test: cross-tools ## the same with Opus, and the engine's own tests and the C tests on ARM
 	ffi/package/cross $(TARGET_DIR)/cross --test
 
 bare-metal: tools ## the engine without an operating system: no_std and alloc, for a Cortex-M

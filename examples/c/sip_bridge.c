@@ -276,6 +276,7 @@ static int start_media(struct call *call)
             config.send.encoding = codecs[i].encoding;
             config.send.sample_rate_hz = codecs[i].sample_rate_hz;
             config.send.payload_type = (uint8_t)sent->pt;
+            config.send.fmtp = sent->params;
         }
     if (config.send.encoding == NULL || (call->suite < 0 && !bridge.plain))
         return EPROTO;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How C names codecs.
 
-use std::ffi::c_char;
+use core::ffi::c_char;
 
 use ale_media::codec::CodecSpec;
 #[cfg(feature = "opus")]
@@ -42,14 +42,14 @@ pub struct ale_codec {
 impl ale_codec {
     pub(crate) const NONE: Self = Self {
         payload_type: 0,
-        encoding: std::ptr::null(),
+        encoding: core::ptr::null(),
         sample_rate_hz: 0,
         bit_rate_bps: 0,
         complexity: 0,
         decoder_complexity: 0,
         dred_ms: 0,
-        fmtp: std::ptr::null(),
-        host: std::ptr::null(),
+        fmtp: core::ptr::null(),
+        host: core::ptr::null(),
     };
 
     /// The codec that this names.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Codecs that the host brings, as tables of C functions.
 
-use std::ffi::{c_char, c_void};
-use std::sync::Arc;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::ffi::{c_char, c_void};
 
 use ale_media::codec::{
     CodecError, CodecSpec, Decoder, Encoder, Format, HostCodec, SharedHostCodec,
@@ -84,12 +85,12 @@ impl Default for ale_host_codec_config {
         Self {
             struct_size: size_of::<Self>() as u32,
             sample_rate_hz: 8_000,
-            encoding: std::ptr::null(),
+            encoding: core::ptr::null(),
             rtp_clock_hz: 8_000,
             impairment_x10: 0,
             loss_robustness_x10: 251,
             wide_band_impairment_x10: 360,
-            context: std::ptr::null_mut(),
+            context: core::ptr::null_mut(),
             encoder_create: None,
             encode: None,
             encoder_destroy: None,
@@ -193,8 +194,8 @@ unsafe impl Send for Table {}
 // SAFETY: as above.
 unsafe impl Sync for Table {}
 
-impl std::fmt::Debug for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Table {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Table").field("encoding", &self.encoding).finish_non_exhaustive()
     }
 }

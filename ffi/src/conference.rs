@@ -5,6 +5,7 @@ use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, ConferenceEvent, JoinOptions, LinkEnd,
     MemberId, Outgoing,
 };
+use alloc::boxed::Box;
 
 use crate::heap;
 use crate::leg::ale_leg_media;
@@ -279,7 +280,7 @@ pub unsafe extern "C" fn ale_conference_join(
         let half = unsafe { pointer::exclusive(media) }?;
         // SAFETY: either the handle is freed below without dropping what it held, or what it held
         // is put back; nothing in between can panic.
-        let taken = unsafe { std::ptr::read(&raw const half.0) };
+        let taken = unsafe { core::ptr::read(&raw const half.0) };
         let join = join_options(&options);
         match control.join(taken, join) {
             Ok(id) => {
@@ -290,7 +291,7 @@ pub unsafe extern "C" fn ale_conference_join(
             }
             Err((error, taken)) => {
                 // SAFETY: what is overwritten has moved out above.
-                unsafe { std::ptr::write(&raw mut half.0, taken) };
+                unsafe { core::ptr::write(&raw mut half.0, taken) };
                 Err(error.into())
             }
         }
@@ -451,7 +452,7 @@ pub unsafe extern "C" fn ale_link_create(
     other: *mut *mut ale_link_end,
 ) -> ale_status {
     guard(|| {
-        if std::ptr::eq(one, other) {
+        if core::ptr::eq(one, other) {
             return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
         }
         // SAFETY: the header's contract; they are two.
@@ -541,7 +542,7 @@ pub unsafe extern "C" fn ale_conference_join_link(
         // SAFETY: the header's contract.
         let handle = unsafe { pointer::exclusive(end) }?;
         // SAFETY: as in `ale_conference_join`.
-        let taken = unsafe { std::ptr::read(&raw const handle.0) };
+        let taken = unsafe { core::ptr::read(&raw const handle.0) };
         match control.join_link(taken, join_options(&options)) {
             Ok(id) => {
                 // SAFETY: the handle was given to C and its content has moved out above.
@@ -551,7 +552,7 @@ pub unsafe extern "C" fn ale_conference_join_link(
             }
             Err((error, taken)) => {
                 // SAFETY: what is overwritten has moved out above.
-                unsafe { std::ptr::write(&raw mut handle.0, taken) };
+                unsafe { core::ptr::write(&raw mut handle.0, taken) };
                 Err(error.into())
             }
         }

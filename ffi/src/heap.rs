@@ -6,13 +6,19 @@
 //! and says so ([`creating`]). Such blocks are kept in a list, by which their release finds them; as
 //! long as nothing is refused the list is empty, and costs one load of a counter.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, UnsafeCell};
-use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use core::alloc::{GlobalAlloc, Layout};
+#[cfg(feature = "std")]
+use core::cell::Cell;
+use core::cell::UnsafeCell;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+#[cfg(feature = "std")]
+use std::alloc::System;
 
 use crate::memory::{ale_allocator, ale_memory};
 use crate::status::ale_status;
+#[cfg(not(feature = "std"))]
+use crate::system::{OneThread, System};
 
 #[global_allocator]
 static HEAP: Heap = Heap;
@@ -38,9 +44,14 @@ static REFUSED: List = List {
 /// Scopes that are open on whatever thread; none is the ordinary case.
 static SCOPES: AtomicUsize = AtomicUsize::new(0);
 
-thread_local! {
+#[cfg(feature = "std")]
+std::thread_local! {
     static SCOPE: Cell<Scope> = const { Cell::new(Scope::Ordinary) };
 }
+
+/// Without threads' own variables one thread after the other has a scope.
+#[cfg(not(feature = "std"))]
+static SCOPE: OneThread<Scope> = OneThread::new(Scope::Ordinary);
 
 /// What this thread allocates for.
 #[derive(Clone, Copy)]
@@ -82,7 +93,7 @@ fn host() -> Option<&'static ale_allocator> {
                 let decided = (Ordering::Acquire, Ordering::Relaxed);
                 let _ = STATE.compare_exchange(UNUSED, SYSTEM, decided.0, decided.1);
             }
-            _ => std::hint::spin_loop(),
+            _ => core::hint::spin_loop(),
         }
     }
 }
@@ -125,6 +136,8 @@ struct Open {
 
 impl Open {
     fn new(scope: Scope) -> Self {
+        #[cfg(not(feature = "std"))]
+        SCOPE.enter();
         SCOPES.fetch_add(1, Ordering::Relaxed);
         Self { outer: SCOPE.replace(scope) }
     }
@@ -138,6 +151,8 @@ impl Drop for Open {
     fn drop(&mut self) {
         SCOPE.set(self.outer);
         SCOPES.fetch_sub(1, Ordering::Relaxed);
+        #[cfg(not(feature = "std"))]
+        SCOPE.leave();
     }
 }
 
@@ -146,7 +161,10 @@ impl Drop for Open {
 fn scope() -> Scope {
     match SCOPES.load(Ordering::Relaxed) {
         0 => Scope::Ordinary,
+        #[cfg(feature = "std")]
         _ => SCOPE.try_with(Cell::get).unwrap_or(Scope::Ordinary),
+        #[cfg(not(feature = "std"))]
+        _ => SCOPE.get(),
     }
 }
 
@@ -314,7 +332,7 @@ impl List {
     /// Waits for the lock, which is held for a few steps: nothing real-time allocates.
     fn with<T>(&self, work: impl FnOnce(&mut *mut Stand) -> T) -> T {
         while self.locked.swap(true, Ordering::Acquire) {
-            std::hint::spin_loop();
+            core::hint::spin_loop();
         }
         // SAFETY: the lock is held; see `Shared`.
         let result = work(unsafe { &mut *self.first.0.get() });

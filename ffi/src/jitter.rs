@@ -87,7 +87,7 @@ impl Default for ale_jitter_config {
         Self {
             struct_size: size_of::<Self>() as u32,
             sample_rate_hz: config.sample_rate_hz,
-            codecs: std::ptr::null(),
+            codecs: core::ptr::null(),
             codec_count: 0,
             comfort_noise_payload_type: 13,
             delay_mode: ale_delay_mode::ALE_DELAY_ADAPTIVE as i32,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Legs: whole RTP session endpoints.
 
-use std::ffi::c_char;
-use std::net::SocketAddr;
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use core::ffi::c_char;
+use core::net::SocketAddr;
 
 use ale_media::leg::{
     HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, LevelTrust,
@@ -135,13 +137,13 @@ impl Default for ale_leg_config {
             cname: c"ale-media".as_ptr(),
             send: ale_codec::NONE,
             packet_ms: 20,
-            receive: std::ptr::null(),
+            receive: core::ptr::null(),
             receive_count: 0,
             comfort_noise_payload_type: 13,
             rtcp_interval_ms: 5_000,
             ntp_at_zero: 0,
-            send_crypto: std::ptr::null(),
-            receive_crypto: std::ptr::null(),
+            send_crypto: core::ptr::null(),
+            receive_crypto: core::ptr::null(),
             delay_mode: 0,
             min_delay_ms: jitter.min_delay_ms.into(),
             max_delay_ms: jitter.max_delay_ms.into(),
@@ -153,10 +155,10 @@ impl Default for ale_leg_config {
             audio_level_id: 0,
             absolute_send_time_id: 0,
             mid_id: 0,
-            mid: std::ptr::null(),
+            mid: core::ptr::null(),
             inband_tones: 0,
             extended_reports: 1,
-            pass_through: std::ptr::null(),
+            pass_through: core::ptr::null(),
             pass_through_count: 0,
             freeze_for_modems: 0,
             nack: 0,
@@ -170,7 +172,7 @@ impl Default for ale_leg_config {
 
 // SAFETY: repr(C), only integers, pointers and structs of them, the size first.
 unsafe impl Versioned for ale_leg_config {
-    const BASE: usize = std::mem::offset_of!(Self, srtp_policy);
+    const BASE: usize = core::mem::offset_of!(Self, srtp_policy);
 }
 
 impl ale_leg_config {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where a leg's peer is, learned from its datagrams, and who the leg itself is.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::leg::{ale_leg_control, ale_leg_receiver, ale_received, receive};
 use crate::panic::guard;

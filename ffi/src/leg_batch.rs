@@ -38,7 +38,7 @@ pub struct ale_arrival {
 struct Handles;
 
 fn pointer_of(number: usize) -> *mut ale_leg_receiver {
-    std::ptr::with_exposed_provenance_mut(number)
+    core::ptr::with_exposed_provenance_mut(number)
 }
 
 impl Sessions<LegReceiver> for Handles {
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn ale_leg_receive_batch(
         // SAFETY: the header's contract.
         for some in unsafe { pointer::slice_mut(arrivals, count) }?.chunks_mut(CHUNK) {
             let mut list: [Arrival<'_>; CHUNK] =
-                std::array::from_fn(|_| Arrival::new(0, &mut [], 0));
+                core::array::from_fn(|_| Arrival::new(0, &mut [], 0));
             let mut places = [0_u8; CHUNK];
             let mut ready = 0;
             for (i, arrival) in some.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Digits to send, and what happened to a leg.
 
-use std::ffi::c_char;
+use core::ffi::c_char;
 
 use ale_media::dsp::tones::Tone;
 use ale_media::leg::LegEvent;

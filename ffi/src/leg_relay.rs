@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Payloads that legs hand on undecoded, and other packet times for them.
 
-use std::ffi::c_void;
+use core::ffi::c_void;
 
 use ale_media::codec::Repacketizer;
 use ale_media::leg::Passed;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The ticket of a call.
 
-use std::ffi::c_char;
+use alloc::string::String;
+use core::ffi::c_char;
 
 use ale_media::leg::Ticket;
 

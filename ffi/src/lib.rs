@@ -5,9 +5,18 @@
 //! ([`pointer`]), call the engine, turn the outcome into a status ([`status`]); all inside
 //! [`panic::guard`], so that no panic crosses the boundary. Names are C's here, since C is who
 //! reads them.
+//!
+//! Without the feature `std` it stands on `core`, `alloc` and the C library ([`system`]): a small
+//! device is then spared the standard library's panic messages and backtraces.
+#![no_std]
 #![allow(unsafe_code)] // The boundary to C: pointers come in raw.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)] // The header says what callers owe.
 #![allow(unreachable_pub)] // Everything here is public through its symbol.
+#![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 mod codec;
 mod codec_host;
@@ -35,3 +44,4 @@ mod srtp_checkpoint;
 mod srtp_control;
 mod srtp_crypto;
 mod status;
+mod system;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Memory of the host's.
 
-use std::ffi::c_void;
+use core::ffi::c_void;
 
 use crate::heap;
 use crate::panic::guard;
@@ -38,7 +38,7 @@ pub struct ale_allocator {
 impl ale_allocator {
     pub(crate) const NONE: Self = Self {
         struct_size: size_of::<Self>() as u32,
-        context: std::ptr::null_mut(),
+        context: core::ptr::null_mut(),
         allocate: None,
         release: None,
     };

@@ -2,8 +2,9 @@
 //! From C's pointers to references, and back. NULL is refused here, once for all; that other
 //! pointers are what the header says they are is the caller's word.
 
-use std::ffi::{CStr, c_char};
-use std::mem::{ManuallyDrop, size_of};
+use alloc::boxed::Box;
+use core::ffi::{CStr, c_char};
+use core::mem::{ManuallyDrop, size_of};
 
 use crate::status::ale_status;
 
@@ -39,7 +40,7 @@ pub(crate) unsafe fn slice<'a, T>(pointer: *const T, length: usize) -> Result<&'
         return Err(INVALID);
     }
     // SAFETY: not NULL, the length fits the address space, and the rest is the caller's word.
-    Ok(unsafe { std::slice::from_raw_parts(pointer, length) })
+    Ok(unsafe { core::slice::from_raw_parts(pointer, length) })
 }
 
 /// A slice to write to; refused as [`slice()`] is.
@@ -57,7 +58,7 @@ pub(crate) unsafe fn slice_mut<'a, T>(
         return Err(INVALID);
     }
     // SAFETY: as in `slice`.
-    Ok(unsafe { std::slice::from_raw_parts_mut(pointer, length) })
+    Ok(unsafe { core::slice::from_raw_parts_mut(pointer, length) })
 }
 
 fn fits<T>(length: usize) -> bool {
@@ -119,7 +120,7 @@ pub(crate) unsafe fn destroy<T>(pointer: *mut T) {
     // SAFETY: the caller's.
     unsafe {
         assert_alive(pointer);
-        std::ptr::drop_in_place(pointer);
+        core::ptr::drop_in_place(pointer);
         vacate(pointer);
     }
 }
@@ -149,9 +150,8 @@ unsafe fn assert_alive<T>(pointer: *mut T) {
     #[cfg(debug_assertions)]
     // SAFETY: debug builds don't free the memory.
     if unsafe { (*pointer.cast::<Held<ManuallyDrop<T>>>()).mark } != ALIVE {
-        let name = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
-        eprintln!("ale_media: {name} {pointer:p} is destroyed twice, or is none");
-        std::process::abort();
+        let name = core::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+        crate::system::abort(format_args!("{name} {pointer:p} is destroyed twice, or is none"));
     }
     let _ = pointer;
 }
@@ -186,7 +186,7 @@ pub(crate) unsafe fn config<T: Versioned>(pointer: *const T) -> Result<T, ale_st
     // SAFETY: `size` bytes are readable by the caller's word and writable since no more than a
     // `T`; any bytes are a valid `T` by the trait's contract.
     unsafe {
-        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut config).cast::<u8>(), size);
+        core::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut config).cast::<u8>(), size);
     };
     Ok(config)
 }
@@ -216,7 +216,11 @@ pub(crate) unsafe fn init_sized<T: Versioned>(
     // SAFETY: not NULL; `size` bytes are writable by the caller's word and readable since no more
     // than a `T`. The first member is a `u32` by the trait's contract.
     unsafe {
-        std::ptr::copy_nonoverlapping((&raw const config).cast::<u8>(), pointer.cast::<u8>(), size);
+        core::ptr::copy_nonoverlapping(
+            (&raw const config).cast::<u8>(),
+            pointer.cast::<u8>(),
+            size,
+        );
         pointer.cast::<u32>().write(size as u32);
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! A jitter buffer's black box: copied out, and replayed.
 
 use ale_media::jitter::{Replay, ReplayError};
+use alloc::vec::Vec;
 
 use crate::heap;
 use crate::jitter::{ale_jitter_config, ale_jitter_reader, ale_pull_info, decoders};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SRTP sessions, for hosts that have their own RTP.
 
-use std::ffi::c_char;
+use alloc::vec::Vec;
+use core::ffi::c_char;
 
 use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{Engine, Policy, Receiver, Sender, SessionConfig, SsrcPolicy};
@@ -87,19 +88,19 @@ impl Default for ale_srtp_config {
         Self {
             struct_size: size_of::<Self>() as u32,
             replay_window_packets: 128,
-            send_crypto: std::ptr::null(),
-            receive_crypto: std::ptr::null(),
+            send_crypto: core::ptr::null(),
+            receive_crypto: core::ptr::null(),
             policy: ale_srtp_policy::ALE_SRTP_INTEROP as i32,
             flags: 0,
             max_streams: 4,
             initial_roc: 0,
             roc_retry: 0,
             rekey_overlap_packets: 256,
-            ssrcs: std::ptr::null(),
+            ssrcs: core::ptr::null(),
             ssrc_count: 0,
-            encrypted_extensions: std::ptr::null(),
+            encrypted_extensions: core::ptr::null(),
             encrypted_extension_count: 0,
-            backend: std::ptr::null(),
+            backend: core::ptr::null(),
         }
     }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Cryptography from outside, as a table of C functions.
 
-use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_void};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::cell::UnsafeCell;
+use core::ffi::{c_char, c_void};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use ale_media::srtp::SrtpError;
 use ale_media::srtp::backend::{Backend, BackendJob, BackendKey, KeySpec, Operation, Ticket};
@@ -117,7 +118,7 @@ impl Default for ale_srtp_backend_config {
     fn default() -> Self {
         Self {
             struct_size: size_of::<Self>() as u32,
-            context: std::ptr::null_mut(),
+            context: core::ptr::null_mut(),
             schedule: None,
             release: None,
             seal: None,
@@ -227,8 +228,8 @@ unsafe impl Send for Table {}
 // SAFETY: as above.
 unsafe impl Sync for Table {}
 
-impl std::fmt::Debug for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Table {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Table").finish_non_exhaustive()
     }
 }
@@ -248,7 +249,7 @@ impl Table {
             busy: AtomicBool::new(false),
             work: UnsafeCell::new(Work {
                 jobs: [NOTHING; SLOT_JOBS],
-                submitted: std::ptr::null_mut(),
+                submitted: core::ptr::null_mut(),
                 count: 0,
                 ticket: 0,
             }),
@@ -283,8 +284,8 @@ impl Table {
 }
 
 const NOTHING: ale_srtp_backend_job = ale_srtp_backend_job {
-    key: std::ptr::null_mut(),
-    packet: std::ptr::null_mut(),
+    key: core::ptr::null_mut(),
+    packet: core::ptr::null_mut(),
     length: 0,
     clear_bytes: 0,
     tail: [0; 4],
@@ -296,7 +297,7 @@ const NOTHING: ale_srtp_backend_job = ale_srtp_backend_job {
 };
 
 fn to_c(job: &mut BackendJob<'_>) -> ale_srtp_backend_job {
-    let key = job.key.downcast_ref::<Key>().map_or(std::ptr::null_mut(), |key| key.key);
+    let key = job.key.downcast_ref::<Key>().map_or(core::ptr::null_mut(), |key| key.key);
     ale_srtp_backend_job {
         key,
         packet: job.packet.as_mut_ptr(),
@@ -340,7 +341,7 @@ impl Backend for Table {
             cipher_key_bytes: keys.cipher_key.len(),
             authentication_key: keys.auth_key.as_ptr(),
         };
-        let mut key = std::ptr::null_mut();
+        let mut key = core::ptr::null_mut();
         // SAFETY: the header's contract.
         if unsafe { schedule(self.functions.context, &raw const spec, &raw mut key) } != 0 {
             return Err(SrtpError::UnavailableBackend);

@@ -34,7 +34,7 @@ pub struct ale_srtp_job {
 struct Handles;
 
 fn pointer_of(number: usize) -> *mut ale_srtp {
-    std::ptr::with_exposed_provenance_mut(number)
+    core::ptr::with_exposed_provenance_mut(number)
 }
 
 impl Sessions<Sender> for Handles {
@@ -77,7 +77,7 @@ unsafe fn batch(
     guard(|| {
         // SAFETY: the caller's.
         for some in unsafe { pointer::slice_mut(jobs, count) }?.chunks_mut(CHUNK) {
-            let mut list: [Job<'_>; CHUNK] = std::array::from_fn(|_| Job::new(0, &mut [], 0));
+            let mut list: [Job<'_>; CHUNK] = core::array::from_fn(|_| Job::new(0, &mut [], 0));
             let mut places = [0_u8; CHUNK];
             let mut ready = 0;
             for (i, job) in some.iter_mut().enumerate() {

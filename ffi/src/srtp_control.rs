@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a session is told, and tells, besides packets: keys, streams, events, counters.
 
-use std::ffi::c_char;
+use core::ffi::c_char;
 
 use ale_media::srtp::{
     Event, FailureCause, PreparedKeys, Receiver, Sender, SessionConfig, Stats, StreamState,
@@ -218,7 +218,7 @@ impl ale_srtp_event {
             roc: 0,
             expected_roc: 0,
             packets_left: 0,
-            suite: std::ptr::null(),
+            suite: core::ptr::null(),
         }
     }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keys as the signalling has them: a=crypto lines (RFC 4568), and what DTLS exports (RFC 5764).
 
-use std::ffi::{CStr, c_char};
+use alloc::vec::Vec;
+use core::ffi::{CStr, c_char};
 
 use ale_media::srtp::dtls::{self, Role};
 use ale_media::srtp::sdes::{CryptoAttribute, SdesError};
@@ -95,7 +96,7 @@ impl Default for ale_srtp_crypto {
         Self {
             struct_size: size_of::<Self>() as u32,
             tag: 1,
-            suite: std::ptr::null(),
+            suite: core::ptr::null(),
             key_count: 0,
             key_derivation_rate_log2: -1,
             unencrypted_srtp: 0,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Status codes, numbered once and for ever, grouped by origin.
 
-use std::ffi::c_char;
+use core::ffi::c_char;
 
 use ale_media::codec::CodecError;
 use ale_media::conference::ConferenceError;

@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The jitter buffer's control half, what one can see of it, and its black box. */
 
-#include "ale_media.h"
+#include "check.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define EXPECT(condition)                                                                  \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                \
-            exit(1);                                                                       \
-        }                                                                                  \
-    } while (0)
-#define INVALID(call) EXPECT((call) == ALE_ERR_INVALID_ARGUMENT)
 #define TICK_NS 10000000ull
 #define TICKS 400
 #define LOST 100
@@ -39,7 +27,7 @@ static ale_codec codec = {0, "PCMU/8000", 0, 0, 0, 0, 0, NULL, NULL};
 static ale_jitter_config with_log(uint32_t bytes, uint32_t audio)
 {
     ale_jitter_config config;
-    EXPECT(ale_jitter_config_init(&config) == ALE_OK);
+    OK(ale_jitter_config_init(&config));
     EXPECT(config.black_box_bytes == 0 && config.black_box_audio == 0);
     config.codecs = &codec;
     config.codec_count = 1;
@@ -53,7 +41,7 @@ static void missing_packets(ale_jitter_reader *reader, uint64_t now_ns)
 {
     ale_missing_packet missing[4];
     size_t count = 9;
-    EXPECT(ale_jitter_missing(reader, now_ns, missing, 4, &count) == ALE_OK);
+    OK(ale_jitter_missing(reader, now_ns, missing, 4, &count));
     EXPECT(count == 1 && missing[0].sequence == LOST && missing[0].deadline_ns > now_ns);
     EXPECT(missing[0].deadline_ns < now_ns + 500000000ull);
     INVALID(ale_jitter_missing(reader, now_ns, missing, 4, NULL));
@@ -65,7 +53,7 @@ static void histogram(const ale_jitter_reader *reader)
 {
     float shares[5], sum = 0;
     int i;
-    EXPECT(ale_jitter_arrival_histogram(reader, 20, shares, 5) == ALE_OK);
+    OK(ale_jitter_arrival_histogram(reader, 20, shares, 5));
     for (i = 0; i < 5; i++)
         sum += shares[i];
     EXPECT(sum > 0.99f && sum < 1.01f && shares[0] > 0.9f);
@@ -77,10 +65,10 @@ static void histogram(const ale_jitter_reader *reader)
 
 static void settings(ale_jitter_control *control)
 {
-    EXPECT(ale_jitter_control_set_delay_bounds(control, 100, 400) == ALE_OK);
+    OK(ale_jitter_control_set_delay_bounds(control, 100, 400));
     INVALID(ale_jitter_control_set_delay_bounds(control, 400, 100));
     INVALID(ale_jitter_control_set_delay_bounds(NULL, 0, 100));
-    EXPECT(ale_jitter_control_set_mode(control, ALE_DELAY_FROZEN, 120) == ALE_OK);
+    OK(ale_jitter_control_set_mode(control, ALE_DELAY_FROZEN, 120));
     INVALID(ale_jitter_control_set_mode(control, 77, 120));
     INVALID(ale_jitter_control_set_mode(control, ALE_DELAY_FIXED, 100000));
     INVALID(ale_jitter_control_set_mode(NULL, ALE_DELAY_FIXED, 100));
@@ -102,12 +90,12 @@ static void replay(const uint8_t *log, size_t length, const int16_t *heard)
     config.sample_rate_hz = 16000;
     INVALID(ale_jitter_replay_create(log, length, &config, &again));
     config.sample_rate_hz = 8000;
-    EXPECT(ale_jitter_replay_create(log, length, &config, &again) == ALE_OK);
+    OK(ale_jitter_replay_create(log, length, &config, &again));
     INVALID(ale_jitter_replay_pull(NULL, pcm, 80, &samples, &info, &agrees, &ended));
     INVALID(ale_jitter_replay_pull(again, NULL, 80, &samples, &info, &agrees, &ended));
     INVALID(ale_jitter_replay_pull(again, pcm, 80, NULL, &info, &agrees, &ended));
     for (;;) {
-        EXPECT(ale_jitter_replay_pull(again, pcm, 80, &samples, &info, &agrees, &ended) == ALE_OK);
+        OK(ale_jitter_replay_pull(again, pcm, 80, &samples, &info, &agrees, &ended));
         if (ended)
             break;
         EXPECT(agrees == 1 && samples == 80);
@@ -117,7 +105,7 @@ static void replay(const uint8_t *log, size_t length, const int16_t *heard)
     EXPECT(total == TICKS * 80);
     ale_jitter_replay_destroy(again);
     ale_jitter_replay_destroy(NULL);
-    EXPECT(ale_jitter_replay_create(log, length, &config, &again) == ALE_OK);
+    OK(ale_jitter_replay_create(log, length, &config, &again));
     EXPECT(ale_jitter_replay_pull(again, pcm, 79, &samples, &info, &agrees, &ended)
            == ALE_ERR_CAPACITY);
     ale_jitter_replay_destroy(again);
@@ -137,38 +125,38 @@ int main(void)
     size_t length = 0;
     uint64_t tick;
 
-    EXPECT(ale_jitter_create(&config, &writer, &reader) == ALE_OK);
+    OK(ale_jitter_create(&config, &writer, &reader));
     INVALID(ale_jitter_control_create(NULL, &control));
     INVALID(ale_jitter_control_create(reader, NULL));
-    EXPECT(ale_jitter_control_create(reader, &control) == ALE_OK);
-    EXPECT(ale_jitter_control_set_mode(control, ALE_DELAY_FIXED, 100) == ALE_OK);
+    OK(ale_jitter_control_create(reader, &control));
+    OK(ale_jitter_control_set_mode(control, ALE_DELAY_FIXED, 100));
     for (tick = 0; tick < TICKS; tick++) {
         unsigned n = (unsigned)(tick / 2);
         if (tick % 2 == 0 && n != LOST) {
             length = rtp(packet, n);
-            EXPECT(ale_jitter_insert(writer, packet, length, tick * TICK_NS) == ALE_OK);
+            OK(ale_jitter_insert(writer, packet, length, tick * TICK_NS));
         }
-        EXPECT(ale_jitter_pull(reader, tick * TICK_NS, heard + tick * 80, 80, &info) == ALE_OK);
+        OK(ale_jitter_pull(reader, tick * TICK_NS, heard + tick * 80, 80, &info));
         if (tick == 2 * LOST + 2)
             missing_packets(reader, (tick + 1) * TICK_NS);
         if (tick == 300)
             settings(control);
     }
     histogram(reader);
-    EXPECT(ale_jitter_stats(reader, &stats) == ALE_OK);
+    OK(ale_jitter_stats(reader, &stats));
     EXPECT(stats.concealments == 1 && stats.missing == 1 && stats.restarts == 0);
     EXPECT(stats.drift_ppm > -50 && stats.drift_ppm < 50 && stats.delay_p95_us > 90000);
     EXPECT(info.delay_ms >= 110 && info.delay_ms <= 130);
 
     EXPECT(ale_jitter_black_box(reader, log, 10, &length) == ALE_ERR_CAPACITY && length > 10);
-    EXPECT(ale_jitter_black_box(reader, log, sizeof log, &length) == ALE_OK);
+    OK(ale_jitter_black_box(reader, log, sizeof log, &length));
     INVALID(ale_jitter_black_box(NULL, log, sizeof log, &length));
     INVALID(ale_jitter_black_box(reader, NULL, sizeof log, &length));
     INVALID(ale_jitter_black_box(reader, log, sizeof log, NULL));
     ale_jitter_writer_destroy(writer);
     ale_jitter_reader_destroy(reader);
     /* The control half outlives the others. */
-    EXPECT(ale_jitter_control_set_mode(control, ALE_DELAY_ADAPTIVE, 60) == ALE_OK);
+    OK(ale_jitter_control_set_mode(control, ALE_DELAY_ADAPTIVE, 60));
     ale_jitter_control_destroy(control);
     ale_jitter_control_destroy(NULL);
     replay(log, length, heard);

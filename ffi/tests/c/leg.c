@@ -198,7 +198,9 @@ int main(void)
     ale_leg_event event;
     digits("PCMU/8000");
     digits("G722/8000");
+#ifndef ALE_WITHOUT_OPUS
     digits("opus/48000/2");
+#endif
     EXPECT(ale_leg_sample_rate_hz(leg.media) == 16000);
     INVALID(ale_leg_send_dtmf(NULL, "1", 100, 8));
     INVALID(ale_leg_send_dtmf(leg.control, NULL, 100, 8));

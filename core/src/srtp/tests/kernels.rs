@@ -25,6 +25,19 @@ fn key(suite: Suite, material: &Material, engine: &Engine) -> CryptoKey {
     CryptoKey::new(suite, material, engine).unwrap()
 }
 
+/// `ALE_KERNELS` names what the tests are meant to find, where another machine is emulated.
+#[test]
+fn kernels_are_those_that_this_machine_is_said_to_have() {
+    let available = Kernel::ALL.iter().filter(|kernel| kernel.is_available());
+    let names: Vec<_> = available.map(|kernel| alloc::format!("{kernel:?}")).collect();
+    let names = names.join(",");
+    assert!(names.starts_with("Portable"));
+    #[cfg(feature = "std")]
+    if let Ok(expected) = std::env::var("ALE_KERNELS") {
+        assert_eq!(names, expected);
+    }
+}
+
 const PORTABLE: Engine = Engine::Builtin(Kernel::Portable);
 
 proptest! {
