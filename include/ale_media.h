@@ -560,7 +560,7 @@ typedef struct {
   uint32_t initial_roc;
   /* How many further rollover counters are tried when authentication fails, 0 to 4. Default 0. */
   uint32_t roc_retry;
-  /* Packets that are accepted under the previous keys after re-keying. Default 256. */
+  /* Packets under new keys with which the previous ones cease to count. Default 256. */
   uint32_t rekey_overlap_packets;
   /*
    * The SSRCs that are accepted and sent, besides those that ale_srtp_set_stream adds; NULL, the

@@ -67,7 +67,7 @@ pub struct ale_srtp_config {
     pub initial_roc: u32,
     /// How many further rollover counters are tried when authentication fails, 0 to 4. Default 0.
     pub roc_retry: u32,
-    /// Packets that are accepted under the previous keys after re-keying. Default 256.
+    /// Packets under new keys with which the previous ones cease to count. Default 256.
     pub rekey_overlap_packets: u32,
     /// The SSRCs that are accepted and sent, besides those that ale_srtp_set_stream adds; NULL, the
     /// default, for any.

@@ -50,8 +50,8 @@ pub struct SessionConfig {
     /// and for a stream's first packet downwards too (backwards later would let old packets be
     /// replayed). Each try costs one authentication. Default 0.
     pub roc_retry: u8,
-    /// Packets that are accepted under the previous keys after re-keying, counted while the new
-    /// ones are in use. Default 256, about five seconds of speech.
+    /// Packets under new keys with which the previous ones cease to count. Default 256, about five
+    /// seconds of speech.
     pub rekey_overlap_packets: u32,
     /// The key derivation rate as a power of two, 0 to 24; `None` is a rate of 0, which derives
     /// once (RFC 3711 section 4.3.1). Default `None`.
