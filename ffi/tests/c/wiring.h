@@ -34,6 +34,8 @@ struct call {
     /* The tone that a says and its amplitude; b is silent. */
     double hz;
     int amplitude;
+    /* Not 0: a buzz whose strength and pitch change as a voice's, instead of a tone. */
+    int voice;
     /* Sees each datagram and may change it; 0 loses it. NULL: all go through. */
     int (*wire)(call *call, int from_a, uint8_t *bytes, size_t *length);
     /* What the wire keeps. */
@@ -110,6 +112,19 @@ static inline void say(int16_t *pcm, size_t samples, uint32_t rate_hz, uint64_t 
         pcm[n] = (int16_t)(amplitude * sin(TURN * hz * (double)(first + n) / rate_hz));
 }
 
+/* Pulses of 80 to 120 Hz through a resonance, four syllables a second. */
+static inline void speak(int16_t *pcm, size_t samples, uint32_t rate_hz, uint64_t first,
+                         int amplitude)
+{
+    size_t n;
+    for (n = 0; n < samples; n++) {
+        double at = (double)(first + n) / rate_hz;
+        double turns = 100 * at + 3 * sin(TURN * 0.7 * at), since = fmod(turns, 1) / 100;
+        pcm[n] = (int16_t)(amplitude * (0.55 - 0.45 * cos(TURN * 4 * at)) * exp(-300 * since)
+                           * sin(TURN * 650 * since));
+    }
+}
+
 static inline void arrive(call *call, uint64_t now_ns)
 {
     size_t n = 0, kept = 0;
@@ -156,7 +171,10 @@ static inline void run(call *call, unsigned ticks)
     call->heard_samples = 0;
     memset(call->operations, 0, sizeof call->operations);
     for (; ticks > 0; ticks--, call->tick++) {
-        say(pcm, a, rate_a, (uint64_t)call->tick * a, call->hz, call->amplitude);
+        if (call->voice)
+            speak(pcm, a, rate_a, (uint64_t)call->tick * a, call->amplitude);
+        else
+            say(pcm, a, rate_a, (uint64_t)call->tick * a, call->hz, call->amplitude);
         OK(ale_leg_push(call->a.media, pcm, a));
         memset(pcm, 0, sizeof pcm);
         OK(ale_leg_push(call->b.media, pcm, b));
