@@ -1151,7 +1151,7 @@ typedef struct {
   uint64_t packets_late;
   /* Packets restored from redundancy. */
   uint64_t packets_recovered;
-  /* Datagrams refused: malformed, forged, replayed, of strangers. */
+  /* Datagrams refused: malformed, forged, replayed, of strangers, without a free slot. */
   uint64_t datagrams_refused;
   /* The sender's clock against ours, in parts per million. */
   int64_t drift_ppm;

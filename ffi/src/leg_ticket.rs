@@ -39,7 +39,7 @@ pub struct ale_leg_ticket {
     pub packets_late: u64,
     /// Packets restored from redundancy.
     pub packets_recovered: u64,
-    /// Datagrams refused: malformed, forged, replayed, of strangers.
+    /// Datagrams refused: malformed, forged, replayed, of strangers, without a free slot.
     pub datagrams_refused: u64,
     /// The sender's clock against ours, in parts per million.
     pub drift_ppm: i64,

@@ -34,7 +34,7 @@ pub struct Ticket {
     pub packets_late: u64,
     /// Packets restored from redundancy.
     pub packets_recovered: u64,
-    /// Datagrams refused: malformed, forged, replayed, of strangers.
+    /// Datagrams refused: malformed, forged, replayed, of strangers, without a free slot.
     pub datagrams_refused: u64,
     /// Loss in percent.
     pub loss_percent: f32,
@@ -88,7 +88,10 @@ impl Ticket {
             + receiver.srtp_refused
             + receiver.unknown_payload_type
             + receiver.unknown_ssrc
-            + receiver.oversized;
+            + receiver.own_ssrc
+            + receiver.foreign_address
+            + receiver.oversized
+            + receiver.no_slot;
         let to_ms = |us: u64| us as f32 * 1e-3;
         Self {
             codec: codec.into(),

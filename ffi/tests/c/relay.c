@@ -129,6 +129,7 @@ static void addresses(void)
     leg leg = make_leg(1);
     ale_address home = {{192, 0, 2, 1}, 4, 5004}, other = {{0x20, 1, 0xd, 0xb8}, 16, 5004}, where;
     ale_leg_counters counters;
+    ale_leg_ticket ticket;
     ale_leg_event event;
     const uint8_t *datagram;
     size_t length;
@@ -163,6 +164,8 @@ static void addresses(void)
     }
     OK(ale_leg_stats(leg.control, &counters));
     EXPECT(counters.own_ssrc == 1 && counters.foreign_address == 1 && counters.passed_through == 3);
+    OK(ale_leg_ticket_read(leg.control, &ticket));
+    EXPECT(ticket.datagrams_refused == 2);
     OK(ale_leg_next_event(leg.control, &event));
     EXPECT(event.kind == ALE_LEG_SOURCE_CHANGED);
     OK(ale_leg_next_event(leg.control, &event));
