@@ -408,6 +408,8 @@ impl Conference {
         };
         if member.listening {
             let _ = media.push(pcm);
+        } else {
+            media.rest();
         }
         if media.tells_contributors() {
             media.set_contributors(&self.contributions.without(index));

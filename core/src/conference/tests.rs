@@ -258,6 +258,29 @@ fn a_coach_is_heard_by_its_trainee_alone_and_hears_everybody() {
 }
 
 #[test]
+fn who_listens_again_hears_at_once() {
+    let (mut conference, control) = Conference::new(&ConferenceConfig::default()).unwrap();
+    let mut phones: Vec<_> =
+        (0..2).map(|n| phone(&control, n, CodecSpec::Pcma, 400.0 + 300.0 * n as f32)).collect();
+    let listener = phones[1].id;
+    let mut at = 0;
+    // Odd numbers of ticks leave half a packet behind.
+    for pause in [1, 7, 33, 71, 161, 500] {
+        sing(&mut conference, &mut phones, at..at + 120);
+        control.set_listening(listener, false).unwrap();
+        sing(&mut conference, &mut phones, at + 120..at + 120 + pause);
+        control.set_listening(listener, true).unwrap();
+        at += 120 + pause;
+        sing(&mut conference, &mut phones, at..at + 120);
+        at += 120;
+        let heard = amplitude(&phones[1], 400.0);
+        assert!(heard > 2_000.0, "{heard} after {pause} ticks");
+        let stats = phones[1].control.stats();
+        assert_eq!((stats.jitter.late, stats.jitter.restarts), (0, 0), "after {pause} ticks");
+    }
+}
+
+#[test]
 fn the_loudest_are_heard_and_the_others_are_not() {
     let config = ConferenceConfig { max_speakers: 2, ..Default::default() };
     let (mut conference, control) = Conference::new(&config).unwrap();

@@ -28,6 +28,9 @@ const CHOOSE_SOON_FRAMES: u32 = 3;
 const PUBLISH_FRAMES: u32 = 10;
 /// A delay this far from the usual is a jump of the timeline, not jitter.
 const JUMP_MS: f32 = 2000.0;
+/// When no packet has come in time to be heard for this long, the sender or the network has stood still,
+/// and the stream is taken up again where it is now. What was held up and comes all at once takes less.
+const OUT_OF_REACH_NS: u64 = 400_000_000;
 /// A frozen buffer is as deep as all but this share of packets asked for, and this much more.
 const FROZEN_LATE: f32 = 0.001;
 /// A packet that is not there when all but this share of packets would be, and so much later, counts as
@@ -83,6 +86,10 @@ pub struct JitterReader {
     shared: Arc<Shared>,
     publisher: Publisher<{ JitterStats::WORDS }>,
     outside_ms: f32,
+    /// The lateness at which a packet can't be heard any more, and the arrival of the first of those that
+    /// came later, with none in time since.
+    reach_ms: f32,
+    out_of_reach_since_ns: Option<u64>,
     /// The first packet that did not fit the stream, until a second one follows it.
     suspect: Option<(Slot, PacketMeta)>,
     frames: u32,
@@ -123,6 +130,8 @@ impl JitterReader {
             shared,
             publisher,
             outside_ms: f32::from(config.outside_delay_ms),
+            reach_ms: f32::MAX,
+            out_of_reach_since_ns: None,
             suspect: None,
             frames: 0,
             unchosen_frames: CHOOSE_FRAMES,
@@ -304,13 +313,16 @@ impl JitterReader {
             _ => (fixed_ms, fixed_ms),
         };
         self.goal_ms = target_ms;
+        let max_ms = base_ms + max_ms;
+        let rewind = settings.mode == DelayMode::Adaptive;
+        self.reach_ms = if rewind { max_ms } else { target_ms };
         Goal {
             target_ms,
             start_ms,
-            max_ms: base_ms + max_ms,
+            max_ms,
             patience_ms: level_ms + self.latest_ms + PATIENCE_MS,
             adapt: settings.mode != DelayMode::Frozen && self.varispeed.is_none(),
-            rewind: settings.mode == DelayMode::Adaptive,
+            rewind,
             conceal: settings.mode != DelayMode::Frozen,
             hold: settings.mode == DelayMode::Frozen,
         }
@@ -369,10 +381,12 @@ impl JitterReader {
             return;
         }
         let level_ms = self.estimator.level_ms();
-        let playout = &self.playout;
+        let (playout, reach_ms) = (&self.playout, self.reach_ms);
+        let since_ns = self.out_of_reach_since_ns;
         let placement = self.timeline.place(&meta, clock_hz, |position| {
-            let jump_ms = playout.lateness_ms(meta.arrival_ns, position) - level_ms;
-            (-JUMP_MS..JUMP_MS).contains(&jump_ms)
+            let late_ms = playout.lateness_ms(meta.arrival_ns, position);
+            (-JUMP_MS..JUMP_MS).contains(&(late_ms - level_ms))
+                && (late_ms <= reach_ms || !is_over(since_ns, meta.arrival_ns))
         });
         match placement {
             Placement::Placed { position, sequence, skipped } => {
@@ -423,6 +437,11 @@ impl JitterReader {
         };
         if samples > 0 {
             let delay_ms = self.playout.lateness_ms(meta.arrival_ns, position);
+            if delay_ms <= self.reach_ms {
+                self.out_of_reach_since_ns = None;
+            } else {
+                self.out_of_reach_since_ns.get_or_insert(meta.arrival_ns);
+            }
             self.drift.observe(meta.arrival_ns, delay_ms);
             self.packet_samples = samples;
             let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
@@ -510,11 +529,13 @@ impl JitterReader {
     }
 
     fn restart_position(&self, meta: &PacketMeta, clock_hz: u32) -> i64 {
-        let level_ms = self.estimator.level_ms();
+        let out_of_reach = is_over(self.out_of_reach_since_ns, meta.arrival_ns);
+        let level_ms =
+            if out_of_reach { self.estimator.base_ms() } else { self.estimator.level_ms() };
         // Only the sequence numbers began anew: the timestamps still hold.
         if let Some(position) = self.timeline.position(meta, clock_hz) {
             let jump_ms = self.playout.lateness_ms(meta.arrival_ns, position) - level_ms;
-            if (-JUMP_MS..JUMP_MS).contains(&jump_ms) {
+            if !out_of_reach && (-JUMP_MS..JUMP_MS).contains(&jump_ms) {
                 return position;
             }
         }
@@ -523,6 +544,13 @@ impl JitterReader {
         let waiting = self.playout.window.end();
         usual.max(waiting.unwrap_or(usual)).max(self.playout.next_position().unwrap_or(usual))
     }
+}
+
+/// Whether nothing has come in time for too long.
+fn is_over(since_ns: Option<u64>, now_ns: u64) -> bool {
+    since_ns.is_some_and(|since| {
+        now_ns.wrapping_sub(since).cast_signed() >= OUT_OF_REACH_NS.cast_signed()
+    })
 }
 
 /// Steps of the delay histogram, and how many there are.

@@ -421,3 +421,24 @@ fn deep_redundancy_stands_in_for_a_gap_of_80_ms() {
     let (with, without) = (recovered(200), recovered(0));
     assert!(with >= 60 && without == 0, "{with} of 80 with it, {without} without");
 }
+
+#[test]
+fn a_sender_that_stood_still_is_heard_again_in_every_mode() {
+    // The sender's timestamps stand still, too: its packets are later from then on, for good.
+    for mode in [DelayMode::Adaptive, DelayMode::Fixed, DelayMode::Frozen] {
+        for still_ms in [100, 300, 700, 1500, 1990, 2500, 20_000] {
+            let config = JitterConfig { mode, ..JitterConfig::default() };
+            let mut bench = Bench::new(&config);
+            let (mut sequence, mut position) = (100, 0);
+            bench.run(1000, &mut sequence, &mut position);
+            for _ in 0..still_ms / 10 {
+                bench.pull();
+            }
+            bench.run(1500, &mut sequence, &mut position);
+            let tail = find(&bench.heard, &coded(position - 3200, 1600));
+            assert!(tail.is_some(), "{mode:?}: deaf after {still_ms} ms");
+            assert_eq!(bench.reader.stats().no_slot, 0, "{mode:?}, {still_ms} ms");
+            bench.assert_accounted();
+        }
+    }
+}

@@ -130,6 +130,8 @@ pub struct LegMedia {
 
     backlog: Box<[i16]>,
     backlog_samples: usize,
+    /// Samples of time that went by without sound to send, less than a packet's.
+    rested_samples: usize,
     datagram: Box<[u8]>,
     /// Room that is left for protection.
     trailer_bytes: usize,
@@ -191,6 +193,7 @@ impl LegMedia {
             packet_samples: (format.sample_rate_hz / 1_000 * packet_ms) as usize,
             backlog: vec![0; (format.sample_rate_hz / 1_000 * backlog_ms) as usize].into(),
             backlog_samples: 0,
+            rested_samples: 0,
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
             trailer_bytes: config.trailer_bytes(),
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
@@ -289,6 +292,19 @@ impl LegMedia {
         self.backlog_samples += count;
         self.stats.overrun_samples += (pcm.len() - count) as u64;
         Ok(())
+    }
+
+    /// Lets 10 ms go by in which nothing is sent: timestamps go on (RFC 3550 section 5.1), or the peer
+    /// would take what follows for late.
+    ///
+    /// Real-time: yes.
+    pub(crate) fn rest(&mut self) {
+        self.rested_samples += self.backlog_samples + (self.sample_rate_hz / 100) as usize;
+        self.backlog_samples = 0;
+        while self.rested_samples >= self.packet_samples {
+            self.rested_samples -= self.packet_samples;
+            self.packetizer.rest();
+        }
     }
 
     /// The next datagram to send, RTP or RTCP ([`is_rtcp`](crate::rtp::is_rtcp) tells which);

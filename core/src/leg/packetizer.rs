@@ -104,6 +104,12 @@ impl Packetizer {
         self.timestamp
     }
 
+    /// Lets a packet time go by without a packet.
+    pub(super) fn rest(&mut self) {
+        self.timestamp = self.timestamp.wrapping_add(self.packet_ticks);
+        self.marker = true;
+    }
+
     /// Makes a packet of another stream's: its payload and payload type, our source. Sequence numbers
     /// and timestamps keep their distances, so that the listener sees what is missing.
     ///

@@ -84,6 +84,17 @@ impl Playout {
         }
     }
 
+    /// Gives back packets that can't be gone back to any more, or all slots would end up with them.
+    pub(super) fn discard_lost(&mut self, now_ns: u64, goal: &Goal) {
+        while let Some(first) = self.window.first()
+            && first.end() <= self.next
+            && !first.is_noise()
+            && (!goal.rewind || self.lateness_ms(now_ns, first.end()) > goal.max_ms)
+        {
+            self.discard_first();
+        }
+    }
+
     /// Takes back what was made up from `began` on and not heard yet, when a packet came for it.
     fn drop_unheard(&mut self, began: i64) {
         let unheard = self.pcm.pending().len().min((self.next - began).max(0) as usize);

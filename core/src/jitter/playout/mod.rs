@@ -260,6 +260,7 @@ impl Playout {
         if goal.rewind {
             self.rewind(now_ns, goal);
         }
+        self.discard_lost(now_ns, goal);
         self.decode_ahead(&mut budget);
         let mut operation = self.adapt(now_ns, goal, &mut budget);
         operation = operation.max(self.cut(now_ns, goal));
