@@ -1854,7 +1854,8 @@ ale_status ale_mixer_set_private(ale_mixer *mixer, uint64_t participant, int32_t
 
 /*
  * Sets how loud one listener hears one talker, as a factor from 0 to 8 on top of the talker's own
- * gain; a negative factor goes back to what everybody hears. Real-time.
+ * gain; a negative factor goes back to what everybody hears, after a ramp of a run in which it still
+ * counts. Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND; ALE_ERR_FULL beyond max_pair_gains; ALE_ERR_INVALID_ARGUMENT for a
  * factor out of range or NaN, and for a participant and itself.
@@ -2257,8 +2258,9 @@ ale_status ale_conference_set_private(const ale_conference *conference,
 
 /*
  * How loud one listener hears one talker from the next tick on, as a factor from 0 to 8 on top of
- * the talker's own gain; a negative factor goes back to what everybody hears. Gains beyond
- * max_pair_gains are counted as refused. Any thread. Real-time.
+ * the talker's own gain; a negative factor goes back to what everybody hears, after a ramp of a tick
+ * in which it still counts. Gains beyond max_pair_gains are counted as refused. Any thread.
+ * Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the latter also for a
  * member and itself, and for two whose PCM has different rates.

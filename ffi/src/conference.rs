@@ -394,8 +394,9 @@ pub unsafe extern "C" fn ale_conference_set_private(
 }
 
 /// How loud one listener hears one talker from the next tick on, as a factor from 0 to 8 on top of
-/// the talker's own gain; a negative factor goes back to what everybody hears. Gains beyond
-/// max_pair_gains are counted as refused. Any thread. Real-time.
+/// the talker's own gain; a negative factor goes back to what everybody hears, after a ramp of a tick
+/// in which it still counts. Gains beyond max_pair_gains are counted as refused. Any thread.
+/// Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the latter also for a
 /// member and itself, and for two whose PCM has different rates.

@@ -266,7 +266,8 @@ pub unsafe extern "C" fn ale_mixer_set_private(
 }
 
 /// Sets how loud one listener hears one talker, as a factor from 0 to 8 on top of the talker's own
-/// gain; a negative factor goes back to what everybody hears. Real-time.
+/// gain; a negative factor goes back to what everybody hears, after a ramp of a run in which it still
+/// counts. Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND; ALE_ERR_FULL beyond max_pair_gains; ALE_ERR_INVALID_ARGUMENT for a
 /// factor out of range or NaN, and for a participant and itself.

@@ -437,6 +437,7 @@ impl LegMedia {
         let mut out = core::mem::take(&mut self.datagram);
         let sealed = self.seal(packet, &mut out);
         self.datagram = out;
+        self.publisher.publish(&self.stats);
         self.datagram.get(..sealed?)
     }
 
@@ -447,6 +448,7 @@ impl LegMedia {
         let mut out = core::mem::take(&mut self.datagram);
         let made = self.report(now_ns, true, &mut out);
         self.datagram = out;
+        self.publisher.publish(&self.stats);
         self.datagram.get(..made?)
     }
 
