@@ -145,6 +145,7 @@ interop: programs c-programs sip-bridge libsrtp2 ## calls with baresip, ffmpeg, 
 c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's sanitizers
 	@mkdir -p $(RELEASE)/c
 	ffi/tests/covered include/ale_media.h
+	ffi/tests/wired include/ale_media.h docs/wiring.md
 	@set -e; for test in ffi/tests/c/*.c; do \
 	    name=$(RELEASE)/c/$$(basename $$test .c); \
 	    $(CC) $(C_FLAGS) $$test -o $$name $(ARCHIVE) $(C_LIBS); \
@@ -282,9 +283,10 @@ budget: tools ## instructions of each operation under callgrind; fails over 5 % 
 fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	@command -v cargo-fuzz >/dev/null || { echo "needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
 	@set -e; for target in $$(cd fuzz/fuzz_targets && ls *.rs | sed 's/\.rs$$//'); do \
-	    echo "== $$target"; \
-	    $(CARGO) +nightly fuzz run --fuzz-dir fuzz --features libfuzzer $$target -- \
-	        -max_total_time=$(SECONDS) -max_len=4096; \
+	    echo "== $$target"; mkdir -p $(TARGET_DIR)/fuzz-corpus/$$target; \
+	    $(CARGO) +nightly fuzz run --fuzz-dir fuzz --features libfuzzer $$target \
+	        $(abspath $(TARGET_DIR))/fuzz-corpus/$$target fuzz/corpus/$$target -- \
+	        -max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1; \
 	done
 
 # Where they can't be installed, targets are left out.

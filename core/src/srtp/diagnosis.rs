@@ -115,6 +115,8 @@ impl Receiver {
                 let (tag_bytes, mki_bytes) = (suite.tag_bytes(), master.mki().len());
                 let Some(end) = datagram.len().checked_sub(tag_bytes + mki_bytes) else { continue };
                 let at = if suite.is_aead() { end } else { end + mki_bytes };
+                let mki_at = if suite.is_aead() { end + tag_bytes } else { end };
+                let named = datagram.get(mki_at..mki_at + mki_bytes);
                 let mut tag = [0; 16];
                 let (Some(to), Some(from)) =
                     (tag.get_mut(..tag_bytes), datagram.get(at..at + tag_bytes))
@@ -132,7 +134,7 @@ impl Receiver {
                     if key.verify(job, tag, tag_bytes) {
                         return Ok(Some(if suite != config.suite {
                             FailureCause::Suite { actual: suite }
-                        } else if position != 0 {
+                        } else if named != Some(master.mki()) {
                             FailureCause::Mki { key: position }
                         } else {
                             FailureCause::RolloverCounter { actual: roc as u32 }

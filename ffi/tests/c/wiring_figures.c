@@ -169,6 +169,48 @@ static void time_is_put_in(void)
     end(&c);
 }
 
+/* Nothing yet; sound; a loss; a delay that has become too long; one that is too short. */
+static void what_pulls_say(void)
+{
+    ale_leg_config a = plain(1, "PCMA/8000"), b = plain(2, "PCMA/8000");
+    unsigned total[7] = {0}, n, turn, half;
+    begin(&c, &a, &b);
+    for (turn = 0; turn < 60; turn++) {
+        c.amplitude = turn % 2 ? 8000 : 0;
+        if (turn % 20 == 16) c.delay_ns = 0;
+        if (turn % 4 == 1) c.wire = loses_bursts;
+        c.seen = 88;
+        for (half = 0; half < 2; half++) {
+            run(&c, 14 + half);
+            for (n = 0; n < 7; n++) total[n] += c.operations[n];
+            if (turn % 20 == 11) c.delay_ns = 35 * UINT64_C(1000000);
+        }
+        c.wire = NULL;
+    }
+    EXPECT(total[ALE_JITTER_SILENCE] >= 2 && total[ALE_JITTER_SILENCE] < 10);
+    EXPECT(total[ALE_JITTER_NORMAL] > 900 && total[ALE_JITTER_CONCEAL] > 10);
+    EXPECT(total[ALE_JITTER_EXPAND] > 0 && total[ALE_JITTER_ACCELERATE] > 0);
+    EXPECT(total[ALE_JITTER_COMFORT_NOISE] == 0);
+    end(&c);
+
+    /* A packet that comes when its time is half over is joined to what was made up meanwhile. */
+    b.delay_mode = ALE_DELAY_FIXED;
+    b.target_delay_ms = 20;
+    begin(&c, &a, &b);
+    c.voice = 1;
+    run(&c, 300);
+    total[ALE_JITTER_MERGE] = 0;
+    for (turn = 0; turn < 20; turn++) {
+        c.delay_ns = 30 * UINT64_C(1000000);
+        run(&c, 2 + 2 * (turn % 3));
+        c.delay_ns = 0;
+        run(&c, 31);
+        total[ALE_JITTER_MERGE] += c.operations[ALE_JITTER_MERGE];
+    }
+    EXPECT(total[ALE_JITTER_MERGE] > 2 && counters(c.b).jitter.merges > 5);
+    end(&c);
+}
+
 static void a_sessions_accounts(void)
 {
     ale_srtp_config config;
@@ -287,6 +329,7 @@ int main(void)
     lateness_and_recovery();
     a_buffers_accounts();
     time_is_put_in();
+    what_pulls_say();
     a_sessions_accounts();
     a_legs_srtp();
     a_mixers_accounts();

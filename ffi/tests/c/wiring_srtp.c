@@ -316,6 +316,89 @@ static void overlap_of_keys(void)
     ale_srtp_destroy(to);
 }
 
+/* A packet of the source ssrc and so much protected by the keys of a line. */
+static size_t protected_by(ale_srtp *srtp, uint8_t *packet, unsigned ssrc, unsigned sequence)
+{
+    size_t length = 0;
+    memset(packet, 0, 64);
+    packet[0] = 0x80;
+    packet[2] = (uint8_t)(sequence >> 8);
+    packet[3] = (uint8_t)sequence;
+    packet[11] = (uint8_t)ssrc;
+    OK(ale_srtp_protect(srtp, packet, 32, 64, &length));
+    return length;
+}
+
+/* Why a packet is refused, and what is weak about a suite. */
+static void diagnoses(void)
+{
+    static const char both[] = SHA1_A "|2^20|1:1;inline:" KEY_B "|2^20|2:1";
+    static const struct {
+        const char *line;
+        int32_t weakness;
+    } weak[] = {
+        {"1 AES_CM_128_HMAC_SHA1_32 inline:" KEY_A, ALE_SRTP_WEAKNESS_SHORT_TAG},
+        {"1 NULL_HMAC_SHA1_80 inline:" KEY_A, ALE_SRTP_WEAKNESS_NO_ENCRYPTION},
+    };
+    ale_srtp_config config;
+    ale_srtp *from, *to;
+    ale_srtp_event event;
+    uint8_t packet[64];
+    size_t length, result;
+    unsigned n;
+    OK(ale_srtp_config_init(&config));
+    config.policy = ALE_SRTP_LEGACY;
+    config.flags = ALE_SRTP_ALLOW_NULL_CIPHER;
+    for (n = 0; n < 2; n++) {
+        config.send_crypto = weak[n].line;
+        OK(ale_srtp_create(&config, &from));
+        OK(ale_srtp_poll_event(from, ALE_SRTP_SENDING, &event));
+        EXPECT(event.kind == ALE_SRTP_EVENT_WEAK_SUITE && event.weakness == weak[n].weakness);
+        ale_srtp_destroy(from);
+    }
+
+    config.send_crypto = config.receive_crypto = GCM_A;
+    config.initial_roc = 1;
+    OK(ale_srtp_create(&config, &from));
+    EXPECT(ale_srtp_poll_event(from, ALE_SRTP_SENDING, &event) == ALE_ERR_NOTHING);
+    length = protected_by(from, packet, 7, 5);
+    OK(ale_srtp_diagnose(GCM_A, packet, length, &event));
+    EXPECT(event.cause == ALE_SRTP_CAUSE_ROLLOVER_COUNTER && event.roc == 1);
+    EXPECT(event.weakness == ALE_SRTP_WEAKNESS_NONE);
+    ale_srtp_destroy(from);
+
+    config.send_crypto = config.receive_crypto = both;
+    config.initial_roc = 0;
+    OK(ale_srtp_create(&config, &from));
+    length = protected_by(from, packet, 7, 5);
+    packet[length - 11] = 2; /* names the other key */
+    OK(ale_srtp_diagnose(both, packet, length, &event));
+    EXPECT(event.cause == ALE_SRTP_CAUSE_MKI && event.key == 0);
+    ale_srtp_destroy(from);
+
+    /* One source fails while another is well. */
+    config.send_crypto = config.receive_crypto = GCM_A;
+    OK(ale_srtp_create(&config, &from));
+    OK(ale_srtp_create(&config, &to));
+    for (n = 0; n < 16; n++) {
+        length = protected_by(from, packet, 1, n);
+        OK(ale_srtp_unprotect(to, packet, length, &result));
+        length = protected_by(from, packet, 9, n);
+        packet[20] ^= 1;
+        EXPECT(ale_srtp_unprotect(to, packet, length, &result) == ALE_ERR_SRTP_AUTHENTICATION);
+    }
+    for (; n < 32; n++) {
+        length = protected_by(from, packet, 9, n);
+        packet[20] ^= 1;
+        EXPECT(ale_srtp_unprotect(to, packet, length, &result) == ALE_ERR_SRTP_AUTHENTICATION);
+    }
+    OK(ale_srtp_poll_event(to, ALE_SRTP_RECEIVING, &event));
+    EXPECT(event.kind == ALE_SRTP_EVENT_AUTHENTICATION_FAILING);
+    EXPECT(event.cause == ALE_SRTP_CAUSE_SSRC && event.ssrc == 9);
+    ale_srtp_destroy(from);
+    ale_srtp_destroy(to);
+}
+
 int main(void)
 {
     suites();
@@ -329,6 +412,7 @@ int main(void)
     keys_from_dtls();
     rollover_counters();
     overlap_of_keys();
+    diagnoses();
     puts("wiring of SRTP: ok");
     return 0;
 }
