@@ -280,13 +280,17 @@ budget: tools ## instructions of each operation under callgrind; fails over 5 % 
 	$(CARGO) build --release -p benches --bin budget
 	benches/budget $(RELEASE)/budget
 
+# Builds with debug assertions keep what the C library's destroy functions are given, to find out what
+# is destroyed twice.
 fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	@command -v cargo-fuzz >/dev/null || { echo "needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
 	@set -e; for target in $$(cd fuzz/fuzz_targets && ls *.rs | sed 's/\.rs$$//'); do \
 	    echo "== $$target"; mkdir -p $(TARGET_DIR)/fuzz-corpus/$$target; \
+	    leaks=1; [ $$target != c_api ] || leaks=0; \
+	    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	    $(CARGO) +nightly fuzz run --fuzz-dir fuzz --features libfuzzer $$target \
 	        $(abspath $(TARGET_DIR))/fuzz-corpus/$$target fuzz/corpus/$$target -- \
-	        -max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1; \
+	        -max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1 -detect_leaks=$$leaks; \
 	done
 
 # Where they can't be installed, targets are left out.

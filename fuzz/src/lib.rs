@@ -4,6 +4,7 @@
 //! look for more.
 
 pub mod black_box;
+pub mod c_api;
 pub mod conference;
 pub mod jitter;
 pub mod srtp;

@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 16] = [
+const TARGETS: [Target; 17] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("srtp_unprotect", ale_media_fuzz::srtp::unprotect),
@@ -18,6 +18,7 @@ const TARGETS: [Target; 16] = [
     ("leg", ale_media_fuzz::leg),
     ("conference", ale_media_fuzz::conference::commands),
     ("black_box", ale_media_fuzz::black_box::replay),
+    ("c_api", ale_media_fuzz::c_api::calls),
     ("codec", ale_media_fuzz::codec),
     ("fmtp", ale_media_fuzz::fmtp),
     ("red", ale_media_fuzz::red),
