@@ -33,7 +33,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
-        loom miri tsan soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
+        loom miri tsan no-panic soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) firmware-test
 	$(MAKE) cross-quick
 	$(MAKE) budget
+	$(MAKE) no-panic
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
 check: tools header-check header-compiles unsafe-budget ## formatting, lints, documentation and header, without running anything
@@ -62,6 +63,11 @@ check: tools header-check header-compiles unsafe-budget ## formatting, lints, do
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	$(CARGO) check --workspace --benches --quiet
 	$(CARGO) check -p ale-media-fuzz --bins --features libfuzzer --quiet
+	@if command -v cargo-deny >/dev/null; then \
+	    $(CARGO) deny --log-level error check licenses bans sources; \
+	else \
+	    echo "check: licences and sources are not looked at without cargo-deny: cargo install cargo-deny"; \
+	fi
 
 tools: ## install what the build needs and this machine lacks
 	@.ci/install-tools
@@ -234,6 +240,12 @@ header-compiles: ## the header alone, as C99 and C++11, by gcc and clang
 
 unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
 	.ci/unsafe-budget
+
+# Symbols are kept, or nothing would be known by name.
+no-panic: ## fail if the packet path of the firmware build reaches more panics than docs/panic-budget.txt (x86-64 Linux)
+	$(CARGO) build --quiet --profile firmware --config profile.firmware.strip=false \
+	    -p ale-media-ffi --no-default-features --target-dir $(TARGET_DIR)/no-panic
+	.ci/no-panic $(TARGET_DIR)/no-panic/firmware/libale_media.so docs/panic-budget.txt
 
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \
