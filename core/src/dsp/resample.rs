@@ -203,7 +203,8 @@ impl Resampler {
     /// Computes `count` outputs: the one that is `turn` after the next, and every `up`th from there.
     fn filter(&mut self, turn: usize, count: usize) {
         let tick = self.next + turn * self.down;
-        let (offset, phase) = (tick / self.up, tick % self.up);
+        let up = self.up.max(1);
+        let (offset, phase) = (tick / up, tick % up);
         let taps = &self.phases[phase * self.taps..][..self.taps];
         let out = &mut self.filtered[..count.next_multiple_of(LANES)];
         filter(self.unit, &self.streams, self.stream_len, offset, taps, out);

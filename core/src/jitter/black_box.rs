@@ -176,7 +176,7 @@ impl BlackBox {
             }
         }
         for part in [record, payload] {
-            let at = (self.start + self.len) % self.bytes.len();
+            let at = (self.start + self.len) % self.bytes.len().max(1);
             let first = part.len().min(self.bytes.len() - at);
             self.bytes[at..at + first].copy_from_slice(&part[..first]);
             self.bytes[..part.len() - first].copy_from_slice(&part[first..]);
@@ -189,12 +189,12 @@ impl BlackBox {
         let mut head = [0; 24];
         let count = head.len().min(self.len);
         for (n, byte) in head[..count].iter_mut().enumerate() {
-            *byte = self.bytes[(self.start + n) % self.bytes.len()];
+            *byte = self.bytes[(self.start + n) % self.bytes.len().max(1)];
         }
         let Some((len, _)) = read(&head[..count], &mut self.oldest) else { return false };
         let audio = if self.has_audio() && head[0] < 2 { self.oldest.packet.len } else { 0 };
         let len = len + usize::from(audio);
-        self.start = (self.start + len) % self.bytes.len();
+        self.start = (self.start + len) % self.bytes.len().max(1);
         self.len = self.len.saturating_sub(len);
         self.dropped = true;
         true

@@ -53,12 +53,12 @@ impl Converted {
     fn converted(&self, samples: usize) -> Option<usize> {
         (samples * self.to_hz)
             .is_multiple_of(self.from_hz)
-            .then_some(samples * self.to_hz / self.from_hz)
+            .then_some(samples * self.to_hz / self.from_hz.max(1))
     }
 
     /// Mixes down and resamples what the scratch holds.
     fn convert(&mut self, decoded: usize, pcm: &mut [i16]) -> Result<usize, CodecError> {
-        let samples = decoded / self.channels;
+        let samples = decoded / self.channels.max(1);
         if self.channels == 2 {
             for i in 0..samples {
                 let (left, right) = (self.scratch[2 * i], self.scratch[2 * i + 1]);
@@ -77,7 +77,7 @@ impl Converted {
         if !exact.is_multiple_of(self.to_hz) {
             return Err(CodecError::InvalidArgument);
         }
-        Ok(exact / self.to_hz * self.channels)
+        Ok(exact / self.to_hz.max(1) * self.channels)
     }
 
     /// The part of the scratch that makes `samples` at the output rate.

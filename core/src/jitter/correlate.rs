@@ -19,6 +19,7 @@ pub(crate) const MAX_TERMS: usize = 511;
 #[inline]
 pub(crate) fn shrink<'a>(source: &[i16], step: usize, out: &'a mut [i16]) -> &'a mut [i16] {
     let step = step.max(1);
+    let step = step.max(1);
     let count = (source.len() / step).min(out.len());
     let source = &source[source.len() - count * step..];
     let out = &mut out[..count];
@@ -27,7 +28,7 @@ pub(crate) fn shrink<'a>(source: &[i16], step: usize, out: &'a mut [i16]) -> &'a
     } else {
         for (to, run) in out.iter_mut().zip(source.chunks_exact(step)) {
             let sum: i32 = run.iter().map(|&s| i32::from(s)).sum();
-            *to = (sum / step as i32) as i16;
+            *to = (sum / i32::from((step as u16).max(1))) as i16;
         }
     }
     // The OR of magnitudes has the same top bit as the largest.

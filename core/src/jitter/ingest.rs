@@ -70,7 +70,8 @@ impl Pool {
         let index = usize::from(slot.0);
         debug_assert!(part.len() <= self.slot_bytes);
         let len = part.len().min(self.slot_bytes);
-        self.metas[index].with_mut(|to| {
+        let Some(to) = self.metas.get(index) else { return };
+        to.with_mut(|to| {
             // SAFETY: `index` is below `metas.len()` (checked just above), so the bytes are inside
             // the pool's; the caller holds the index, so nobody else touches them.
             unsafe {
@@ -83,8 +84,9 @@ impl Pool {
 
     #[inline]
     fn meta(&self, slot: &Slot) -> PacketMeta {
+        let Some(meta) = self.metas.get(usize::from(slot.0)) else { return PacketMeta::default() };
         // SAFETY: the caller holds the index, so nobody writes the slot.
-        self.metas[usize::from(slot.0)].with(|meta| unsafe { *meta })
+        meta.with(|meta| unsafe { *meta })
     }
 
     /// The first `len` bytes of a slot that the caller holds.
@@ -92,7 +94,8 @@ impl Pool {
     fn part(&self, slot: &Slot, len: usize) -> &[u8] {
         let index = usize::from(slot.0);
         let len = len.min(self.slot_bytes);
-        self.metas[index].with(|_| {
+        let Some(meta) = self.metas.get(index) else { return &[] };
+        meta.with(|_| {
             // SAFETY: as in `write`; the borrow of `slot` keeps the index with the caller for as
             // long as the slice lives, and the reading half never writes.
             unsafe {

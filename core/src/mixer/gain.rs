@@ -50,7 +50,7 @@ impl Gain {
     /// The factors of the samples of a frame of `instants`, each of which has `channels` samples.
     #[inline]
     pub(super) fn ramp(&self, instants: usize, channels: u8) -> Ramp {
-        let (span, instants) = (self.to - self.from, instants as i32);
+        let (span, instants) = (self.to - self.from, i32::from((instants as u16).max(1)));
         let scaled = span << STEP_BITS;
         let step = match span {
             0 => 0,

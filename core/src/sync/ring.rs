@@ -46,9 +46,10 @@ unsafe impl<T: Send> Send for Shared<T> {}
 
 impl<T> Shared<T> {
     #[inline]
-    fn slot(&self, index: usize) -> &UnsafeCell<MaybeUninit<T>> {
-        // The length is a power of two, so wrapping indices stay in step with it.
-        &self.slots[index & (self.slots.len() - 1)]
+    fn slot(&self, index: usize) -> Option<&UnsafeCell<MaybeUninit<T>>> {
+        // The length is a power of two, so wrapping indices stay in step with it, and there is always
+        // a slot; `Option`, so that no panic is compiled in.
+        self.slots.get(index & self.slots.len().wrapping_sub(1))
     }
 }
 
@@ -59,7 +60,9 @@ impl<T> Drop for Shared<T> {
         while head != tail {
             // SAFETY: both halves are gone (this is the last reference), and [head, tail) holds
             // the values that were put in and never taken out.
-            self.slot(head).with_mut(|slot| unsafe { (*slot).assume_init_drop() });
+            if let Some(slot) = self.slot(head) {
+                slot.with_mut(|slot| unsafe { (*slot).assume_init_drop() });
+            }
             head = head.wrapping_add(1);
         }
     }
@@ -84,9 +87,10 @@ impl<T: Send> Producer<T> {
         if self.vacant() == 0 {
             return Err(value);
         }
+        let Some(slot) = self.shared.slot(self.tail) else { return Err(value) };
         // SAFETY: the slot at `tail` lies outside [head, tail), so it is the producer's, and it
         // holds no value that would have to be dropped.
-        self.shared.slot(self.tail).with_mut(|slot| unsafe { (*slot).write(value) });
+        slot.with_mut(|slot| unsafe { (*slot).write(value) });
         self.tail = self.tail.wrapping_add(1);
         self.shared.tail.store(self.tail, Ordering::Release);
         Ok(())
@@ -137,9 +141,10 @@ impl<T: Send> Consumer<T> {
                 return None;
             }
         }
+        let slot = self.shared.slot(self.head)?;
         // SAFETY: `head` lies in [head, tail): the producer has written the slot (Acquire above
         // saw its Release) and won't touch it before `head` has moved past it.
-        let value = self.shared.slot(self.head).with(|slot| unsafe { (*slot).assume_init_read() });
+        let value = slot.with(|slot| unsafe { (*slot).assume_init_read() });
         self.head = self.head.wrapping_add(1);
         self.shared.head.store(self.head, Ordering::Release);
         Some(value)
