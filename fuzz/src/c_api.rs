@@ -602,7 +602,7 @@ unsafe fn relay(objects: &mut Objects, input: &mut Input<'_>) {
                 ));
             }
             _ => {
-                ale_repacketizer_destroy(std::mem::replace(&mut objects.regroupers[n], null_mut()))
+                ale_repacketizer_destroy(std::mem::replace(&mut objects.regroupers[n], null_mut()));
             }
         }
     }

@@ -58,9 +58,9 @@ impl<T> Drop for Shared<T> {
         let mut head = self.head.load(Ordering::Acquire);
         let tail = self.tail.load(Ordering::Acquire);
         while head != tail {
-            // SAFETY: both halves are gone (this is the last reference), and [head, tail) holds
-            // the values that were put in and never taken out.
             if let Some(slot) = self.slot(head) {
+                // SAFETY: both halves are gone (this is the last reference), and [head, tail) holds
+                // the values that were put in and never taken out.
                 slot.with_mut(|slot| unsafe { (*slot).assume_init_drop() });
             }
             head = head.wrapping_add(1);
