@@ -298,11 +298,11 @@ fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
 	@command -v cargo-fuzz >/dev/null || { echo "needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
 	@set -e; for target in $$(cd fuzz/fuzz_targets && ls *.rs | sed 's/\.rs$$//'); do \
 	    echo "== $$target"; mkdir -p $(TARGET_DIR)/fuzz-corpus/$$target; \
-	    leaks=1; [ $$target != c_api ] || leaks=0; \
+	    leaks=1; [ $$target != c_api ] || leaks=0; ASAN_OPTIONS=detect_leaks=$$leaks \
 	    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	    $(CARGO) +nightly fuzz run --fuzz-dir fuzz --features libfuzzer $$target \
 	        $(abspath $(TARGET_DIR))/fuzz-corpus/$$target fuzz/corpus/$$target -- \
-	        -max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1 -detect_leaks=$$leaks; \
+	        -max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1; \
 	done
 
 # Where they can't be installed, targets are left out.
