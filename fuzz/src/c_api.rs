@@ -546,7 +546,8 @@ unsafe fn room(objects: &mut Objects, input: &mut Input<'_>) {
                 let next = (at + 1) % PLACES;
                 if objects.ends[at].is_null() && objects.ends[next].is_null() {
                     let (mut one, mut two) = (null_mut(), null_mut());
-                    if check(ale_link_create(input.number().wrapping_mul(100), &mut one, &mut two)) {
+                    if check(ale_link_create(input.number().wrapping_mul(100), &mut one, &mut two))
+                    {
                         (objects.ends[at], objects.ends[next]) = (one, two);
                     }
                 } else {

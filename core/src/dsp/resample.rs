@@ -227,7 +227,7 @@ versions! {
 
 #[inline(always)]
 fn filter_body(streams: &[f32], stream_len: usize, offset: usize, taps: &[f32], out: &mut [f32]) {
-    let count = streams.len() / stream_len;
+    let count = (streams.len() / stream_len.max(1)).max(1);
     for (block, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
         let mut sums = [0.0_f32; LANES];
         let (mut stream, mut place) = (offset % count, offset / count + block * LANES);

@@ -609,7 +609,7 @@ impl Playout {
         self.decoded_to = entry.end();
         self.repeats = false;
         self.note(entry, bytes, conceals);
-        for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame) {
+        for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame.max(1)) {
             let level = math::sqrt(power(chunk));
             self.floor = if level < self.floor { level + 0.5 } else { self.floor * 1.002 }.max(3.0);
             self.peak = level.max(self.peak * 0.9995);
@@ -621,7 +621,7 @@ impl Playout {
     fn is_quiet(&self, signal: &[i16]) -> bool {
         let threshold = (3.0 * self.floor).max(self.peak / 25.0);
         let threshold = threshold * threshold;
-        signal.chunks_exact(self.frame).all(|chunk| power(chunk) <= threshold)
+        signal.chunks_exact(self.frame.max(1)).all(|chunk| power(chunk) <= threshold)
     }
 }
 
