@@ -19,7 +19,6 @@ pub(crate) const MAX_TERMS: usize = 511;
 #[inline]
 pub(crate) fn shrink<'a>(source: &[i16], step: usize, out: &'a mut [i16]) -> &'a mut [i16] {
     let step = step.max(1);
-    let step = step.max(1);
     let count = (source.len() / step).min(out.len());
     let source = &source[source.len() - count * step..];
     let out = &mut out[..count];
