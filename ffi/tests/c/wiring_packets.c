@@ -75,7 +75,9 @@ static void every_codec_is_heard(void)
         {"PCMU/8000", 8000, 440, 160, 160},     {"PCMA/8000", 8000, 440, 160, 160},
         {"G722/8000", 16000, 5000, 160, 160},   {"L16/8000", 8000, 440, 320, 160},
         {"L16/16000", 16000, 5000, 640, 320},   {"L16/32000", 32000, 9000, 1280, 640},
+#ifndef ALE_WITHOUT_OPUS
         {"opus/48000/2", 48000, 2000, 0, 960},
+#endif
     };
     size_t n;
     for (n = 0; n < sizeof all / sizeof *all; n++) {
@@ -190,6 +192,7 @@ static void the_media_is_named(void)
     end(&c);
 }
 
+#ifndef ALE_WITHOUT_OPUS
 /* The peer's in-band FEC fills gaps of single packets. */
 static int loses_every_seventh(call *call, int from_a, uint8_t *bytes, size_t *length)
 {
@@ -259,6 +262,8 @@ static void opus_spends_what_it_may(void)
     EXPECT(opus_bytes(24000, 1) != opus_bytes(24000, 10));
 }
 
+#endif
+
 int main(void)
 {
     first_numbers();
@@ -269,8 +274,10 @@ int main(void)
     levels_are_said();
     send_times_are_said();
     the_media_is_named();
+#ifndef ALE_WITHOUT_OPUS
     opus_restores_lost_packets();
     opus_spends_what_it_may();
+#endif
     puts("wiring of packets: ok");
     return 0;
 }
