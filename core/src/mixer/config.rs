@@ -8,13 +8,13 @@ use core::fmt;
 #[non_exhaustive]
 pub enum MixerError {
     /// A rate that is not a multiple of 100 Hz up to 48 kHz (with a limiter, of 8 kHz), neither one
-    /// nor two channels, or a number of participants of 0 or above [`MAX_PARTICIPANTS`].
+    /// nor two channels, or a number of participants of 0 or above [`MAX_PARTICIPANTS`](super::MAX_PARTICIPANTS).
     InvalidConfig,
     /// All places, or all gains of one listener for one talker, are taken.
     Full,
     /// No such participant: it never joined, or has left.
     UnknownParticipant,
-    /// A gain below 0, above [`MAX_GAIN`], or not a number.
+    /// A gain below 0, above [`MAX_GAIN`](super::MAX_GAIN), or not a number.
     InvalidGain,
     /// A slice that is not 10 ms long.
     InvalidLength,
@@ -63,9 +63,9 @@ pub struct MixerConfig {
     pub sample_rate_hz: u32,
     /// 1, or 2 for stereo: left and right alternate in all PCM.
     pub channels: u8,
-    /// Places, 1 to [`MAX_PARTICIPANTS`]; the memory for all is taken at creation.
+    /// Places, 1 to [`MAX_PARTICIPANTS`](super::MAX_PARTICIPANTS); the memory for all is taken at creation.
     pub max_participants: usize,
-    /// Gains of one listener for one talker ([`Mixer::set_pair_gain`]) that there may be at a time.
+    /// Gains of one listener for one talker ([`Mixer::set_pair_gain`](super::Mixer::set_pair_gain)) that there may be at a time.
     pub max_pair_gains: usize,
     /// Whether a look-ahead limiter keeps sums below full scale. It delays what is heard by 2 ms.
     /// Without one, sums are clamped.
@@ -89,7 +89,7 @@ impl Default for MixerConfig {
 pub struct MixerStats {
     /// Participants just now.
     pub participants: u32,
-    /// Times that [`Mixer::run`] ran.
+    /// Times that [`Mixer::run`](super::Mixer::run) ran.
     pub runs: u64,
     /// Rows that were added up.
     pub rows_mixed: u64,

@@ -142,14 +142,14 @@ impl Mixer {
     }
 
     /// Sets how loud one listener hears one talker, as a factor on top of the talker's own gain
-    /// (together at most [`MAX_GAIN`]); `None` goes back to what everybody hears.
+    /// (together at most [`MAX_GAIN`](super::MAX_GAIN)); `None` goes back to what everybody hears.
     ///
     /// Real-time: yes; each of a listener's gains costs it about as much as its own subtraction.
     ///
     /// # Errors
     /// [`MixerError::UnknownParticipant`], [`MixerError::SameParticipant`],
     /// [`MixerError::InvalidGain`]; [`MixerError::Full`] above
-    /// [`MixerConfig::max_pair_gains`].
+    /// [`MixerConfig::max_pair_gains`](super::MixerConfig::max_pair_gains).
     pub fn set_pair_gain(
         &mut self,
         listener: ParticipantId,

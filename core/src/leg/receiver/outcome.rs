@@ -11,7 +11,7 @@ counters! {
     /// What the network thread's half has seen. All count from the leg's creation, unless they say
     /// otherwise; times are in nanoseconds.
     pub struct ReceiverStats {
-        /// Datagrams given to [`LegReceiver::receive`].
+        /// Datagrams given to [`LegReceiver::receive`](super::LegReceiver::receive).
         pub datagrams,
         /// When the first of them came; not a count.
         pub first_arrival_ns,
