@@ -77,7 +77,8 @@ fn fade(pcm: &mut [i16], noise: &mut Noise, mix: impl Fn(f32, f32, f32) -> f32) 
     }
 }
 
-#[cfg(test)]
+// The bench stands on `std`, and not on loom.
+#[cfg(all(test, feature = "std", not(loom)))]
 mod tests {
     use alloc::boxed::Box;
     use alloc::sync::Arc;
