@@ -33,7 +33,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
-        loom miri tsan no-panic soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
+        loom shuttle miri tsan no-panic soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -46,6 +46,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(CARGO) test -p ale-media --no-default-features --features std
 	$(MAKE) bare-metal
 	$(MAKE) loom
+	$(MAKE) shuttle
 	$(MAKE) c-test
 	$(MAKE) package-test
 	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
@@ -250,6 +251,10 @@ no-panic: ## fail if the packet path of the firmware build reaches more panics t
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \
 	    $(CARGO) test -p ale-media --lib --no-default-features --features std --release loom
+
+shuttle: ## a leg's three threads in random interleavings
+	RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=$(TARGET_DIR)/shuttle \
+	    $(CARGO) test -p ale-media --lib --no-default-features --features std --release shuttle_
 
 bench: tools ## criterion benches
 	$(CARGO) bench -p benches

@@ -46,6 +46,14 @@ pub fn rtp(data: &[u8]) {
     assert_eq!(again, &data[..packet.header_bytes()]);
 }
 
+/// Captures: pcap, pcapng, rtpdump. What comes out went in.
+pub fn capture(data: &[u8]) {
+    if let Ok(capture) = examples::capture::parse(data) {
+        let bytes: usize = capture.datagrams.iter().map(|datagram| datagram.payload.len()).sum();
+        assert!(bytes + capture.skipped <= data.len());
+    }
+}
+
 /// Compound RTCP packets.
 pub fn rtcp(data: &[u8]) {
     for packet in Packets::new(data) {

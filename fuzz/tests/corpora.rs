@@ -6,9 +6,10 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 17] = [
+const TARGETS: [Target; 18] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
+    ("capture", ale_media_fuzz::capture),
     ("srtp_unprotect", ale_media_fuzz::srtp::unprotect),
     ("srtp_round_trip", ale_media_fuzz::srtp::round_trip),
     ("srtp_kernels", ale_media_fuzz::srtp::kernels),

@@ -135,5 +135,7 @@ impl Leg {
     }
 }
 
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;
 #[cfg(all(test, feature = "opus"))]
 mod tests;

@@ -8,7 +8,8 @@
 //!
 //! Memory orderings stand on the atomics themselves, not in fences, so that ThreadSanitizer can
 //! follow them; under `--cfg loom` the same code runs on loom's atomics, and models with a weakened
-//! ordering must fail (`planted.rs`).
+//! ordering must fail (`planted.rs`). Whole legs are too large for every interleaving; under
+//! `--cfg shuttle` they meet in many random ones.
 
 #[cfg(loom)]
 pub(crate) mod planted;
@@ -16,18 +17,20 @@ pub mod ring;
 pub mod snapshot;
 pub(crate) mod word;
 
-/// The atomics and cells in use: the standard ones, or loom's under `--cfg loom`.
+/// The atomics and cells in use: the standard ones, or loom's and shuttle's under `--cfg` of that name.
 pub(crate) mod primitive {
     #[cfg(loom)]
     pub(crate) use super::planted as atomic;
     #[cfg(not(loom))]
     pub(crate) use alloc::sync::Arc;
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) use core::sync::atomic;
     #[cfg(loom)]
     pub(crate) use loom::cell::UnsafeCell;
     #[cfg(loom)]
     pub(crate) use loom::sync::Arc;
+    #[cfg(shuttle)]
+    pub(crate) use shuttle::sync::atomic;
 
     /// loom's interface over the standard cell.
     #[cfg(not(loom))]

@@ -13,7 +13,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -102,6 +102,9 @@ struct Options {
     /// Mutes silent members at random, and lets them leave and come again in other codecs.
     #[arg(long)]
     soak: bool,
+    /// Threads beside it that do nothing but take processor time.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64))]
+    hogs: u32,
     /// Time is only reported: for machines that do other things meanwhile.
     #[arg(long)]
     any_time: bool,
@@ -145,7 +148,15 @@ fn run(options: &Options) -> Result<bool, Failure> {
     let seconds = options.duration as usize;
     let progress = ProgressBar::new(u64::from(options.duration));
     let memory = Mutex::new(Vec::with_capacity(seconds));
+    let over = AtomicBool::new(false);
     let outcomes = thread::scope(|scope| {
+        for _ in 0..options.hogs {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
         let threads: Vec<_> = (0..options.threads as usize)
             .map(|thread| {
                 let rooms = plan.iter().filter(|worker| **worker == thread).count();
@@ -165,7 +176,10 @@ fn run(options: &Options) -> Result<bool, Failure> {
             })
             .collect();
         let joined = threads.into_iter().map(|thread| thread.join());
-        joined.map(|outcome| outcome.map_err(|_| "a thread has panicked")?).collect::<Vec<_>>()
+        let outcomes: Vec<_> =
+            joined.map(|outcome| outcome.map_err(|_| "a thread has panicked")?).collect();
+        over.store(true, Ordering::Relaxed);
+        outcomes
     });
     progress.finish_and_clear();
     let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, Failure>>()?;
@@ -225,14 +239,15 @@ fn drive(
     Ok(Outcome { beats, allocations, ..lane.outcome() })
 }
 
-/// Prints median, 99th percentile and maximum of what `of` says of the beats. Returns how many are
+/// Prints median, upper percentiles and maximum of what `of` says of the beats. Returns how many are
 /// above 10 ms.
 fn print_times(name: &str, beats: &[Spent], of: fn(&Spent) -> Duration) -> usize {
     let mut times: Vec<_> = beats.iter().map(of).collect();
     times.sort();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     let over = times.iter().filter(|time| **time > BEAT).count();
-    println!("{name} in 10 ms: p50 {:?}, p99 {:?}, max {:?}", at(0.5), at(0.99), at(1.0));
+    let (p50, p99, p9999, max) = (at(0.5), at(0.99), at(0.9999), at(1.0));
+    println!("{name} in 10 ms: p50 {p50:?}, p99 {p99:?}, p99.99 {p9999:?}, max {max:?}");
     println!("    above 10 ms: {over} of {}", times.len());
     over
 }

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A leg's three threads in random interleavings of all their steps, far too many to try each.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use shuttle::thread;
+
+use super::{Leg, LegConfig, SrtpConfig};
+use crate::codec::CodecSpec;
+use crate::srtp::{MasterKey, SessionConfig, Suite};
+
+const INTERLEAVINGS: usize = 300;
+/// Packet times of the call.
+const PACKETS: u64 = 60;
+const TICK_NS: u64 = 10_000_000;
+
+fn session(byte: u8) -> SessionConfig {
+    let suite = Suite::AeadAes128Gcm;
+    let material = vec![byte; suite.key_bytes() + suite.salt_bytes()];
+    let key = MasterKey::from_concatenated(suite, &material).unwrap();
+    SessionConfig::new(suite, key)
+}
+
+/// A call in which the control thread changes the keys for receiving so many times, while the peer goes
+/// on with the first ones: they count until the second change.
+fn call(changes: u8) {
+    let config = |ssrc, send, receive| {
+        let mut config = LegConfig::new(ssrc, 8, CodecSpec::Pcma);
+        config.srtp = Some(SrtpConfig { send: session(send), receive: session(receive) });
+        config
+    };
+    let (_, mut peer, _) = Leg::new(&config(1, 1, 2)).unwrap();
+    let (mut receiver, mut media, mut control) = Leg::new(&config(2, 2, 1)).unwrap();
+    let network = thread::spawn(move || {
+        for n in 0..PACKETS {
+            let now_ns = 2 * n * TICK_NS;
+            peer.push(&[1_000; 160]).unwrap();
+            while let Some(datagram) = peer.poll_transmit(now_ns) {
+                let mut datagram = datagram.to_vec();
+                receiver.receive(&mut datagram, now_ns).expect("the old keys count on");
+            }
+        }
+        receiver
+    });
+    let audio = thread::spawn(move || {
+        for n in 0..2 * PACKETS {
+            let mut pcm = [0; 80];
+            media.pull(n * TICK_NS, &mut pcm).unwrap();
+            media.push(&pcm).unwrap();
+            while media.poll_transmit(n * TICK_NS).is_some() {}
+        }
+        media
+    });
+    let mut seen = Vec::new();
+    for n in 0..4 {
+        control.set_muted(n % 2 == 0).unwrap();
+        let stats = control.stats();
+        seen.push((stats.receiver.packets, stats.media.packets, stats.jitter.samples));
+        if n < changes {
+            control.rekey_receive(&session(3 + n)).unwrap();
+        }
+    }
+    let (receiver, media) = (network.join().unwrap(), audio.join().unwrap());
+    let grows = |pair: &[(u64, u64, u64)]| {
+        pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1 && pair[0].2 <= pair[1].2
+    };
+    assert!(seen.windows(2).all(grows), "counters went back: {seen:?}");
+    let stats = control.stats();
+    assert_eq!(stats.receiver.packets, receiver.stats().packets);
+    assert_eq!(stats.media.packets, media.stats().packets);
+    // The first is on probation.
+    assert_eq!((stats.receiver.packets, stats.jitter.inserted), (PACKETS - 1, PACKETS - 1));
+}
+
+#[test]
+fn shuttle_three_threads_share_a_call() {
+    shuttle::check_random(|| call(1), INTERLEAVINGS);
+}
+
+#[test]
+#[should_panic(expected = "the old keys count on")]
+fn shuttle_planted_old_keys_are_gone() {
+    shuttle::check_random(|| call(2), INTERLEAVINGS);
+}
