@@ -2,8 +2,8 @@
 //! Conferences: legs around a mixer.
 
 use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceControl, ConferenceEvent, JoinOptions, LinkEnd,
-    MemberId, Outgoing,
+    Conference, ConferenceConfig, ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions,
+    LinkEnd, MemberId, Outgoing,
 };
 use alloc::boxed::Box;
 
@@ -255,6 +255,47 @@ fn join_options(options: &ale_join_options) -> JoinOptions {
     }
 }
 
+/// Lets what `handle` holds in by `join`, which gives it back where the conference refuses; then the
+/// handle stays the caller's.
+///
+/// # Safety
+/// The pointers are what the header says; `content` points to all that the handle holds.
+unsafe fn join_by<H, T>(
+    conference: *const ale_conference,
+    handle: *mut H,
+    content: impl FnOnce(&mut H) -> *mut T,
+    options: *const ale_join_options,
+    member: *mut u64,
+    join: impl FnOnce(&ConferenceControl, T, JoinOptions) -> Result<MemberId, (ConferenceError, T)>,
+) -> Result<(), ale_status> {
+    // SAFETY: the header's contract.
+    let (control, out) = unsafe { (control(conference)?, pointer::exclusive(member)?) };
+    let options = if options.is_null() {
+        ale_join_options::default()
+    } else {
+        // SAFETY: the header's contract.
+        unsafe { pointer::config(options) }?
+    };
+    // SAFETY: the header's contract.
+    let content = content(unsafe { pointer::exclusive(handle) }?);
+    // SAFETY: either the handle is freed below without dropping what it held, or what it held is put
+    // back; nothing in between can panic.
+    let taken = unsafe { core::ptr::read(content) };
+    match join(control, taken, join_options(&options)) {
+        Ok(id) => {
+            // SAFETY: the handle was given to C and its content has moved out above.
+            unsafe { pointer::vacate(handle) };
+            *out = id.to_u64();
+            Ok(())
+        }
+        Err((error, taken)) => {
+            // SAFETY: what is overwritten has moved out above.
+            unsafe { core::ptr::write(content, taken) };
+            Err(error.into())
+        }
+    }
+}
+
 /// Lets a leg's media half in at the next tick; it belongs to the conference from then on. options
 /// may be NULL. Writes the member's number to *member. Any thread. Not real-time.
 ///
@@ -267,34 +308,9 @@ pub unsafe extern "C" fn ale_conference_join(
     options: *const ale_join_options,
     member: *mut u64,
 ) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let (control, out) = unsafe { (control(conference)?, pointer::exclusive(member)?) };
-        let options = if options.is_null() {
-            ale_join_options::default()
-        } else {
-            // SAFETY: the header's contract.
-            unsafe { pointer::config(options) }?
-        };
-        // SAFETY: the header's contract.
-        let half = unsafe { pointer::exclusive(media) }?;
-        // SAFETY: either the handle is freed below without dropping what it held, or what it held
-        // is put back; nothing in between can panic.
-        let taken = unsafe { core::ptr::read(&raw const half.0) };
-        let join = join_options(&options);
-        match control.join(taken, join) {
-            Ok(id) => {
-                // SAFETY: the handle was given to C and its content has moved out above.
-                unsafe { pointer::vacate(media) };
-                *out = id.to_u64();
-                Ok(())
-            }
-            Err((error, taken)) => {
-                // SAFETY: what is overwritten has moved out above.
-                unsafe { core::ptr::write(&raw mut half.0, taken) };
-                Err(error.into())
-            }
-        }
+    // SAFETY: the header's contract.
+    guard(|| unsafe {
+        join_by(conference, media, |half| &raw mut half.0, options, member, ConferenceControl::join)
     })
 }
 
@@ -531,32 +547,16 @@ pub unsafe extern "C" fn ale_conference_join_link(
     options: *const ale_join_options,
     member: *mut u64,
 ) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let (control, out) = unsafe { (control(conference)?, pointer::exclusive(member)?) };
-        let options = if options.is_null() {
-            ale_join_options::default()
-        } else {
-            // SAFETY: the header's contract.
-            unsafe { pointer::config(options) }?
-        };
-        // SAFETY: the header's contract.
-        let handle = unsafe { pointer::exclusive(end) }?;
-        // SAFETY: as in `ale_conference_join`.
-        let taken = unsafe { core::ptr::read(&raw const handle.0) };
-        match control.join_link(taken, join_options(&options)) {
-            Ok(id) => {
-                // SAFETY: the handle was given to C and its content has moved out above.
-                unsafe { pointer::vacate(end) };
-                *out = id.to_u64();
-                Ok(())
-            }
-            Err((error, taken)) => {
-                // SAFETY: what is overwritten has moved out above.
-                unsafe { core::ptr::write(&raw mut handle.0, taken) };
-                Err(error.into())
-            }
-        }
+    // SAFETY: the header's contract.
+    guard(|| unsafe {
+        join_by(
+            conference,
+            end,
+            |end| &raw mut end.0,
+            options,
+            member,
+            ConferenceControl::join_link,
+        )
     })
 }
 

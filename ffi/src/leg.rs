@@ -511,6 +511,25 @@ pub unsafe extern "C" fn ale_leg_push(
     })
 }
 
+/// Hands out the datagram that `make` makes.
+///
+/// # Safety
+/// The pointers are what the header says.
+unsafe fn datagram_by(
+    media: *mut ale_leg_media,
+    datagram: *mut *const u8,
+    length: *mut usize,
+    make: impl FnOnce(&mut LegMedia) -> Option<&[u8]>,
+) -> Result<(), ale_status> {
+    // SAFETY: the caller's.
+    let (media, datagram, length) = unsafe {
+        (pointer::exclusive(media)?, pointer::exclusive(datagram)?, pointer::exclusive(length)?)
+    };
+    let bytes = make(&mut media.0).ok_or(ale_status::ALE_ERR_NOTHING)?;
+    (*datagram, *length) = (bytes.as_ptr(), bytes.len());
+    Ok(())
+}
+
 /// Gives the next datagram to send, RTP or RTCP, valid until the half is used again. To be called
 /// until it returns ALE_ERR_NOTHING. Real-time.
 #[unsafe(no_mangle)]
@@ -520,15 +539,8 @@ pub unsafe extern "C" fn ale_leg_poll_transmit(
     datagram: *mut *const u8,
     length: *mut usize,
 ) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let (media, datagram, length) = unsafe {
-            (pointer::exclusive(media)?, pointer::exclusive(datagram)?, pointer::exclusive(length)?)
-        };
-        let bytes = media.0.poll_transmit(now_ns).ok_or(ale_status::ALE_ERR_NOTHING)?;
-        (*datagram, *length) = (bytes.as_ptr(), bytes.len());
-        Ok(())
-    })
+    // SAFETY: the header's contract.
+    guard(|| unsafe { datagram_by(media, datagram, length, |media| media.poll_transmit(now_ns)) })
 }
 
 /// Gives a last RTCP datagram with a BYE, valid until the half is used again. Real-time.
@@ -541,15 +553,8 @@ pub unsafe extern "C" fn ale_leg_goodbye(
     datagram: *mut *const u8,
     length: *mut usize,
 ) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let (media, datagram, length) = unsafe {
-            (pointer::exclusive(media)?, pointer::exclusive(datagram)?, pointer::exclusive(length)?)
-        };
-        let bytes = media.0.goodbye(now_ns).ok_or(ale_status::ALE_ERR_NOTHING)?;
-        (*datagram, *length) = (bytes.as_ptr(), bytes.len());
-        Ok(())
-    })
+    // SAFETY: the header's contract.
+    guard(|| unsafe { datagram_by(media, datagram, length, |media| media.goodbye(now_ns)) })
 }
 
 /// Sends silence in place of what is pushed (muted not 0), or no longer (0). Real-time.
