@@ -47,6 +47,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) bare-metal
 	$(MAKE) loom
 	$(MAKE) shuttle
+	@if $(CARGO) +nightly --version >/dev/null 2>&1; then $(MAKE) tsan; else echo "tsan: skipped, there is no nightly toolchain"; fi
 	$(MAKE) c-test
 	$(MAKE) package-test
 	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
