@@ -119,6 +119,11 @@ impl BlackBox {
         })
     }
 
+    /// Where the byte stands that is `offset` behind the oldest.
+    fn wrapped(&self, offset: usize) -> usize {
+        (self.start + offset) % self.bytes.len().max(1)
+    }
+
     pub(crate) fn has_audio(&self) -> bool {
         self.config.black_box_audio
     }
@@ -176,7 +181,7 @@ impl BlackBox {
             }
         }
         for part in [record, payload] {
-            let at = (self.start + self.len) % self.bytes.len().max(1);
+            let at = self.wrapped(self.len);
             let first = part.len().min(self.bytes.len() - at);
             self.bytes[at..at + first].copy_from_slice(&part[..first]);
             self.bytes[..part.len() - first].copy_from_slice(&part[first..]);
@@ -189,12 +194,12 @@ impl BlackBox {
         let mut head = [0; 24];
         let count = head.len().min(self.len);
         for (n, byte) in head[..count].iter_mut().enumerate() {
-            *byte = self.bytes[(self.start + n) % self.bytes.len().max(1)];
+            *byte = self.bytes[self.wrapped(n)];
         }
         let Some((len, _)) = read(&head[..count], &mut self.oldest) else { return false };
         let audio = if self.has_audio() && head[0] < 2 { self.oldest.packet.len } else { 0 };
         let len = len + usize::from(audio);
-        self.start = (self.start + len) % self.bytes.len().max(1);
+        self.start = self.wrapped(len);
         self.len = self.len.saturating_sub(len);
         self.dropped = true;
         true

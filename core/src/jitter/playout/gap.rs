@@ -244,7 +244,8 @@ impl Playout {
             return 0;
         }
         self.stand_in(count);
-        if self.concealed == 0 {
+        // Media time that was skipped counts as one sample.
+        if self.concealed <= 1 {
             self.hush.restart();
         }
         let asleep = self.falls_asleep();

@@ -6,7 +6,7 @@
 //! Audio thread only.
 
 use super::conceal::to_pcm;
-use super::noise::Noise;
+use super::noise::{Noise, STRETCH};
 use crate::codec::comfort_noise::Background;
 
 /// Samples at 8 kHz of concealment after which a decoder's is listened to, and after which it has ended.
@@ -70,10 +70,14 @@ impl Hush {
 /// Mixes noise into `pcm`: `mix(noise, sample, w)`, with `w` from 0 to 1.
 fn fade(pcm: &mut [i16], noise: &mut Noise, mix: impl Fn(f32, f32, f32) -> f32) {
     let step = 1.0 / pcm.len().max(1) as f32;
-    for (i, sample) in pcm.iter_mut().enumerate() {
-        let mut made = [0];
-        noise.fill(&mut made);
-        *sample = to_pcm(mix(f32::from(made[0]), f32::from(*sample), (i as f32 + 0.5) * step));
+    let (mut made, mut at) = ([0; STRETCH], 0.5);
+    for part in pcm.chunks_mut(STRETCH) {
+        let made = &mut made[..part.len()];
+        noise.fill(made);
+        for (sample, made) in part.iter_mut().zip(made) {
+            *sample = to_pcm(mix(f32::from(*made), f32::from(*sample), at * step));
+            at += 1.0;
+        }
     }
 }
 

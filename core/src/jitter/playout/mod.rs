@@ -183,9 +183,15 @@ impl Playout {
         self.origin_ns = origin_ns;
     }
 
+    /// Media positions in 10 ms. Not 0, as the compiler sees, so that no division by it can panic.
+    #[inline]
+    fn frame_span(&self) -> i64 {
+        i64::from((self.frame as u16).max(1))
+    }
+
     /// The media position whose lateness is 0 at a time.
     pub(crate) fn position_at(&self, now_ns: u64) -> i64 {
-        let frame = i64::from((self.frame as u16).max(1));
+        let frame = self.frame_span();
         let elapsed_ns = now_ns.wrapping_sub(self.origin_ns) as i64;
         let (frames, rest) = (elapsed_ns.div_euclid(10_000_000), elapsed_ns.rem_euclid(10_000_000));
         frames * frame + rest * frame / 10_000_000
@@ -194,7 +200,7 @@ impl Playout {
     /// How late a media position is, in milliseconds.
     #[inline]
     pub(crate) fn lateness_ms(&self, now_ns: u64, position: i64) -> f32 {
-        let frame = i64::from((self.frame as u16).max(1));
+        let frame = self.frame_span();
         let elapsed_ns = now_ns.wrapping_sub(self.origin_ns) as i64;
         let media_ns = position
             .div_euclid(frame)

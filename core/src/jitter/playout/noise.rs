@@ -12,7 +12,7 @@ const MAX_ORDER: usize = 12;
 const UNIT_POWER: f32 = 1.732_050_8;
 
 /// Samples that are made at a time.
-const STRETCH: usize = 80;
+pub(super) const STRETCH: usize = 80;
 /// Sums that a filtered sample is made of, so that they run beside each other in any vector unit.
 const LANES: usize = 4;
 
