@@ -32,7 +32,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test c-sanitize c-debug firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
+        c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
         loom shuttle miri tsan no-panic soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
@@ -187,9 +187,13 @@ c-debug: ## what only a debug build of the library does: to find out what is des
 	$(TARGET_DIR)/debug/c/destroyed_twice
 	$(TARGET_DIR)/debug/c/destroyed_twice taken
 
-firmware-test: tools ## the library as small devices build it, without Rust's standard library and Opus: its C tests
+# Symbols are kept, or no-panic would know nothing by name.
+firmware-library: tools ## the library as small devices build it, without Rust's standard library and Opus
+	$(CARGO) build --profile firmware --config profile.firmware.strip=false \
+	    -p ale-media-ffi --no-default-features --target-dir $(TARGET_DIR)/small
+
+firmware-test: firmware-library ## its C tests
 	$(CARGO) clippy --profile firmware -p ale-media-ffi --no-default-features -- -D warnings
-	$(CARGO) build --profile firmware -p ale-media-ffi --no-default-features --target-dir $(TARGET_DIR)/small
 	ffi/package/localise $(TARGET_DIR)/small/firmware/libale_media.a $(TARGET_DIR)/small/libale_media.a
 	@set -e; for test in $(filter-out %/opus.c,$(wildcard ffi/tests/c/*.c)) examples/c/own_memory.c; do \
 	    name=$(TARGET_DIR)/small/$$(basename $$test .c); \
@@ -243,11 +247,8 @@ header-compiles: ## the header alone, as C99 and C++11, by gcc and clang
 unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
 	.ci/unsafe-budget
 
-# Symbols are kept, or nothing would be known by name.
-no-panic: ## fail if the packet path of the firmware build reaches more panics than docs/panic-budget.txt (x86-64 Linux)
-	$(CARGO) build --quiet --profile firmware --config profile.firmware.strip=false \
-	    -p ale-media-ffi --no-default-features --target-dir $(TARGET_DIR)/no-panic
-	.ci/no-panic $(TARGET_DIR)/no-panic/firmware/libale_media.so docs/panic-budget.txt
+no-panic: firmware-library ## fail if the packet path of the firmware build reaches more panics than docs/panic-budget.txt (x86-64 Linux)
+	.ci/no-panic $(TARGET_DIR)/small/firmware/libale_media.so docs/panic-budget.txt
 
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \
