@@ -189,7 +189,7 @@ c-debug: ## what only a debug build of the library does: to find out what is des
 
 # Symbols are kept, or no-panic would know nothing by name.
 firmware-library: tools ## the library as small devices build it, without Rust's standard library and Opus
-	$(CARGO) build --profile firmware --config profile.firmware.strip=false \
+	$(CARGO) build --profile firmware --config profile.firmware.strip=false --config 'profile.firmware.debug="line-tables-only"' \
 	    -p ale-media-ffi --no-default-features --target-dir $(TARGET_DIR)/small
 
 firmware-test: firmware-library ## its C tests

@@ -41,3 +41,5 @@ pub mod stats;
 pub mod sync;
 #[cfg(all(test, feature = "std"))]
 mod test_support;
+#[allow(dead_code)]
+mod within;

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Parts of slices behind which no panic stands.
+//!
+//! The packet path computes where things are, and those sums are right or the code has a bug. In
+//! builds with debug assertions (tests, fuzzing) a wrong sum stops the program, so that it is found. In
+//! a release build it takes as much as there is: a wrong sample for a moment, where a panic would end
+//! every call of the process. `make no-panic` holds the linked library to that.
+//!
+//! Where a part may be missing rightly (a packet that is too short), `get` and `split_first_chunk`
+//! are the words; these are for parts that are there.
+
+use core::ops::Range;
+
+/// Parts of a slice that the caller knows to be there.
+pub(crate) trait Within<T> {
+    /// The first `count` elements.
+    fn head(&self, count: usize) -> &[T];
+    /// The first `count` elements.
+    fn head_mut(&mut self, count: usize) -> &mut [T];
+    /// What follows the first `count` elements.
+    fn past(&self, count: usize) -> &[T];
+    /// What follows the first `count` elements.
+    fn past_mut(&mut self, count: usize) -> &mut [T];
+    /// The last `count` elements.
+    fn last_of(&self, count: usize) -> &[T];
+    /// The elements of a range.
+    fn span(&self, range: Range<usize>) -> &[T];
+    /// The elements of a range.
+    fn span_mut(&mut self, range: Range<usize>) -> &mut [T];
+    /// The first `count` elements, and what follows them.
+    fn cut(&self, count: usize) -> (&[T], &[T]);
+    /// The first `count` elements, and what follows them.
+    fn cut_mut(&mut self, count: usize) -> (&mut [T], &mut [T]);
+    /// An element's copy.
+    fn at(&self, index: usize) -> T
+    where
+        T: Copy + Default;
+    /// Writes an element.
+    fn put(&mut self, index: usize, value: T);
+    /// Copies `from`, which is as long.
+    fn copy_of(&mut self, from: &[T])
+    where
+        T: Copy;
+    /// Copies the elements of `from` to `to` and after.
+    fn shift(&mut self, from: Range<usize>, to: usize)
+    where
+        T: Copy;
+}
+
+impl<T> Within<T> for [T] {
+    #[inline(always)]
+    fn head(&self, count: usize) -> &[T] {
+        debug_assert!(count <= self.len(), "the first {count} of {}", self.len());
+        self.get(..count).unwrap_or(self)
+    }
+
+    #[inline(always)]
+    fn head_mut(&mut self, count: usize) -> &mut [T] {
+        self.cut_mut(count).0
+    }
+
+    #[inline(always)]
+    fn past(&self, count: usize) -> &[T] {
+        debug_assert!(count <= self.len(), "past {count} of {}", self.len());
+        self.get(count..).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn past_mut(&mut self, count: usize) -> &mut [T] {
+        debug_assert!(count <= self.len(), "past {count} of {}", self.len());
+        self.get_mut(count..).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn last_of(&self, count: usize) -> &[T] {
+        debug_assert!(count <= self.len(), "the last {count} of {}", self.len());
+        self.get(self.len().wrapping_sub(count)..).unwrap_or(self)
+    }
+
+    #[inline(always)]
+    fn span(&self, range: Range<usize>) -> &[T] {
+        debug_assert!(
+            range.start <= range.end && range.end <= self.len(),
+            "{range:?} of {}",
+            self.len()
+        );
+        self.get(range).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn span_mut(&mut self, range: Range<usize>) -> &mut [T] {
+        debug_assert!(
+            range.start <= range.end && range.end <= self.len(),
+            "{range:?} of {}",
+            self.len()
+        );
+        self.get_mut(range).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn cut(&self, count: usize) -> (&[T], &[T]) {
+        debug_assert!(count <= self.len(), "{count} of {}", self.len());
+        self.split_at_checked(count).unwrap_or((self, &[]))
+    }
+
+    #[inline(always)]
+    fn cut_mut(&mut self, count: usize) -> (&mut [T], &mut [T]) {
+        debug_assert!(count <= self.len(), "{count} of {}", self.len());
+        let count = count.min(self.len());
+        self.split_at_mut(count)
+    }
+
+    #[inline(always)]
+    fn at(&self, index: usize) -> T
+    where
+        T: Copy + Default,
+    {
+        debug_assert!(index < self.len(), "{index} of {}", self.len());
+        self.get(index).copied().unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn put(&mut self, index: usize, value: T) {
+        debug_assert!(index < self.len(), "{index} of {}", self.len());
+        if let Some(place) = self.get_mut(index) {
+            *place = value;
+        }
+    }
+
+    #[inline(always)]
+    fn copy_of(&mut self, from: &[T])
+    where
+        T: Copy,
+    {
+        debug_assert_eq!(self.len(), from.len());
+        let count = self.len().min(from.len());
+        self.head_mut(count).copy_from_slice(from.head(count));
+    }
+
+    #[inline(always)]
+    fn shift(&mut self, from: Range<usize>, to: usize)
+    where
+        T: Copy,
+    {
+        let fits = from.start <= from.end
+            && from.end <= self.len()
+            && to <= self.len() - (from.end - from.start);
+        debug_assert!(fits, "{from:?} to {to} of {}", self.len());
+        if fits {
+            self.copy_within(from, to);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_those_of_the_language() {
+        let mut data = [1, 2, 3, 4, 5];
+        assert_eq!(data.head(2), [1, 2]);
+        assert_eq!(data.past(2), [3, 4, 5]);
+        assert_eq!(data.last_of(2), [4, 5]);
+        assert_eq!(data.span(1..3), [2, 3]);
+        assert_eq!(data.cut(5), (&[1, 2, 3, 4, 5][..], &[][..]));
+        assert_eq!(data.at(4), 5);
+        data.shift(0..3, 2);
+        assert_eq!(data, [1, 2, 1, 2, 3]);
+        data.past_mut(3).copy_of(&[8, 9]);
+        data.span_mut(0..1).fill(7);
+        data.head_mut(2).put(1, 6);
+        assert_eq!(data, [7, 6, 1, 8, 9]);
+        data.cut_mut(1).1.fill(0);
+        assert_eq!(data, [7, 0, 0, 0, 0]);
+    }
+
+    /// What a release build does with a sum that is wrong.
+    #[test]
+    #[cfg(not(debug_assertions))]
+    fn what_is_missing_is_left_out() {
+        let mut data = [1, 2, 3];
+        assert_eq!(data.head(4), [1, 2, 3]);
+        assert!(data.past(4).is_empty());
+        assert_eq!(data.last_of(4), [1, 2, 3]);
+        assert!(data.span(2..4).is_empty());
+        assert_eq!(data.cut(4), (&[1, 2, 3][..], &[][..]));
+        assert_eq!(data.at(3), 0);
+        data.put(3, 9);
+        data.copy_of(&[7]);
+        data.shift(0..3, 1);
+        assert_eq!(data, [7, 2, 3]);
+    }
+
+    /// What a test or a fuzzer finds.
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "the first 4 of 3")]
+    fn a_wrong_sum_is_found() {
+        [1, 2, 3].head(4);
+    }
+}
