@@ -9,6 +9,7 @@
 //! Where a part may be missing rightly (a packet that is too short), `get` and `split_first_chunk`
 //! are the words; these are for parts that are there.
 
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Parts of a slice that the caller knows to be there.
@@ -37,6 +38,8 @@ pub(crate) trait Within<T> {
         T: Copy + Default;
     /// Writes an element.
     fn put(&mut self, index: usize, value: T);
+    /// Writes a few elements, the first of them at `index`.
+    fn put_all<const N: usize>(&mut self, index: usize, values: [T; N]);
     /// Copies `from`, which is as long.
     fn copy_of(&mut self, from: &[T])
     where
@@ -128,6 +131,14 @@ impl<T> Within<T> for [T] {
     }
 
     #[inline(always)]
+    fn put_all<const N: usize>(&mut self, index: usize, values: [T; N]) {
+        match self.get_mut(index..).and_then(<[T]>::first_chunk_mut) {
+            Some(place) => *place = values,
+            None => debug_assert!(false, "{N} at {index} of {}", self.len()),
+        }
+    }
+
+    #[inline(always)]
     fn copy_of(&mut self, from: &[T])
     where
         T: Copy,
@@ -152,9 +163,21 @@ impl<T> Within<T> for [T] {
     }
 }
 
+/// Takes out an element, whose place the last one takes.
+#[inline]
+pub(crate) fn swap_out<T>(list: &mut Vec<T>, index: usize) -> Option<T> {
+    debug_assert!(index < list.len(), "{index} of {}", list.len());
+    let last = list.pop()?;
+    match list.get_mut(index) {
+        Some(place) => Some(core::mem::replace(place, last)),
+        None => Some(last),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn parts_are_those_of_the_language() {
@@ -173,6 +196,15 @@ mod tests {
         assert_eq!(data, [7, 6, 1, 8, 9]);
         data.cut_mut(1).1.fill(0);
         assert_eq!(data, [7, 0, 0, 0, 0]);
+        data.put_all(3, [4, 5]);
+        assert_eq!(data, [7, 0, 0, 4, 5]);
+    }
+
+    #[test]
+    fn the_last_element_takes_the_place_of_one_that_is_taken_out() {
+        let mut list = vec![1, 2, 3, 4];
+        assert_eq!((swap_out(&mut list, 1), &list[..]), (Some(2), &[1, 4, 3][..]));
+        assert_eq!((swap_out(&mut list, 2), &list[..]), (Some(3), &[1, 4][..]));
     }
 
     /// What a release build does with a sum that is wrong.
@@ -187,6 +219,7 @@ mod tests {
         assert_eq!(data.cut(4), (&[1, 2, 3][..], &[][..]));
         assert_eq!(data.at(3), 0);
         data.put(3, 9);
+        data.put_all(2, [9, 9]);
         data.copy_of(&[7]);
         data.shift(0..3, 1);
         assert_eq!(data, [7, 2, 3]);

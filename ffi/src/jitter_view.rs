@@ -115,11 +115,11 @@ pub unsafe extern "C" fn ale_jitter_missing(
         };
         let mut found = [Missing::default(); MOST_MISSING];
         let room = packets.len().min(MOST_MISSING);
-        let missing = reader.reader.missing(now_ns, &mut found[..room]);
-        for (to, from) in packets.iter_mut().zip(&found[..missing]) {
+        let found = found.get_mut(..room).unwrap_or_default();
+        *count = reader.reader.missing(now_ns, found);
+        for (to, from) in packets.iter_mut().zip(found).take(*count) {
             *to = ale_missing_packet { deadline_ns: from.deadline_ns, sequence: from.sequence };
         }
-        *count = missing;
         Ok(())
     })
 }

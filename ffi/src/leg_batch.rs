@@ -68,6 +68,7 @@ pub unsafe extern "C" fn ale_leg_receive_batch(
             let mut list: [Arrival<'_>; CHUNK] =
                 core::array::from_fn(|_| Arrival::new(0, &mut [], 0));
             let mut places = [0_u8; CHUNK];
+            let mut free = list.iter_mut().zip(&mut places);
             let mut ready = 0;
             for (i, arrival) in some.iter_mut().enumerate() {
                 arrival.status = ale_status::ALE_ERR_INVALID_ARGUMENT;
@@ -80,12 +81,14 @@ pub unsafe extern "C" fn ale_leg_receive_batch(
                     continue;
                 }
                 let leg = arrival.receiver.expose_provenance();
-                list[ready] = Arrival { from, ..Arrival::new(leg, datagram, arrival.arrival_ns) };
-                places[ready] = i as u8;
+                let Some((listed, place)) = free.next() else { break };
+                *listed = Arrival { from, ..Arrival::new(leg, datagram, arrival.arrival_ns) };
+                *place = i as u8;
                 ready += 1;
             }
-            receive_batch(&mut Handles, &mut list[..ready]);
-            for (from, &place) in list[..ready].iter().zip(&places) {
+            let list = list.get_mut(..ready).unwrap_or_default();
+            receive_batch(&mut Handles, list);
+            for (from, &place) in list.iter().zip(&places) {
                 let Some(to) = some.get_mut(usize::from(place)) else { continue };
                 to.status = match from.result {
                     Ok(outcome) => {

@@ -165,7 +165,10 @@ pub unsafe extern "C" fn ale_mixer_input(
         if samples != mixer.0.frame_samples() {
             return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
         }
-        mixer.0.input(ParticipantId::from_u64(participant))?.copy_from_slice(pcm);
+        let row = mixer.0.input(ParticipantId::from_u64(participant))?;
+        if let Some(row) = row.get_mut(..samples) {
+            row.copy_from_slice(pcm);
+        }
         Ok(())
     })
 }

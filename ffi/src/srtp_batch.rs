@@ -79,22 +79,26 @@ unsafe fn batch(
         for some in unsafe { pointer::slice_mut(jobs, count) }?.chunks_mut(CHUNK) {
             let mut list: [Job<'_>; CHUNK] = core::array::from_fn(|_| Job::new(0, &mut [], 0));
             let mut places = [0_u8; CHUNK];
+            let mut free = list.iter_mut().zip(&mut places);
             let mut ready = 0;
             for (i, job) in some.iter_mut().enumerate() {
                 let capacity = capacity_of(job);
                 // SAFETY: the caller's.
                 let buffer = unsafe { pointer::slice_mut(job.packet, capacity) };
-                match buffer {
-                    Ok(buffer) if !job.srtp.is_null() && job.length <= capacity => {
-                        list[ready] = Job::new(job.srtp.expose_provenance(), buffer, job.length);
-                        places[ready] = i as u8;
-                        ready += 1;
-                    }
-                    _ => job.status = ale_status::ALE_ERR_INVALID_ARGUMENT,
+                job.status = ale_status::ALE_ERR_INVALID_ARGUMENT;
+                if let Ok(buffer) = buffer
+                    && !job.srtp.is_null()
+                    && job.length <= capacity
+                    && let Some((listed, place)) = free.next()
+                {
+                    *listed = Job::new(job.srtp.expose_provenance(), buffer, job.length);
+                    *place = i as u8;
+                    ready += 1;
                 }
             }
-            run(&mut Handles, &mut list[..ready]);
-            for (from, &place) in list[..ready].iter().zip(&places) {
+            let list = list.get_mut(..ready).unwrap_or_default();
+            run(&mut Handles, list);
+            for (from, &place) in list.iter().zip(&places) {
                 let Some(to) = some.get_mut(usize::from(place)) else { continue };
                 to.status = match from.result {
                     Ok(length) => {

@@ -345,7 +345,10 @@ impl ConferenceControl {
             return Err(ConferenceError::UnknownMember);
         }
         self.state(listener)?;
-        let rate = |id: MemberId| self.shared.rates_hz[id.index as usize].load(Ordering::Relaxed);
+        let rate = |id: MemberId| {
+            let rate_hz = self.shared.rates_hz.get(id.index as usize);
+            rate_hz.map(|rate_hz| rate_hz.load(Ordering::Relaxed))
+        };
         if listener == talker || rate(listener) != rate(talker) {
             return Err(ConferenceError::InvalidPair);
         }

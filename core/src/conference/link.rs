@@ -12,6 +12,7 @@ use core::fmt;
 use super::rates::MAX_FRAME_SAMPLES;
 use crate::dsp::resample::{RATES_HZ, UnsupportedRate};
 use crate::sync::ring::{self, Consumer, Producer};
+use crate::within::Within;
 
 /// Frames of 10 ms that may be under way: two sides that tick in turn need one.
 const FRAMES: usize = 4;
@@ -84,7 +85,7 @@ impl LinkEnd {
             self.lost_frames += 1;
             return false;
         };
-        frame[..pcm.len()].copy_from_slice(pcm);
+        frame.head_mut(pcm.len()).copy_of(pcm);
         // Has room: as many as there are frames.
         self.filled.push(frame).is_ok()
     }
@@ -103,7 +104,7 @@ impl LinkEnd {
             self.missing_frames += 1;
             return false;
         };
-        pcm.copy_from_slice(&frame[..pcm.len()]);
+        pcm.copy_of(frame.head(pcm.len()));
         let _ = self.emptied.push(frame);
         true
     }

@@ -52,6 +52,7 @@ use crate::mixer::{MAX_PARTICIPANTS, ParticipantId};
 use crate::srtp::{Sender, Sessions};
 use crate::stats::counters;
 use crate::sync::snapshot::{self, Publisher};
+use crate::within::{Within, swap_out};
 
 /// A member's name in one conference. A name is not used again for whoever joins next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -252,7 +253,7 @@ impl Conference {
         }
         let own = self.rates.sums();
         for (to, from) in sums.rates.iter_mut().zip(&own.rates) {
-            to.copy_from_slice(from);
+            to.copy_of(from);
         }
         sums.sounded = own.sounded;
     }
@@ -324,14 +325,15 @@ impl Conference {
     fn pull(&mut self, now_ns: u64) {
         let selective = self.speakers.is_selective();
         for index in &self.present {
-            let Some(member) = &mut self.members[*index as usize] else { continue };
+            let Some(Some(member)) = self.members.get_mut(*index as usize) else { continue };
             let Ok(row) = self.rates.mixer(member.rate).input(member.place) else { continue };
             match &mut member.attached {
                 // A leg's rate is its mixer's, so the row is as long as a leg wants it.
                 Attached::Leg(media) => {
                     // Who is not among the speakers is not decoded before it may become one; who is
                     // heard may leave out digital silence.
-                    let heard = !selective || self.voices[*index as usize].is_selected();
+                    let voice = self.voices.get(*index as usize);
+                    let heard = !selective || voice.is_some_and(Voice::is_selected);
                     media.skip_softer_than(Some(if heard { SILENCE_DBOV } else { SOFT_DBOV }));
                     let _ = media.pull(now_ns, row);
                 }
@@ -346,7 +348,7 @@ impl Conference {
     fn name_contributors(&mut self) {
         self.contributions.clear();
         for index in &self.present {
-            let Some(member) = &self.members[*index as usize] else { continue };
+            let Some(Some(member)) = self.members.get(*index as usize) else { continue };
             let level_dbov = self.rates.mixer(member.rate).contribution_dbov(member.place);
             if let (Some(level_dbov), Attached::Leg(media)) = (level_dbov, &member.attached)
                 && let Some(ssrc) = media.remote_ssrc()
@@ -360,18 +362,22 @@ impl Conference {
         let Self { speakers, voices, present, members, rates, .. } = self;
         speakers.advance();
         for index in present.iter() {
-            let Some(member) = &members[*index as usize] else { continue };
+            let index = *index as usize;
+            let (Some(Some(member)), Some(voice)) = (members.get(index), voices.get_mut(index))
+            else {
+                continue;
+            };
             let loudness = rates.mixer(member.rate).input_mean_square(member.place);
-            speakers.hear(&mut voices[*index as usize], loudness.unwrap_or(0.0));
+            speakers.hear(voice, loudness.unwrap_or(0.0));
         }
         let before = speakers.dominant();
         speakers.choose(present, voices, |index, selected| {
-            if let Some(member) = &members[index as usize] {
+            if let Some(Some(member)) = members.get(index as usize) {
                 let _ = rates.mixer(member.rate).set_selected(member.place, selected);
             }
         });
         let dominant = speakers.dominant().filter(|dominant| before != Some(*dominant));
-        if let Some(member) = dominant.and_then(|index| members[index as usize].as_ref()) {
+        if let Some(Some(member)) = dominant.and_then(|index| members.get(index as usize)) {
             self.shared.tell(ConferenceEvent::DominantSpeaker(member.id));
         }
     }
@@ -514,7 +520,9 @@ impl Conference {
         let _ = mixer.set_muted(place, options.muted);
         let _ = mixer.set_selected(place, !self.speakers.is_selective());
         let _ = mixer.set_listening(place, options.listening);
-        self.voices[id.index as usize] = Voice::default();
+        if let Some(voice) = self.voices.get_mut(id.index as usize) {
+            *voice = Voice::default();
+        }
         self.told += usize::from(attached.tells_contributors());
         *slot = Some(Member {
             id,
@@ -540,9 +548,10 @@ impl Conference {
         let Some(member) = slot.take() else { return };
         let _ = self.rates.mixer(member.rate).remove(member.place);
         self.speakers.forget(id.index);
-        self.present.swap_remove(member.position as usize);
-        let moved = self.present.get(member.position as usize).copied();
-        if let Some(moved) = moved.and_then(|index| self.members[index as usize].as_mut()) {
+        swap_out(&mut self.present, member.position as usize);
+        let moved = self.present.get(member.position as usize);
+        let moved = moved.and_then(|index| self.members.get_mut(*index as usize));
+        if let Some(Some(moved)) = moved {
             moved.position = member.position;
         }
         self.stats.leaves += 1;

@@ -9,6 +9,7 @@ use core::fmt;
 use super::MemberId;
 use crate::leg::{MAX_DATAGRAM_BYTES, Plain};
 use crate::srtp::{Job, Sender, Sessions, protect_batch};
+use crate::within::Within;
 
 /// Holds the datagrams of one tick until the next.
 pub struct Outgoing {
@@ -64,7 +65,7 @@ impl Outgoing {
         self.entries.iter().map(|entry| OutgoingDatagram {
             member: entry.member,
             tag: entry.tag,
-            bytes: &self.bytes[entry.start..entry.end],
+            bytes: self.bytes.span(entry.start..entry.end),
         })
     }
 
@@ -120,25 +121,22 @@ impl Outgoing {
         while from < self.entries.len() {
             let mut jobs: [Job<'_>; CHUNK] = core::array::from_fn(|_| Job::new(0, &mut [], 0));
             let mut places = [0; CHUNK];
-            let (mut count, mut at) = (0, from);
             let (mut rest, mut offset) = (&mut self.bytes[..], 0);
-            while count < CHUNK
-                && let Some(entry) = self.entries.get(at)
-            {
-                if let Some((room_end, _)) = entry.unprotected {
-                    let (_, behind) = rest.split_at_mut(entry.start - offset);
-                    let (room, behind) = behind.split_at_mut(room_end - entry.start);
-                    (rest, offset) = (behind, room_end);
-                    let session = entry.member.index as usize;
-                    jobs[count] = Job::new(session, room, entry.end - entry.start);
-                    places[count] = at;
-                    count += 1;
-                }
-                at += 1;
+            let waiting = self.entries.iter().enumerate().skip(from);
+            let waiting = waiting.filter_map(|(at, entry)| Some((at, entry, entry.unprotected?.0)));
+            let mut count = 0;
+            let free = jobs.iter_mut().zip(&mut places);
+            for ((job, place), (at, entry, room_end)) in free.zip(waiting) {
+                let (_, behind) = rest.cut_mut(entry.start - offset);
+                let (room, behind) = behind.cut_mut(room_end - entry.start);
+                (rest, offset) = (behind, room_end);
+                *job = Job::new(entry.member.index as usize, room, entry.end - entry.start);
+                *place = at;
+                count += 1;
             }
-            from = at;
-            protect_batch(sessions, &mut jobs[..count]);
-            for (job, place) in jobs[..count].iter().zip(places) {
+            from = if count < CHUNK { self.entries.len() } else { places[CHUNK - 1] + 1 };
+            protect_batch(sessions, jobs.head_mut(count));
+            for (job, place) in jobs.head(count).iter().zip(places) {
                 let Some(entry) = self.entries.get_mut(place) else { continue };
                 let payload_bytes = entry.unprotected.take().map_or(0, |(_, bytes)| bytes);
                 match job.result {

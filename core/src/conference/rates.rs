@@ -9,6 +9,7 @@ use super::ConferenceConfig;
 use super::shard::PartialSums;
 use crate::dsp::resample::{RATES_HZ, Resampler};
 use crate::mixer::{Mixer, MixerConfig, MixerError};
+use crate::within::Within;
 
 pub(super) const RATES: usize = RATES_HZ.len();
 /// Samples of 10 ms at the highest rate.
@@ -72,16 +73,16 @@ impl Rates {
 
     /// Adds up each rate for itself.
     pub(super) fn gather(&mut self) {
-        let sums = &mut self.total;
-        for (rate, mixer) in self.mixers.iter_mut().enumerate() {
-            sums.sounded[rate] = false;
+        let totals = self.total.rates.iter_mut().zip(&mut self.total.sounded);
+        for (mixer, (total, sounded)) in self.mixers.iter_mut().zip(totals) {
+            *sounded = false;
             if mixer.stats().participants > 0 {
                 mixer.run();
-                sums.sounded[rate] = mixer.sum().iter().any(|sample| *sample != 0);
+                *sounded = mixer.sum().iter().any(|sample| *sample != 0);
             }
-            let total = &mut sums.rates[rate][..mixer.frame_samples()];
-            match sums.sounded[rate] {
-                true => total.copy_from_slice(mixer.sum()),
+            let total = total.head_mut(mixer.frame_samples());
+            match sounded {
+                true => total.copy_of(mixer.sum()),
                 false => total.fill(0),
             }
         }
@@ -94,15 +95,19 @@ impl Rates {
 
     /// Adds what has been added up elsewhere.
     pub(super) fn mix_in(&mut self, other: &PartialSums) {
-        for (rate, mixer) in self.mixers.iter_mut().enumerate() {
-            if other.sounded[rate] {
-                let pcm = &other.rates[rate][..mixer.frame_samples()];
+        let totals = self.total.rates.iter_mut().zip(&mut self.total.sounded);
+        let others = other.rates.iter().zip(&other.sounded);
+        for ((mixer, (total, sounded)), (pcm, other_sounded)) in
+            self.mixers.iter_mut().zip(totals).zip(others)
+        {
+            if *other_sounded {
+                let pcm = pcm.head(mixer.frame_samples());
                 // As long as a frame by construction.
                 let _ = mixer.mix_in(pcm);
-                for (total, sample) in self.total.rates[rate].iter_mut().zip(pcm) {
+                for (total, sample) in total.iter_mut().zip(pcm) {
                     *total = total.saturating_add(*sample);
                 }
-                self.total.sounded[rate] = true;
+                *sounded = true;
             }
         }
     }
@@ -110,8 +115,10 @@ impl Rates {
     /// Takes each rate's sum to the others.
     pub(super) fn cross(&mut self) {
         for bridge in &mut self.bridges {
-            let listeners = self.mixers[bridge.to].stats().participants;
-            if self.total.sounded[bridge.from] {
+            // The remainder is for the compiler, which knows then that there is such a rate.
+            let (from, to) = (bridge.from % RATES, bridge.to % RATES);
+            let listeners = self.mixers[to].stats().participants;
+            if self.total.sounded[from] {
                 bridge.ringing = RINGING_TICKS;
             } else if bridge.ringing == 0 {
                 continue;
@@ -121,10 +128,10 @@ impl Rates {
             if listeners == 0 {
                 continue;
             }
-            let samples = self.mixers[bridge.from].frame_samples();
-            bridge.resampler.process(&self.total.rates[bridge.from][..samples], &mut bridge.pcm);
+            let sum = self.total.rates[from].head(self.mixers[from].frame_samples());
+            bridge.resampler.process(sum, &mut bridge.pcm);
             // As long as the other mixer's frame by construction.
-            let _ = self.mixers[bridge.to].mix_in(&bridge.pcm);
+            let _ = self.mixers[to].mix_in(&bridge.pcm);
         }
     }
 }

@@ -22,6 +22,7 @@ use super::{Conference, Outgoing, TICK_NS};
 use crate::stats::counters;
 use crate::sync::ring::{self, Consumer, Producer};
 use crate::sync::snapshot::{self, Publisher, Snapshot};
+use crate::within::swap_out;
 
 /// Phases that the conferences of a worker are spread over.
 pub const PHASES: usize = 4;
@@ -173,8 +174,8 @@ impl Worker {
                         self.stats.unknown += 1;
                         continue;
                     };
-                    let (hosted, phase, _) = self.hosted.swap_remove(at);
-                    self.phases[phase] -= 1;
+                    let Some((hosted, phase, _)) = swap_out(&mut self.hosted, at) else { continue };
+                    self.phases[phase % PHASES] -= 1;
                     // Has room for all there are.
                     let _ = self.released.push(hosted);
                 }

@@ -7,6 +7,8 @@
 
 use alloc::vec::Vec;
 
+use crate::within::swap_out;
+
 /// Ticks for which a speaker keeps its place: pauses between words.
 const HOLD_TICKS: u64 = 50;
 /// Mean square above which a member may be heard: -60 dBov.
@@ -85,7 +87,7 @@ impl Speakers {
     ) {
         let tick = self.tick;
         self.selected.retain(|index| {
-            let voice = &mut voices[*index as usize];
+            let Some(voice) = voices.get_mut(*index as usize) else { return false };
             voice.selected = voice.loudness >= FLOOR || tick < voice.held_until;
             if !voice.selected {
                 change(*index, false);
@@ -93,13 +95,13 @@ impl Speakers {
             voice.selected
         });
         for index in members {
-            let voice = voices[*index as usize];
+            let Some(voice) = voices.get(*index as usize) else { continue };
             if voice.selected || voice.loudness < FLOOR {
                 continue;
             }
             if self.selected.len() >= self.limit {
                 let free = self.selected.iter().enumerate().filter_map(|(place, selected)| {
-                    let selected = &voices[*selected as usize];
+                    let selected = voices.get(*selected as usize)?;
                     (tick >= selected.held_until).then_some((place, selected.loudness))
                 });
                 let Some((place, loudness)) = free.min_by(|a, b| a.1.total_cmp(&b.1)) else {
@@ -108,14 +110,17 @@ impl Speakers {
                 if voice.loudness < loudness * CLEARLY {
                     continue;
                 }
-                let loser = self.selected.swap_remove(place);
-                voices[loser as usize].selected = false;
+                let Some(loser) = swap_out(&mut self.selected, place) else { continue };
+                if let Some(voice) = voices.get_mut(loser as usize) {
+                    voice.selected = false;
+                }
                 change(loser, false);
             }
             // Has room: there are fewer than the limit.
             self.selected.push(*index);
-            let voice = &mut voices[*index as usize];
-            (voice.selected, voice.held_until) = (true, tick + HOLD_TICKS);
+            if let Some(voice) = voices.get_mut(*index as usize) {
+                (voice.selected, voice.held_until) = (true, tick + HOLD_TICKS);
+            }
             change(*index, true);
         }
         self.lead(voices);
@@ -130,7 +135,7 @@ impl Speakers {
     }
 
     fn lead(&mut self, voices: &[Voice]) {
-        let lead = |index: u32| voices[index as usize].lead;
+        let lead = |index: u32| voices.get(index as usize).map_or(0.0, |voice| voice.lead);
         let loudest = self.selected.iter().copied().max_by(|a, b| lead(*a).total_cmp(&lead(*b)));
         let Some(loudest) = loudest.filter(|index| lead(*index) >= FLOOR) else { return };
         if self.dominant.is_none_or(|dominant| lead(loudest) > lead(dominant) * CLEARLY) {

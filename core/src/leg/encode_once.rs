@@ -13,6 +13,7 @@ use alloc::vec;
 
 use super::media::MAX_DATAGRAM_BYTES;
 use crate::codec::{CodecError, CodecSpec, Encoder};
+use crate::within::Within;
 
 /// Longest packet that is shared: 20 ms at 48 kHz, 60 ms at 16 kHz.
 const MAX_SAMPLES: usize = 960;
@@ -127,18 +128,19 @@ impl EncodeOnce {
                 && group.newest() == pcm
         });
         if let Some(index) = found {
-            let payload = self.groups[index].payload.get(..self.groups[index].bytes);
-            let room = payload.and_then(|payload| Some((out.get_mut(..payload.len())?, payload)));
-            let Some((room, payload)) = room else { return Err(CodecError::Capacity) };
-            room.copy_from_slice(payload);
+            let payload = self.groups.get(index).map_or(&[][..], Group::payload);
+            let room = out.get_mut(..payload.len()).ok_or(CodecError::Capacity)?;
+            room.copy_of(payload);
             own.copied = Some((index, self.tick));
             self.copies += 1;
             return Ok(payload.len());
         }
         self.catch_up(own, out);
         let bytes = own.encode(pcm, out)?;
-        if let (Some(index), Some(payload)) = (self.vacant(&own.spec), out.get(..bytes)) {
-            self.groups[index].fill(&own.spec, self.leg, self.tick, pcm, payload);
+        let (leg, tick) = (self.leg, self.tick);
+        let vacant = self.vacant(&own.spec).and_then(|index| self.groups.get_mut(index));
+        if let (Some(group), Some(payload)) = (vacant, out.get(..bytes)) {
+            group.fill(&own.spec, leg, tick, pcm, payload);
         }
         Ok(bytes)
     }
@@ -149,7 +151,7 @@ impl EncodeOnce {
         let Some(group) = self.groups.get(index).filter(|_| !own.is_stateless()) else { return };
         let pcm = match tick {
             _ if tick == group.tick => group.newest(),
-            _ if tick == group.previous_tick => &group.previous[..group.previous_samples],
+            _ if tick == group.previous_tick => group.previous.head(group.previous_samples),
             _ => return,
         };
         let _ = own.encoder.encode(pcm, scratch);
@@ -172,7 +174,11 @@ impl EncodeOnce {
 
 impl Group {
     fn newest(&self) -> &[i16] {
-        &self.pcm[..self.samples]
+        self.pcm.head(self.samples)
+    }
+
+    fn payload(&self) -> &[u8] {
+        self.payload.head(self.bytes)
     }
 
     fn fill(&mut self, spec: &CodecSpec, leader: u32, tick: u64, pcm: &[i16], payload: &[u8]) {

@@ -25,6 +25,7 @@ use crate::srtp;
 use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::{Publisher, Snapshot};
+use crate::within::Within;
 
 /// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
 pub const MAX_DATAGRAM_BYTES: usize = 1_452;
@@ -280,13 +281,13 @@ impl LegMedia {
         if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(MediaError::InvalidLength);
         }
-        let room = &mut self.backlog[self.backlog_samples..];
+        let room = self.backlog.past_mut(self.backlog_samples);
         let count = room.len().min(pcm.len());
         if self.muted {
-            room[..count].fill(0);
+            room.head_mut(count).fill(0);
             self.stats.pushed_level_dbov = u64::from(SILENCE_DBOV);
         } else {
-            room[..count].copy_from_slice(&pcm[..count]);
+            room.head_mut(count).copy_of(pcm.head(count));
             self.stats.pushed_level_dbov = u64::from(level_dbov(pcm));
         }
         self.backlog_samples += count;
@@ -433,7 +434,7 @@ impl LegMedia {
     pub fn relay(&mut self, passed: &Passed, payload: &[u8]) -> Option<&[u8]> {
         self.apply_commands();
         let limit = self.datagram.len().saturating_sub(self.trailer_bytes);
-        let packet = self.packetizer.relay(passed, payload, &mut self.datagram[..limit])?;
+        let packet = self.packetizer.relay(passed, payload, self.datagram.get_mut(..limit)?)?;
         let mut out = core::mem::take(&mut self.datagram);
         let sealed = self.seal(packet, &mut out);
         self.datagram = out;
@@ -465,10 +466,11 @@ impl LegMedia {
         out: &mut [u8],
     ) -> Option<Packet> {
         let limit = out.len().saturating_sub(self.trailer_bytes);
-        let pcm = &self.backlog[..self.packet_samples];
+        let out = out.get_mut(..limit)?;
+        let pcm = self.backlog.head(self.packet_samples);
         let ntp = ntp_time(self.ntp_at_zero, now_ns);
-        let packet = self.packetizer.packet(pcm, ntp, &mut out[..limit], &mut self.stats, once);
-        self.backlog.copy_within(self.packet_samples..self.backlog_samples, 0);
+        let packet = self.packetizer.packet(pcm, ntp, out, &mut self.stats, once);
+        self.backlog.shift(self.packet_samples..self.backlog_samples, 0);
         self.backlog_samples -= self.packet_samples;
         packet
     }
@@ -503,8 +505,8 @@ impl LegMedia {
         }
         let heard = self.heard.read::<ReceiverStats>()?;
         let mut sequences = [0; MOST];
-        let missing = &missing[..count];
         let requests = self.requests.as_mut()?;
+        let missing = missing.head(count);
         let count = requests.choose(missing, heard.round_trip_ns, now_ns, &mut sequences);
         if count == 0 || heard.source_valid == 0 {
             return None;
@@ -515,7 +517,7 @@ impl LegMedia {
             writer.receiver_report(ssrc, &[]).ok()?;
             writer.source_description(ssrc, &self.cname).ok()?;
         }
-        writer.nack(ssrc, heard.remote_ssrc as u32, &sequences[..count]).ok()?;
+        writer.nack(ssrc, heard.remote_ssrc as u32, sequences.head(count)).ok()?;
         let plain_bytes = writer.len();
         self.stats.requested_packets += count as u64;
         self.seal_rtcp(plain_bytes, out)

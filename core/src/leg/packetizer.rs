@@ -224,9 +224,10 @@ impl Packetizer {
         let payload = out.get_mut(header_bytes..)?;
         // Redundancy needs a byte even where it repeats nothing.
         let limit = payload.len().checked_sub(usize::from(self.redundancy.is_some()))?;
+        let room = payload.get_mut(..limit)?;
         let encoded = match once {
-            Some(once) => once.encode(&mut self.encoder, pcm, &mut payload[..limit]),
-            None => self.encoder.encode(pcm, &mut payload[..limit]),
+            Some(once) => once.encode(&mut self.encoder, pcm, room),
+            None => self.encoder.encode(pcm, room),
         };
         let mut payload_bytes = match encoded {
             Ok(0) => {

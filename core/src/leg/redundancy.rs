@@ -5,6 +5,8 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
+use crate::within::Within;
+
 /// Longest payload that is repeated: a block's length has ten bits (section 3).
 const MAX_BLOCK_BYTES: usize = 1_023;
 /// Farthest that a repeated payload may lie back: its offset has 14 bits.
@@ -15,6 +17,12 @@ struct Sent {
     timestamp: u32,
     payload: Box<[u8]>,
     bytes: usize,
+}
+
+impl Sent {
+    fn payload(&self) -> &[u8] {
+        self.payload.head(self.bytes)
+    }
 }
 
 /// What has been sent lately, the newest first.
@@ -43,29 +51,31 @@ impl Redundancy {
         let usable = |sent: &&Sent| {
             sent.bytes > 0 && timestamp.wrapping_sub(sent.timestamp) <= MAX_OFFSET_TICKS
         };
-        let mut count = self.sent.iter().take_while(usable).count();
+        let mut repeated = self.sent.head(self.sent.iter().take_while(usable).count());
         let size = |sent: &[Sent]| sent.iter().map(|sent| 4 + sent.bytes).sum::<usize>() + 1;
-        while count > 0 && size(&self.sent[..count]) + bytes > out.len() {
-            count -= 1;
+        while let [newer @ .., _] = repeated
+            && size(repeated) + bytes > out.len()
+        {
+            repeated = newer;
         }
-        let before = size(&self.sent[..count]);
+        let before = size(repeated);
         if before + bytes > out.len() {
             return bytes; // No room for the one byte of header: only with payloads of a whole datagram.
         }
-        out.copy_within(..bytes, before);
+        out.shift(0..bytes, before);
         let mut head = 0;
-        let mut body = before - self.sent[..count].iter().map(|sent| sent.bytes).sum::<usize>();
+        let mut body = 4 * repeated.len() + 1;
         // The oldest first (section 3).
-        for sent in self.sent[..count].iter().rev() {
+        for sent in repeated.iter().rev() {
             let offset = timestamp.wrapping_sub(sent.timestamp);
             let word = 1 << 31 | u32::from(inner_type) << 24 | offset << 10 | sent.bytes as u32;
-            out[head..head + 4].copy_from_slice(&word.to_be_bytes());
-            out[body..body + sent.bytes].copy_from_slice(&sent.payload[..sent.bytes]);
+            out.put_all(head, word.to_be_bytes());
+            out.span_mut(body..body + sent.bytes).copy_of(sent.payload());
             head += 4;
             body += sent.bytes;
         }
-        out[head] = inner_type;
-        self.remember(timestamp, &out[before..before + bytes]);
+        out.put(head, inner_type);
+        self.remember(timestamp, out.span(before..before + bytes));
         before + bytes
     }
 
@@ -73,8 +83,9 @@ impl Redundancy {
         self.sent.rotate_right(1);
         if let Some(newest) = self.sent.first_mut() {
             newest.timestamp = timestamp;
-            newest.bytes = if payload.len() <= MAX_BLOCK_BYTES { payload.len() } else { 0 };
-            newest.payload[..newest.bytes].copy_from_slice(&payload[..newest.bytes]);
+            let payload = if payload.len() <= MAX_BLOCK_BYTES { payload } else { &[] };
+            newest.bytes = payload.len();
+            newest.payload.head_mut(payload.len()).copy_of(payload);
         }
     }
 }

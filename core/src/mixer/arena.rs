@@ -5,6 +5,8 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
+use crate::within::Within;
+
 /// Bytes of a cache line, and of the widest vector.
 const ALIGNMENT: usize = 64;
 const ALIGNMENT_SAMPLES: usize = ALIGNMENT / size_of::<i16>();
@@ -30,19 +32,27 @@ impl Arena {
 
     #[inline]
     pub(super) fn row(&self, index: usize) -> &[i16] {
-        &self.memory[self.offset + index * self.stride..][..self.samples]
+        let start = self.start(index);
+        self.memory.span(start..start + self.samples)
     }
 
     /// The row and its padding.
     #[cfg(all(target_arch = "x86_64", feature = "std"))]
     #[inline]
     pub(super) fn padded_row(&self, index: usize) -> &[i16] {
-        &self.memory[self.offset + index * self.stride..][..self.stride]
+        let start = self.start(index);
+        self.memory.span(start..start + self.stride)
     }
 
     #[inline]
     pub(super) fn row_mut(&mut self, index: usize) -> &mut [i16] {
-        &mut self.memory[self.offset + index * self.stride..][..self.samples]
+        let start = self.start(index);
+        self.memory.span_mut(start..start + self.samples)
+    }
+
+    #[inline]
+    fn start(&self, index: usize) -> usize {
+        self.offset + index * self.stride
     }
 }
 

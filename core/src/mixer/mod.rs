@@ -48,6 +48,7 @@ use pairs::Pairs;
 use place::Place;
 
 use crate::dsp::versions::Unit;
+use crate::within::Within;
 
 /// Most participants that a mixer takes.
 pub const MAX_PARTICIPANTS: usize = 8_192;
@@ -69,6 +70,8 @@ struct Held {
 pub struct Mixer {
     arena: Arena,
     samples: usize,
+    /// Samples of one channel.
+    instants: usize,
     channels: u8,
     places: Box<[Place]>,
     /// Indices of the places that are taken, in no order.
@@ -118,6 +121,7 @@ impl Mixer {
         Ok(Self {
             arena: Arena::new(places, samples),
             samples,
+            instants: (rate / 100) as usize,
             channels: config.channels,
             places: vec![Place::new(0); places].into_boxed_slice(),
             present: Vec::with_capacity(places),
@@ -169,9 +173,8 @@ impl Mixer {
         self.sum.fill(0);
         self.plain.clear();
         self.energies.clear();
-        let instants = self.samples / usize::from(self.channels);
         for index in &self.present {
-            let place = &mut self.places[*index as usize];
+            let Some(place) = self.places.get_mut(*index as usize) else { continue };
             place.step();
             place.sounded = place.fresh;
             place.mixed = place.fresh && !place.heard.is_silent();
@@ -184,7 +187,7 @@ impl Mixer {
                 place.energy = crate::dsp::level::energy_with(self.unit, row);
                 place.mixed &= place.energy != 0;
                 if place.mixed {
-                    let ramp = place.heard.ramp(instants, self.channels);
+                    let ramp = place.heard.ramp(self.instants, self.channels);
                     kernel::give_ramp(self.unit, &mut self.sum, row, ramp);
                 }
             }
@@ -194,7 +197,7 @@ impl Mixer {
         let energies = &mut self.energies[..];
         kernel::accumulate(self.unit, &mut self.sum, &self.arena, &self.plain, energies);
         for (index, energy) in self.plain.iter().zip(&self.energies) {
-            let place = &mut self.places[*index as usize];
+            let Some(place) = self.places.get_mut(*index as usize) else { continue };
             place.energy = *energy;
             // Zeros add nothing, and who adds nothing hears the common mix.
             place.mixed = *energy != 0;
@@ -202,20 +205,21 @@ impl Mixer {
         if self.pairs.used > 0 {
             self.step_pairs();
         }
-        self.bus.copy_from_slice(&self.sum);
+        self.bus.copy_of(&self.sum);
         self.common_ready = false;
         self.stats.runs += 1;
     }
 
     fn step_pairs(&mut self) {
         for index in &self.present {
-            let mut head = self.places[*index as usize].pairs;
+            let places = &self.places;
+            let Some(listener) = places.get(*index as usize) else { continue };
+            let mut head = listener.pairs;
             if head == pairs::NONE {
                 continue;
             }
-            let places = &self.places;
             let talker = |id: ParticipantId| {
-                let place = &places[id.index as usize];
+                let place = places.get(id.index as usize)?;
                 (place.taken && place.generation == id.generation).then_some(place)
             };
             self.pairs.retain(&mut head, |pair| !pair.is_gone() && talker(pair.talker).is_some());
@@ -227,13 +231,15 @@ impl Mixer {
                 }
                 next = pair.next;
             }
-            self.places[*index as usize].pairs = head;
+            if let Some(listener) = self.places.get_mut(*index as usize) {
+                listener.pairs = head;
+            }
         }
     }
 
     /// The sum of the last run: this mixer's own participants, nothing limited.
     pub fn sum(&self) -> &[i32] {
-        &self.sum[..self.samples]
+        self.sum.head(self.samples)
     }
 
     /// Adds 10 ms from elsewhere (another mixer's sum, music) to what everybody hears until the
@@ -275,20 +281,20 @@ impl Mixer {
             self.fill_mix(id.index, &place);
             kernel::clamp(self.unit, &self.mix, pcm);
         } else if !place.mixed {
-            pcm.copy_from_slice(self.common());
+            pcm.copy_of(self.common());
         } else {
             let row = self.arena.row(id.index as usize);
             if place.heard.is_unity() {
                 kernel::subtract(self.unit, &self.bus, row, pcm);
             } else {
-                let ramp = place.heard.ramp(self.instants(), self.channels);
+                let ramp = place.heard.ramp(self.instants, self.channels);
                 kernel::subtract_ramp(self.unit, &self.bus, row, ramp, pcm);
             }
         }
         if place.listening.is_silent() {
             pcm.fill(0);
         } else if !place.listening.is_unity() {
-            kernel::scale(self.unit, pcm, place.listening.ramp(self.instants(), self.channels));
+            kernel::scale(self.unit, pcm, place.listening.ramp(self.instants, self.channels));
         }
         Ok(())
     }
@@ -310,11 +316,11 @@ impl Mixer {
     pub fn common(&mut self) -> &[i16] {
         if !self.common_ready {
             self.common_ready = true;
-            let bus = &self.bus[..self.samples];
+            let bus = self.bus.head(self.samples);
             match &mut self.held {
                 Some(held) => {
                     held.before = held.common;
-                    held.before_samples.copy_from_slice(&held.common_samples);
+                    held.before_samples.copy_of(&held.common_samples);
                     let samples = &mut held.common_samples;
                     held.common.process(self.unit, samples, bus, &mut self.common);
                 }
@@ -345,10 +351,6 @@ impl Mixer {
         self.stats
     }
 
-    fn instants(&self) -> usize {
-        self.samples / usize::from(self.channels)
-    }
-
     /// As [`Mixer::output`], through the listener's limiter.
     ///
     /// A listener changes from the common limiter to one of its own by taking over its state, and
@@ -357,16 +359,18 @@ impl Mixer {
         let _ = self.common();
         let own_mix = place.mixed || place.pairs != pairs::NONE;
         if place.common && !own_mix {
-            pcm.copy_from_slice(&self.common);
+            pcm.copy_of(&self.common);
             return;
         }
         self.fill_mix(index, place);
-        let Some(held) = &mut self.held else { return };
-        let place = &mut self.places[index as usize];
-        let samples = &mut held.samples[index as usize * held.block..][..held.block];
+        let index = index as usize;
+        let (Some(held), Some(place)) = (&mut self.held, self.places.get_mut(index)) else {
+            return;
+        };
+        let samples = held.samples.span_mut(index * held.block..(index + 1) * held.block);
         if place.common {
             place.limiter = held.before;
-            samples.copy_from_slice(&held.before_samples);
+            samples.copy_of(&held.before_samples);
         }
         place.limiter.process(self.unit, samples, &self.mix, pcm);
         place.common = !own_mix && place.limiter == held.common && *samples == *held.common_samples;
@@ -374,30 +378,29 @@ impl Mixer {
 
     /// What one listener hears, unlimited.
     fn fill_mix(&mut self, index: u32, place: &Place) {
-        let instants = self.instants();
         let row = self.arena.row(index as usize);
         if !place.mixed {
-            self.mix.copy_from_slice(&self.bus[..self.samples]);
+            self.mix.copy_of(self.bus.head(self.samples));
         } else if place.heard.is_unity() {
             kernel::difference(self.unit, &self.bus, row, &mut self.mix);
         } else {
-            self.mix.copy_from_slice(&self.bus[..self.samples]);
-            let ramp = place.heard.ramp(instants, self.channels);
+            self.mix.copy_of(self.bus.head(self.samples));
+            let ramp = place.heard.ramp(self.instants, self.channels);
             kernel::take_ramp(self.unit, &mut self.mix, row, ramp);
         }
         let mut next = place.pairs;
         while let Some(pair) = self.pairs.at(next) {
             next = pair.next;
-            let talker = &self.places[pair.talker.index as usize];
+            let Some(talker) = self.places.get(pair.talker.index as usize) else { continue };
             if !talker.sounded || talker.generation != pair.talker.generation {
                 continue;
             }
             let row = self.arena.row(pair.talker.index as usize);
             if talker.mixed {
-                let ramp = talker.heard.ramp(instants, self.channels);
+                let ramp = talker.heard.ramp(self.instants, self.channels);
                 kernel::take_ramp(self.unit, &mut self.mix, row, ramp);
             }
-            let ramp = pair.heard.ramp(instants, self.channels);
+            let ramp = pair.heard.ramp(self.instants, self.channels);
             kernel::give_ramp(self.unit, &mut self.mix, row, ramp);
         }
     }

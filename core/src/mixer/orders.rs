@@ -4,6 +4,7 @@
 use super::gain::Gain;
 use super::place::Place;
 use super::{Mixer, MixerError, ParticipantId, gain};
+use crate::within::swap_out;
 
 impl Mixer {
     /// Takes a participant in, with gain 1 and unmuted.
@@ -14,9 +15,10 @@ impl Mixer {
     /// [`MixerError::Full`].
     pub fn add(&mut self) -> Result<ParticipantId, MixerError> {
         let index = self.free.pop().ok_or(MixerError::Full)?;
-        let generation = self.places[index as usize].generation;
+        let place = self.places.get_mut(index as usize).ok_or(MixerError::Full)?;
+        let generation = place.generation;
         let position = self.present.len() as u32;
-        self.places[index as usize] = Place { taken: true, position, ..Place::new(generation) };
+        *place = Place { taken: true, position, ..Place::new(generation) };
         // Has room: there are as many as places.
         self.present.push(index);
         self.stats.participants += 1;
@@ -34,9 +36,10 @@ impl Mixer {
         let (mut pairs, position) = (place.pairs, place.position);
         *place = Place::new(place.generation.wrapping_add(1));
         self.pairs.retain(&mut pairs, |_| false);
-        self.present.swap_remove(position as usize);
-        if let Some(moved) = self.present.get(position as usize) {
-            self.places[*moved as usize].position = position;
+        swap_out(&mut self.present, position as usize);
+        let moved = self.present.get(position as usize);
+        if let Some(moved) = moved.and_then(|moved| self.places.get_mut(*moved as usize)) {
+            moved.position = position;
         }
         self.free.push(id.index);
         self.stats.participants -= 1;

@@ -2,6 +2,7 @@
 //! General header extensions (RFC 8285): several small elements in one extension block.
 
 use super::header::RtpPacket;
+use crate::within::Within;
 
 /// Profile word of the one-byte form (section 4.2).
 pub const ONE_BYTE_PROFILE: u16 = 0xbede;
@@ -71,11 +72,10 @@ impl<'a> Iterator for Elements<'a> {
             };
             // 15 ends a one-byte block (section 4.2). 0 with a length is reserved: skip it.
             let stop = !self.two_byte && id == 15;
-            if stop || rest.len() < length {
+            let Some((data, rest)) = rest.split_at_checked(length).filter(|_| !stop) else {
                 self.rest = &[];
                 return None;
-            }
-            let (data, rest) = rest.split_at(length);
+            };
             self.rest = rest;
             if id != 0 {
                 return Some(Element { id, data });
@@ -107,8 +107,8 @@ impl<'a> Writer<'a> {
         if !fits || end.next_multiple_of(4) > self.out.len() {
             return false;
         }
-        self.out[self.used] = id << 4 | (data.len() - 1) as u8;
-        self.out[self.used + 1..end].copy_from_slice(data);
+        self.out.put(self.used, id << 4 | (data.len() - 1) as u8);
+        self.out.span_mut(self.used + 1..end).copy_of(data);
         self.used = end;
         true
     }
@@ -120,8 +120,8 @@ impl<'a> Writer<'a> {
             return None;
         }
         let end = self.used.next_multiple_of(4);
-        self.out[self.used..end].fill(0);
-        Some((ONE_BYTE_PROFILE, &self.out[..end]))
+        self.out.span_mut(self.used..end).fill(0);
+        Some((ONE_BYTE_PROFILE, self.out.head(end)))
     }
 }
 

@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use crate::within::Within;
+
 /// Bytes of the fixed header.
 pub const FIXED_HEADER_BYTES: usize = 12;
 /// The version that RFC 3550 defines.
@@ -57,6 +59,7 @@ pub fn is_rtcp(datagram: &[u8]) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub struct RtpPacket<'a> {
     datagram: &'a [u8],
+    fixed: &'a [u8; FIXED_HEADER_BYTES],
     header_bytes: usize,
     extension: Option<(u16, &'a [u8])>,
 }
@@ -70,15 +73,13 @@ impl<'a> RtpPacket<'a> {
     /// [`RtpError::Truncated`] and [`RtpError::Version`].
     #[inline]
     pub fn parse(datagram: &'a [u8]) -> Result<Self, RtpError> {
-        if datagram.len() < FIXED_HEADER_BYTES {
-            return Err(RtpError::Truncated);
-        }
-        if datagram[0] >> 6 != VERSION {
+        let fixed = datagram.first_chunk::<FIXED_HEADER_BYTES>().ok_or(RtpError::Truncated)?;
+        if fixed[0] >> 6 != VERSION {
             return Err(RtpError::Version);
         }
-        let mut header_bytes = FIXED_HEADER_BYTES + 4 * usize::from(datagram[0] & 0x0f);
+        let mut header_bytes = FIXED_HEADER_BYTES + 4 * usize::from(fixed[0] & 0x0f);
         let mut extension = None;
-        if datagram[0] & 0x10 != 0 {
+        if fixed[0] & 0x10 != 0 {
             let Some(&[p0, p1, w0, w1]) = datagram.get(header_bytes..header_bytes + 4) else {
                 return Err(RtpError::Truncated);
             };
@@ -91,7 +92,7 @@ impl<'a> RtpPacket<'a> {
         if datagram.len() < header_bytes {
             return Err(RtpError::Truncated);
         }
-        Ok(Self { datagram, header_bytes, extension })
+        Ok(Self { datagram, fixed, header_bytes, extension })
     }
 
     /// The datagram that this is a view of.
@@ -109,39 +110,40 @@ impl<'a> RtpPacket<'a> {
     /// The marker bit.
     #[inline]
     pub fn marker(&self) -> bool {
-        self.datagram[1] & 0x80 != 0
+        self.fixed[1] & 0x80 != 0
     }
 
     /// The payload type, 0 to 127.
     #[inline]
     pub fn payload_type(&self) -> u8 {
-        self.datagram[1] & 0x7f
+        self.fixed[1] & 0x7f
     }
 
     /// The sequence number as on the wire.
     #[inline]
     pub fn sequence(&self) -> u16 {
-        u16::from_be_bytes([self.datagram[2], self.datagram[3]])
+        u16::from_be_bytes([self.fixed[2], self.fixed[3]])
     }
 
     /// The timestamp, in ticks of the payload's RTP clock.
     #[inline]
     pub fn timestamp(&self) -> u32 {
-        self.word(4)
+        let f = self.fixed;
+        u32::from_be_bytes([f[4], f[5], f[6], f[7]])
     }
 
     /// The synchronization source.
     #[inline]
     pub fn ssrc(&self) -> u32 {
-        self.word(8)
+        let f = self.fixed;
+        u32::from_be_bytes([f[8], f[9], f[10], f[11]])
     }
 
     /// The contributing sources, in the order in which they stand in the packet.
     pub fn contributing_sources(&self) -> impl ExactSizeIterator<Item = u32> + use<'a> {
-        let count = usize::from(self.datagram[0] & 0x0f);
-        self.datagram[FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * count]
-            .chunks_exact(4)
-            .map(|c| u32::from_be_bytes([c[0], c[1], c[2], c[3]]))
+        let count = usize::from(self.fixed[0] & 0x0f);
+        let list = self.datagram.span(FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * count);
+        list.as_chunks().0.iter().map(|word| u32::from_be_bytes(*word))
     }
 
     /// The extension block: its profile word and its body, if there is one.
@@ -153,7 +155,7 @@ impl<'a> RtpPacket<'a> {
     /// Whether the padding bit is set.
     #[inline]
     pub fn has_padding(&self) -> bool {
-        self.datagram[0] & 0x20 != 0
+        self.fixed[0] & 0x20 != 0
     }
 
     /// The payload without padding (RFC 3550 section 5.1).
@@ -162,22 +164,15 @@ impl<'a> RtpPacket<'a> {
     /// [`RtpError::Padding`].
     #[inline]
     pub fn payload(&self) -> Result<&'a [u8], RtpError> {
-        let body = &self.datagram[self.header_bytes..];
+        let body = self.datagram.past(self.header_bytes);
         if !self.has_padding() {
             return Ok(body);
         }
-        match body.last() {
-            Some(&count) if count != 0 && usize::from(count) <= body.len() => {
-                Ok(&body[..body.len() - usize::from(count)])
-            }
+        let count = body.last().copied().map_or(0, usize::from);
+        match body.len().checked_sub(count).and_then(|length| body.get(..length)) {
+            Some(payload) if count != 0 => Ok(payload),
             _ => Err(RtpError::Padding),
         }
-    }
-
-    #[inline]
-    fn word(&self, at: usize) -> u32 {
-        let d = self.datagram;
-        u32::from_be_bytes([d[at], d[at + 1], d[at + 2], d[at + 3]])
     }
 }
 
@@ -227,20 +222,23 @@ impl RtpHeader<'_> {
         let total = self.encoded_len();
         let out = out.get_mut(..total).ok_or(RtpError::Capacity)?;
         let extension_bit = u8::from(self.extension.is_some()) << 4;
-        out[0] = VERSION << 6 | extension_bit | self.contributing_sources.len() as u8;
-        out[1] = u8::from(self.marker) << 7 | self.payload_type & 0x7f;
-        out[2..4].copy_from_slice(&self.sequence.to_be_bytes());
-        out[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
-        out[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
-        let mut at = FIXED_HEADER_BYTES;
-        for source in self.contributing_sources {
-            out[at..at + 4].copy_from_slice(&source.to_be_bytes());
-            at += 4;
+        let [s0, s1] = self.sequence.to_be_bytes();
+        let [t0, t1, t2, t3] = self.timestamp.to_be_bytes();
+        let [i0, i1, i2, i3] = self.ssrc.to_be_bytes();
+        let first = VERSION << 6 | extension_bit | self.contributing_sources.len() as u8;
+        let second = u8::from(self.marker) << 7 | self.payload_type & 0x7f;
+        let (fixed, rest) =
+            out.split_first_chunk_mut::<FIXED_HEADER_BYTES>().ok_or(RtpError::Capacity)?;
+        *fixed = [first, second, s0, s1, t0, t1, t2, t3, i0, i1, i2, i3];
+        let (list, block) = rest.cut_mut(4 * self.contributing_sources.len());
+        for (place, source) in list.as_chunks_mut().0.iter_mut().zip(self.contributing_sources) {
+            *place = source.to_be_bytes();
         }
         if let Some((profile, body)) = self.extension {
-            out[at..at + 2].copy_from_slice(&profile.to_be_bytes());
-            out[at + 2..at + 4].copy_from_slice(&((body.len() / 4) as u16).to_be_bytes());
-            out[at + 4..].copy_from_slice(body);
+            let [p0, p1] = profile.to_be_bytes();
+            let [w0, w1] = ((body.len() / 4) as u16).to_be_bytes();
+            block.put_all(0, [p0, p1, w0, w1]);
+            block.past_mut(4).copy_of(body);
         }
         Ok(total)
     }

@@ -17,6 +17,7 @@ use super::session_keys::SessionKeys;
 use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
+use crate::within::Within;
 
 /// Protects packets. See the [module documentation](super) for an example.
 pub struct Sender {
@@ -233,9 +234,11 @@ impl Sender {
                     Outgoing::Plain => return Ok(plan),
                     Outgoing::Mark(profile) => extension::set_profile(buffer, at, profile),
                     Outgoing::Insert => {
-                        buffer.copy_within(at..len, at + 4);
-                        buffer[0] |= 0x10;
-                        buffer[at..at + 4].fill(0);
+                        buffer.shift(at..len, at + 4);
+                        if let Some(first) = buffer.first_mut() {
+                            *first |= 0x10;
+                        }
+                        buffer.put_all(at, [0; 4]);
                         extension::set_profile(buffer, at, extension::INSERTED);
                     }
                 }

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use super::SrtpError;
 use super::index::INDEX_LIMIT;
 use super::replay::Position;
+use crate::within::swap_out;
 
 /// Words of the SRTCP replay window: 128 bits, which outlasts minutes of RTCP.
 pub(crate) const RTCP_WINDOW_WORDS: usize = 2;
@@ -144,11 +145,16 @@ impl Streams {
 
     fn place(&mut self, at: usize) {
         let mask = self.slots.len() - 1;
-        let mut slot = self.slot_of(self.streams[at].ssrc);
-        while self.slots[slot] != 0 {
+        let Some(stream) = self.streams.get(at) else { return };
+        let mut slot = self.slot_of(stream.ssrc);
+        // Half of the slots are vacant.
+        while let Some(place) = self.slots.get_mut(slot) {
+            if *place == 0 {
+                *place = at as u16 + 1;
+                return;
+            }
             slot = (slot + 1) & mask;
         }
-        self.slots[slot] = at as u16 + 1;
     }
 
     /// Forgets `ssrc`; whether it was there. Not on the packet path: the slots are filled anew.
@@ -160,7 +166,7 @@ impl Streams {
         if let Some(bits) = self.windows.get_mut(moved * words..(moved + 1) * words) {
             bits.fill(0);
         }
-        self.streams.swap_remove(at);
+        swap_out(&mut self.streams, at);
         self.slots.fill(0);
         for i in 0..self.streams.len() {
             self.place(i);

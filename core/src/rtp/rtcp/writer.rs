@@ -5,6 +5,7 @@ use super::{
     CNAME, GOODBYE, RECEIVER_REPORT, ReportBlock, RtcpError, SENDER_REPORT, SOURCE_DESCRIPTION,
     SenderInfo,
 };
+use crate::within::Within;
 
 /// Writes a compound packet into a caller's buffer, one packet after another.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl<'a> CompoundWriter<'a> {
         put(body, 12, info.rtp_timestamp);
         put(body, 16, info.packets);
         put(body, 20, info.octets);
-        put_blocks(&mut body[24..], blocks);
+        put_blocks(body.past_mut(24), blocks);
         Ok(())
     }
 
@@ -60,7 +61,7 @@ impl<'a> CompoundWriter<'a> {
     pub fn receiver_report(&mut self, ssrc: u32, blocks: &[ReportBlock]) -> Result<(), RtcpError> {
         let body = self.packet(RECEIVER_REPORT, blocks.len(), 4 + 24 * blocks.len())?;
         put(body, 0, ssrc);
-        put_blocks(&mut body[4..], blocks);
+        put_blocks(body.past_mut(4), blocks);
         Ok(())
     }
 
@@ -75,9 +76,8 @@ impl<'a> CompoundWriter<'a> {
             self.packet(SOURCE_DESCRIPTION, 1, (4 + 2 + cname.len() + 1).next_multiple_of(4))?;
         body.fill(0);
         put(body, 0, ssrc);
-        body[4] = CNAME;
-        body[5] = length;
-        body[6..6 + cname.len()].copy_from_slice(cname);
+        body.put_all(4, [CNAME, length]);
+        body.span_mut(6..6 + cname.len()).copy_of(cname);
         Ok(())
     }
 
@@ -101,24 +101,23 @@ impl<'a> CompoundWriter<'a> {
         if count > 31 {
             return Err(RtcpError::TooMany);
         }
-        let packet =
-            self.out.get_mut(self.used..self.used + 4 + body).ok_or(RtcpError::Capacity)?;
-        self.used += packet.len();
-        let (header, body) = packet.split_at_mut(4);
+        let packet = self.out.get_mut(self.used..self.used + 4 + body);
+        let (header, body) =
+            packet.and_then(<[u8]>::split_first_chunk_mut).ok_or(RtcpError::Capacity)?;
+        self.used += header.len() + body.len();
         // Length counts words less one, so the header's own word drops out.
-        let words = (body.len() / 4) as u16;
-        header[..2].copy_from_slice(&[0x80 | count as u8, kind]);
-        header[2..].copy_from_slice(&words.to_be_bytes());
+        let [w0, w1] = ((body.len() / 4) as u16).to_be_bytes();
+        *header = [0x80 | count as u8, kind, w0, w1];
         Ok(body)
     }
 }
 
 pub(super) fn put(bytes: &mut [u8], at: usize, value: u32) {
-    bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    bytes.put_all(at, value.to_be_bytes());
 }
 
 fn put_blocks(bytes: &mut [u8], blocks: &[ReportBlock]) {
-    for (out, block) in bytes.chunks_exact_mut(24).zip(blocks) {
+    for (out, block) in bytes.as_chunks_mut::<24>().0.iter_mut().zip(blocks) {
         let lost = block.cumulative_lost.clamp(-0x80_0000, 0x7f_ffff) as u32 & 0xff_ffff;
         put(out, 0, block.ssrc);
         put(out, 4, u32::from(block.fraction_lost) << 24 | lost);

@@ -4,6 +4,7 @@
 
 use super::writer::{CompoundWriter, put};
 use super::{EXTENDED_REPORT, RtcpError, word};
+use crate::within::Within;
 
 const RECEIVER_REFERENCE_TIME: u8 = 4;
 const DELAY_SINCE_LAST_RECEIVER_REPORT: u8 = 5;
@@ -211,16 +212,16 @@ impl CompoundWriter<'_> {
         let voip = if report.metrics.is_some() { 4 + VOIP_METRICS_BYTES } else { 0 };
         let body = self.packet(EXTENDED_REPORT, 0, 4 + time + answers + voip)?;
         put(body, 0, ssrc);
-        let (time_block, rest) = body[4..].split_at_mut(time);
+        let (time_block, rest) = body.past_mut(4).cut_mut(time);
         if let Some(ntp) = report.reference_time {
             put(time_block, 0, header(RECEIVER_REFERENCE_TIME, 8));
             put(time_block, 4, (ntp >> 32) as u32);
             put(time_block, 8, ntp as u32);
         }
-        let (answer_block, metrics_block) = rest.split_at_mut(answers);
+        let (answer_block, metrics_block) = rest.cut_mut(answers);
         if let Some((head, list)) = answer_block.split_first_chunk_mut::<4>() {
             put(head, 0, header(DELAY_SINCE_LAST_RECEIVER_REPORT, list.len()));
-            for (out, answer) in list.chunks_exact_mut(12).zip(report.answers) {
+            for (out, answer) in list.as_chunks_mut::<12>().0.iter_mut().zip(report.answers) {
                 put(out, 0, answer.ssrc);
                 put(out, 4, answer.last_receiver_report);
                 put(out, 8, answer.delay_since_last_receiver_report);

@@ -7,6 +7,7 @@ use crate::srtp::crypto::backend::{self, BackendJob, Operation};
 use crate::srtp::crypto::{self, CryptoKey, LANES, Message, Tag, lane_tags, tags_match};
 use crate::srtp::receiver::{self, Receiver};
 use crate::srtp::sender::{self, Sender};
+use crate::within::Within;
 
 /// Jobs that are looked at before cryptography begins, so that ones of like length come together.
 pub(super) const STAGE: usize = 4 * LANES;
@@ -45,7 +46,7 @@ impl<P: Copy + Default> Stage<P> {
     fn order(&self) -> [u8; STAGE] {
         let mut order = core::array::from_fn(|i| i as u8);
         let blocks = |i: u8| self.lengths[usize::from(i) % STAGE] / 64;
-        let waiting = &mut order[..self.count];
+        let waiting = order.head_mut(self.count);
         if !waiting.is_sorted_by_key(|&i| blocks(i)) {
             waiting.sort_unstable_by_key(|&i| blocks(i));
         }
@@ -140,7 +141,7 @@ fn work<'b, H, P: Copy + Default, T: Sessions<H> + ?Sized>(
     };
     let lanes = |jobs: &[Job<'b>], done: &mut Done| {
         let order = stage.order();
-        for group in order[..stage.count.min(STAGE)].chunks(LANES) {
+        for group in order.head(stage.count).chunks(LANES) {
             let mut lanes: [Option<(&CryptoKey, Message<'_>)>; LANES] = [None; LANES];
             for (lane, &i) in lanes.iter_mut().zip(group) {
                 let i = usize::from(i) % STAGE;
@@ -192,7 +193,7 @@ fn work<'b, H, P: Copy + Default, T: Sessions<H> + ?Sized>(
         let nothing = crypto::Job { buffer: &mut [], clear: 0, end: 0, tail: None, iv: 0 };
         first.job(nothing, [0; 16], 16)
     });
-    let (keys, handed) = (&keys[..count], &mut handed[..count]);
+    let (keys, handed) = (keys.head(count), handed.head_mut(count));
     let flight = backend::submit(operation, keys, handed);
     lanes(jobs, &mut done);
     drop(flight);

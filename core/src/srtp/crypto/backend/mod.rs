@@ -221,12 +221,13 @@ pub(crate) fn submit<'a>(
     while let Some(&first) = keys.first() {
         let length = keys.iter().take_while(|key| key.same_backend(first)).count();
         let Some((run, rest)) = jobs.split_at_mut_checked(length) else { break };
+        let Some(other_keys) = keys.get(length..) else { break };
         if let Some(ticket) = first.backend.submit(operation, run)
             && let Some((key, oldest)) = flight.runs[next % MAX_RUNS].replace((first, ticket))
         {
             wait(key, oldest);
         }
-        (keys, jobs, next) = (&keys[length..], rest, next + 1);
+        (keys, jobs, next) = (other_keys, rest, next + 1);
     }
     flight
 }

@@ -9,6 +9,7 @@ use core::arch::x86_64::*;
 
 use super::key::Key;
 use crate::srtp::crypto::Tag;
+use crate::within::Within;
 
 /// Blocks that are worked on side by side.
 const WIDTH: usize = 8;
@@ -287,7 +288,7 @@ unsafe fn hash_long_clear(
     // SAFETY: `clear - at` is at most 16, and so many bytes are valid.
     unsafe { core::ptr::copy_nonoverlapping(packet.add(at), rest.as_mut_ptr(), clear - at) };
     if let Some(tail) = tail {
-        rest[clear - at..clear - at + 4].copy_from_slice(&tail.to_be_bytes());
+        rest.put_all(clear - at, tail.to_be_bytes());
     }
     let (first, second) = rest.split_at(16);
     // SAFETY: both halves have 16 bytes.

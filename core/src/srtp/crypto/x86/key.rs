@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 use crate::srtp::SrtpError;
 use crate::srtp::crypto::Material;
 use crate::srtp::suite::Cipher;
+use crate::within::Within;
 
 /// Highest power of the hash key that is kept: 16 blocks of text between two of other kinds.
 pub(crate) const POWERS: usize = 18;
@@ -146,14 +147,15 @@ fn expand(key: &[u8], out: &mut [[u8; 16]; 15], rounds: u8) {
     let total = 4 * (usize::from(rounds) + 1);
     let mut rcon = 1_u32;
     for i in words..total.min(60) {
-        let mut t = w[i - 1];
+        let mut t = w.at(i - 1);
         if i % words == 0 {
             t = substitute(t).rotate_right(8) ^ rcon;
             rcon = rcon << 1 ^ if rcon & 0x80 != 0 { 0x11b } else { 0 };
         } else if words == 8 && i % 8 == 4 {
             t = substitute(t);
         }
-        w[i] = w[i - words] ^ t;
+        let word = w.at(i - words) ^ t;
+        w.put(i, word);
     }
     for (block, words) in out.iter_mut().zip(w.chunks_exact(4)) {
         for (bytes, word) in block.chunks_exact_mut(4).zip(words) {

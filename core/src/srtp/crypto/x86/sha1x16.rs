@@ -58,19 +58,17 @@ pub(super) unsafe fn hmac16(
 ) {
     let mut lanes = [Lane::IDLE; LANES];
     let mut states = [_mm512_setzero_si512(); LANES];
-    let mut bits_high = [0_u32; LANES];
-    let mut bits_low = [0_u32; LANES];
     let mut most = 0;
-    for (i, message) in messages.iter().enumerate() {
+    for ((message, lane), state) in messages.iter().zip(&mut lanes).zip(&mut states) {
         let Some((key, message)) = message else { continue };
-        let lane = Lane::of(message);
+        *lane = Lane::of(message);
         most = most.max(lane.blocks);
-        bits_high[i] = (lane.bits() >> 32) as u32;
-        bits_low[i] = lane.bits() as u32;
-        lanes[i] = lane;
         // SAFETY: ten words are selected, and the states are ten words in one piece.
-        states[i] = unsafe { _mm512_maskz_loadu_epi32(0x3ff, key.hmac_states().as_ptr().cast()) };
+        *state = unsafe { _mm512_maskz_loadu_epi32(0x3ff, key.hmac_states().as_ptr().cast()) };
     }
+    let bits = lanes.each_ref().map(Lane::bits);
+    let (bits_high, bits_low) =
+        (bits.map(|bits| (bits >> 32) as u32), bits.map(|bits| bits as u32));
     // Turned over like the messages: gathered word by word they would stall the wide loads.
     let [i0, i1, i2, i3, i4, o0, o1, o2, o3, o4, ..] = transpose(states);
     let mut state = [i0, i1, i2, i3, i4];
