@@ -44,6 +44,10 @@ pub(crate) trait Within<T> {
     fn copy_of(&mut self, from: &[T])
     where
         T: Copy;
+    /// Moves the last element to the front.
+    fn last_to_front(&mut self);
+    /// Moves the first element to the back.
+    fn first_to_back(&mut self);
     /// Copies the elements of `from` to `to` and after.
     fn shift(&mut self, from: Range<usize>, to: usize)
     where
@@ -148,19 +152,72 @@ impl<T> Within<T> for [T] {
         self.head_mut(count).copy_from_slice(from.head(count));
     }
 
-    #[inline(always)]
+    #[inline]
+    fn last_to_front(&mut self) {
+        if let Some((last, others)) = self.split_last_mut() {
+            for other in others {
+                core::mem::swap(other, last);
+            }
+        }
+    }
+
+    #[inline]
+    fn first_to_back(&mut self) {
+        if let Some((last, others)) = self.split_last_mut() {
+            for other in others.iter_mut().rev() {
+                core::mem::swap(other, last);
+            }
+        }
+    }
+
+    #[inline]
     fn shift(&mut self, from: Range<usize>, to: usize)
     where
         T: Copy,
     {
-        let fits = from.start <= from.end
-            && from.end <= self.len()
-            && to <= self.len() - (from.end - from.start);
+        let count = from.end.saturating_sub(from.start);
+        let fits = from.start <= from.end && from.end <= self.len() && to <= self.len() - count;
         debug_assert!(fits, "{from:?} to {to} of {}", self.len());
-        if fits {
-            self.copy_within(from, to);
+        // `copy_within` may keep its checks. In parts that are as long as the way is far, so that none
+        // is written to before it has been read: mostly that is one.
+        let way = from.start.abs_diff(to);
+        if !fits || way == 0 {
+            return;
+        }
+        if to < from.start {
+            let mut rest = self.span_mut(to..from.end);
+            while rest.len() > way {
+                let (place, behind) = rest.cut_mut(way);
+                let count = way.min(behind.len());
+                place.head_mut(count).copy_of(behind.head(count));
+                rest = behind;
+            }
+        } else {
+            let mut rest = self.span_mut(from.start..to + count);
+            while rest.len() > way {
+                let (before, place) = rest.cut_mut(rest.len() - way);
+                let count = way.min(before.len());
+                place.past_mut(way - count).copy_of(before.last_of(count));
+                rest = before;
+            }
         }
     }
+}
+
+/// Appends to a list that was made with room for it; without room, `value` is dropped.
+#[inline]
+pub(crate) fn push_in<T>(list: &mut Vec<T>, value: T) {
+    debug_assert!(list.len() < list.capacity(), "no room for one more than {}", list.len());
+    if list.len() < list.capacity() {
+        list.push(value);
+    }
+}
+
+/// As [`push_in`], before the element at `index`.
+#[inline]
+pub(crate) fn insert_in<T>(list: &mut Vec<T>, index: usize, value: T) {
+    push_in(list, value);
+    list.past_mut(index).last_to_front();
 }
 
 /// Takes out an element, whose place the last one takes.
@@ -201,10 +258,45 @@ mod tests {
     }
 
     #[test]
+    fn one_end_goes_to_the_other() {
+        let mut data = [1, 2, 3, 4];
+        data.last_to_front();
+        assert_eq!(data, [4, 1, 2, 3]);
+        data.first_to_back();
+        assert_eq!(data, [1, 2, 3, 4]);
+    }
+
+    #[test]
     fn the_last_element_takes_the_place_of_one_that_is_taken_out() {
         let mut list = vec![1, 2, 3, 4];
         assert_eq!((swap_out(&mut list, 1), &list[..]), (Some(2), &[1, 4, 3][..]));
         assert_eq!((swap_out(&mut list, 2), &list[..]), (Some(3), &[1, 4][..]));
+    }
+
+    #[test]
+    fn parts_are_shifted_as_by_copy_within() {
+        for start in 0..8 {
+            for end in start..8 {
+                for to in 0..8 - (end - start) {
+                    let mut data = [0, 1, 2, 3, 4, 5, 6];
+                    let mut expected = data;
+                    if end <= data.len() && to + (end - start) <= data.len() {
+                        data.shift(start..end, to);
+                        expected.copy_within(start..end, to);
+                    }
+                    assert_eq!(data, expected, "{start}..{end} to {to}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_with_room_takes_one_in_anywhere() {
+        let mut list = Vec::with_capacity(3);
+        push_in(&mut list, 2);
+        insert_in(&mut list, 0, 1);
+        insert_in(&mut list, 1, 7);
+        assert_eq!(list, [1, 7, 2]);
     }
 
     /// What a release build does with a sum that is wrong.

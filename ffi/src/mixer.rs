@@ -338,10 +338,11 @@ pub unsafe extern "C" fn ale_mixer_sum(
     guard(|| {
         // SAFETY: the header's contract.
         let (mixer, pcm) = unsafe { (pointer::shared(mixer)?, pointer::slice_mut(pcm, samples)?) };
-        if samples != mixer.0.frame_samples() {
+        let sum = mixer.0.sum();
+        if samples != sum.len() {
             return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
         }
-        pcm.copy_from_slice(mixer.0.sum());
+        pcm.copy_from_slice(sum);
         Ok(())
     })
 }

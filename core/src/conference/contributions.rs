@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::leg::{Contributor, Contributors, MAX_CONTRIBUTORS};
+use crate::within::insert_in;
 
 /// The loudest of those that are heard, the loudest first: one more than a packet names, since nobody
 /// hears itself.
@@ -26,8 +27,7 @@ impl Contributions {
         let at = self.loudest.partition_point(|(level, ..)| *level <= level_dbov);
         if at <= MAX_CONTRIBUTORS {
             let source = Contributor { ssrc, level_dbov: Some(level_dbov) };
-            // Has room for one more than is kept.
-            self.loudest.insert(at, (level_dbov, member, source));
+            insert_in(&mut self.loudest, at, (level_dbov, member, source));
             self.loudest.truncate(MAX_CONTRIBUTORS + 1);
         }
     }

@@ -52,7 +52,7 @@ use crate::mixer::{MAX_PARTICIPANTS, ParticipantId};
 use crate::srtp::{Sender, Sessions};
 use crate::stats::counters;
 use crate::sync::snapshot::{self, Publisher};
-use crate::within::{Within, swap_out};
+use crate::within::{Within, push_in, swap_out};
 
 /// A member's name in one conference. A name is not used again for whoever joins next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -535,8 +535,7 @@ impl Conference {
             common_ticks: 0,
             served: 0,
         });
-        // Has room: there are as many places as members.
-        self.present.push(id.index);
+        push_in(&mut self.present, id.index);
         self.stats.joins += 1;
     }
 

@@ -9,7 +9,7 @@ use core::fmt;
 use super::MemberId;
 use crate::leg::{MAX_DATAGRAM_BYTES, Plain};
 use crate::srtp::{Job, Sender, Sessions, protect_batch};
-use crate::within::Within;
+use crate::within::{Within, push_in};
 
 /// Holds the datagrams of one tick until the next.
 pub struct Outgoing {
@@ -106,7 +106,8 @@ impl Outgoing {
         let start = self.used;
         self.used += plain.room;
         let unprotected = plain.unprotected.map(|payload_bytes| (self.used, payload_bytes));
-        self.entries.push(Entry { member, tag, start, end: start + plain.bytes, unprotected });
+        let end = start + plain.bytes;
+        push_in(&mut self.entries, Entry { member, tag, start, end, unprotected });
     }
 
     /// Protects what is yet to be, by the sessions that members' indices name. `refused` is told whose

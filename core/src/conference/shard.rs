@@ -22,7 +22,7 @@ use super::{Conference, Outgoing, TICK_NS};
 use crate::stats::counters;
 use crate::sync::ring::{self, Consumer, Producer};
 use crate::sync::snapshot::{self, Publisher, Snapshot};
-use crate::within::swap_out;
+use crate::within::{push_in, swap_out};
 
 /// Phases that the conferences of a worker are spread over.
 pub const PHASES: usize = 4;
@@ -166,8 +166,7 @@ impl Worker {
                     // is the same for all.
                     let into = now_ns % TICK_NS;
                     let wait = (fewest as u64 * PHASE_NS + TICK_NS - into) % TICK_NS;
-                    // Has room: the control half counts.
-                    self.hosted.push((hosted, fewest, now_ns + wait));
+                    push_in(&mut self.hosted, (hosted, fewest, now_ns + wait));
                 }
                 Order::Release(name) => {
                     let Some(at) = self.hosted.iter().position(|(h, ..)| h.name == name) else {

@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use crate::within::swap_out;
+use crate::within::{push_in, swap_out};
 
 /// Ticks for which a speaker keeps its place: pauses between words.
 const HOLD_TICKS: u64 = 50;
@@ -116,8 +116,7 @@ impl Speakers {
                 }
                 change(loser, false);
             }
-            // Has room: there are fewer than the limit.
-            self.selected.push(*index);
+            push_in(&mut self.selected, *index);
             if let Some(voice) = voices.get_mut(*index as usize) {
                 (voice.selected, voice.held_until) = (true, tick + HOLD_TICKS);
             }

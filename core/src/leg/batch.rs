@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 use super::receiver::{LegReceiver, ReceiveError, Received};
 use crate::rtp::is_rtcp;
 use crate::srtp::{Job, Receiver, Sessions, SrtpError, unprotect_batch};
+use crate::within::Within;
 
 /// Datagrams whose encryption is undone at a time.
 const CHUNK: usize = 64;
@@ -82,19 +83,22 @@ fn open<T: Sessions<LegReceiver> + ?Sized>(
 ) {
     let mut jobs: [Job<'_>; CHUNK] = core::array::from_fn(|_| Job::new(0, &mut [], 0));
     let mut places = [0; CHUNK];
+    let mut free = jobs.iter_mut().zip(&mut places);
     let mut count = 0;
-    for (place, arrival) in arrivals.iter_mut().enumerate().take(CHUNK) {
+    for (n, arrival) in arrivals.iter_mut().enumerate() {
         let Some(leg) = legs.session_mut(arrival.leg) else { continue };
         leg.apply_commands();
         if leg.unprotector().is_some() && !is_rtcp(arrival.datagram) {
             let length = arrival.datagram.len();
-            jobs[count] = Job::new(arrival.leg, &mut *arrival.datagram, length);
-            places[count] = place;
+            let Some((job, place)) = free.next() else { break };
+            *job = Job::new(arrival.leg, &mut *arrival.datagram, length);
+            *place = n;
             count += 1;
         }
     }
-    unprotect_batch(&mut Unprotectors(legs), &mut jobs[..count]);
-    for (job, place) in jobs[..count].iter().zip(places) {
-        opened[place] = Some(job.result);
+    let jobs = jobs.head_mut(count);
+    unprotect_batch(&mut Unprotectors(legs), jobs);
+    for (job, place) in jobs.iter().zip(places) {
+        opened.put(place, Some(job.result));
     }
 }

@@ -80,7 +80,7 @@ impl Redundancy {
     }
 
     fn remember(&mut self, timestamp: u32, payload: &[u8]) {
-        self.sent.rotate_right(1);
+        self.sent.last_to_front();
         if let Some(newest) = self.sent.first_mut() {
             newest.timestamp = timestamp;
             let payload = if payload.len() <= MAX_BLOCK_BYTES { payload } else { &[] };

@@ -48,7 +48,7 @@ use pairs::Pairs;
 use place::Place;
 
 use crate::dsp::versions::Unit;
-use crate::within::Within;
+use crate::within::{Within, push_in};
 
 /// Most participants that a mixer takes.
 pub const MAX_PARTICIPANTS: usize = 8_192;
@@ -180,8 +180,8 @@ impl Mixer {
             place.mixed = place.fresh && !place.heard.is_silent();
             place.energy = 0;
             if place.mixed && place.heard.is_unity() {
-                self.plain.push(*index);
-                self.energies.push(0);
+                push_in(&mut self.plain, *index);
+                push_in(&mut self.energies, 0);
             } else if place.fresh {
                 let row = self.arena.row(*index as usize);
                 place.energy = crate::dsp::level::energy_with(self.unit, row);

@@ -4,7 +4,7 @@
 use super::gain::Gain;
 use super::place::Place;
 use super::{Mixer, MixerError, ParticipantId, gain};
-use crate::within::swap_out;
+use crate::within::{push_in, swap_out};
 
 impl Mixer {
     /// Takes a participant in, with gain 1 and unmuted.
@@ -19,8 +19,7 @@ impl Mixer {
         let generation = place.generation;
         let position = self.present.len() as u32;
         *place = Place { taken: true, position, ..Place::new(generation) };
-        // Has room: there are as many as places.
-        self.present.push(index);
+        push_in(&mut self.present, index);
         self.stats.participants += 1;
         Ok(ParticipantId { index, generation })
     }
@@ -41,7 +40,7 @@ impl Mixer {
         if let Some(moved) = moved.and_then(|moved| self.places.get_mut(*moved as usize)) {
             moved.position = position;
         }
-        self.free.push(id.index);
+        push_in(&mut self.free, id.index);
         self.stats.participants -= 1;
         Ok(())
     }

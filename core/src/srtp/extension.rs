@@ -7,6 +7,7 @@
 
 use super::crypto::portable::Aes;
 use crate::rtp::header::FIXED_HEADER_BYTES;
+use crate::within::Within;
 
 /// Profiles of RFC 8285's one-byte and two-byte elements, and what RFC 9335 makes of them.
 const ONE_BYTE: u16 = 0xbede;
@@ -120,16 +121,16 @@ pub(crate) fn incoming(profile: u16) -> Option<u16> {
 /// Moves the extension's first word in front of the sources, so that everything behind
 /// [`CRYPTEX_CLEAR_BYTES`] is encrypted in one piece (RFC 9335 section 6).
 pub(crate) fn sources_behind_word(packet: &mut [u8], sources: usize) {
-    if let Some(area) = packet.get_mut(FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * sources + 4) {
-        area.rotate_right(4);
-    }
+    let area = packet.span_mut(FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * sources + 4);
+    let (words, _) = area.as_chunks_mut::<4>();
+    words.last_to_front();
 }
 
 /// Undoes [`sources_behind_word`].
 pub(crate) fn sources_before_word(packet: &mut [u8], sources: usize) {
-    if let Some(area) = packet.get_mut(FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * sources + 4) {
-        area.rotate_left(4);
-    }
+    let area = packet.span_mut(FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * sources + 4);
+    let (words, _) = area.as_chunks_mut::<4>();
+    words.first_to_back();
 }
 
 /// Writes an extension's profile.

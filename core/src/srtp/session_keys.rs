@@ -17,6 +17,7 @@ use super::kdf::{Label, derive};
 use super::keys::{MAX_RTCP_LIFETIME, MasterKey};
 use super::suite::Cipher;
 use super::{SrtpError, Suite};
+use crate::within::Within;
 
 /// An [`Event::KeyExpiring`](super::Event::KeyExpiring) comes when so many packets are left, or a
 /// sixteenth of the lifetime where that is less.
@@ -109,11 +110,11 @@ fn rtcp_material(suite: Suite, master: &MasterKey, r: u64) -> Material {
 fn material(suite: Suite, master: &MasterKey, r: u64, labels: [Label; 3]) -> Material {
     let mut material = Material { cipher_bytes: suite.key_bytes(), ..Material::default() };
     let bytes = material.cipher_bytes;
-    derive(master, labels[0], r, &mut material.cipher[..bytes]);
+    derive(master, labels[0], r, material.cipher.head_mut(bytes));
     if suite.cipher() != Cipher::Gcm {
         derive(master, labels[1], r, &mut material.auth);
     }
-    derive(master, labels[2], r, &mut material.salt[..suite.salt_bytes()]);
+    derive(master, labels[2], r, material.salt.head_mut(suite.salt_bytes()));
     material
 }
 

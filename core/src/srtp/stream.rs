@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use super::SrtpError;
 use super::index::INDEX_LIMIT;
 use super::replay::Position;
-use crate::within::swap_out;
+use crate::within::{Within, push_in, swap_out};
 
 /// Words of the SRTCP replay window: 128 bits, which outlasts minutes of RTCP.
 pub(crate) const RTCP_WINDOW_WORDS: usize = 2;
@@ -137,7 +137,7 @@ impl Streams {
             return Err(SrtpError::StreamLimit);
         }
         let at = self.streams.len();
-        self.streams.push(Stream::new(ssrc, initial_roc));
+        push_in(&mut self.streams, Stream::new(ssrc, initial_roc));
         self.place(at);
         self.last = at;
         Ok(at)
@@ -162,7 +162,7 @@ impl Streams {
         let Some(at) = self.probe(ssrc) else { return false };
         let words = self.window_words;
         let moved = self.streams.len() - 1;
-        self.windows.copy_within(moved * words..(moved + 1) * words, at * words);
+        self.windows.shift(moved * words..(moved + 1) * words, at * words);
         if let Some(bits) = self.windows.get_mut(moved * words..(moved + 1) * words) {
             bits.fill(0);
         }

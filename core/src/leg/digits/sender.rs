@@ -2,6 +2,7 @@
 //! Digits to send, one after another, a packet at a time (RFC 4733 section 2.5.1).
 
 use crate::rtp::telephone_event::{MAX_SEGMENT_TICKS, TelephoneEvent};
+use crate::within::Within;
 
 /// Digits that may wait.
 const QUEUE: usize = 32;
@@ -84,11 +85,8 @@ impl DigitSender {
                 self.pause -= 1;
                 return None;
             }
-            if self.waiting == 0 {
-                return None;
-            }
-            let digit = self.queue[0];
-            self.queue.copy_within(1..self.waiting, 0);
+            let digit = *self.queue.head(self.waiting).first()?;
+            self.queue.shift(1..self.waiting, 0);
             self.waiting -= 1;
             self.current =
                 Some(Sending { digit, timestamp, before: 0, elapsed: 0, endings: 0, marker: true });

@@ -12,6 +12,9 @@ use crate::within::Within;
 /// Jobs that are looked at before cryptography begins, so that ones of like length come together.
 pub(super) const STAGE: usize = 4 * LANES;
 
+/// Lengths in blocks of 64 bytes that are told apart; above it are no voice packets.
+const CLASSES: usize = 32;
+
 /// Jobs that wait for cryptography.
 pub(super) struct Stage<P> {
     plans: [P; STAGE],
@@ -45,10 +48,24 @@ impl<P: Copy + Default> Stage<P> {
     /// The waiting jobs, those of like length together.
     fn order(&self) -> [u8; STAGE] {
         let mut order = core::array::from_fn(|i| i as u8);
-        let blocks = |i: u8| self.lengths[usize::from(i) % STAGE] / 64;
-        let waiting = order.head_mut(self.count);
-        if !waiting.is_sorted_by_key(|&i| blocks(i)) {
-            waiting.sort_unstable_by_key(|&i| blocks(i));
+        let lengths = self.lengths.head(self.count);
+        let class = |length: usize| (length / 64).min(CLASSES - 1);
+        if lengths.is_sorted_by_key(|&length| class(length)) {
+            return order;
+        }
+        // Counts, and then where each class begins.
+        let mut places = [0_u8; CLASSES];
+        for &length in lengths {
+            places[class(length)] += 1;
+        }
+        let mut begin = 0;
+        for place in &mut places {
+            (begin, *place) = (begin + *place, begin);
+        }
+        for (i, &length) in lengths.iter().enumerate() {
+            let place = &mut places[class(length)];
+            order.put(usize::from(*place), i as u8);
+            *place += 1;
         }
         order
     }

@@ -80,8 +80,8 @@ impl Sender {
             write_tag(tag_at, tag);
             write_pair(rest, &word, keys.master.mki());
         } else {
-            let (word_at, rest) = trailer.split_at_mut(word.len().min(trailer.len()));
-            word_at.copy_from_slice(&word);
+            let (word_at, rest) = trailer.split_first_chunk_mut().ok_or(SrtpError::Capacity)?;
+            *word_at = word;
             write_trailer(rest, keys, tag, tag_bytes, false);
         }
         self.half.stats.rtcp_packets += 1;

@@ -146,14 +146,16 @@ fn expand(key: &[u8], out: &mut [[u8; 16]; 15], rounds: u8) {
     }
     let total = 4 * (usize::from(rounds) + 1);
     let mut rcon = 1_u32;
+    let mut column = 0;
     for i in words..total.min(60) {
         let mut t = w.at(i - 1);
-        if i % words == 0 {
+        if column == 0 {
             t = substitute(t).rotate_right(8) ^ rcon;
             rcon = rcon << 1 ^ if rcon & 0x80 != 0 { 0x11b } else { 0 };
-        } else if words == 8 && i % 8 == 4 {
+        } else if words == 8 && column == 4 {
             t = substitute(t);
         }
+        column = if column + 1 == words { 0 } else { column + 1 };
         let word = w.at(i - words) ^ t;
         w.put(i, word);
     }
