@@ -295,7 +295,7 @@ coverage: ## lines of core/ that tests and corpora reach (needs cargo-llvm-cov)
 	    --ignore-run-fail --summary-only --ignore-filename-regex '(ffi|fuzz|benches|examples|tests|.*tests)[./]' \
 	    --fail-under-lines 90
 
-budget: tools ## instructions of each operation under callgrind; fails over 5 % above benches/budget.txt
+budget: tools ## instructions of each operation under callgrind, mean and worst case; fails over 5 % above benches/budget.txt
 	$(CARGO) build --release -p benches --bin budget
 	benches/budget $(RELEASE)/budget
 

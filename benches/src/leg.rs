@@ -120,7 +120,19 @@ impl Room {
 
     /// 20 ms for everybody; returns how long the bridge took.
     pub fn packet_time(&mut self) -> Duration {
+        let now_ns = self.talk();
+        let begin = Instant::now();
+        self.receive(now_ns);
+        for half in 0..2 {
+            self.tick(now_ns + half * TICK_NS);
+        }
+        begin.elapsed()
+    }
+
+    /// Lets 20 ms go by in which all phones send; returns when they begin.
+    pub fn talk(&mut self) -> u64 {
         let now_ns = self.tick * TICK_NS;
+        self.tick += 2;
         self.datagrams.clear();
         for (n, phone) in self.phones.iter_mut().enumerate() {
             let pcm = if n < self.talkers { &self.pcm } else { &self.quiet };
@@ -129,7 +141,11 @@ impl Room {
                 self.datagrams.push((n, datagram.to_vec()));
             }
         }
-        let begin = Instant::now();
+        now_ns
+    }
+
+    /// Gives the bridge what the phones have sent.
+    pub fn receive(&mut self, now_ns: u64) {
         for some in self.datagrams.chunks_mut(64) {
             let mut some = some.iter_mut();
             let mut arrivals: [Arrival<'_>; 64] = std::array::from_fn(|_| match some.next() {
@@ -140,13 +156,12 @@ impl Room {
             receive_batch(&mut self.receivers, &mut arrivals[..count]);
             assert!(arrivals[..count].iter().all(|arrival| arrival.result.is_ok()));
         }
-        for half in 0..2 {
-            self.conference.tick(now_ns + half * TICK_NS, &mut self.outgoing);
-            std::hint::black_box(self.outgoing.len());
-        }
-        let spent = begin.elapsed();
-        self.tick += 2;
-        spent
+    }
+
+    /// Plays and mixes 10 ms.
+    pub fn tick(&mut self, now_ns: u64) {
+        self.conference.tick(now_ns, &mut self.outgoing);
+        std::hint::black_box(self.outgoing.len());
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`mixer`]: conferences of many sizes.
 //! - [`jitter`]: the jitter buffer.
 //! - [`srtp`]: SRTP suites, payloads, sessions, single and in batches.
+//! - [`valgrind`]: how many instructions an operation takes.
 //! - `libsrtp`: loaded at run time, where it is installed.
 //! - `speexdsp`, `peers` (feature `peers`): the others.
 //!
@@ -29,3 +30,4 @@ pub mod peers;
 #[cfg(feature = "peers")]
 pub mod speexdsp;
 pub mod srtp;
+pub mod valgrind;

@@ -4,33 +4,16 @@
 //! (Memcheck knows no SHA or VAES instructions, so this runs on the portable code and what all
 //! kernels share. The kernels themselves are straight lines of SIMD instructions.)
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
-#![allow(unsafe_code)]
 
-use std::arch::asm;
 use std::process::Command;
 
 use ale_media::srtp::{MasterKey, Policy, Receiver, Sender, SessionConfig, Suite};
+use benches::valgrind::{self, request};
 
-/// Client requests (valgrind.h, memcheck.h).
-const RUNNING_ON_VALGRIND: usize = 0x1001;
+/// Client requests (memcheck.h).
 const COUNT_ERRORS: usize = 0x1201;
 const MAKE_UNDEFINED: usize = (b'M' as usize) << 24 | (b'C' as usize) << 16 | 1;
 const MAKE_DEFINED: usize = MAKE_UNDEFINED + 1;
-
-fn request(code: usize, a: usize, b: usize) -> usize {
-    let arguments = [code, a, b, 0, 0, 0];
-    let mut result = 0_usize;
-    // SAFETY: the rotations come to 128 bits and the exchange is with itself, so that a processor
-    // does nothing; valgrind takes the sequence for a request.
-    unsafe {
-        asm!(
-            "rol rdi, 3", "rol rdi, 13", "rol rdi, 61", "rol rdi, 51", "xchg rbx, rbx",
-            in("rax") arguments.as_ptr(),
-            inout("rdx") result,
-        );
-    }
-    result
-}
 
 fn errors() -> usize {
     request(COUNT_ERRORS, 0, 0)
@@ -46,7 +29,7 @@ fn reveal(bytes: &mut [u8]) {
 
 #[test]
 fn nothing_branches_on_secrets() {
-    if request(RUNNING_ON_VALGRIND, 0, 0) > 0 {
+    if valgrind::is_running() {
         return under_valgrind();
     }
     let this = std::env::current_exe().unwrap();

@@ -1,44 +1,60 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Does one operation a number of times, for `make budget` to count its instructions under callgrind:
-//! `budget NAME TIMES`; without arguments, the names.
+//! Does what runs per packet and per frame, over and over, for `make budget` to count the instructions
+//! of each run under callgrind: `budget SCENE`; without arguments, the scenes.
 
+use std::ffi::CStr;
 use std::hint::black_box;
 
 use ale_media::codec::CodecSpec;
-use ale_media::codec::g711::{G711, Law};
-use ale_media::jitter::{self, DecoderMap, JitterConfig};
+use ale_media::codec::opus::OpusConfig;
+use ale_media::leg::{Leg, LegConfig};
 use ale_media::mixer::{Mixer, MixerConfig};
 use ale_media::rtp::RtpHeader;
 use ale_media::srtp::{MAX_TRAILER_BYTES, Receiver, Sender, SessionConfig, Suite};
+use benches::jitter::{Network, buffer, packets};
 use benches::leg::Room;
+use benches::valgrind::count;
 
 const TICK_NS: u64 = 10_000_000;
+/// Runs of what is the same each time but for caches.
+const RUNS: u64 = 100;
+/// Pulls of a network that is not: half a minute.
+const PULLS: u64 = 3_000;
 
-type Operation = (&'static str, fn(u64));
+type Scene = (&'static str, fn());
 
-const OPERATIONS: [Operation; 11] = [
-    ("protect-aes-gcm", |times| protect(Suite::AeadAes128Gcm, times, false)),
-    ("protect-aes-cm-sha1", |times| protect(Suite::AesCm128HmacSha1_80, times, false)),
-    ("round-trip-aes-gcm", |times| protect(Suite::AeadAes128Gcm, times, true)),
-    ("round-trip-aes-cm-sha1", |times| protect(Suite::AesCm128HmacSha1_80, times, true)),
-    ("refuse-forged-aes-gcm", |times| forged(Suite::AeadAes128Gcm, times)),
-    ("refuse-forged-aes-cm-sha1", |times| forged(Suite::AesCm128HmacSha1_80, times)),
-    ("insert-and-pull", |times| buffer(times, u64::MAX)),
-    ("insert-and-pull-with-loss", |times| buffer(times, 5)),
-    ("mix-8k-10-legs", mix),
-    ("room-of-10-20ms-g711-plain", |times| room(None, times)),
-    ("room-of-10-20ms-g711-aes-gcm", |times| room(Some(Suite::AeadAes128Gcm), times)),
+const SCENES: [Scene; 8] = [
+    ("srtp-aes-gcm", || {
+        srtp(Suite::AeadAes128Gcm, c"protect AES-GCM", c"unprotect AES-GCM", c"refuse AES-GCM");
+    }),
+    ("srtp-aes-cm-sha1", || {
+        let names = [c"protect AES-CM-SHA1", c"unprotect AES-CM-SHA1", c"refuse AES-CM-SHA1"];
+        srtp(Suite::AesCm128HmacSha1_80, names[0], names[1], names[2]);
+    }),
+    ("jitter-calm", || {
+        let calm = Network { name: "calm", jitter_ms: 0.0, loss: 0.0 };
+        jitter(calm, c"insert, calm", c"pull, calm");
+    }),
+    ("jitter-bad", || {
+        let bad = Network { name: "bad", jitter_ms: 60.0, loss: 0.2 };
+        jitter(bad, c"insert, bad network", c"pull, bad network");
+    }),
+    ("leg-g711", || leg(CodecSpec::Pcma, [c"receive G.711", c"pull G.711", c"send G.711"])),
+    ("leg-opus", || {
+        let opus = OpusConfig { sample_rate_hz: 16_000, ..OpusConfig::default() };
+        leg(CodecSpec::Opus(opus), [c"receive Opus", c"pull Opus", c"send Opus"]);
+    }),
+    ("mixer", mix),
+    ("room", room),
 ];
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(name), Some(times)) = (arguments.next(), arguments.next()) else {
-        OPERATIONS.iter().for_each(|(name, _)| println!("{name}"));
+    let Some(name) = std::env::args().nth(1) else {
+        SCENES.iter().for_each(|(name, _)| println!("{name}"));
         return;
     };
-    let times = times.parse().expect("a number");
-    let found = OPERATIONS.iter().find(|(other, _)| *other == name);
-    found.expect("an operation's name").1(times);
+    let found = SCENES.iter().find(|(other, _)| *other == name);
+    found.expect("a scene's name").1();
 }
 
 fn packet(sequence: u64) -> [u8; 172 + MAX_TRAILER_BYTES] {
@@ -53,74 +69,108 @@ fn packet(sequence: u64) -> [u8; 172 + MAX_TRAILER_BYTES] {
     packet
 }
 
-fn keys(suite: Suite) -> SessionConfig {
-    SessionConfig::new(suite, benches::srtp::master(suite, 1))
-}
-
-/// Protects, and unprotects too if asked.
-fn protect(suite: Suite, times: u64, both: bool) {
-    let mut sender = Sender::new(&keys(suite)).expect("keys");
-    let mut receiver = Receiver::new(&keys(suite)).expect("keys");
-    for sequence in 0..times {
+/// Packets of 160 bytes, each as it is sent and then with a bit turned over.
+fn srtp(suite: Suite, protect: &CStr, unprotect: &CStr, refuse: &CStr) {
+    let keys = SessionConfig::new(suite, benches::srtp::master(suite, 1));
+    let mut sender = Sender::new(&keys).expect("keys");
+    let mut receiver = Receiver::new(&keys).expect("keys");
+    for sequence in 0..RUNS {
         let mut packet = packet(sequence);
-        let bytes = sender.protect(&mut packet, 172).expect("a good packet");
-        if both {
-            black_box(receiver.unprotect(&mut packet[..bytes]).expect("a good packet"));
+        let bytes = count(protect, || sender.protect(&mut packet, 172)).expect("a good packet");
+        let mut forged = packet;
+        forged[20] ^= 1;
+        let refused = count(refuse, || receiver.unprotect(black_box(&mut forged[..bytes])));
+        assert!(refused.is_err());
+        let opened = count(unprotect, || receiver.unprotect(&mut packet[..bytes]));
+        black_box(opened.expect("a good packet"));
+    }
+}
+
+/// A buffer of G.711 behind a network.
+fn jitter(network: Network, insert: &CStr, pull: &CStr) {
+    let packets = packets(network);
+    let (mut writer, mut reader) = buffer();
+    let mut waiting = packets.iter().peekable();
+    let mut pcm = [0_i16; 80];
+    for now_ns in (0..PULLS).map(|pull| pull * TICK_NS) {
+        while let Some((arrival_ns, datagram)) = waiting.next_if(|packet| packet.0 <= now_ns) {
+            let _ = count(insert, || writer.insert(datagram, *arrival_ns));
         }
+        count(pull, || reader.pull(now_ns, &mut pcm)).expect("10 ms");
+        black_box(&pcm);
     }
 }
 
-fn forged(suite: Suite, times: u64) {
-    let mut sender = Sender::new(&keys(suite)).expect("keys");
-    let mut receiver = Receiver::new(&keys(suite)).expect("keys");
-    let mut first = packet(0);
-    let bytes = sender.protect(&mut first, 172).expect("a good packet");
-    first[20] ^= 1;
-    for _ in 0..times {
-        let mut copy = first;
-        assert!(receiver.unprotect(black_box(&mut copy[..bytes])).is_err());
-    }
-}
-
-/// 20 ms of G.711 in, two pulls out, every so many packets lost.
-fn buffer(times: u64, lost_each: u64) {
-    let mut map = DecoderMap::new();
-    map.insert(0, Box::new(G711(Law::Mu))).expect("a free payload type");
-    let (mut writer, mut reader, _) = jitter::create(&JitterConfig::default(), map).expect("fits");
-    let mut pcm = [0; 80];
-    for sequence in 0..times {
-        let now_ns = sequence * 2 * TICK_NS;
-        if sequence % lost_each != lost_each - 1 {
-            writer.insert(&packet(sequence)[..172], now_ns).expect("a good packet");
+/// A leg in AES-GCM that hears another over a network which loses each seventh packet.
+fn leg(codec: CodecSpec, [receive, pull, send]: [&CStr; 3]) {
+    let suite = Suite::AeadAes128Gcm;
+    let rate_hz = codec.format().sample_rate_hz;
+    let keys = SessionConfig::new(suite, benches::srtp::master(suite, 1));
+    let srtp = ale_media::leg::SrtpConfig { send: keys.clone(), receive: keys };
+    let near = LegConfig { srtp: Some(srtp), ..LegConfig::new(1, 96, codec.clone()) };
+    let far = LegConfig { local_ssrc: 2, ..near.clone() };
+    let (_, mut phone, _) = Leg::new(&near).expect("a leg");
+    let (mut receiver, mut media, _) = Leg::new(&far).expect("a leg");
+    let voice = benches::codec::voice(rate_hz);
+    let mut pcm = vec![0; (rate_hz / 100) as usize];
+    for n in 0..PULLS / 6 {
+        let now_ns = n * 2 * TICK_NS;
+        phone.push(&voice).expect("20 ms");
+        while let Some(datagram) = phone.poll_transmit(now_ns) {
+            let mut datagram = datagram.to_vec();
+            if n % 7 != 6 {
+                black_box(count(receive, || receiver.receive(&mut datagram, now_ns)))
+                    .expect("a good packet");
+            }
         }
         for half in 0..2 {
-            reader.pull(now_ns + half * TICK_NS, &mut pcm).expect("10 ms");
+            let now_ns = now_ns + half * TICK_NS;
+            count(pull, || media.pull(now_ns, &mut pcm)).expect("10 ms");
+            count(send, || {
+                media.push(&pcm).expect("10 ms");
+                while let Some(datagram) = media.poll_transmit(now_ns) {
+                    black_box(datagram);
+                }
+            });
         }
     }
 }
 
-fn mix(times: u64) {
+/// 10 ms of ten participants.
+fn mix() {
     let config =
         MixerConfig { sample_rate_hz: 8_000, max_participants: 10, ..MixerConfig::default() };
     let mut mixer = Mixer::new(&config).expect("a mixer");
     let places: Vec<_> = (0..10).map(|_| mixer.add().expect("a place")).collect();
     let mut pcm = [0; 80];
-    for time in 0..times {
+    for time in 0..RUNS {
         for place in &places {
             mixer.input(*place).expect("a place").fill(time as i16);
         }
-        mixer.run();
-        for place in &places {
-            mixer.output(*place, &mut pcm).expect("a place");
-        }
+        count(c"mix 8 kHz, 10 legs", || {
+            mixer.run();
+            for place in &places {
+                mixer.output(*place, &mut pcm).expect("a place");
+            }
+        });
         black_box(&pcm);
     }
 }
 
-/// Ten legs, phones and bridge.
-fn room(suite: Option<Suite>, times: u64) {
-    let mut room = Room::new(CodecSpec::Pcma, suite, 10);
-    for _ in 0..times {
-        black_box(room.packet_time());
+/// Ten legs of G.711, plain and in AES-GCM.
+fn room() {
+    let suites = [
+        (None, c"tick of 10 legs, plain", c"receive batch of 10, plain"),
+        (Some(Suite::AeadAes128Gcm), c"tick of 10 legs, AES-GCM", c"receive batch of 10, AES-GCM"),
+    ];
+    for (suite, tick, receive) in suites {
+        let mut room = Room::new(CodecSpec::Pcma, suite, 10);
+        for _ in 0..RUNS {
+            let now_ns = room.talk();
+            count(receive, || room.receive(now_ns));
+            for half in 0..2 {
+                count(tick, || room.tick(now_ns + half * TICK_NS));
+            }
+        }
     }
 }
