@@ -137,17 +137,36 @@ impl<T> Within<T> for [T] {
         self.head_mut(count).copy_from_slice(from.head(count));
     }
 
-    #[inline(always)]
+    #[inline]
     fn shift(&mut self, from: Range<usize>, to: usize)
     where
         T: Copy,
     {
-        let fits = from.start <= from.end
-            && from.end <= self.len()
-            && to <= self.len() - (from.end - from.start);
+        let count = from.end.saturating_sub(from.start);
+        let fits = from.start <= from.end && from.end <= self.len() && to <= self.len() - count;
         debug_assert!(fits, "{from:?} to {to} of {}", self.len());
-        if fits {
-            self.copy_within(from, to);
+        // `copy_within` may keep its checks. In parts that are as long as the way is far, so that none
+        // is written to before it has been read: mostly that is one.
+        let way = from.start.abs_diff(to);
+        if !fits || way == 0 {
+            return;
+        }
+        if to < from.start {
+            let mut rest = self.span_mut(to..from.end);
+            while rest.len() > way {
+                let (place, behind) = rest.cut_mut(way);
+                let count = way.min(behind.len());
+                place.head_mut(count).copy_of(behind.head(count));
+                rest = behind;
+            }
+        } else {
+            let mut rest = self.span_mut(from.start..to + count);
+            while rest.len() > way {
+                let (before, place) = rest.cut_mut(rest.len() - way);
+                let count = way.min(before.len());
+                place.past_mut(way - count).copy_of(before.last_of(count));
+                rest = before;
+            }
         }
     }
 }
@@ -173,6 +192,23 @@ mod tests {
         assert_eq!(data, [7, 6, 1, 8, 9]);
         data.cut_mut(1).1.fill(0);
         assert_eq!(data, [7, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn parts_are_shifted_as_by_copy_within() {
+        for start in 0..8 {
+            for end in start..8 {
+                for to in 0..8 - (end - start) {
+                    let mut data = [0, 1, 2, 3, 4, 5, 6];
+                    let mut expected = data;
+                    if end <= data.len() && to + (end - start) <= data.len() {
+                        data.shift(start..end, to);
+                        expected.copy_within(start..end, to);
+                    }
+                    assert_eq!(data, expected, "{start}..{end} to {to}");
+                }
+            }
+        }
     }
 
     /// What a release build does with a sum that is wrong.
