@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use super::ingest::Slot;
+use crate::within::Within;
 
 /// A packet in its place on the media timeline.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,15 +59,17 @@ impl Window {
     #[inline]
     pub(crate) fn insert(&mut self, entry: Entry) -> Result<(), Entry> {
         // Nearly always the newest: look from the back.
-        let mut at = self.entries.len();
-        while at > 0 && self.entries[at - 1].start > entry.start {
-            at -= 1;
-        }
+        let later = self.entries.iter().rev().take_while(|e| e.start > entry.start).count();
         let same = |e: &Entry| e.start == entry.start && e.is_noise() == entry.is_noise();
-        if (at > 0 && same(&self.entries[at - 1])) || self.is_full() {
+        if self.entries.iter().nth_back(later).is_some_and(same) || self.is_full() {
             return Err(entry);
         }
-        self.entries.insert(at, entry);
+        let at = self.entries.len() - later;
+        self.entries.push(entry);
+        // Each place takes what the one before it held, the last one what is left.
+        if let Some((moved, places)) = self.entries.split_last_mut() {
+            places.past_mut(at).iter_mut().for_each(|place| core::mem::swap(place, moved));
+        }
         Ok(())
     }
 
@@ -96,7 +99,14 @@ impl Window {
     /// Takes one out by its index in [`Window::entries`].
     #[inline]
     pub(crate) fn remove(&mut self, index: usize) -> Option<Entry> {
-        (index < self.entries.len()).then(|| self.entries.remove(index))
+        if index >= self.entries.len() {
+            return None;
+        }
+        let mut moved = self.entries.pop()?;
+        // Each place takes what the one behind it held.
+        let places = self.entries.past_mut(index).iter_mut();
+        places.rev().for_each(|place| core::mem::swap(place, &mut moved));
+        Some(moved)
     }
 }
 
