@@ -68,20 +68,22 @@ impl Background {
 /// where there is nothing to predict.
 fn reflection(r: &[f32; ORDER + 1]) -> [f32; ORDER] {
     let mut k = [0.0; ORDER];
-    let mut a = [0.0_f32; ORDER + 1];
+    let mut a = [0.0_f32; ORDER];
+    let [power, r @ ..] = r;
     // A floor of -40 dB keeps tones from making a filter that rings.
-    let mut error = r[0] * 1.000_1;
+    let mut error = power * 1.000_1;
     if error <= 0.0 {
         return k;
     }
     for m in 0..ORDER {
-        let sum: f32 = r[m + 1] + (1..=m).map(|i| a[i] * r[m + 1 - i]).sum::<f32>();
+        let known = a[..m].iter().zip(r[..m].iter().rev());
+        let sum: f32 = r[m] + known.map(|(a, r)| a * r).sum::<f32>();
         let coefficient = (-sum / error).clamp(-0.98, 0.98);
         let before = a;
-        for i in 1..=m {
-            a[i] = before[i] + coefficient * before[m + 1 - i];
+        for (a, mirrored) in a[..m].iter_mut().zip(before[..m].iter().rev()) {
+            *a += coefficient * mirrored;
         }
-        a[m + 1] = coefficient;
+        a[m] = coefficient;
         error *= 1.0 - coefficient * coefficient;
         k[m] = coefficient;
         if error <= 0.0 {

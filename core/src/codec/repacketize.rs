@@ -7,8 +7,10 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use core::num::NonZeroUsize;
 
 use super::{CodecError, CodecSpec};
+use crate::within::Within;
 
 /// Bytes that wait at most: 120 ms of stereo L16 at 48 kHz, twice.
 const ROOM: usize = 2 * 120 * 48 * 4;
@@ -30,7 +32,7 @@ pub struct Repacketizer {
 
 enum Unit {
     /// Bytes of a tick of the RTP clock.
-    Bytes(usize),
+    Bytes(NonZeroUsize),
     #[cfg(feature = "opus")]
     Frames(Box<opus_frames::Frames>),
 }
@@ -55,8 +57,11 @@ impl Repacketizer {
     /// [`CodecError::InvalidArgument`] for another packet time.
     pub fn new(codec: &CodecSpec, packet_ms: u16) -> Result<Self, CodecError> {
         let unit = match codec {
-            CodecSpec::Pcmu | CodecSpec::Pcma | CodecSpec::G722 => Unit::Bytes(1),
-            CodecSpec::L16 { channels, .. } => Unit::Bytes(2 * usize::from(*channels)),
+            CodecSpec::Pcmu | CodecSpec::Pcma | CodecSpec::G722 => Unit::Bytes(NonZeroUsize::MIN),
+            CodecSpec::L16 { channels, .. } => {
+                let bytes = NonZeroUsize::new(2 * usize::from(*channels));
+                Unit::Bytes(bytes.ok_or(CodecError::InvalidArgument)?)
+            }
             #[cfg(feature = "opus")]
             CodecSpec::Opus(_) => Unit::Frames(Box::new(opus_frames::Frames::new()?)),
             CodecSpec::Host(_) => return Err(CodecError::Unsupported),
@@ -95,7 +100,7 @@ impl Repacketizer {
         match &mut self.unit {
             Unit::Bytes(tick_bytes) => {
                 let tick_bytes = *tick_bytes;
-                if payload.is_empty() || !payload.len().is_multiple_of(tick_bytes) {
+                if payload.is_empty() || !payload.len().is_multiple_of(tick_bytes.get()) {
                     return Err(CodecError::Malformed);
                 }
                 self.push_bytes(timestamp, payload, tick_bytes, &mut emit)
@@ -113,11 +118,11 @@ impl Repacketizer {
             return;
         }
         match &mut self.unit {
-            Unit::Bytes(_) => emit(self.timestamp, &self.pending[..self.pending_bytes]),
+            Unit::Bytes(_) => emit(self.timestamp, self.pending.head(self.pending_bytes)),
             #[cfg(feature = "opus")]
             Unit::Frames(frames) => {
                 if let Some((whole, _)) =
-                    frames.regroup(&self.pending[..self.pending_bytes], usize::MAX)
+                    frames.regroup(self.pending.head(self.pending_bytes), usize::MAX)
                 {
                     emit(self.timestamp, whole);
                 }
@@ -132,7 +137,7 @@ impl Repacketizer {
         &mut self,
         timestamp: u32,
         payload: &[u8],
-        tick_bytes: usize,
+        tick_bytes: NonZeroUsize,
         emit: &mut impl FnMut(u32, &[u8]),
     ) -> Result<(), CodecError> {
         let room = self.pending.get_mut(self.pending_bytes..).unwrap_or_default();
@@ -142,15 +147,15 @@ impl Repacketizer {
         }
         self.pending_bytes += payload.len();
         self.pending_ticks += (payload.len() / tick_bytes) as u32;
-        let packet_bytes = self.target_ticks as usize * tick_bytes;
+        let packet_bytes = self.target_ticks as usize * tick_bytes.get();
         let mut done = 0;
         while self.pending_bytes - done >= packet_bytes {
-            emit(self.timestamp, &self.pending[done..done + packet_bytes]);
+            emit(self.timestamp, self.pending.span(done..done + packet_bytes));
             self.timestamp = self.timestamp.wrapping_add(self.target_ticks);
             self.pending_ticks -= self.target_ticks;
             done += packet_bytes;
         }
-        self.pending.copy_within(done..self.pending_bytes, 0);
+        self.pending.shift(done..self.pending_bytes, 0);
         self.pending_bytes -= done;
         Ok(())
     }

@@ -31,12 +31,12 @@ versions! {
 
 #[inline(always)]
 fn energy_body(samples: &[i16]) -> u64 {
-    let pairs = samples.chunks_exact(2);
-    let last = pairs.remainder().iter().map(|s| i32::from(*s) * i32::from(*s)).sum::<i32>();
-    // Two squares fit 32 bits without a sign.
+    let (pairs, rest) = samples.as_chunks::<2>();
     let square = |s: i16| i32::from(s) * i32::from(s);
-    let sum: u64 = pairs.map(|p| u64::from(square(p[0]).wrapping_add(square(p[1])) as u32)).sum();
-    sum + last as u64
+    let last = rest.iter().map(|s| square(*s)).sum::<i32>();
+    // Two squares fit 32 bits without a sign.
+    let two = |[a, b]: &[i16; 2]| u64::from(square(*a).wrapping_add(square(*b)) as u32);
+    pairs.iter().map(two).sum::<u64>() + last as u64
 }
 
 /// Mean squares between two levels, the loudest first: halfway in dB.

@@ -14,8 +14,10 @@
 use alloc::boxed::Box;
 use alloc::vec;
 use core::fmt;
+use core::num::NonZeroUsize;
 
 use super::versions::{Unit, versions};
+use crate::within::Within;
 
 /// Taps a phase, at the lower rate's pace.
 const TAPS: usize = 32;
@@ -86,8 +88,8 @@ fn nearest(value: f32) -> f32 {
 #[derive(Debug, Clone)]
 pub struct Resampler {
     /// Interpolation and decimation of the reduced ratio.
-    up: usize,
-    down: usize,
+    up: NonZeroUsize,
+    down: NonZeroUsize,
     /// Per phase, oldest sample's tap first.
     phases: Box<[f32]>,
     taps: usize,
@@ -95,7 +97,7 @@ pub struct Resampler {
     history: Box<[f32]>,
     /// The same, dealt out to `down` streams of `stream_len` each.
     streams: Box<[f32]>,
-    stream_len: usize,
+    stream_len: NonZeroUsize,
     /// Outputs of one phase.
     filtered: Box<[f32]>,
     /// Ticks of the common rate from the chunk's first input to the next output.
@@ -115,16 +117,18 @@ impl Resampler {
             return Err(UnsupportedRate);
         }
         let divisor = greatest_common_divisor(from_hz, to_hz);
-        let (up, down) = ((to_hz / divisor) as usize, (from_hz / divisor) as usize);
+        let of_divisor = |hz| NonZeroUsize::new((hz / divisor) as usize).ok_or(UnsupportedRate);
+        let ratio = (of_divisor(to_hz)?, of_divisor(from_hz)?);
+        let (up, down) = (ratio.0.get(), ratio.1.get());
         if up == down {
             return Ok(Self {
-                up,
-                down,
+                up: ratio.0,
+                down: ratio.1,
                 phases: Box::default(),
                 taps: 0,
                 history: Box::default(),
                 streams: Box::default(),
-                stream_len: 0,
+                stream_len: NonZeroUsize::MIN,
                 filtered: Box::default(),
                 next: 0,
                 unit: Unit::Baseline,
@@ -143,15 +147,17 @@ impl Resampler {
         let history = vec![0.0; taps - 1 + CHUNK].into_boxed_slice();
         // What is computed beyond the last output reads beyond the last input.
         let stream_len = history.len().div_ceil(down) + LANES;
-        let streams = vec![0.0; down * stream_len].into_boxed_slice();
+        let stream_len = NonZeroUsize::new(stream_len).ok_or(UnsupportedRate)?;
+        let streams = vec![0.0; down * stream_len.get()].into_boxed_slice();
         let filtered = vec![0.0; CHUNK.div_ceil(down).next_multiple_of(LANES)].into_boxed_slice();
         let unit = Unit::widest();
+        let (up, down) = ratio;
         Ok(Self { up, down, phases, taps, history, streams, stream_len, filtered, next: 0, unit })
     }
 
     /// How many samples the next `input` samples give.
     pub fn output_len(&self, input: usize) -> usize {
-        (input * self.up).saturating_sub(self.next).div_ceil(self.down)
+        (input * self.up.get()).saturating_sub(self.next).div_ceil(self.down.get())
     }
 
     /// Converts all of `input` to the front of `output` and returns how many samples there are.
@@ -165,35 +171,35 @@ impl Resampler {
             }
             return input.len().min(output.len());
         }
+        let (up, down, past) = (self.up.get(), self.down.get(), self.taps - 1);
         let mut written = 0;
         for chunk in input.chunks(CHUNK) {
-            let past = self.taps - 1;
-            for (slot, sample) in self.history[past..].iter_mut().zip(chunk) {
+            for (slot, sample) in self.history.past_mut(past).iter_mut().zip(chunk) {
                 *slot = sample.to_f32();
             }
             self.deal(past + chunk.len());
-            let end = chunk.len() * self.up;
-            let outputs = end.saturating_sub(self.next).div_ceil(self.down);
+            let end = chunk.len() * up;
+            let outputs = end.saturating_sub(self.next).div_ceil(down);
             let room = output.get_mut(written..).unwrap_or_default();
-            for turn in 0..self.up.min(outputs) {
-                self.filter(turn, (outputs - turn).div_ceil(self.up));
-                let places = room.iter_mut().skip(turn).step_by(self.up);
-                for (out, value) in places.zip(&self.filtered[..(outputs - turn).div_ceil(self.up)])
-                {
+            for turn in 0..up.min(outputs) {
+                let values = self.filter(turn, (outputs - turn).div_ceil(up));
+                for (out, value) in room.iter_mut().skip(turn).step_by(up).zip(values) {
                     *out = O::from_f32(*value);
                 }
             }
             written += outputs.min(room.len());
-            self.next = (self.next + outputs * self.down) - end;
-            self.history.copy_within(chunk.len()..chunk.len() + past, 0);
+            self.next = (self.next + outputs * down) - end;
+            self.history.shift(chunk.len()..chunk.len() + past, 0);
         }
         written
     }
 
     /// Deals the first `count` of the history out to the streams.
     fn deal(&mut self, count: usize) {
-        for (stream, places) in self.streams.chunks_exact_mut(self.stream_len).enumerate() {
-            let inputs = self.history[..count].iter().skip(stream).step_by(self.down);
+        let inputs = self.history.head(count);
+        let streams = self.streams.chunks_exact_mut(self.stream_len.get());
+        for (stream, places) in streams.enumerate() {
+            let inputs = inputs.iter().skip(stream).step_by(self.down.get());
             for (place, input) in places.iter_mut().zip(inputs) {
                 *place = *input;
             }
@@ -201,13 +207,13 @@ impl Resampler {
     }
 
     /// Computes `count` outputs: the one that is `turn` after the next, and every `up`th from there.
-    fn filter(&mut self, turn: usize, count: usize) {
-        let tick = self.next + turn * self.down;
-        let up = self.up.max(1);
-        let (offset, phase) = (tick / up, tick % up);
-        let taps = &self.phases[phase * self.taps..][..self.taps];
-        let out = &mut self.filtered[..count.next_multiple_of(LANES)];
-        filter(self.unit, &self.streams, self.stream_len, offset, taps, out);
+    fn filter(&mut self, turn: usize, count: usize) -> &[f32] {
+        let tick = self.next + turn * self.down.get();
+        let (offset, phase) = (tick / self.up, tick % self.up);
+        let taps = self.phases.span(phase * self.taps..(phase + 1) * self.taps);
+        let out = self.filtered.head_mut(count.next_multiple_of(LANES));
+        filter(self.unit, &self.streams, self.stream_len.get(), self.down, offset, taps, out);
+        self.filtered.head(count)
     }
 
     /// Forgets what went through.
@@ -219,27 +225,32 @@ impl Resampler {
 
 versions! {
     /// One phase's filter: `out[n]` is the sum over the taps of a tap times an input, each of the
-    /// `streams` being `stream_len` long; the first tap meets input `offset` at `n` 0, and the
+    /// `count` streams being `stream_len` long; the first tap meets input `offset` at `n` 0, and the
     /// next output is one further in all streams. `out` is whole blocks of [`LANES`].
-    fn filter(unit, streams: &[f32], stream_len: usize, offset: usize, taps: &[f32], out: &mut [f32])
+    fn filter(unit, streams: &[f32], stream_len: usize, count: NonZeroUsize, offset: usize, taps: &[f32], out: &mut [f32])
         = filter_body;
 }
 
 #[inline(always)]
-fn filter_body(streams: &[f32], stream_len: usize, offset: usize, taps: &[f32], out: &mut [f32]) {
-    let count = (streams.len() / stream_len.max(1)).max(1);
+fn filter_body(
+    streams: &[f32],
+    stream_len: usize,
+    count: NonZeroUsize,
+    offset: usize,
+    taps: &[f32],
+    out: &mut [f32],
+) {
     for (block, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
         let mut sums = [0.0_f32; LANES];
         let (mut stream, mut place) = (offset % count, offset / count + block * LANES);
         for tap in taps {
-            let Some(inputs) = streams[stream * stream_len + place..].first_chunk::<LANES>() else {
-                return;
-            };
+            let inputs = streams.get(stream * stream_len + place..);
+            let Some(inputs) = inputs.and_then(<[f32]>::first_chunk::<LANES>) else { return };
             for lane in 0..LANES {
                 sums[lane] += *tap * inputs[lane];
             }
             stream += 1;
-            if stream == count {
+            if stream == count.get() {
                 (stream, place) = (0, place + 1);
             }
         }

@@ -23,6 +23,7 @@ use super::config::{DriftMode, JitterConfig};
 use super::control::Settings;
 use super::ingest::PacketMeta;
 use super::stats::{Operation, PullInfo};
+use crate::within::Within;
 
 const MAGIC: &[u8; 8] = b"ALEJBB\0\x01";
 /// Bytes in front of the records: magic, configuration, flags, state, length.
@@ -146,7 +147,7 @@ impl BlackBox {
             }
         };
         let payload = if self.has_audio() { payload } else { &[] };
-        self.append(&record[..len], payload);
+        self.append(record.head(len), payload);
         self.newest.after_packet(meta);
     }
 
@@ -182,9 +183,9 @@ impl BlackBox {
         }
         for part in [record, payload] {
             let at = self.wrapped(self.len);
-            let first = part.len().min(self.bytes.len() - at);
-            self.bytes[at..at + first].copy_from_slice(&part[..first]);
-            self.bytes[..part.len() - first].copy_from_slice(&part[first..]);
+            let (first, rest) = part.cut(part.len().min(self.bytes.len() - at));
+            self.bytes.span_mut(at..at + first.len()).copy_of(first);
+            self.bytes.head_mut(rest.len()).copy_of(rest);
             self.len += part.len();
         }
     }
@@ -193,10 +194,11 @@ impl BlackBox {
     fn drop_oldest(&mut self) -> bool {
         let mut head = [0; 24];
         let count = head.len().min(self.len);
-        for (n, byte) in head[..count].iter_mut().enumerate() {
-            *byte = self.bytes[self.wrapped(n)];
+        let (front, back) = self.bytes.cut(self.start);
+        for (byte, from) in head.iter_mut().zip(back.iter().chain(front)).take(count) {
+            *byte = *from;
         }
-        let Some((len, _)) = read(&head[..count], &mut self.oldest) else { return false };
+        let Some((len, _)) = read(head.head(count), &mut self.oldest) else { return false };
         let audio = if self.has_audio() && head[0] < 2 { self.oldest.packet.len } else { 0 };
         let len = len + usize::from(audio);
         self.start = self.wrapped(len);
@@ -230,9 +232,10 @@ impl BlackBox {
         header.put(&self.oldest.settings.to_le_bytes());
         header.put(&self.oldest.frames.to_le_bytes());
         header.put(&(self.len as u32).to_le_bytes());
-        let first = self.len.min(self.bytes.len() - self.start);
-        header.put(&self.bytes[self.start..self.start + first]);
-        header.put(&self.bytes[..self.len - first]);
+        let (front, back) = self.bytes.cut(self.start);
+        let first = self.len.min(back.len());
+        header.put(back.head(first));
+        header.put(front.head(self.len - first));
         Some(self.total())
     }
 }
@@ -244,7 +247,7 @@ struct Bytes<'a> {
 
 impl Bytes<'_> {
     fn put(&mut self, part: &[u8]) {
-        self.bytes[self.at..self.at + part.len()].copy_from_slice(part);
+        self.bytes.span_mut(self.at..self.at + part.len()).copy_of(part);
         self.at += part.len();
     }
 }

@@ -3,11 +3,14 @@
 //! the playout knows one rate only. Audio thread only, once made.
 
 use alloc::boxed::Box;
+use core::cell::Cell;
 use core::fmt;
+use core::num::NonZeroUsize;
 
 use super::config::JitterError;
 use crate::codec::{CodecError, Decoder, Format, MAX_PACKET_MS};
 use crate::dsp::resample::Resampler;
+use crate::within::Within;
 
 /// `inner`, or what makes its PCM mono at `rate_hz`.
 ///
@@ -26,12 +29,13 @@ pub(super) fn to_mono_at(
     }
     let resampler =
         Resampler::new(format.sample_rate_hz, rate_hz).map_err(|_| JitterError::DecoderFormat)?;
+    let rate = |hz| NonZeroUsize::new(hz as usize).ok_or(JitterError::DecoderFormat);
     let channels = usize::from(format.channels);
     let longest = MAX_PACKET_MS * format.sample_rate_hz as usize / 1000 * channels;
     Ok(Box::new(Converted {
         inner,
-        from_hz: format.sample_rate_hz as usize,
-        to_hz: rate_hz as usize,
+        from_hz: rate(format.sample_rate_hz)?,
+        to_hz: rate(rate_hz)?,
         channels,
         resampler,
         scratch: alloc::vec![0; longest].into_boxed_slice(),
@@ -40,8 +44,8 @@ pub(super) fn to_mono_at(
 
 struct Converted {
     inner: Box<dyn Decoder>,
-    from_hz: usize,
-    to_hz: usize,
+    from_hz: NonZeroUsize,
+    to_hz: NonZeroUsize,
     channels: usize,
     resampler: Resampler,
     /// A packet of the inner decoder.
@@ -51,45 +55,43 @@ struct Converted {
 impl Converted {
     /// Samples at the output rate that so many of the inner rate give, when that is a whole number.
     fn converted(&self, samples: usize) -> Option<usize> {
-        (samples * self.to_hz)
-            .is_multiple_of(self.from_hz)
-            .then_some(samples * self.to_hz / self.from_hz.max(1))
+        let exact = samples * self.to_hz.get();
+        exact.is_multiple_of(self.from_hz.get()).then_some(exact / self.from_hz)
     }
 
     /// Mixes down and resamples what the scratch holds.
     fn convert(&mut self, decoded: usize, pcm: &mut [i16]) -> Result<usize, CodecError> {
-        let samples = decoded / self.channels.max(1);
-        if self.channels == 2 {
-            for i in 0..samples {
-                let (left, right) = (self.scratch[2 * i], self.scratch[2 * i + 1]);
-                self.scratch[i] = ((i32::from(left) + i32::from(right)) >> 1) as i16;
-            }
-        }
-        if self.resampler.output_len(samples) > pcm.len() {
+        let decoded = self.scratch.get_mut(..decoded).ok_or(CodecError::Internal)?;
+        let mono = if self.channels == 2 { mixed_down(decoded) } else { decoded };
+        if self.resampler.output_len(mono.len()) > pcm.len() {
             return Err(CodecError::Capacity);
         }
-        Ok(self.resampler.process(&self.scratch[..samples], pcm))
+        Ok(self.resampler.process(mono, pcm))
     }
 
     /// How many samples of the inner decoder make `samples` at the output rate.
     fn inner_len(&self, samples: usize) -> Result<usize, CodecError> {
-        let exact = samples * self.from_hz;
-        if !exact.is_multiple_of(self.to_hz) {
+        let exact = samples * self.from_hz.get();
+        if !exact.is_multiple_of(self.to_hz.get()) {
             return Err(CodecError::InvalidArgument);
         }
-        Ok(exact / self.to_hz.max(1) * self.channels)
+        Ok(exact / self.to_hz * self.channels)
     }
+}
 
-    /// The part of the scratch that makes `samples` at the output rate.
-    fn room_for(&mut self, samples: usize) -> Result<&mut [i16], CodecError> {
-        let len = self.inner_len(samples)?;
-        self.scratch.get_mut(..len).ok_or(CodecError::InvalidArgument)
+/// The two channels' mean, at the front of what held both.
+fn mixed_down(stereo: &mut [i16]) -> &[i16] {
+    let samples = Cell::from_mut(&mut *stereo).as_slice_of_cells();
+    let (pairs, _) = samples.as_chunks::<2>();
+    for (mono, [left, right]) in samples.iter().zip(pairs) {
+        mono.set(((i32::from(left.get()) + i32::from(right.get())) >> 1) as i16);
     }
+    stereo.head(stereo.len() / 2)
 }
 
 impl Decoder for Converted {
     fn format(&self) -> Format {
-        let sample_rate_hz = self.to_hz as u32;
+        let sample_rate_hz = self.to_hz.get() as u32;
         Format { sample_rate_hz, channels: 1, ..self.inner.format() }
     }
 
@@ -107,8 +109,9 @@ impl Decoder for Converted {
     }
 
     fn conceal(&mut self, pcm: &mut [i16]) -> Result<usize, CodecError> {
-        let len = self.room_for(pcm.len())?.len();
-        let made = self.inner.conceal(&mut self.scratch[..len])?;
+        let len = self.inner_len(pcm.len())?;
+        let room = self.scratch.get_mut(..len).ok_or(CodecError::InvalidArgument)?;
+        let made = self.inner.conceal(room)?;
         self.convert(made, pcm)
     }
 
@@ -118,8 +121,9 @@ impl Decoder for Converted {
         before: usize,
         pcm: &mut [i16],
     ) -> Result<usize, CodecError> {
-        let (before, len) = (self.inner_len(before)?, self.room_for(pcm.len())?.len());
-        let made = self.inner.recover(next, before, &mut self.scratch[..len])?;
+        let (before, len) = (self.inner_len(before)?, self.inner_len(pcm.len())?);
+        let room = self.scratch.get_mut(..len).ok_or(CodecError::InvalidArgument)?;
+        let made = self.inner.recover(next, before, room)?;
         self.convert(made, pcm)
     }
 

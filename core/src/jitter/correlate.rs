@@ -9,6 +9,7 @@
 use crate::dsp::level::energy;
 use crate::dsp::versions::{Unit, versions};
 use crate::math;
+use crate::within::Within;
 
 /// Products that a sum of 12-bit samples may have: 2^11 * 2^11 * 512 = 2^31.
 pub(crate) const MAX_TERMS: usize = 511;
@@ -20,12 +21,14 @@ pub(crate) const MAX_TERMS: usize = 511;
 pub(crate) fn shrink<'a>(source: &[i16], step: usize, out: &'a mut [i16]) -> &'a mut [i16] {
     let step = step.max(1);
     let count = (source.len() / step).min(out.len());
-    let source = &source[source.len() - count * step..];
-    let out = &mut out[..count];
+    let mut source = source.last_of(count * step);
+    let out = out.head_mut(count);
     if step == 1 {
-        out.copy_from_slice(source);
+        out.copy_of(source);
     } else {
-        for (to, run) in out.iter_mut().zip(source.chunks_exact(step)) {
+        for to in out.iter_mut() {
+            let (run, behind) = source.cut(step);
+            source = behind;
             let sum: i32 = run.iter().map(|&s| i32::from(s)).sum();
             *to = (sum / i32::from((step as u16).max(1))) as i16;
         }
@@ -54,8 +57,9 @@ fn cross_body(target: &[i16], region: &[i16], sums: &mut [i32]) {
     /// Offsets that are summed beside each other: targets are short.
     const LANES: usize = 16;
     let count = sums.len().min((region.len() + 1).saturating_sub(target.len()));
+    let sums = sums.head_mut(count);
     if count < LANES {
-        for (sum, run) in sums[..count].iter_mut().zip(region.windows(target.len().max(1))) {
+        for (sum, run) in sums.iter_mut().zip(region.windows(target.len().max(1))) {
             *sum = dot(target, run);
         }
         return;
@@ -64,12 +68,12 @@ fn cross_body(target: &[i16], region: &[i16], sums: &mut [i32]) {
         // The last ones overlap those before.
         let k = first.min(count - LANES);
         let mut all = [0_i32; LANES];
-        for (&t, run) in target.iter().zip(region[k..].windows(LANES)) {
+        for (&t, run) in target.iter().zip(region.past(k).windows(LANES)) {
             for lane in 0..LANES {
                 all[lane] = all[lane].wrapping_add(i32::from(t) * i32::from(run[lane]));
             }
         }
-        sums[k..k + LANES].copy_from_slice(&all);
+        sums.span_mut(k..k + LANES).copy_of(&all);
     }
 }
 
@@ -90,32 +94,34 @@ pub(crate) fn power(signal: &[i16]) -> f32 {
 /// Both are 12-bit signals of one [`shrink`] (a common scale is not needed); at most
 /// [`MAX_OFFSETS`] offsets are tried.
 pub(crate) fn best_offset(target: &[i16], region: &[i16], bonus: f32) -> (usize, f32) {
-    let target = &target[..target.len().min(MAX_TERMS)];
+    let target = target.head(target.len().min(MAX_TERMS));
     if region.len() < target.len() || target.is_empty() {
         return (0, 0.0);
     }
     let offsets = (region.len() - target.len() + 1).min(MAX_OFFSETS);
-    let mut sums = [0_i32; MAX_OFFSETS];
-    cross(target, region, &mut sums[..offsets]);
+    let (mut sums, mut correlations) = ([0_i32; MAX_OFFSETS], [0.0_f32; MAX_OFFSETS]);
+    let (sums, correlations) = (sums.head_mut(offsets), correlations.head_mut(offsets));
+    cross(target, region, sums);
     let target_energy = dot(target, target) as f32;
-    let mut window = dot(&region[..target.len()], &region[..target.len()]);
-    let mut correlations = [0.0_f32; MAX_OFFSETS];
-    let (leaving, entering) = (region, &region[target.len()..]);
-    for (energy, (old, new)) in correlations.iter_mut().zip(leaving.iter().zip(entering)) {
+    let (first, entering) = region.cut(target.len());
+    let mut window = dot(first, first);
+    for (energy, (old, new)) in correlations.iter_mut().zip(region.iter().zip(entering)) {
         *energy = window as f32;
         window += i32::from(*new) * i32::from(*new) - i32::from(*old) * i32::from(*old);
     }
     // The last has nothing entering behind it.
-    correlations[offsets - 1] = window as f32;
-    normalise(Unit::widest(), &sums[..offsets], target_energy, &mut correlations[..offsets]);
+    if let Some(energy) = correlations.last_mut() {
+        *energy = window as f32;
+    }
+    normalise(Unit::widest(), sums, target_energy, correlations);
     let (mut best, mut best_score) = (0, f32::MIN);
-    for (k, correlation) in correlations[..offsets].iter().enumerate() {
+    for (k, correlation) in correlations.iter().enumerate() {
         let score = correlation + bonus * k as i32 as f32;
         if score > best_score {
             (best, best_score) = (k, score);
         }
     }
-    (best, correlations[best])
+    (best, correlations.at(best))
 }
 
 versions! {

@@ -9,6 +9,8 @@
 
 use alloc::boxed::Box;
 
+use crate::within::Within;
+
 /// Delays below this are told apart to the millisecond, above it to [`COARSE_MS`].
 const FINE_BINS: usize = 128;
 const COARSE_MS: usize = 4;
@@ -52,8 +54,8 @@ fn bin_of(excess_ms: f32) -> usize {
 fn least(values: &[f32]) -> f32 {
     let less = |a: f32, b: f32| if a < b { a } else { b };
     let mut lanes = [f32::MAX; 4];
-    let runs = values.chunks_exact(4);
-    for (lane, &value) in lanes.iter_mut().zip(runs.remainder()) {
+    let (runs, rest) = values.as_chunks::<4>();
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
         *lane = value;
     }
     for run in runs {
@@ -147,7 +149,9 @@ impl Estimator {
             self.weight /= FORGET;
             weight = self.weight;
         }
-        self.histogram[bin] += weight;
+        if let Some(in_bin) = self.histogram.get_mut(bin) {
+            *in_bin += weight;
+        }
         self.total += weight;
         if self.weight > 1e6 {
             self.rescale();
@@ -221,10 +225,10 @@ impl Estimator {
     /// packet has now and that all have together.
     #[inline]
     pub(crate) fn histogram(&mut self) -> (&[f32], f32, f32) {
-        while self.highest_bin > 40 && self.histogram[self.highest_bin] < 1e-3 * self.weight {
+        while self.highest_bin > 40 && self.histogram.at(self.highest_bin) < 1e-3 * self.weight {
             self.highest_bin -= 1;
         }
-        (&self.histogram[..=self.highest_bin], self.weight, self.total)
+        (self.histogram.head(self.highest_bin + 1), self.weight, self.total)
     }
 }
 

@@ -4,6 +4,8 @@
 
 use alloc::boxed::Box;
 
+use crate::within::Within;
+
 /// Played samples, then pending ones, contiguous.
 #[derive(Debug)]
 pub(crate) struct PcmBuffer {
@@ -25,23 +27,23 @@ impl PcmBuffer {
     /// Samples that were not played yet.
     #[inline]
     pub(crate) fn pending(&self) -> &[i16] {
-        &self.samples[self.head..self.end]
+        self.samples.span(self.head..self.end)
     }
 
     #[inline]
     pub(crate) fn pending_mut(&mut self) -> &mut [i16] {
-        &mut self.samples[self.head..self.end]
+        self.samples.span_mut(self.head..self.end)
     }
 
     /// Everything there is, oldest first, up to the last pending sample.
     #[inline]
     pub(crate) fn all(&self) -> &[i16] {
-        &self.samples[..self.end]
+        self.samples.head(self.end)
     }
 
     #[inline]
     pub(crate) fn all_mut(&mut self) -> &mut [i16] {
-        &mut self.samples[..self.end]
+        self.samples.head_mut(self.end)
     }
 
     /// How many played samples stand before the pending ones; at least `keep`.
@@ -57,7 +59,7 @@ impl PcmBuffer {
             return true;
         }
         let from = self.head - self.keep;
-        self.samples.copy_within(from..self.end, 0);
+        self.samples.shift(from..self.end, 0);
         self.head -= from;
         self.end -= from;
         self.end + count <= self.samples.len()
@@ -66,21 +68,21 @@ impl PcmBuffer {
     /// Room behind the pending samples, to write to before [`PcmBuffer::commit`].
     #[inline]
     pub(crate) fn tail_mut(&mut self) -> &mut [i16] {
-        &mut self.samples[self.end..]
+        self.samples.past_mut(self.end)
     }
 
     /// Room behind the pending samples, to look at.
     #[inline]
     pub(crate) fn tail(&self) -> &[i16] {
-        &self.samples[self.end..]
+        self.samples.past(self.end)
     }
 
     /// Calls `write` with everything up to the last pending sample, and with the tail from there on.
     #[inline]
     pub(crate) fn continue_with(&mut self, count: usize, write: impl FnOnce(&[i16], &mut [i16])) {
-        let (past, tail) = self.samples.split_at_mut(self.end);
+        let (past, tail) = self.samples.cut_mut(self.end);
         let count = count.min(tail.len());
-        write(past, &mut tail[..count]);
+        write(past, tail.head_mut(count));
     }
 
     /// Makes the first `count` samples of the tail pending.
@@ -94,7 +96,7 @@ impl PcmBuffer {
     pub(crate) fn remove(&mut self, at: usize, count: usize) {
         let from = (self.head + at).min(self.end);
         let count = count.min(self.end - from);
-        self.samples.copy_within(from + count..self.end, from);
+        self.samples.shift(from + count..self.end, from);
         self.end -= count;
     }
 
@@ -109,7 +111,7 @@ impl PcmBuffer {
         if !self.reserve(count) {
             return false;
         }
-        self.samples.copy_within(self.head..self.end, self.head + count);
+        self.samples.shift(self.head..self.end, self.head + count);
         self.end += count;
         true
     }
@@ -118,8 +120,8 @@ impl PcmBuffer {
     #[inline]
     pub(crate) fn play(&mut self, out: &mut [i16]) {
         let count = out.len().min(self.end - self.head);
-        let (filled, rest) = out.split_at_mut(count);
-        filled.copy_from_slice(&self.samples[self.head..self.head + count]);
+        let (filled, rest) = out.cut_mut(count);
+        filled.copy_of(self.pending().head(count));
         rest.fill(0);
         self.head += count;
     }

@@ -10,10 +10,12 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 
 use crate::sync::primitive::{Arc, UnsafeCell};
 use crate::sync::ring::{self, Consumer, Producer};
+use crate::within::Within;
 
 /// What a packet's header said, and when it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,7 +48,7 @@ struct Pool {
     metas: Box<[UnsafeCell<PacketMeta>]>,
     /// `metas.len() * slot_bytes` bytes, owned.
     bytes: NonNull<u8>,
-    slot_bytes: usize,
+    slot_bytes: NonZeroUsize,
 }
 
 // SAFETY: the bytes are owned by the pool and a slot's are touched only by the half that holds its
@@ -57,8 +59,8 @@ unsafe impl Sync for Pool {}
 unsafe impl Send for Pool {}
 
 impl Pool {
-    fn new(slots: usize, slot_bytes: usize) -> Self {
-        let bytes: Box<[u8]> = alloc::vec![0; slots * slot_bytes].into_boxed_slice();
+    fn new(slots: usize, slot_bytes: NonZeroUsize) -> Self {
+        let bytes: Box<[u8]> = alloc::vec![0; slots * slot_bytes.get()].into_boxed_slice();
         let bytes = NonNull::new(Box::into_raw(bytes).cast::<u8>()).unwrap_or(NonNull::dangling());
         let metas = (0..slots).map(|_| UnsafeCell::new(PacketMeta::default())).collect();
         Self { metas, bytes, slot_bytes }
@@ -68,15 +70,15 @@ impl Pool {
     #[inline]
     fn write(&self, slot: &mut Slot, meta: PacketMeta, part: &[u8]) {
         let index = usize::from(slot.0);
-        debug_assert!(part.len() <= self.slot_bytes);
-        let len = part.len().min(self.slot_bytes);
+        debug_assert!(part.len() <= self.slot_bytes.get());
+        let len = part.len().min(self.slot_bytes.get());
         let Some(to) = self.metas.get(index) else { return };
         to.with_mut(|to| {
             // SAFETY: `index` is below `metas.len()` (checked just above), so the bytes are inside
             // the pool's; the caller holds the index, so nobody else touches them.
             unsafe {
                 *to = meta;
-                let start = self.bytes.as_ptr().add(index * self.slot_bytes);
+                let start = self.bytes.as_ptr().add(index * self.slot_bytes.get());
                 core::ptr::copy_nonoverlapping(part.as_ptr(), start, len);
             }
         });
@@ -93,13 +95,13 @@ impl Pool {
     #[inline]
     fn part(&self, slot: &Slot, len: usize) -> &[u8] {
         let index = usize::from(slot.0);
-        let len = len.min(self.slot_bytes);
+        let len = len.min(self.slot_bytes.get());
         let Some(meta) = self.metas.get(index) else { return &[] };
         meta.with(|_| {
             // SAFETY: as in `write`; the borrow of `slot` keeps the index with the caller for as
             // long as the slice lives, and the reading half never writes.
             unsafe {
-                let start = self.bytes.as_ptr().add(index * self.slot_bytes);
+                let start = self.bytes.as_ptr().add(index * self.slot_bytes.get());
                 core::slice::from_raw_parts(start, len)
             }
         })
@@ -110,7 +112,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         let bytes = core::ptr::slice_from_raw_parts_mut(
             self.bytes.as_ptr(),
-            self.metas.len() * self.slot_bytes,
+            self.metas.len() * self.slot_bytes.get(),
         );
         // SAFETY: this is the allocation that `new` let go of, with the same length.
         drop(unsafe { Box::from_raw(bytes) });
@@ -121,7 +123,8 @@ impl Drop for Pool {
 ///
 /// Real-time: no (allocates; nothing is allocated after).
 pub(crate) fn pool(slots: u16, slot_bytes: u16) -> (SlotWriter, SlotReader) {
-    let pool = Arc::new(Pool::new(usize::from(slots), usize::from(slot_bytes)));
+    let slot_bytes = NonZeroUsize::new(usize::from(slot_bytes)).unwrap_or(NonZeroUsize::MIN);
+    let pool = Arc::new(Pool::new(usize::from(slots), slot_bytes));
     let (mut release, free) = ring::channel(usize::from(slots));
     let (ready, arrived) = ring::channel(usize::from(slots));
     for index in 0..slots {
@@ -151,22 +154,26 @@ impl SlotWriter {
     /// Real-time: yes (wait-free).
     #[inline]
     pub(crate) fn push(&mut self, mut meta: PacketMeta, payload: &[u8]) -> bool {
-        let slot_bytes = self.pool.slot_bytes;
+        let slot_bytes = self.pool.slot_bytes.get();
         let parts = payload.len().div_ceil(slot_bytes).max(1);
-        // Has room for every index.
         while let Some(index) = self.free.pop() {
-            self.held.push(Slot(index));
+            // Has room for every index.
+            if self.held.len() < self.held.capacity() {
+                self.held.push(Slot(index));
+            }
         }
         if self.held.len() < parts {
             return false;
         }
         meta.len = payload.len() as u16;
         // Last part first, so that each part knows the one after it.
+        let mut left = payload;
         for part in (0..parts).rev() {
             let Some(mut slot) = self.held.pop() else { return false };
-            let end = payload.len().min((part + 1) * slot_bytes);
-            self.pool.write(&mut slot, meta, &payload[part * slot_bytes..end]);
+            let (before, last) = left.cut(part * slot_bytes);
+            self.pool.write(&mut slot, meta, last);
             meta.next = slot.0;
+            left = before;
         }
         // Every index fits the ready ring.
         self.ready.push(meta.next).is_ok()
@@ -200,23 +207,23 @@ impl SlotReader {
     pub(crate) fn payload<'a>(&'a self, slot: &'a Slot, scratch: &'a mut [u8]) -> &'a [u8] {
         let meta = self.pool.meta(slot);
         let len = usize::from(meta.len);
-        let slot_bytes = self.pool.slot_bytes;
+        let slot_bytes = self.pool.slot_bytes.get();
         if len <= slot_bytes {
             return self.pool.part(slot, len);
         }
-        let len = len.min(scratch.len());
+        let payload = scratch.head_mut(len.min(scratch.len()));
         let mut at = Slot(slot.0);
-        for chunk in scratch[..len].chunks_mut(slot_bytes) {
-            chunk.copy_from_slice(self.pool.part(&at, chunk.len()));
+        for chunk in payload.chunks_mut(slot_bytes) {
+            chunk.copy_of(self.pool.part(&at, chunk.len()));
             at = Slot(self.pool.meta(&at).next);
         }
-        &scratch[..len]
+        payload
     }
 
     /// Whether the payload lies in one slot, so that no scratch is needed for it.
     #[inline]
     pub(crate) fn is_whole(&self, slot: &Slot) -> bool {
-        usize::from(self.pool.meta(slot).len) <= self.pool.slot_bytes
+        usize::from(self.pool.meta(slot).len) <= self.pool.slot_bytes.get()
     }
 
     /// Gives a packet's slots back.
@@ -228,10 +235,10 @@ impl SlotReader {
             let next = self.pool.meta(&at).next;
             // Every index fits the free ring.
             let _ = self.release.push(at.0);
-            if left <= self.pool.slot_bytes {
+            if left <= self.pool.slot_bytes.get() {
                 return;
             }
-            left -= self.pool.slot_bytes;
+            left -= self.pool.slot_bytes.get();
             at = Slot(next);
         }
     }

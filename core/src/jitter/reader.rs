@@ -301,7 +301,7 @@ impl JitterReader {
         let (target_ms, start_ms) = match settings.mode {
             DelayMode::Adaptive => {
                 let bounds = (base_ms + min_ms, base_ms + max_ms);
-                let within = |ms: f32| ms.clamp(bounds.0, bounds.1);
+                let within = |ms: f32| ms.max(bounds.0).min(bounds.1);
                 let level_ms = level_ms + self.ahead_ms;
                 if self.varispeed.is_some() {
                     let steered_ms = self.target.margin_ms() + STEERED_MARGIN_MS;

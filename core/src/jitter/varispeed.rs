@@ -9,6 +9,7 @@
 use alloc::boxed::Box;
 
 use crate::math;
+use crate::within::Within;
 
 /// Samples that make one; the sound comes later by half of them.
 pub(crate) const TAPS: usize = 24;
@@ -26,8 +27,8 @@ const ONE: u64 = 1 << 32;
 /// Changes the speed of one stream.
 #[derive(Debug)]
 pub(crate) struct Varispeed {
-    /// `PHASES + 1` rows of `TAPS`.
-    kernel: Box<[f32]>,
+    /// `PHASES + 1` rows.
+    kernel: Box<[[f32; TAPS]]>,
     /// The last [`TAPS`] samples, and room for those of a frame.
     samples: Box<[i16]>,
     /// Where the next sample is, as a part of the distance between two.
@@ -61,14 +62,14 @@ impl Varispeed {
     pub(crate) fn frame<T>(&mut self, out: &mut [i16], make: impl FnOnce(&mut [i16]) -> T) -> T {
         let step = (ONE as i64 + (self.departure * ONE as f32) as i64) as u64;
         let taken = ((self.fraction + step * out.len() as u64) >> 32) as usize;
-        let made = make(&mut self.samples[TAPS..TAPS + taken]);
+        let made = make(self.samples.span_mut(TAPS..TAPS + taken));
         let mut at = self.fraction;
         for sample in out.iter_mut() {
             let index = (at >> 32) as usize;
             *sample = self.between(index, at as u32);
             at += step;
         }
-        self.samples.copy_within(taken..taken + TAPS, 0);
+        self.samples.shift(taken..taken + TAPS, 0);
         self.fraction = at & (ONE - 1);
         made
     }
@@ -79,12 +80,11 @@ impl Varispeed {
         const STEP: u32 = (ONE / PHASES as u64) as u32;
         let phase = (fraction / STEP) as usize;
         let weight = (fraction % STEP) as f32 * (1.0 / STEP as f32);
-        let (low, high) = self.kernel[phase * TAPS..(phase + 2) * TAPS].split_at(TAPS);
+        let [low, high, ..] = self.kernel.past(phase) else { return 0 };
+        let (samples, _) = self.samples.span(index..index + TAPS).as_chunks::<8>();
         let mut sums = [0.0_f32; 8];
-        let samples = &self.samples[index..index + TAPS];
-        for ((s, l), h) in
-            samples.chunks_exact(8).zip(low.chunks_exact(8)).zip(high.chunks_exact(8))
-        {
+        let rows = low.as_chunks::<8>().0.iter().zip(high.as_chunks::<8>().0);
+        for (s, (l, h)) in samples.iter().zip(rows) {
             for lane in 0..8 {
                 sums[lane] += f32::from(s[lane]) * (l[lane] + (h[lane] - l[lane]) * weight);
             }
@@ -95,10 +95,10 @@ impl Varispeed {
 }
 
 /// Row `p` interpolates at `p / PHASES` of the way from sample `TAPS / 2 - 1` to the next.
-fn kernel() -> Box<[f32]> {
-    let mut rows = alloc::vec![0.0; (PHASES + 1) * TAPS].into_boxed_slice();
+fn kernel() -> Box<[[f32; TAPS]]> {
+    let mut rows = alloc::vec![[0.0; TAPS]; PHASES + 1].into_boxed_slice();
     let half = TAPS as f64 / 2.0;
-    for (phase, row) in rows.chunks_exact_mut(TAPS).enumerate() {
+    for (phase, row) in rows.iter_mut().enumerate() {
         let mut sum = 0.0;
         for (tap, value) in row.iter_mut().enumerate() {
             let x = tap as f64 - (half - 1.0) - phase as f64 / PHASES as f64;

@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use super::ingest::Slot;
+use crate::within::{Within, insert_in};
 
 /// A packet in its place on the media timeline.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,15 +59,13 @@ impl Window {
     #[inline]
     pub(crate) fn insert(&mut self, entry: Entry) -> Result<(), Entry> {
         // Nearly always the newest: look from the back.
-        let mut at = self.entries.len();
-        while at > 0 && self.entries[at - 1].start > entry.start {
-            at -= 1;
-        }
+        let later = self.entries.iter().rev().take_while(|e| e.start > entry.start).count();
         let same = |e: &Entry| e.start == entry.start && e.is_noise() == entry.is_noise();
-        if (at > 0 && same(&self.entries[at - 1])) || self.is_full() {
+        if self.entries.iter().nth_back(later).is_some_and(same) || self.is_full() {
             return Err(entry);
         }
-        self.entries.insert(at, entry);
+        let at = self.entries.len() - later;
+        insert_in(&mut self.entries, at, entry);
         Ok(())
     }
 
@@ -96,7 +95,9 @@ impl Window {
     /// Takes one out by its index in [`Window::entries`].
     #[inline]
     pub(crate) fn remove(&mut self, index: usize) -> Option<Entry> {
-        (index < self.entries.len()).then(|| self.entries.remove(index))
+        let from = self.entries.get_mut(index..).filter(|from| !from.is_empty())?;
+        from.first_to_back();
+        self.entries.pop()
     }
 }
 

@@ -75,10 +75,13 @@ impl G722Encoder {
         let mask = 0xff << self.bit_rate.auxiliary_bits();
         // Copies, so that the state lives in registers.
         let (mut low, mut high) = (self.low, self.high);
-        self.memory.split(pcm, |n, low_sample, high_sample| {
+        let mut places = payload.iter_mut();
+        self.memory.split(pcm, |low_sample, high_sample| {
             let low_bits = low.encode_low(Lanes([low_sample])).0[0];
             let high_bits = high.encode_high(Lanes([high_sample])).0[0];
-            payload[n] = (high_bits << 6 | low_bits) as u8 & mask;
+            if let Some(byte) = places.next() {
+                *byte = (high_bits << 6 | low_bits) as u8 & mask;
+            }
         });
         (self.low, self.high) = (low, high);
     }

@@ -3,6 +3,7 @@
 //! 4.4). They have no feedback, so a block of one stream is filtered along time.
 
 use super::tables::QMF;
+use crate::within::Within;
 
 /// Pairs of samples that are filtered at a time: 10 ms.
 pub(super) const BLOCK: usize = 80;
@@ -25,36 +26,38 @@ impl Memory {
         &mut self,
         pairs: usize,
         fill: impl FnOnce(&mut [i16], &mut [i16]),
-        mut each: impl FnMut(usize, i32, i32),
+        mut each: impl FnMut(i32, i32),
     ) {
         let pairs = pairs.min(BLOCK);
         let (mut even, mut odd): (Line, Line) = ([0; MEMORY + BLOCK], [0; MEMORY + BLOCK]);
-        even[..MEMORY].copy_from_slice(&self.0[0]);
-        odd[..MEMORY].copy_from_slice(&self.0[1]);
-        fill(&mut even[MEMORY..][..pairs], &mut odd[MEMORY..][..pairs]);
-        for n in 0..pairs {
+        let (even, odd) = (even.head_mut(MEMORY + pairs), odd.head_mut(MEMORY + pairs));
+        let [even_memory, odd_memory] = &mut self.0;
+        even.head_mut(MEMORY).copy_of(even_memory);
+        odd.head_mut(MEMORY).copy_of(odd_memory);
+        fill(even.past_mut(MEMORY), odd.past_mut(MEMORY));
+        for (even, odd) in even.windows(QMF.len()).zip(odd.windows(QMF.len())) {
             let (mut even_sum, mut odd_sum) = (0, 0);
             for tap in 0..QMF.len() {
-                even_sum += i32::from(even[n + tap]) * i32::from(QMF[tap]);
-                odd_sum += i32::from(odd[n + tap]) * i32::from(QMF[QMF.len() - 1 - tap]);
+                even_sum += i32::from(even[tap]) * i32::from(QMF[tap]);
+                odd_sum += i32::from(odd[tap]) * i32::from(QMF[QMF.len() - 1 - tap]);
             }
-            each(n, even_sum, odd_sum);
+            each(even_sum, odd_sum);
         }
-        self.0[0].copy_from_slice(&even[pairs..][..MEMORY]);
-        self.0[1].copy_from_slice(&odd[pairs..][..MEMORY]);
+        even_memory.copy_of(even.last_of(MEMORY));
+        odd_memory.copy_of(odd.last_of(MEMORY));
     }
 
     /// Splits at most [`BLOCK`] pairs of samples into the bands; both come out at half amplitude.
     #[inline(always)]
-    pub(super) fn split(&mut self, pcm: &[i16], mut each: impl FnMut(usize, i16, i16)) {
+    pub(super) fn split(&mut self, pcm: &[i16], mut each: impl FnMut(i16, i16)) {
         let (pairs, _) = pcm.as_chunks::<2>();
         let fill = |even: &mut [i16], odd: &mut [i16]| {
             for ((even, odd), pair) in even.iter_mut().zip(odd).zip(pairs) {
                 [*even, *odd] = *pair;
             }
         };
-        self.run(pairs.len(), fill, |n, even, odd| {
-            each(n, ((even + odd) >> 14) as i16, ((odd - even) >> 14) as i16);
+        self.run(pairs.len(), fill, |even, odd| {
+            each(((even + odd) >> 14) as i16, ((odd - even) >> 14) as i16);
         });
     }
 
@@ -68,8 +71,11 @@ impl Memory {
                 *difference = low.saturating_sub(high);
             }
         };
-        self.run(pairs.len(), fill, |n, sum, difference| {
-            pairs[n] = [saturated(difference >> 11), saturated(sum >> 11)];
+        let (count, mut places) = (pairs.len(), pairs.iter_mut());
+        self.run(count, fill, |sum, difference| {
+            if let Some(pair) = places.next() {
+                *pair = [saturated(difference >> 11), saturated(sum >> 11)];
+            }
         });
     }
 }

@@ -6,6 +6,7 @@
 //! coefficient gives the frequency, and what it leaves says whether there was anything else.
 
 use crate::math;
+use crate::within::Within;
 
 /// A tone that has been recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl ToneDetector {
                 continue;
             }
             self.skip = self.step - 1;
-            self.frame[self.filled] = *sample;
+            self.frame.put(self.filled, *sample);
             self.filled += 1;
             if self.filled == FRAME {
                 self.filled = 0;

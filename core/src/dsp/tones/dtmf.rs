@@ -10,6 +10,7 @@ use alloc::vec;
 
 use super::{COLUMNS_HZ, KEYS, ROWS_HZ};
 use crate::math;
+use crate::within::Within;
 
 /// Samples of half a window at 8 kHz.
 const HALF: usize = 51;
@@ -76,11 +77,11 @@ impl DtmfDetector {
                 continue;
             }
             self.skip = self.step - 1;
-            self.window[self.filled] = f32::from(*sample);
+            self.window.put(self.filled, f32::from(*sample));
             self.filled += 1;
             if self.filled == 2 * HALF {
                 found = self.next_window().or(found);
-                self.window.copy_within(HALF.., 0);
+                self.window.shift(HALF..2 * HALF, 0);
                 self.filled = HALF;
             }
         }
@@ -141,7 +142,8 @@ impl DtmfDetector {
             row_energy <= TWIST * column_energy && column_energy <= REVERSE_TWIST * row_energy;
         // A resonator's energy of a sinusoid is its mean square times half the square of the length.
         let share = 2.0 * (row_energy + column_energy) / (total * self.window.len() as f32);
-        (balanced && share >= MIN_SHARE).then(|| KEYS[row][column])
+        let key = KEYS.get(row)?.get(column)?;
+        (balanced && share >= MIN_SHARE).then_some(*key)
     }
 }
 
@@ -195,8 +197,13 @@ impl DtmfFilter {
             let silent = self.detector.current().is_some();
             for sample in piece {
                 let new = if silent { 0 } else { *sample };
-                *sample = core::mem::replace(&mut self.line[self.at], new);
-                self.at = (self.at + 1) % self.line.len();
+                if let Some(place) = self.line.get_mut(self.at) {
+                    *sample = core::mem::replace(place, new);
+                }
+                self.at += 1;
+                if self.at >= self.line.len() {
+                    self.at = 0;
+                }
             }
         }
         found

@@ -8,9 +8,12 @@
 //! a line in dB between the two sides.
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
 
+use core::num::NonZeroUsize;
+
 use super::super::correlate::{best_offset, power, shrink, similarity};
 use crate::dsp::versions::{Unit, versions};
 use crate::math;
+use crate::within::Within;
 
 /// Pitch periods that are looked for, in samples at 8 kHz: 57 to 250 Hz. Of higher voices two or
 /// three periods are repeated, which sounds less like a buzz.
@@ -38,22 +41,19 @@ pub(crate) fn find_lag(past: &[i16], unit: usize) -> usize {
     }
     let at = work.len() - WINDOW;
     // Offset k is the lag `longest - k`.
-    let region = &work[at - longest..work.len() - MIN_LAG];
-    let lag = longest - best_offset(&work[at..], region, LAG_PENALTY).0;
+    let region = work.span(at - longest..work.len() - MIN_LAG);
+    let lag = longest - best_offset(work.past(at), region, LAG_PENALTY).0;
     if unit == 1 { lag } else { refine(past, lag * unit, unit) }
 }
 
 /// The lag within one 8 kHz sample of `lag` at which the last 5 ms repeat best.
 fn refine(past: &[i16], lag: usize, unit: usize) -> usize {
     let window = (40 * unit).min(past.len() / 2);
-    let end = &past[past.len() - window..];
+    let end = past.last_of(window);
     let fits = |lag: usize| past.len() >= window + lag;
     (lag - unit + 1..lag + unit)
         .filter(|&lag| fits(lag))
-        .map(|lag| {
-            let at = past.len() - window - lag;
-            (lag, similarity(end, &past[at..at + window]))
-        })
+        .map(|lag| (lag, similarity(end, past.last_of(window + lag).head(window))))
         .fold((lag, f32::MIN), |best, this| if this.1 > best.1 { this } else { best })
         .0
         .min(past.len())
@@ -62,7 +62,7 @@ fn refine(past: &[i16], lag: usize, unit: usize) -> usize {
 /// Endless repetition of the period at the end of `past`, with the step at the seam faded out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Repetition {
-    lag: usize,
+    lag: NonZeroUsize,
     /// The step at the seam, and over how many samples it fades.
     step: f32,
     fade: usize,
@@ -70,42 +70,52 @@ pub(crate) struct Repetition {
 
 impl Repetition {
     pub(crate) fn after(past: &[i16], lag: usize, unit: usize) -> Self {
-        let n = past.len();
-        let lag = lag.clamp(1, n.saturating_sub(1).max(1));
-        let step =
-            if n > lag { f32::from(past[n - 1]) - f32::from(past[n - 1 - lag]) } else { 0.0 };
-        Self { lag, step, fade: (lag / 3).max(8 * unit) }
+        let lag = lag.min(past.len().saturating_sub(1));
+        let lag = NonZeroUsize::new(lag).unwrap_or(NonZeroUsize::MIN);
+        let step = match past.last_of(past.len().min(lag.get() + 1)) {
+            [before, .., last] => f32::from(*last) - f32::from(*before),
+            _ => 0.0,
+        };
+        Self { lag, step, fade: (lag.get() / 3).max(8 * unit) }
     }
 
     /// Writes the samples from number `from` on after the end of `past`.
     #[inline(always)]
     fn write(&self, past: &[i16], from: usize, out: &mut [f32]) {
-        let period = &past[past.len() - self.lag..];
-        let (mut phase, mut rest) = (from % self.lag, &mut *out);
-        while !rest.is_empty() {
-            let run = &period[phase..];
-            let (part, behind) = rest.split_at_mut(run.len().min(rest.len()));
-            for (to, sample) in part.iter_mut().zip(run) {
+        let lay = |to: &mut [f32], from: &[i16]| {
+            for (to, sample) in to.iter_mut().zip(from) {
                 *to = f32::from(*sample);
             }
-            (phase, rest) = (0, behind);
+        };
+        let period = past.last_of(self.lag.get());
+        let begun = period.past(from % self.lag);
+        let (part, whole) = out.cut_mut(begun.len().min(out.len()));
+        lay(part, begun);
+        for part in whole.chunks_mut(self.lag.get()) {
+            lay(part, period);
         }
         let fading = self.fade.saturating_sub(from).min(out.len());
-        for (i, y) in out[..fading].iter_mut().enumerate() {
+        for (i, y) in out.head_mut(fading).iter_mut().enumerate() {
             let w = 1.0 - (from + i + 1) as f32 / self.fade as f32;
             *y += self.step * w * w;
         }
     }
 
-    /// Calls `each` with the index and value of `count` samples after the end of `past`.
+    /// Writes the samples after the end of `past` to `out`, each as `change` makes it of its number and
+    /// value.
     #[inline(always)]
-    pub(crate) fn run(&self, past: &[i16], count: usize, mut each: impl FnMut(usize, f32)) {
+    pub(crate) fn run(
+        &self,
+        past: &[i16],
+        out: &mut [i16],
+        mut change: impl FnMut(usize, f32) -> f32,
+    ) {
         let mut work = [0.0; CHUNK];
-        for from in (0..count).step_by(CHUNK) {
-            let part = &mut work[..CHUNK.min(count - from)];
-            self.write(past, from, part);
-            for (i, y) in part.iter().enumerate() {
-                each(from + i, *y);
+        for (n, part) in out.chunks_mut(CHUNK).enumerate() {
+            let work = work.head_mut(part.len());
+            self.write(past, n * CHUNK, work);
+            for (i, (to, y)) in part.iter_mut().zip(work).enumerate() {
+                *to = to_pcm(change(n * CHUNK + i, *y));
             }
         }
     }
@@ -135,29 +145,22 @@ versions! {
 
 #[inline(always)]
 fn fill(pcm: &mut [i16], start: usize, gap: usize, unit: usize) {
-    let (past, rest) = pcm.split_at_mut(start);
-    let (gap, future) = rest.split_at_mut(gap);
+    let (past, rest) = pcm.cut_mut(start);
+    let (gap, future) = rest.cut_mut(gap);
     if gap.is_empty() || past.len() < PAST * unit || future.len() < FUTURE * unit {
         return;
     }
     // The future in reverse is a past, too.
     let mut mirror = [0_i16; (WINDOW + MAX_LAG) * 6];
-    let mirror_len = future.len().min(PAST * unit);
-    let mirror = &mut mirror[..mirror_len];
+    let mirror = mirror.head_mut(future.len().min(PAST * unit));
     for (to, from) in mirror.iter_mut().rev().zip(future.iter()) {
         *to = *from;
     }
-    let forward = Repetition::after(past, find_lag(&past[past.len() - PAST * unit..], unit), unit);
+    let forward = Repetition::after(past, find_lag(past.last_of(PAST * unit), unit), unit);
     let backward = Repetition::after(mirror, find_lag(mirror, unit), unit);
     let alike = blend(gap, past, mirror, forward, backward);
     let caution = CAUTION + (1.0 - CAUTION) * alike;
-    level_out(
-        gap,
-        caution,
-        power(&past[past.len() - 120 * unit..]),
-        power(&future[..120 * unit]),
-        unit,
-    );
+    level_out(gap, caution, power(past.last_of(120 * unit)), power(future.head(120 * unit)), unit);
 }
 
 /// The power -0.4 of numbers from 0.5 to 1, within 1e-4: -0.5 would keep the power of the cross-fade. A
@@ -184,22 +187,23 @@ fn blend(
     let mut work = [0.0; CHUNK];
     let (mut cross, mut back, mut ahead) = ([0.0_f32; LANES], [0.0_f32; LANES], [0.0_f32; LANES]);
     for (n, part) in gap.chunks_mut(CHUNK).enumerate() {
-        let work = &mut work[..part.len()];
+        let work = work.head_mut(part.len());
         forward.write(past, n * CHUNK, work);
         for (to, y) in part.iter_mut().zip(work.iter()) {
             *to = to_pcm(*y);
         }
         backward.write(mirror, count - n * CHUNK - part.len(), work);
         work.reverse();
-        let (parts, works) = (part.chunks_exact(LANES), work.chunks_exact(LANES));
-        let rest = parts.remainder().iter().zip(works.remainder());
-        for (lane, (f, y)) in rest.enumerate() {
+        let (parts, rest) = part.as_chunks::<LANES>();
+        let (works, rest_of_work) = work.as_chunks::<LANES>();
+        let lanes = cross.iter_mut().zip(&mut back).zip(&mut ahead);
+        for (((cross, back), ahead), (f, y)) in lanes.zip(rest.iter().zip(rest_of_work)) {
             let f = f32::from(*f);
-            cross[lane] += f * y;
-            back[lane] += y * y;
-            ahead[lane] += f * f;
+            *cross += f * y;
+            *back += y * y;
+            *ahead += f * f;
         }
-        for (part, work) in parts.zip(works) {
+        for (part, work) in parts.iter().zip(works) {
             for lane in 0..LANES {
                 let (f, y) = (f32::from(part[lane]), work[lane]);
                 cross[lane] += f * y;
@@ -212,7 +216,7 @@ fn blend(
     let alike = ((sum(cross) - 1.0) / math::sqrt(sum(back) * sum(ahead))).clamp(0.0, 1.0);
     let scale = 1.0 / count as f32;
     for (n, part) in gap.chunks_mut(CHUNK).enumerate() {
-        let work = &mut work[..part.len()];
+        let work = work.head_mut(part.len());
         backward.write(mirror, count - n * CHUNK - part.len(), work);
         work.reverse();
         for (i, (to, y)) in part.iter_mut().zip(work.iter()).enumerate() {
@@ -237,23 +241,27 @@ const CAUTION: f32 = 0.7;
 #[inline(always)]
 fn level_out(gap: &mut [i16], caution: f32, before: f32, after: f32, unit: usize) {
     let block = BLOCK * unit;
-    let blocks = gap.len().div_ceil(block).min(MAX_BLOCKS);
     let mut gains = [1.0_f32; MAX_BLOCKS + 2];
     let (ln_before, ln_after) = (math::ln(before + 1.0), math::ln(after + 1.0));
-    for b in 0..blocks {
-        let (from, to) = (b * block, ((b + 1) * block).min(gap.len()));
-        let around = &gap[from.saturating_sub(block)..(to + block).min(gap.len())];
+    let mut from = 0;
+    for gain in &mut gains[1..=MAX_BLOCKS] {
+        if from == gap.len() {
+            break;
+        }
+        let to = (from + block).min(gap.len());
+        let around = gap.span(from.saturating_sub(block)..(to + block).min(gap.len()));
         let u = (from + to) as f32 * 0.5 / gap.len() as f32;
         let wanted = math::exp(ln_before * (1.0 - u) + ln_after * u);
         let ratio = wanted / (power(around) + 1.0);
-        gains[b + 1] = (caution * math::sqrt(math::sqrt(ratio))).clamp(0.5, 2.0);
+        *gain = (caution * math::sqrt(math::sqrt(ratio))).clamp(0.5, 2.0);
+        from = to;
     }
     // Linear between the middles of blocks, 1 at both ends.
     let mut rest = gap;
     let mut from = block / 2;
-    for sides in gains.windows(2) {
-        let (left, slope) = (sides[0], (sides[1] - sides[0]) / block as f32);
-        let (part, behind) = rest.split_at_mut((block - from).min(rest.len()));
+    for (left, right) in gains.iter().zip(&gains[1..]) {
+        let slope = (right - left) / block as f32;
+        let (part, behind) = rest.cut_mut((block - from).min(rest.len()));
         for (i, sample) in part.iter_mut().enumerate() {
             let gain = left + slope * (from + i) as i32 as f32;
             *sample = to_pcm(f32::from(*sample) * gain);

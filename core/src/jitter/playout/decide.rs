@@ -2,12 +2,15 @@
 //! When the delay changes: going back to packets that came after all, adapting in pauses, cutting.
 //! Audio thread only.
 
+use core::cell::Cell;
+
 use super::conceal::to_pcm;
 use super::{DECODES, Fate, Goal, Playout};
 use crate::jitter::correlate::{best_offset, shrink};
 use crate::jitter::decoders::Kind;
 use crate::jitter::stats::Operation;
 use crate::jitter::window::Entry;
+use crate::within::Within;
 
 /// A pause is confirmed by this many quiet frames before, and by this much quiet ahead.
 const PAUSE_FRAMES: u32 = 5;
@@ -44,7 +47,7 @@ impl Playout {
         let room_ms = (goal.target_ms + REWIND_SLACK_MS).min(goal.max_ms) - late_ms;
         let mut peeks = PEEKS;
         for index in 0..self.window.entries().len() {
-            let entry = &self.window.entries()[index];
+            let Some(entry) = self.window.entries().get(index) else { return };
             if entry.start >= self.next {
                 return;
             }
@@ -65,15 +68,18 @@ impl Playout {
                 let short_ms = goal.target_ms - (late_ms + back_ms);
                 if short_ms > 8.0 {
                     let wanted = self.samples(short_ms.min(STALL_MS));
-                    let whole = wanted - wanted % self.frame;
+                    let whole = wanted - wanted % self.frame_samples();
                     self.extrapolate(if self.current_conceals() { whole } else { wanted });
                 }
                 return;
             }
             if room_ms >= 20.0 {
                 let back = self.next - self.samples(room_ms) as i64;
-                let resume = self.window.entries()[index..]
+                let resume = self
+                    .window
+                    .entries()
                     .iter()
+                    .skip(index)
                     .find(|e| !e.is_noise() && e.start <= back && e.end() > back);
                 if let Some(entry) = resume {
                     self.next = entry.start.max(from);
@@ -113,7 +119,7 @@ impl Playout {
 
     /// Whether a waiting packet holds a pause, as far as that can be known out of turn.
     fn sounds_quiet(&mut self, index: usize) -> bool {
-        let entry = &self.window.entries()[index];
+        let Some(entry) = self.window.entries().get(index) else { return false };
         let Kind::Sound(decoder) = self.decoders.kind(entry.payload_type) else { return false };
         let samples = entry.samples as usize;
         if !self.pcm.reserve(samples) {
@@ -126,11 +132,8 @@ impl Playout {
         let mut scratch = super::Scratch::none();
         let payload =
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
-        let tail = &mut self.pcm.tail_mut()[..samples];
-        decoder.decode(payload, tail) == Ok(samples) && {
-            let tail = &self.pcm.tail()[..samples];
-            self.is_quiet(tail)
-        }
+        decoder.decode(payload, self.pcm.tail_mut().head_mut(samples)) == Ok(samples)
+            && self.is_quiet(self.pcm.tail().head(samples))
     }
 
     /// Moves the delay towards the target where nobody hears it: in a pause.
@@ -145,8 +148,8 @@ impl Playout {
                 break;
             }
             let pending = self.pcm.pending();
-            let ahead = pending.len().min(PAUSE_AHEAD_FRAMES * self.frame);
-            if ahead < self.frame || !self.is_quiet(&pending[..ahead]) {
+            let ahead = pending.len().min(PAUSE_AHEAD_FRAMES * self.frame_samples());
+            if ahead < self.frame_samples() || !self.is_quiet(pending.head(ahead)) {
                 break;
             }
             if excess_ms < 0.0 {
@@ -178,7 +181,7 @@ impl Playout {
             .entries()
             .iter()
             .any(|e| !e.is_noise() && e.start <= self.next && e.end() > self.next);
-        let keep = if follows { fade } else { self.frame.max(fade) };
+        let keep = if follows { fade } else { self.frame_samples().max(fade) };
         let count = self.samples(excess_ms).min(pending.saturating_sub(keep));
         if count < 8 * self.unit {
             return false;
@@ -189,11 +192,13 @@ impl Playout {
 
     /// Takes `count` pending samples out at `at`, cross-fading over `fade` samples.
     fn splice(&mut self, at: usize, count: usize, fade: usize) {
-        let pending = self.pcm.pending_mut();
-        for i in 0..fade.min(pending.len().saturating_sub(at + count)) {
+        // What is cut out may be shorter than the fade.
+        let pending = Cell::from_mut(self.pcm.pending_mut()).as_slice_of_cells();
+        let both = pending.past(at).iter().zip(pending.past(at + count));
+        for (i, (sample, new)) in both.take(fade).enumerate() {
             let w = (i as f32 + 0.5) / fade as f32;
-            let (old, new) = (f32::from(pending[at + i]), f32::from(pending[at + count + i]));
-            pending[at + i] = to_pcm(old + (new - old) * w);
+            let (old, new) = (f32::from(sample.get()), f32::from(new.get()));
+            sample.set(to_pcm(old + (new - old) * w));
         }
         self.pcm.remove(at + fade, count);
         self.stats.removed_samples += count as u64;
@@ -210,13 +215,14 @@ impl Playout {
             return false;
         }
         let played = self.pcm.played();
-        let all = self.pcm.all_mut();
-        for i in 0..count {
-            let again = f32::from(all[played + i - count]);
-            // The seam: from what would have come to the repetition.
-            let w = ((i as f32 + 0.5) / fade as f32).min(1.0);
-            let would = if i < fade { f32::from(all[played + count + i]) } else { again };
-            all[played + i] = to_pcm(would + (again - would) * w);
+        let (past, pending) = self.pcm.all_mut().cut_mut(played);
+        let (pause, pending) = pending.cut_mut(count);
+        pause.copy_of(past.last_of(count));
+        // The seam: from what would have come to the repetition.
+        for (i, (again, would)) in pause.iter_mut().zip(pending).take(fade).enumerate() {
+            let w = (i as f32 + 0.5) / fade as f32;
+            let (into, would) = (f32::from(*again), f32::from(*would));
+            *again = to_pcm(would + (into - would) * w);
         }
         self.stats.inserted_samples += count as u64;
         true
@@ -294,8 +300,8 @@ impl Playout {
     /// less is there.
     fn remove_speech(&mut self, wanted: usize) -> bool {
         let (reach, window) = (CUT_REACH * self.unit, CUT_WINDOW * self.unit);
-        let head = self.head();
-        let needed = (reach + window + self.frame) as i64;
+        let (head, frame) = (self.head(), self.frame_samples());
+        let needed = (reach + window + frame) as i64;
         let there = (self.contiguous_end() - head - needed).max(0) as usize;
         let wanted = wanted.min(there);
         let (low, high) = (wanted.saturating_sub(reach), wanted + reach);
@@ -317,7 +323,7 @@ impl Playout {
             pending = window;
         }
         let mut decodes = 2 * DECODES;
-        while pending + removed < high + window + self.frame && decodes > 0 && self.take() {
+        while pending + removed < high + window + frame && decodes > 0 && self.take() {
             pending = self.pcm.pending().len();
             decodes -= 1;
         }
@@ -330,8 +336,8 @@ impl Playout {
         }
         let (mut target, mut region) = ([0; CUT_WINDOW], [0; 2 * CUT_REACH + CUT_WINDOW]);
         let signal = self.pcm.pending();
-        let target = shrink(&signal[..window], self.unit, &mut target);
-        let region = shrink(&signal[from..to + window], self.unit, &mut region);
+        let target = shrink(signal.head(window), self.unit, &mut target);
+        let region = shrink(signal.span(from..to + window), self.unit, &mut region);
         let count = from + best_offset(target, region, 0.0).0 * self.unit;
         self.splice(0, count, window);
         true

@@ -4,6 +4,7 @@
 
 use super::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
 use super::{AHEAD, DECODES, Entry, FADE_END, FADE_START, Fate, Playout, Scratch};
+use crate::within::Within;
 
 /// Samples at 8 kHz over which the repetition goes over into what a decoder makes.
 const SEAM: usize = 40;
@@ -16,7 +17,7 @@ struct Seam {
 
 impl Seam {
     fn join(&self, decoded: &mut [i16]) {
-        for (i, (to, made)) in decoded.iter_mut().zip(&self.made[..self.length]).enumerate() {
+        for (i, (to, made)) in decoded.iter_mut().zip(self.made.head(self.length)).enumerate() {
             let w = (i as f32 + 0.5) / self.length as f32;
             let (from, into) = (f32::from(*made), f32::from(*to));
             *to = to_pcm(from + (into - from) * w);
@@ -30,15 +31,16 @@ impl Playout {
     pub(super) fn fill_gap(&mut self, gap: usize) -> bool {
         let next = self.next;
         let start = next + gap as i64;
-        let Some(at) = self.window.entries().iter().position(|e| !e.is_noise() && e.start == start)
-        else {
+        let waiting = self.window.entries();
+        let mut places = waiting.iter().enumerate();
+        let Some((at, first)) = places.find(|(_, e)| !e.is_noise() && e.start == start) else {
             return false;
         };
-        if self.conceals(&self.window.entries()[at]) {
+        if self.conceals(first) {
             return self.recover_gap(at, gap);
         }
         let (mut behind, mut packets) = (0, 0);
-        for entry in &self.window.entries()[at..] {
+        for entry in waiting.past(at) {
             if entry.is_noise() || entry.start != start + behind as i64 || entry.fresh {
                 break;
             }
@@ -64,7 +66,7 @@ impl Playout {
         }
         if decoded < FUTURE * self.unit {
             // A decoder refused what it had promised: what was decoded before that still plays.
-            self.pcm.tail_mut().copy_within(gap..gap + decoded, 0);
+            self.pcm.tail_mut().shift(gap..gap + decoded, 0);
             self.pcm.commit(decoded);
             self.next = start + decoded as i64;
             return true;
@@ -81,9 +83,10 @@ impl Playout {
     /// Lets the codec make up for the gap before the packet at `at`: from that packet's redundancy as
     /// far back as it reaches, before that by its own concealment.
     fn recover_gap(&mut self, at: usize, gap: usize) -> bool {
-        let entry = &self.window.entries()[at];
-        let packet = entry.samples as usize;
-        if !self.pcm.reserve(gap + packet + self.frame) {
+        let Some(entry) = self.window.entries().get(at) else { return false };
+        let (packet, quantum, frame) =
+            (entry.samples as usize, self.quantum(), self.frame_samples());
+        if !self.pcm.reserve(gap + packet + frame) {
             return false;
         }
         let Some(index) = self.decoder_index(entry) else { return false };
@@ -96,20 +99,19 @@ impl Playout {
         self.wake(fresh, index, 0);
         let seam = self.repeats.then(|| self.seam(gap));
         let played = if self.repeats { self.unheard(self.next) } else { 0 };
-        let entry = &self.window.entries()[at];
+        let Some(entry) = self.window.entries().get(at) else { return false };
         let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
         let mut scratch = Scratch::none();
         let payload =
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         let tail = self.pcm.tail_mut();
-        let quantum = 20 * self.unit;
         let (mut done, mut recovered) = (0, 0);
         if played > 0 {
-            let _ = decoder.conceal(&mut tail[..played]);
+            let _ = decoder.conceal(tail.head_mut(played));
         }
         while gap - done > packet {
-            let count = (gap - done - packet).min(self.frame * 2).next_multiple_of(quantum);
-            let part = &mut tail[done..done + count];
+            let count = (gap - done - packet).min(2 * frame).next_multiple_of(quantum);
+            let part = tail.span_mut(done..done + count);
             let from_next = decoder.recover(payload, gap - done, part);
             recovered += from_next.unwrap_or(0);
             let made = from_next.or_else(|_| decoder.conceal(part)).unwrap_or(0);
@@ -120,14 +122,14 @@ impl Playout {
         }
         let left = gap.saturating_sub(done);
         // The redundancy is a whole packet's; of a shorter rest, its end.
-        let whole = &mut tail[done..done + packet];
+        let whole = tail.span_mut(done..done + packet);
         if left > 0 && decoder.recover(payload, packet, whole) == Ok(packet) {
-            tail.copy_within(done + packet - left..done + packet, done);
+            tail.shift(done + packet - left..done + packet, done);
             recovered += left;
         } else if left > 0 {
             let count = left.next_multiple_of(quantum).min(packet.max(quantum));
-            if decoder.conceal(&mut tail[done..done + count]).is_err() {
-                tail[done..done + left].fill(0);
+            if decoder.conceal(tail.span_mut(done..done + count)).is_err() {
+                tail.span_mut(done..done + left).fill(0);
             }
         }
         self.stats.recovered += recovered.div_ceil(packet.max(1)) as u64;
@@ -148,7 +150,7 @@ impl Playout {
     fn seam(&self, gap: usize) -> Seam {
         let mut seam = Seam { made: [0; SEAM * 6], length: (SEAM * self.unit).min(gap) };
         let repetition = Repetition::after(self.pcm.all(), self.lag, self.unit);
-        repetition.run(self.pcm.all(), seam.length, |i, y| seam.made[i] = to_pcm(y));
+        repetition.run(self.pcm.all(), seam.made.head_mut(seam.length), |_, y| y);
         seam
     }
 
@@ -156,7 +158,7 @@ impl Playout {
     /// 0 if it is too much to be made up for.
     fn unheard(&self, position: i64) -> usize {
         let missing = usize::try_from(position - self.decoded_to).unwrap_or(0);
-        let quantum = 20 * self.unit;
+        let quantum = self.quantum();
         if missing <= 2 * self.packet { missing / quantum * quantum } else { 0 }
     }
 
@@ -173,13 +175,13 @@ impl Playout {
         let Some(room) = self.pcm.tail_mut().get_mut(offset..offset + packet) else { return };
         let before = missing.saturating_sub(packet).min(packet);
         if before > 0 {
-            let _ = decoder.conceal(&mut room[..before]);
+            let _ = decoder.conceal(room.head_mut(before));
         }
         let mut scratch = Scratch::none();
         let payload =
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         if decoder.recover(payload, packet, room) != Ok(packet) {
-            let _ = decoder.conceal(&mut room[..missing.min(packet)]);
+            let _ = decoder.conceal(room.head_mut(missing.min(packet)));
         }
     }
 
@@ -189,7 +191,7 @@ impl Playout {
         let start = self.next + gap as i64;
         let entry = self.window.entries().iter().find(|e| !e.is_noise() && e.start == start);
         let Some(entry) = entry.filter(|e| self.conceals(e)) else { return false };
-        let whole = count.next_multiple_of(20 * self.unit);
+        let whole = count.next_multiple_of(self.quantum());
         if whole > gap || !self.pcm.reserve(whole) {
             return false;
         }
@@ -198,7 +200,7 @@ impl Playout {
         let mut scratch = Scratch::none();
         let payload =
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
-        if decoder.recover(payload, gap, &mut self.pcm.tail_mut()[..whole]) != Ok(whole) {
+        if decoder.recover(payload, gap, self.pcm.tail_mut().head_mut(whole)) != Ok(whole) {
             return false;
         }
         self.pcm.commit(whole);
@@ -212,7 +214,7 @@ impl Playout {
     pub(super) fn silence(&mut self, count: usize) {
         if self.pcm.reserve(count) {
             self.stand_in(count);
-            self.pcm.tail_mut()[..count].fill(0);
+            self.pcm.tail_mut().head_mut(count).fill(0);
             self.pcm.commit(count);
         }
         self.next += count as i64;
@@ -222,7 +224,7 @@ impl Playout {
     /// How much of a loss is made up at once where `need` samples are called for: a codec that conceals
     /// by itself does so packet by packet, as its frames went, and badly in pieces.
     pub(super) fn concealed_at_once(&self, need: usize) -> usize {
-        let unit = self.packet.min(2 * self.frame);
+        let unit = self.packet.min(2 * self.frame_samples());
         if unit == 0 || !self.current_conceals() {
             return need;
         }
@@ -238,8 +240,7 @@ impl Playout {
     /// Appends about `count` samples that continue the past, without moving media time; returns how
     /// many.
     pub(super) fn extrapolate(&mut self, count: usize) -> usize {
-        let quantum = 20 * self.unit;
-        let whole = count.next_multiple_of(quantum);
+        let (whole, frame) = (count.next_multiple_of(self.quantum()), self.frame_samples());
         if !self.pcm.reserve(whole.max(count)) {
             return 0;
         }
@@ -252,22 +253,19 @@ impl Playout {
         let hushed = self.hush.has_begun(self.concealed, self.unit);
         let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
         if asleep {
-            self.pcm.tail_mut()[..count].fill(0);
+            self.pcm.tail_mut().head_mut(count).fill(0);
         } else if hushed {
-            self.noise.fill(&mut self.pcm.tail_mut()[..count]);
+            self.noise.fill(self.pcm.tail_mut().head_mut(count));
         } else if let Some(decoder) = decoder.filter(|d| d.conceals() && !self.repeats) {
-            let tail = self.pcm.tail_mut();
-            let mut done = 0;
-            while done < count {
-                let part = (whole - done).min(2 * self.frame);
-                let made = decoder.conceal(&mut tail[done..done + part]).unwrap_or(0);
+            let mut concealed = self.concealed;
+            for part in self.pcm.tail_mut().head_mut(whole).chunks_mut(2 * frame) {
+                let made = decoder.conceal(part).unwrap_or(0);
                 self.decoded_to += made as i64;
                 if made == 0 {
-                    tail[done..done + part].fill(0);
+                    part.fill(0);
                 }
-                let (part, concealed) = (&mut tail[done..done + part], self.concealed + done);
                 self.hush.follow(part, concealed, self.unit, self.floor, &mut self.noise);
-                done += part.len();
+                concealed += part.len();
             }
         } else {
             self.repeat(count);
@@ -280,9 +278,9 @@ impl Playout {
     /// Writes the repetition of the last period to the tail, fading into noise.
     fn repeat(&mut self, count: usize) {
         let (floor, unit) = (self.floor, self.unit);
-        let (all, end) = (self.pcm.all(), self.pcm.all().len());
+        let all = self.pcm.all();
         if self.concealed == 0 {
-            self.lag = find_lag(&all[end - PAST * unit..], unit);
+            self.lag = find_lag(all.last_of(PAST * unit), unit);
         }
         let start = self.concealed as f32;
         let (from, to) = (FADE_START * unit as f32, FADE_END * unit as f32);
@@ -292,11 +290,11 @@ impl Playout {
         let repetition = Repetition::after(all, self.lag, unit);
         let noise = &mut self.noise;
         self.pcm.continue_with(count, |past, tail| {
-            repetition.run(past, count, |i, y| {
+            repetition.run(past, tail, |i, y| {
                 let g = gain(start + i as f32);
                 let kept = if past_gain > 0.0 { y * g / past_gain } else { 0.0 };
                 let hiss = if g < 1.0 { (1.0 - g) * noise.white() * floor } else { 0.0 };
-                tail[i] = to_pcm(kept + hiss);
+                kept + hiss
             });
         });
     }

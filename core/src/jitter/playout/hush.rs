@@ -8,6 +8,7 @@
 use super::conceal::to_pcm;
 use super::noise::{Noise, STRETCH};
 use crate::codec::comfort_noise::Background;
+use crate::within::Within;
 
 /// Samples at 8 kHz of concealment after which a decoder's is listened to, and after which it has ended.
 const LISTEN: usize = 800;
@@ -63,7 +64,7 @@ impl Hush {
     /// Lets the noise go under the first of `pcm`, with which sound comes back.
     pub(super) fn leave(pcm: &mut [i16], unit: usize, noise: &mut Noise) {
         let count = pcm.len().min(LEAVE * unit);
-        fade(&mut pcm[..count], noise, |made, came, w| came + made * (1.0 - w));
+        fade(pcm.head_mut(count), noise, |made, came, w| came + made * (1.0 - w));
     }
 }
 
@@ -72,7 +73,7 @@ fn fade(pcm: &mut [i16], noise: &mut Noise, mix: impl Fn(f32, f32, f32) -> f32) 
     let step = 1.0 / pcm.len().max(1) as f32;
     let (mut made, mut at) = ([0; STRETCH], 0.5);
     for part in pcm.chunks_mut(STRETCH) {
-        let made = &mut made[..part.len()];
+        let made = made.head_mut(part.len());
         noise.fill(made);
         for (sample, made) in part.iter_mut().zip(made) {
             *sample = to_pcm(mix(f32::from(*made), f32::from(*sample), at * step));

@@ -7,6 +7,7 @@
 use super::Playout;
 use super::conceal::{Repetition, to_pcm};
 use crate::jitter::correlate::{best_offset, power, shrink};
+use crate::within::Within;
 
 /// Samples at 8 kHz: how far the join may be put off, and how long it takes.
 const SHIFT: usize = 120;
@@ -22,16 +23,15 @@ impl Playout {
     /// before them; returns how many samples the tail holds then.
     pub(super) fn join(&mut self, count: usize) -> usize {
         let unit = self.unit;
-        let lead = SEARCH * unit;
+        let (lead, frame) = (SEARCH * unit, self.frame_samples());
         let fade = (FADE * unit).min(count);
-        let end = self.pcm.all().len();
-        let last = power(&self.pcm.all()[end - self.frame..]);
+        let last = power(self.pcm.all().last_of(frame));
         if last <= 4.0 * self.floor * self.floor {
             // The concealment has died away: nothing to be in phase with.
             let tail = self.pcm.tail_mut();
-            tail.copy_within(lead..lead + count, 0);
-            if self.concealed > 6 * self.frame {
-                for (i, sample) in tail[..fade].iter_mut().enumerate() {
+            tail.shift(lead..lead + count, 0);
+            if self.concealed > 6 * frame {
+                for (i, sample) in tail.head_mut(fade).iter_mut().enumerate() {
                     *sample = to_pcm(f32::from(*sample) * (i as f32 + 0.5) / fade as f32);
                 }
             }
@@ -39,26 +39,28 @@ impl Playout {
         }
         let repetition = Repetition::after(self.pcm.all(), self.lag, unit);
         self.pcm.continue_with(lead, |past, tail| {
-            repetition.run(past, lead, |i, y| tail[i] = to_pcm(y));
+            repetition.run(past, tail, |_, y| y);
         });
         let mut shift = 0;
-        if self.concealed >= self.frame && fade == FADE * unit {
+        if self.concealed >= frame && fade == FADE * unit {
             let (mut came, mut made) = ([0; FADE], [0; SEARCH]);
             let tail = self.pcm.tail_mut();
-            let came = shrink(&tail[lead..lead + fade], unit, &mut came);
-            let made = shrink(&tail[..lead], unit, &mut made);
+            let came = shrink(tail.span(lead..lead + fade), unit, &mut came);
+            let made = shrink(tail.head(lead), unit, &mut made);
             let (offset, correlation) = best_offset(came, made, -SHIFT_PENALTY);
             if correlation >= WORTHWHILE + SHIFT_PENALTY * offset as f32 {
                 shift = offset * unit;
             }
         }
         let tail = self.pcm.tail_mut();
-        for i in 0..fade {
+        let (made, came) = tail.cut_mut(lead);
+        let (made, came) = (made.span(shift..shift + fade), came.head_mut(fade));
+        for (i, (came, made)) in came.iter_mut().zip(made).enumerate() {
             let w = (i as f32 + 0.5) / fade as f32;
-            let (made, came) = (f32::from(tail[shift + i]), f32::from(tail[lead + i]));
-            tail[lead + i] = to_pcm(made + (came - made) * w);
+            let (made, into) = (f32::from(*made), f32::from(*came));
+            *came = to_pcm(made + (into - made) * w);
         }
-        tail.copy_within(lead..lead + count, shift);
+        tail.shift(lead..lead + count, shift);
         self.stats.merges += 1;
         self.stats.inserted_samples += shift as u64;
         shift + count

@@ -27,6 +27,8 @@ mod noise;
 mod pause;
 mod sleep;
 
+use core::num::NonZeroU16;
+
 use self::hush::Hush;
 use self::noise::Noise;
 use self::pause::Pause;
@@ -40,6 +42,7 @@ use super::ingest::{PacketMeta, Slot, SlotReader};
 use super::stats::{JitterStats, Operation};
 use super::window::{Entry, Window};
 use crate::math;
+use crate::within::Within;
 
 /// Samples at 8 kHz that are decoded ahead of the ear, when they are there: enough to tell a pause
 /// and to splice in it.
@@ -102,9 +105,9 @@ pub(crate) struct Playout {
     pub(crate) stats: JitterStats,
     pub(crate) sleep: Sleep,
     pcm: PcmBuffer,
-    /// The output rate over 8 kHz, and samples of 10 ms.
+    /// The output rate over 8 kHz, and samples of 2.5 ms, in which decoders conceal.
     unit: usize,
-    frame: usize,
+    quantum: NonZeroU16,
     /// When media position 0 is.
     origin_ns: u64,
     /// Media position behind the last pending sample.
@@ -140,6 +143,7 @@ impl Playout {
         mut decoders: DecoderMap,
     ) -> Result<Self, JitterError> {
         let unit = (config.sample_rate_hz / 8000) as usize;
+        let quantum = NonZeroU16::new((20 * unit) as u16).ok_or(JitterError::SampleRate)?;
         decoders.convert(|decoder| to_mono_at(decoder, config.sample_rate_hz))?;
         let keep = 480 * unit;
         Ok(Self {
@@ -150,7 +154,7 @@ impl Playout {
             sleep: Sleep::new(config.slots),
             pcm: PcmBuffer::new(keep, PENDING * unit),
             unit,
-            frame: 80 * unit,
+            quantum,
             origin_ns: 0,
             next: 0,
             started: false,
@@ -175,7 +179,12 @@ impl Playout {
     /// Samples of 10 ms.
     #[inline]
     pub(crate) fn frame_samples(&self) -> usize {
-        self.frame
+        4 * self.quantum()
+    }
+
+    #[inline]
+    fn quantum(&self) -> usize {
+        usize::from(self.quantum.get())
     }
 
     /// Says when media position 0 is.
@@ -183,10 +192,10 @@ impl Playout {
         self.origin_ns = origin_ns;
     }
 
-    /// Media positions in 10 ms. Not 0, as the compiler sees, so that no division by it can panic.
+    /// Media positions in 10 ms.
     #[inline]
     fn frame_span(&self) -> i64 {
-        i64::from((self.frame as u16).max(1))
+        4 * i64::from(self.quantum.get())
     }
 
     /// The media position whose lateness is 0 at a time.
@@ -213,7 +222,8 @@ impl Playout {
     pub(crate) fn due_ns(&self, now_ns: u64, position: i64) -> Option<u64> {
         let ahead = u64::try_from(position - self.next).ok()?;
         let pending = self.pcm.pending().len() as u64;
-        Some(now_ns.saturating_add((ahead + pending).saturating_mul(125_000 / self.unit as u64)))
+        let sample_ns = 10_000_000 / self.frame_span() as u64;
+        Some(now_ns.saturating_add((ahead + pending).saturating_mul(sample_ns)))
     }
 
     /// The media position of the next sample that is played.
@@ -317,7 +327,7 @@ impl Playout {
     fn complete(&mut self, now_ns: u64, goal: &Goal, count: usize) -> Operation {
         let mut operation = Operation::Normal;
         // Each turn adds a sample at least, or changes from sound to noise or back.
-        for _ in 0..2 * self.frame {
+        for _ in 0..2 * self.frame_samples() {
             let need = count.saturating_sub(self.pcm.pending().len());
             if need == 0 {
                 break;
@@ -425,11 +435,11 @@ impl Playout {
             }
         }
         self.noise_begins();
-        let count = need.min(self.frame);
+        let count = need.min(self.frame_samples());
         if !self.pcm.reserve(count) {
             return Operation::ComfortNoise;
         }
-        self.noise.fill(&mut self.pcm.tail_mut()[..count]);
+        self.noise.fill(self.pcm.tail_mut().head_mut(count));
         self.pcm.commit(count);
         self.next += count as i64;
         if let Some(start) = spurt {
@@ -456,16 +466,15 @@ impl Playout {
     /// Decodes the packet at the end of what is pending, if there is one; joins it to a concealment.
     fn take(&mut self) -> bool {
         let next = self.next;
-        let Some(index) =
-            self.window.entries().iter().position(|e| !e.is_noise() && e.end() > next)
-        else {
+        let mut waiting = self.window.entries().iter().enumerate();
+        let Some((index, entry)) = waiting.find(|(_, e)| !e.is_noise() && e.end() > next) else {
             return false;
         };
-        if self.window.entries()[index].start > next {
+        if entry.start > next {
             return false;
         }
         let lead = if self.concealed > 0 { merge::SEARCH * self.unit } else { 0 };
-        let samples = self.window.entries()[index].samples as usize;
+        let samples = entry.samples as usize;
         if !self.pcm.reserve(lead + samples) {
             return false;
         }
@@ -484,11 +493,11 @@ impl Playout {
         };
         self.settle(entry, Fate::Played);
         if skip > 0 {
-            self.pcm.tail_mut().copy_within(lead + skip..lead + count, lead);
+            self.pcm.tail_mut().shift(lead + skip..lead + count, lead);
         }
         let count = count - skip;
         if own && self.hush.has_begun(self.concealed, self.unit) {
-            Hush::leave(&mut self.pcm.tail_mut()[..count], self.unit, &mut self.noise);
+            Hush::leave(self.pcm.tail_mut().head_mut(count), self.unit, &mut self.noise);
         }
         let added = if lead > 0 { self.join(count) } else { count };
         self.pcm.commit(added);
@@ -615,7 +624,8 @@ impl Playout {
         self.decoded_to = entry.end();
         self.repeats = false;
         self.note(entry, bytes, conceals);
-        for chunk in self.pcm.tail_mut()[offset..offset + count].chunks_exact(self.frame.max(1)) {
+        let frame = self.frame_samples();
+        for chunk in self.pcm.tail().span(offset..offset + count).chunks_exact(frame) {
             let level = math::sqrt(power(chunk));
             self.floor = if level < self.floor { level + 0.5 } else { self.floor * 1.002 }.max(3.0);
             self.peak = level.max(self.peak * 0.9995);
@@ -627,7 +637,7 @@ impl Playout {
     fn is_quiet(&self, signal: &[i16]) -> bool {
         let threshold = (3.0 * self.floor).max(self.peak / 25.0);
         let threshold = threshold * threshold;
-        signal.chunks_exact(self.frame.max(1)).all(|chunk| power(chunk) <= threshold)
+        signal.chunks_exact(self.frame_samples()).all(|chunk| power(chunk) <= threshold)
     }
 }
 

@@ -5,6 +5,7 @@
 use super::conceal::to_pcm;
 use crate::codec::comfort_noise::STEP;
 use crate::math;
+use crate::within::Within;
 
 /// Reflection coefficients that are used of a description; RFC 3389 allows any number.
 const MAX_ORDER: usize = 12;
@@ -83,18 +84,18 @@ impl Noise {
             made[..MAX_ORDER].copy_from_slice(&self.state);
             for (i, sample) in stretch.iter_mut().enumerate() {
                 let mut sums = [0.0; LANES];
-                let terms = self.coefficients.chunks_exact(LANES);
-                for (a, past) in terms.zip(made[i..i + MAX_ORDER].chunks_exact(LANES)) {
+                let past = made.span(i..i + MAX_ORDER).as_chunks::<LANES>().0;
+                for (a, past) in self.coefficients.as_chunks::<LANES>().0.iter().zip(past) {
                     for ((sum, a), past) in sums.iter_mut().zip(a).zip(past) {
                         *sum += a * past;
                     }
                 }
                 let predicted = (sums[0] + sums[1]) + (sums[2] + sums[3]);
                 let x = self.white() * UNIT_POWER * self.gain - predicted;
-                made[MAX_ORDER + i] = x;
+                made.put(MAX_ORDER + i, x);
                 *sample = to_pcm(x * self.level);
             }
-            self.state.copy_from_slice(&made[stretch.len()..stretch.len() + MAX_ORDER]);
+            self.state.copy_of(made.span(stretch.len()..stretch.len() + MAX_ORDER));
         }
     }
 }

@@ -98,10 +98,12 @@ impl Playout {
 
     /// Keeps an entry that was slept through in place of the oldest that is kept.
     pub(super) fn remember(&mut self, entry: Entry) {
-        let first = self.sleep.first;
-        let Some(kept) = self.sleep.kept.get_mut(first..) else { return };
-        kept.rotate_left(1);
-        if let Some(oldest) = kept.last_mut().and_then(|last| last.replace(entry)) {
+        let mut moved = Some(entry);
+        // Each place takes what the one behind it held.
+        for place in self.sleep.kept.iter_mut().skip(self.sleep.first).rev() {
+            core::mem::swap(place, &mut moved);
+        }
+        if let Some(oldest) = moved {
             self.slots.release(oldest.slot);
         }
     }
