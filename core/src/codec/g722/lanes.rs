@@ -3,8 +3,6 @@
 //! basic operators of the ITU's recommendations (saturating, fractional), written so that a
 //! compiler makes one vector instruction of each.
 
-use core::array;
-
 use super::tables::{LOW_DECISION_COUNT, LOW_DECISIONS};
 
 /// One word of each of `N` streams.
@@ -21,12 +19,16 @@ impl<const N: usize> Lanes<N> {
 
     #[inline(always)]
     fn map(self, f: impl Fn(i16) -> i16) -> Self {
-        Self(array::from_fn(|n| f(self.0[n])))
+        let mut all = self;
+        all.0.iter_mut().for_each(|a| *a = f(*a));
+        all
     }
 
     #[inline(always)]
     fn zip(self, other: Self, f: impl Fn(i16, i16) -> i16) -> Self {
-        Self(array::from_fn(|n| f(self.0[n], other.0[n])))
+        let mut all = self;
+        all.0.iter_mut().zip(other.0).for_each(|(a, b)| *a = f(*a, b));
+        all
     }
 
     /// Saturating sum.

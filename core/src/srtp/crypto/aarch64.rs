@@ -10,9 +10,11 @@ use core::arch::aarch64::*;
 
 use zeroize::Zeroize;
 
+use super::schedule::{self, padded_key_state};
 use super::{Job, Material, Tag};
 use crate::srtp::SrtpError;
 use crate::srtp::suite::Cipher;
+use crate::within::Within;
 
 /// Blocks of GCM per reduction.
 const GROUP: usize = 8;
@@ -21,7 +23,8 @@ const POWERS: usize = GROUP + 2;
 /// Blocks of AES side by side.
 const WIDTH: usize = 4;
 
-/// Whether this processor has the instructions.
+/// Whether this processor has the instructions. Without an operating system to ask, whoever compiles
+/// says so: `-C target-feature=+aes,+sha2`.
 pub(crate) fn is_available() -> bool {
     #[cfg(feature = "std")]
     {
@@ -31,7 +34,8 @@ pub(crate) fn is_available() -> bool {
     }
     #[cfg(not(feature = "std"))]
     {
-        false
+        // The feature `aes` has the carry-less multiplication, too.
+        cfg!(all(target_feature = "aes", target_feature = "sha2"))
     }
 }
 
@@ -99,28 +103,7 @@ impl Key {
     /// FIPS 197 section 5.2, with the substitution done by the processor.
     #[target_feature(enable = "neon,aes")]
     fn expand(&mut self, key: &[u8]) {
-        let words = key.len() / 4;
-        let mut w = [0_u32; 60];
-        for (word, bytes) in w.iter_mut().zip(key.chunks_exact(4)) {
-            *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        }
-        let mut rcon = 1_u32;
-        for i in words..4 * (self.rounds + 1) {
-            let mut t = w[i - 1];
-            if i % words == 0 {
-                t = substitute(t).rotate_right(8) ^ rcon;
-                rcon = rcon << 1 ^ if rcon & 0x80 != 0 { 0x11b } else { 0 };
-            } else if words == 8 && i % 8 == 4 {
-                t = substitute(t);
-            }
-            w[i] = w[i - words] ^ t;
-        }
-        for (block, words) in self.round_keys.iter_mut().zip(w.chunks_exact(4)) {
-            for (bytes, word) in block.chunks_exact_mut(4).zip(words) {
-                bytes.copy_from_slice(&word.to_le_bytes());
-            }
-        }
-        w.zeroize();
+        schedule::expand(key, &mut self.round_keys, self.rounds, |word| substitute(word));
     }
 
     #[inline]
@@ -181,14 +164,14 @@ impl Key {
         let mut clear_bytes = clear.len();
         let mut last = [0_u8; 32];
         let whole = clear.len().saturating_sub(1) / 16 * 16;
-        let (blocks, rest) = clear.split_at(whole);
+        let (blocks, rest) = clear.cut(whole);
         for block in blocks.chunks_exact(16) {
             sum = product(sum ^ padded(block), self.powers[0]).reduce();
         }
-        last[..rest.len()].copy_from_slice(rest);
+        last.head_mut(rest.len()).copy_of(rest);
         let mut used = rest.len();
         if let Some(tail) = job.tail {
-            last[used..used + 4].copy_from_slice(&tail.to_be_bytes());
+            last.put_all(used, tail.to_be_bytes());
             used += 4;
             clear_bytes += 4;
         }
@@ -199,11 +182,12 @@ impl Key {
             sum = product(sum ^ padded(&last[16..]), self.powers[0]).reduce();
         }
         for group in text.chunks(16 * GROUP) {
-            let count = group.len().div_ceil(16);
+            let powers = self.powers.head(group.len().div_ceil(16)).iter().rev();
             let mut total = Product::default();
-            for (i, block) in group.chunks(16).enumerate() {
-                let carry = if i == 0 { sum } else { 0 };
-                total.add(product(padded(block) ^ carry, self.powers[count - 1 - i]));
+            let mut carry = sum;
+            for (block, power) in group.chunks(16).zip(powers) {
+                total.add(product(padded(block) ^ carry, *power));
+                carry = 0;
             }
             sum = total.reduce();
         }
@@ -222,17 +206,17 @@ impl Key {
             compress(&mut state, block);
         }
         let mut last = [0_u8; 128];
-        last[..rest.len()].copy_from_slice(rest);
+        last.head_mut(rest.len()).copy_of(rest);
         let (mut used, mut total) = (rest.len(), message.len());
         if let Some(tail) = job.tail {
-            last[used..used + 4].copy_from_slice(&tail.to_be_bytes());
+            last.put_all(used, tail.to_be_bytes());
             used += 4;
             total += 4;
         }
-        last[used] = 0x80;
+        last.put(used, 0x80);
         let count = if used + 9 <= 64 { 1 } else { 2 };
         let bits = (64 + total) as u64 * 8;
-        last[64 * count - 8..64 * count].copy_from_slice(&bits.to_be_bytes());
+        last.put_all(64 * count - 8, bits.to_be_bytes());
         for block in last.as_chunks::<64>().0.iter().take(count) {
             compress(&mut state, block);
         }
@@ -300,18 +284,6 @@ impl Drop for Key {
         self.inner.zeroize();
         self.outer.zeroize();
     }
-}
-
-/// The SHA-1 state after one block of HMAC key (RFC 2104).
-fn padded_key_state(key: &[u8; 20], pad: u8) -> [u32; 5] {
-    let mut block = [pad; 64];
-    for (byte, key) in block.iter_mut().zip(key) {
-        *byte ^= key;
-    }
-    let mut state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
-    ::sha1::block_api::compress(&mut state, &[block]);
-    block.zeroize();
-    state
 }
 
 #[inline]

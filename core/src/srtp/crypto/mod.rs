@@ -4,6 +4,7 @@
 //! - [`backend`]: cryptography from outside.
 //! - [`engine`]: which code is used, and what this machine offers.
 //! - [`portable`]: RustCrypto, on every target, and the oracle of the tests.
+//! - `schedule`: round keys and HMAC states for the kernels.
 //! - `x86`: kernels for AES-NI, VAES-256 and VAES-512.
 //! - `aarch64`: a kernel for ARM's AES, PMULL and SHA-1 instructions.
 //!
@@ -16,6 +17,8 @@ pub(crate) mod aarch64;
 pub mod backend;
 mod engine;
 pub(crate) mod portable;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod schedule;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 

@@ -9,8 +9,8 @@ use zeroize::Zeroize;
 
 use crate::srtp::SrtpError;
 use crate::srtp::crypto::Material;
+use crate::srtp::crypto::schedule::{self, padded_key_state};
 use crate::srtp::suite::Cipher;
-use crate::within::Within;
 
 /// Highest power of the hash key that is kept: 16 blocks of text between two of other kinds.
 pub(crate) const POWERS: usize = 18;
@@ -124,47 +124,10 @@ impl Drop for Key {
     }
 }
 
-/// The SHA-1 state after one block of HMAC key (RFC 2104).
-fn padded_key_state(key: &[u8; 20], pad: u8) -> [u32; 5] {
-    let mut block = [pad; 64];
-    for (byte, key) in block.iter_mut().zip(key) {
-        *byte ^= key;
-    }
-    let mut state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
-    ::sha1::block_api::compress(&mut state, &[block]);
-    block.zeroize();
-    state
-}
-
 /// FIPS 197 section 5.2, with the substitution done by the processor.
 #[target_feature(enable = "aes,sse4.1")]
-fn expand(key: &[u8], out: &mut [[u8; 16]; 15], rounds: u8) {
-    let words = key.len() / 4;
-    let mut w = [0_u32; 60];
-    for (word, bytes) in w.iter_mut().zip(key.chunks_exact(4)) {
-        *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    }
-    let total = 4 * (usize::from(rounds) + 1);
-    let mut rcon = 1_u32;
-    let mut column = 0;
-    for i in words..total.min(60) {
-        let mut t = w.at(i - 1);
-        if column == 0 {
-            t = substitute(t).rotate_right(8) ^ rcon;
-            rcon = rcon << 1 ^ if rcon & 0x80 != 0 { 0x11b } else { 0 };
-        } else if words == 8 && column == 4 {
-            t = substitute(t);
-        }
-        column = if column + 1 == words { 0 } else { column + 1 };
-        let word = w.at(i - words) ^ t;
-        w.put(i, word);
-    }
-    for (block, words) in out.iter_mut().zip(w.chunks_exact(4)) {
-        for (bytes, word) in block.chunks_exact_mut(4).zip(words) {
-            bytes.copy_from_slice(&word.to_le_bytes());
-        }
-    }
-    w.zeroize();
+fn expand(key: &[u8], round_keys: &mut [[u8; 16]; 15], rounds: u8) {
+    schedule::expand(key, round_keys, usize::from(rounds), |word| substitute(word));
 }
 
 #[target_feature(enable = "aes,sse4.1")]

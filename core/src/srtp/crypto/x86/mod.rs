@@ -21,38 +21,28 @@ pub(crate) use key::{Key, Tier};
 use super::{Job, LANES, Message, Tag};
 use crate::srtp::suite::Cipher;
 
+/// Asks the processor; without an operating system's library, whoever compiles says what it has
+/// (`-C target-cpu`).
+macro_rules! has {
+    ($($feature:tt),*) => {{
+        #[cfg(feature = "std")]
+        let all = true $(&& std::is_x86_feature_detected!($feature))*;
+        #[cfg(not(feature = "std"))]
+        let all = cfg!(all($(target_feature = $feature),*));
+        all
+    }};
+}
+
 /// Whether this processor has what a tier needs.
 pub(crate) fn is_available(tier: Tier) -> bool {
-    #[cfg(feature = "std")]
-    {
-        let aesni = std::is_x86_feature_detected!("aes")
-            && std::is_x86_feature_detected!("pclmulqdq")
-            && std::is_x86_feature_detected!("ssse3")
-            && std::is_x86_feature_detected!("sse4.1");
-        let sha = std::is_x86_feature_detected!("sha");
-        let vaes = std::is_x86_feature_detected!("vaes")
-            && std::is_x86_feature_detected!("vpclmulqdq")
-            && std::is_x86_feature_detected!("avx2");
-        match tier {
-            Tier::AesNi => aesni && sha,
-            Tier::Vaes256 => aesni && sha && vaes,
-            Tier::Vaes512 => {
-                aesni
-                    && sha
-                    && vaes
-                    && std::is_x86_feature_detected!("avx512f")
-                    && std::is_x86_feature_detected!("avx512bw")
-                    && std::is_x86_feature_detected!("avx512dq")
-                    && std::is_x86_feature_detected!("avx512vl")
-                    && std::is_x86_feature_detected!("avx512vbmi2")
-                    && std::is_x86_feature_detected!("bmi2")
-            }
+    let aesni = || has!("aes", "pclmulqdq", "ssse3", "sse4.1", "sha");
+    let vaes256 = || aesni() && has!("vaes", "vpclmulqdq", "avx2");
+    match tier {
+        Tier::AesNi => aesni(),
+        Tier::Vaes256 => vaes256(),
+        Tier::Vaes512 => {
+            vaes256() && has!("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi2", "bmi2")
         }
-    }
-    #[cfg(not(feature = "std"))]
-    {
-        let _ = tier;
-        false
     }
 }
 
