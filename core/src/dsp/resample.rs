@@ -183,7 +183,8 @@ impl Resampler {
             let room = output.get_mut(written..).unwrap_or_default();
             for turn in 0..up.min(outputs) {
                 let values = self.filter(turn, (outputs - turn).div_ceil(up));
-                for (out, value) in room.iter_mut().skip(turn).step_by(up).zip(values) {
+                let places = room.get_mut(turn..).unwrap_or_default();
+                for (out, value) in places.iter_mut().step_by(up).zip(values) {
                     *out = O::from_f32(*value);
                 }
             }
@@ -199,8 +200,8 @@ impl Resampler {
         let inputs = self.history.head(count);
         let streams = self.streams.chunks_exact_mut(self.stream_len.get());
         for (stream, places) in streams.enumerate() {
-            let inputs = inputs.iter().skip(stream).step_by(self.down.get());
-            for (place, input) in places.iter_mut().zip(inputs) {
+            let inputs = inputs.get(stream..).unwrap_or_default();
+            for (place, input) in places.iter_mut().zip(inputs.iter().step_by(self.down.get())) {
                 *place = *input;
             }
         }

@@ -27,8 +27,7 @@ const ONE: u64 = 1 << 32;
 /// Changes the speed of one stream.
 #[derive(Debug)]
 pub(crate) struct Varispeed {
-    /// `PHASES + 1` rows.
-    kernel: Box<[[f32; TAPS]]>,
+    kernel: Box<Kernel>,
     /// The last [`TAPS`] samples, and room for those of a frame.
     samples: Box<[i16]>,
     /// Where the next sample is, as a part of the distance between two.
@@ -80,11 +79,11 @@ impl Varispeed {
         const STEP: u32 = (ONE / PHASES as u64) as u32;
         let phase = (fraction / STEP) as usize;
         let weight = (fraction % STEP) as f32 * (1.0 / STEP as f32);
-        let [low, high, ..] = self.kernel.past(phase) else { return 0 };
-        let (samples, _) = self.samples.span(index..index + TAPS).as_chunks::<8>();
+        let (low, high) = (&self.kernel[phase], &self.kernel[phase + 1]);
+        let Some(samples) = self.samples.past(index).first_chunk::<TAPS>() else { return 0 };
         let mut sums = [0.0_f32; 8];
         let rows = low.as_chunks::<8>().0.iter().zip(high.as_chunks::<8>().0);
-        for (s, (l, h)) in samples.iter().zip(rows) {
+        for (s, (l, h)) in samples.as_chunks::<8>().0.iter().zip(rows) {
             for lane in 0..8 {
                 sums[lane] += f32::from(s[lane]) * (l[lane] + (h[lane] - l[lane]) * weight);
             }
@@ -94,9 +93,11 @@ impl Varispeed {
     }
 }
 
+type Kernel = [[f32; TAPS]; PHASES + 1];
+
 /// Row `p` interpolates at `p / PHASES` of the way from sample `TAPS / 2 - 1` to the next.
-fn kernel() -> Box<[[f32; TAPS]]> {
-    let mut rows = alloc::vec![[0.0; TAPS]; PHASES + 1].into_boxed_slice();
+fn kernel() -> Box<Kernel> {
+    let mut rows = Box::new([[0.0; TAPS]; PHASES + 1]);
     let half = TAPS as f64 / 2.0;
     for (phase, row) in rows.iter_mut().enumerate() {
         let mut sum = 0.0;

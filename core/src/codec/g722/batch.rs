@@ -168,12 +168,10 @@ impl Group for EncodeJob<'_> {
             let mut high_in = [Lanes::<N>::ZERO; BLOCK];
             for (lane, job) in jobs.iter_mut().filter(ready()).enumerate() {
                 let pcm = &job.pcm[2 * begin..2 * (begin + pairs)];
-                let mut places = low_in.iter_mut().zip(&mut high_in);
-                job.encoder.memory.split(pcm, |low_sample, high_sample| {
-                    if let Some((low, high)) = places.next() {
-                        low.0[lane % N] = low_sample;
-                        high.0[lane % N] = high_sample;
-                    }
+                let places = low_in.iter_mut().zip(&mut high_in);
+                job.encoder.memory.split(pcm, places, |(low, high), low_sample, high_sample| {
+                    low.0[lane % N] = low_sample;
+                    high.0[lane % N] = high_sample;
                 });
             }
             for (low_lanes, high_lanes) in low_in.iter_mut().zip(&mut high_in).take(pairs) {

@@ -73,16 +73,15 @@ impl G722Encoder {
     /// Encodes a block after its sizes have been checked.
     fn encode_block(&mut self, pcm: &[i16], payload: &mut [u8]) {
         let mask = 0xff << self.bit_rate.auxiliary_bits();
+        let mut bands = [(0, 0); BLOCK];
+        self.memory.split(pcm, bands.iter_mut(), |band, low, high| *band = (low, high));
         // Copies, so that the state lives in registers.
         let (mut low, mut high) = (self.low, self.high);
-        let mut places = payload.iter_mut();
-        self.memory.split(pcm, |low_sample, high_sample| {
+        for (byte, (low_sample, high_sample)) in payload.iter_mut().zip(bands) {
             let low_bits = low.encode_low(Lanes([low_sample])).0[0];
             let high_bits = high.encode_high(Lanes([high_sample])).0[0];
-            if let Some(byte) = places.next() {
-                *byte = (high_bits << 6 | low_bits) as u8 & mask;
-            }
-        });
+            *byte = (high_bits << 6 | low_bits) as u8 & mask;
+        }
         (self.low, self.high) = (low, high);
     }
 }

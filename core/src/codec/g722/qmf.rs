@@ -20,13 +20,15 @@ pub(super) struct Memory([[i16; MEMORY]; 2]);
 impl Memory {
     pub(super) const NEW: Self = Self([[0; MEMORY]; 2]);
 
-    /// Lays `fill`'s block behind the memory, filters, and remembers its end.
+    /// Lays `fill`'s block behind the memory, filters to as many `places` as there are pairs, and
+    /// remembers the block's end.
     #[inline(always)]
-    fn run(
+    fn run<P>(
         &mut self,
         pairs: usize,
         fill: impl FnOnce(&mut [i16], &mut [i16]),
-        mut each: impl FnMut(i32, i32),
+        places: impl Iterator<Item = P>,
+        mut each: impl FnMut(P, i32, i32),
     ) {
         let pairs = pairs.min(BLOCK);
         let (mut even, mut odd): (Line, Line) = ([0; MEMORY + BLOCK], [0; MEMORY + BLOCK]);
@@ -35,29 +37,36 @@ impl Memory {
         even.head_mut(MEMORY).copy_of(even_memory);
         odd.head_mut(MEMORY).copy_of(odd_memory);
         fill(even.past_mut(MEMORY), odd.past_mut(MEMORY));
-        for (even, odd) in even.windows(QMF.len()).zip(odd.windows(QMF.len())) {
+        let lines = even.windows(QMF.len()).zip(odd.windows(QMF.len()));
+        for (place, (even, odd)) in places.zip(lines) {
             let (mut even_sum, mut odd_sum) = (0, 0);
             for tap in 0..QMF.len() {
                 even_sum += i32::from(even[tap]) * i32::from(QMF[tap]);
                 odd_sum += i32::from(odd[tap]) * i32::from(QMF[QMF.len() - 1 - tap]);
             }
-            each(even_sum, odd_sum);
+            each(place, even_sum, odd_sum);
         }
         even_memory.copy_of(even.last_of(MEMORY));
         odd_memory.copy_of(odd.last_of(MEMORY));
     }
 
-    /// Splits at most [`BLOCK`] pairs of samples into the bands; both come out at half amplitude.
+    /// Splits at most [`BLOCK`] pairs of samples into the bands, a place each; both come out at half
+    /// amplitude.
     #[inline(always)]
-    pub(super) fn split(&mut self, pcm: &[i16], mut each: impl FnMut(i16, i16)) {
+    pub(super) fn split<P>(
+        &mut self,
+        pcm: &[i16],
+        places: impl Iterator<Item = P>,
+        mut each: impl FnMut(P, i16, i16),
+    ) {
         let (pairs, _) = pcm.as_chunks::<2>();
         let fill = |even: &mut [i16], odd: &mut [i16]| {
             for ((even, odd), pair) in even.iter_mut().zip(odd).zip(pairs) {
                 [*even, *odd] = *pair;
             }
         };
-        self.run(pairs.len(), fill, |even, odd| {
-            each(((even + odd) >> 14) as i16, ((odd - even) >> 14) as i16);
+        self.run(pairs.len(), fill, places, |place, even, odd| {
+            each(place, ((even + odd) >> 14) as i16, ((odd - even) >> 14) as i16);
         });
     }
 
@@ -71,11 +80,8 @@ impl Memory {
                 *difference = low.saturating_sub(high);
             }
         };
-        let (count, mut places) = (pairs.len(), pairs.iter_mut());
-        self.run(count, fill, |sum, difference| {
-            if let Some(pair) = places.next() {
-                *pair = [saturated(difference >> 11), saturated(sum >> 11)];
-            }
+        self.run(pairs.len(), fill, pairs.iter_mut(), |pair, sum, difference| {
+            *pair = [saturated(difference >> 11), saturated(sum >> 11)];
         });
     }
 }

@@ -81,7 +81,8 @@ impl DtmfDetector {
             self.filled += 1;
             if self.filled == 2 * HALF {
                 found = self.next_window().or(found);
-                self.window.shift(HALF..2 * HALF, 0);
+                let (old, new) = self.window.split_at_mut(HALF);
+                old.copy_from_slice(new);
                 self.filled = HALF;
             }
         }

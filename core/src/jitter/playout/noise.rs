@@ -83,17 +83,19 @@ impl Noise {
         for stretch in out.chunks_mut(STRETCH) {
             made[..MAX_ORDER].copy_from_slice(&self.state);
             for (i, sample) in stretch.iter_mut().enumerate() {
+                // Those that the sample is made of, and its own place.
+                let window = made.past_mut(i).first_chunk_mut::<{ MAX_ORDER + 1 }>();
+                let Some([past @ .., next]) = window else { return };
                 let mut sums = [0.0; LANES];
-                let past = made.span(i..i + MAX_ORDER).as_chunks::<LANES>().0;
-                for (a, past) in self.coefficients.as_chunks::<LANES>().0.iter().zip(past) {
+                let terms = self.coefficients.as_chunks::<LANES>().0.iter();
+                for (a, past) in terms.zip(past.as_chunks::<LANES>().0) {
                     for ((sum, a), past) in sums.iter_mut().zip(a).zip(past) {
                         *sum += a * past;
                     }
                 }
                 let predicted = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-                let x = self.white() * UNIT_POWER * self.gain - predicted;
-                made.put(MAX_ORDER + i, x);
-                *sample = to_pcm(x * self.level);
+                *next = self.white() * UNIT_POWER * self.gain - predicted;
+                *sample = to_pcm(*next * self.level);
             }
             self.state.copy_of(made.span(stretch.len()..stretch.len() + MAX_ORDER));
         }
