@@ -265,25 +265,27 @@ compare: tools ## ours beside peers: make compare WHAT=srtp|jitter|mixer|codec|l
 	@[ "$(WHAT)" != ffi ] || $(MAKE) library
 	$(CARGO) run --release -p benches --bin compare -- $(WHAT)
 
-miri: ## undefined behaviour in rings, snapshots and the reorder window: make miri SEEDS=4 (needs a nightly toolchain with Miri)
-	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || { \
-	    echo "needs Miri: rustup toolchain install nightly --component miri --component rust-src"; exit 1; }
-	@set -e; for module in sync:: jitter::window; do \
-	    MIRIFLAGS="-Zmiri-many-seeds=0..$(SEEDS) -Zmiri-disable-isolation" PROPTEST_CASES=2 \
-	    CARGO_TARGET_DIR=$(TARGET_DIR)/miri $(CARGO) +nightly miri test -p ale-media --lib \
-	        --no-default-features --features std -- $$module; \
-	done
+MIRI_TEST = CARGO_TARGET_DIR=$(TARGET_DIR)/miri $(CARGO) +nightly miri test -p ale-media --lib \
+    --no-default-features --features std
 
-# Their orderings stand on atomics, which ThreadSanitizer follows; the standard library is not
-# instrumented, so that no nightly sources are needed.
-tsan: ## data races in the tests with threads (needs a nightly toolchain; x86-64 Linux)
-	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
-	    echo "needs a nightly toolchain: rustup toolchain install nightly"; exit 1; }
-	TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan-suppressions" \
-	    RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-	    CARGO_TARGET_DIR=$(TARGET_DIR)/tsan setarch -R $(CARGO) +nightly test -p ale-media --lib \
-	    --target x86_64-unknown-linux-gnu --no-default-features --features std \
-	    -- sync:: conference:: jitter::ingest
+# Mistakes that planted_ tests make must be noticed; without one, --cfg planted changes nothing.
+miri: ## undefined behaviour in rings, snapshots and the reorder window: make miri SEEDS=4 (needs a nightly toolchain with Miri)
+	@.ci/nightly miri || { echo "needs Miri: rustup toolchain install nightly --component miri --component rust-src"; exit 1; }
+	@set -e; export RUSTFLAGS="--cfg planted" PROPTEST_CASES=2 \
+	    MIRIFLAGS="-Zmiri-many-seeds=0..$(SEEDS) -Zmiri-disable-isolation"; \
+	for module in sync:: jitter::window; do $(MIRI_TEST) -- --skip planted_ $$module; done; \
+	.ci/planted 'Undefined Behavior: Data race|half a value' env $(MIRI_TEST)
+
+# With a standard library that is instrumented, too: nothing has to be suppressed then.
+TSAN_TEST = CARGO_TARGET_DIR=$(TARGET_DIR)/tsan setarch -R $(CARGO) +nightly test -Zbuild-std -p ale-media --lib \
+    --target x86_64-unknown-linux-gnu --no-default-features --features std
+
+tsan: ## data races in the tests with threads, and planted ones (needs a nightly toolchain; x86-64 Linux)
+	@.ci/nightly rust-src || { echo "needs a nightly toolchain: rustup toolchain install nightly --component rust-src"; exit 1; }
+	@set -e; export TSAN_OPTIONS=halt_on_error=1 \
+	    RUSTFLAGS="--cfg planted -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer"; \
+	$(TSAN_TEST) -- --skip planted_ sync:: thread_tests:: jitter::ingest; \
+	.ci/planted 'WARNING: ThreadSanitizer: data race' env $(TSAN_TEST)
 
 soak: ## a day of calls over a bad network, in fast time: make soak HOURS=24
 	ALE_SOAK_HOURS=$(HOURS) $(CARGO) test --release -p ale-media --test soak -- --nocapture
