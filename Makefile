@@ -33,7 +33,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
-        loom shuttle miri tsan no-panic soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
+        loom shuttle miri tsan searches no-panic soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -45,9 +45,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(CARGO) test --workspace
 	$(CARGO) test -p ale-media --no-default-features --features std
 	$(MAKE) bare-metal
-	$(MAKE) loom
-	$(MAKE) shuttle
-	@if $(CARGO) +nightly --version >/dev/null 2>&1; then $(MAKE) tsan; else echo "tsan: skipped, there is no nightly toolchain"; fi
+	$(MAKE) searches
 	$(MAKE) c-test
 	$(MAKE) package-test
 	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
@@ -262,6 +260,22 @@ no-panic: firmware-library ## fail if the packet path of the firmware build, on 
 	    fi; \
 	done
 
+# What a search needs beyond a stable toolchain.
+NEEDS_tsan := nightly nightly-rust-src
+NEEDS_miri := nightly nightly-rust-src nightly-miri
+NEEDS_fuzz := nightly cargo-fuzz
+NEEDS_coverage := llvm-tools cargo-llvm-cov
+
+# In a form that CI has time for, two at a time: each has a target directory of its own. The longest
+# begin.
+searches: ## fuzz, coverage, miri, tsan, loom, shuttle and soak for some seconds each; skips what can't be installed
+	-@for needs in "$(NEEDS_tsan)" "$(NEEDS_miri)" "$(NEEDS_fuzz)" "$(NEEDS_coverage)"; do .ci/rust-tool $$needs; done
+	@$(MAKE) --no-print-directory -j2 --output-sync=target SECONDS=5 SEEDS=2 HOURS=9 \
+	    $(addprefix search-,fuzz coverage miri tsan loom shuttle soak)
+
+search-%:
+	@if .ci/rust-tool $(NEEDS_$*); then $(MAKE) --no-print-directory $*; else echo "$*: skipped"; fi
+
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \
 	    $(CARGO) test -p ale-media --lib --no-default-features --features std --release loom
@@ -277,52 +291,44 @@ compare: tools ## ours beside peers: make compare WHAT=srtp|jitter|mixer|codec|l
 	@[ "$(WHAT)" != ffi ] || $(MAKE) library
 	$(CARGO) run --release -p benches --bin compare -- $(WHAT)
 
-miri: ## undefined behaviour in rings, snapshots and the reorder window: make miri SEEDS=4 (needs a nightly toolchain with Miri)
-	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || { \
-	    echo "needs Miri: rustup toolchain install nightly --component miri --component rust-src"; exit 1; }
-	@set -e; for module in sync:: jitter::window; do \
-	    MIRIFLAGS="-Zmiri-many-seeds=0..$(SEEDS) -Zmiri-disable-isolation" PROPTEST_CASES=2 \
-	    CARGO_TARGET_DIR=$(TARGET_DIR)/miri $(CARGO) +nightly miri test -p ale-media --lib \
-	        --no-default-features --features std -- $$module; \
-	done
+MIRI_TEST = CARGO_TARGET_DIR=$(TARGET_DIR)/miri $(CARGO) +nightly miri test -p ale-media --lib \
+    --no-default-features --features std
 
-# Their orderings stand on atomics, which ThreadSanitizer follows; the standard library is not
-# instrumented, so that no nightly sources are needed.
-tsan: ## data races in the tests with threads (needs a nightly toolchain; x86-64 Linux)
-	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
-	    echo "needs a nightly toolchain: rustup toolchain install nightly"; exit 1; }
-	TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan-suppressions" \
-	    RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-	    CARGO_TARGET_DIR=$(TARGET_DIR)/tsan setarch -R $(CARGO) +nightly test -p ale-media --lib \
-	    --target x86_64-unknown-linux-gnu --no-default-features --features std \
-	    -- sync:: conference:: jitter::ingest
+# Mistakes that planted_ tests make must be noticed; without one, --cfg planted changes nothing.
+miri: ## undefined behaviour in rings, snapshots and the reorder window: make miri SEEDS=4 (needs a nightly toolchain with Miri)
+	@.ci/rust-tool $(NEEDS_miri)
+	@set -e; export RUSTFLAGS="--cfg planted" PROPTEST_CASES=2 \
+	    MIRIFLAGS="-Zmiri-many-seeds=0..$(SEEDS) -Zmiri-disable-isolation"; \
+	for module in sync:: jitter::window; do $(MIRI_TEST) -- --skip planted_ $$module; done; \
+	.ci/planted 'Undefined Behavior: Data race|half a value' env $(MIRI_TEST)
+
+# With a standard library that is instrumented, too: nothing has to be suppressed then.
+TSAN_TEST = CARGO_TARGET_DIR=$(TARGET_DIR)/tsan CARGO_PROFILE_DEV_DEBUG=line-tables-only setarch -R $(CARGO) +nightly test -Zbuild-std -p ale-media --lib \
+    --target x86_64-unknown-linux-gnu --no-default-features --features std
+
+tsan: ## data races in the tests with threads, and planted ones (needs a nightly toolchain; x86-64 Linux)
+	@.ci/rust-tool $(NEEDS_tsan)
+	@set -e; export TSAN_OPTIONS=halt_on_error=1 \
+	    RUSTFLAGS="--cfg planted -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer"; \
+	$(TSAN_TEST) -- --skip planted_ sync:: thread_tests:: jitter::ingest; \
+	.ci/planted 'WARNING: ThreadSanitizer: data race' env $(TSAN_TEST)
 
 soak: ## a day of calls over a bad network, in fast time: make soak HOURS=24
 	ALE_SOAK_HOURS=$(HOURS) $(CARGO) test --release -p ale-media --test soak -- --nocapture
 
-coverage: ## lines of core/ that tests and corpora reach (needs cargo-llvm-cov)
-	@command -v cargo-llvm-cov >/dev/null || { \
-	    echo "needs cargo-llvm-cov: cargo install cargo-llvm-cov; rustup component add llvm-tools"; exit 1; }
-	CARGO_TARGET_DIR=$(TARGET_DIR)/coverage $(CARGO) llvm-cov test -p ale-media -p ale-media-fuzz \
-	    --ignore-run-fail --summary-only --ignore-filename-regex '(ffi|fuzz|benches|examples|tests|.*tests)[./]' \
+coverage: ## lines of core/ that tests and corpora reach; fails below 90 %
+	@.ci/rust-tool $(NEEDS_coverage)
+	CARGO_TARGET_DIR=$(TARGET_DIR)/coverage CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) llvm-cov test -p ale-media -p ale-media-fuzz \
+	    --summary-only --ignore-filename-regex '(ffi|fuzz|benches|examples|tests|.*tests)[./]' \
 	    --fail-under-lines 90
 
 budget: tools ## instructions of each operation under callgrind, mean and worst case; fails over 5 % above benches/budget.txt
 	$(CARGO) build --release -p benches --bin budget
 	benches/budget $(RELEASE)/budget
 
-# Builds with debug assertions keep what the C library's destroy functions are given, to find out what
-# is destroyed twice.
-fuzz: ## each fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain)
-	@command -v cargo-fuzz >/dev/null || { echo "needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
-	@set -e; for target in $$(cd fuzz/fuzz_targets && ls *.rs | sed 's/\.rs$$//'); do \
-	    echo "== $$target"; mkdir -p $(TARGET_DIR)/fuzz-corpus/$$target; \
-	    leaks=1; [ $$target != c_api ] || leaks=0; ASAN_OPTIONS=detect_leaks=$$leaks \
-	    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-	    $(CARGO) +nightly fuzz run --fuzz-dir fuzz --features libfuzzer $$target \
-	        $(abspath $(TARGET_DIR))/fuzz-corpus/$$target fuzz/corpus/$$target -- \
-	        -max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1; \
-	done
+fuzz: ## each fuzz target for SECONDS (needs a nightly toolchain)
+	@.ci/rust-tool $(NEEDS_fuzz)
+	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(abspath $(TARGET_DIR))
 
 # Where they can't be installed, targets are left out.
 cross-tools: tools

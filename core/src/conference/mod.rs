@@ -580,3 +580,5 @@ mod level_tests;
 mod shard_tests;
 #[cfg(all(test, feature = "opus"))]
 mod tests;
+#[cfg(all(test, feature = "std", not(any(loom, shuttle))))]
+mod thread_tests;

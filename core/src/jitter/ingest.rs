@@ -250,8 +250,40 @@ impl core::fmt::Debug for SlotReader {
     }
 }
 
+#[cfg(test)]
+mod reading {
+    use super::*;
+
+    /// When the reading half gives a packet's slots back.
+    #[derive(Clone, Copy, PartialEq)]
+    pub(super) enum Freed {
+        AfterReading,
+        /// A mistake.
+        BeforeReading,
+    }
+
+    /// Takes a packet and looks whether it is whole: its length and all its bytes are its payload type.
+    pub(super) fn took_a_whole_one(reader: &mut SlotReader, freed: Freed) -> bool {
+        let Some((slot, meta)) = reader.take() else { return false };
+        let index = slot.0;
+        if freed == Freed::BeforeReading {
+            reader.release(slot);
+        }
+        let slot = Slot(index);
+        let mut scratch = [0; 4];
+        let payload = reader.payload(&slot, &mut scratch);
+        assert_eq!(payload.len(), usize::from(meta.payload_type));
+        assert!(payload.iter().all(|&byte| byte == meta.payload_type));
+        if freed == Freed::AfterReading {
+            reader.release(slot);
+        }
+        true
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::reading::{Freed, took_a_whole_one};
     use super::*;
     use alloc::collections::VecDeque;
     use proptest::prelude::*;
@@ -287,19 +319,75 @@ mod tests {
             }
         }
     }
+
+    /// Packets of one slot and of two between two threads, each of which does something first.
+    #[cfg(feature = "std")]
+    pub(super) fn hand_over(
+        before_writing: impl FnOnce() + Send,
+        before_reading: impl FnOnce(),
+        freed: Freed,
+    ) {
+        const COUNT: usize = if cfg!(miri) { 100 } else { 50_000 };
+        let (mut writer, mut reader) = pool(4, 2);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                before_writing();
+                for len in [1, 3, 2].into_iter().cycle().take(COUNT) {
+                    let meta = PacketMeta { payload_type: len, ..PacketMeta::default() };
+                    while !writer.push(meta, &[len; 3][..usize::from(len)]) {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            before_reading();
+            for _ in 0..COUNT {
+                while !took_a_whole_one(&mut reader, freed) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+    }
+
+    #[test]
+    #[cfg(feature = "std")]
+    fn packets_cross_threads_whole() {
+        hand_over(|| (), || (), Freed::AfterReading);
+    }
+}
+
+/// Each must fail under ThreadSanitizer and Miri (`.ci/planted`).
+#[cfg(all(test, planted))]
+mod planted_tests {
+    use super::reading::Freed;
+    use super::tests::hand_over;
+    use crate::sync::planted::{LOADS_RELAXED, STORES_RELAXED, plant};
+
+    #[test]
+    fn planted_a_packet_is_handed_over_before_it_is_written() {
+        hand_over(|| plant(STORES_RELAXED), || (), Freed::AfterReading);
+    }
+
+    #[test]
+    fn planted_a_slot_is_given_back_before_it_was_read() {
+        hand_over(|| (), || plant(STORES_RELAXED), Freed::AfterReading);
+    }
+
+    #[test]
+    fn planted_a_slot_is_taken_before_it_was_seen_given_back() {
+        hand_over(|| plant(LOADS_RELAXED), || (), Freed::AfterReading);
+    }
+
+    #[test]
+    fn planted_a_slot_is_freed_and_read_all_the_same() {
+        hand_over(|| (), || (), Freed::BeforeReading);
+    }
 }
 
 #[cfg(all(test, loom))]
 mod loom_tests {
+    use super::reading::{Freed, took_a_whole_one};
     use super::*;
     use crate::sync::planted::{LOADS_RELAXED, Planted, STORES_RELAXED, plant};
-
-    /// When the reading half gives a packet's slots back.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Freed {
-        AfterReading,
-        BeforeReading,
-    }
 
     /// Fewer slots than packets, one packet of two slots: whole packets are handed over in order,
     /// and what is not handed over was refused.
@@ -320,19 +408,7 @@ mod loom_tests {
             plant(of_reader);
             let mut seen = 0;
             let mut look = |reader: &mut SlotReader| {
-                while let Some((slot, meta)) = reader.take() {
-                    let index = slot.0;
-                    if freed == Freed::BeforeReading {
-                        reader.release(slot);
-                    }
-                    let slot = Slot(index);
-                    let mut scratch = [0; 4];
-                    let payload = reader.payload(&slot, &mut scratch);
-                    assert_eq!(payload.len(), usize::from(meta.payload_type));
-                    assert!(payload.iter().all(|&b| b == meta.payload_type));
-                    if freed == Freed::AfterReading {
-                        reader.release(slot);
-                    }
+                while took_a_whole_one(reader, freed) {
                     seen += 1;
                 }
             };

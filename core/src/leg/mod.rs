@@ -135,7 +135,7 @@ impl Leg {
     }
 }
 
-#[cfg(all(test, shuttle))]
-mod shuttle_tests;
 #[cfg(all(test, feature = "opus"))]
 mod tests;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod thread_tests;

@@ -8,10 +8,11 @@
 //!
 //! Memory orderings stand on the atomics themselves, not in fences, so that ThreadSanitizer can
 //! follow them; under `--cfg loom` the same code runs on loom's atomics, and models with a weakened
-//! ordering must fail (`planted.rs`). Whole legs are too large for every interleaving; under
-//! `--cfg shuttle` they meet in many random ones.
+//! ordering must fail (`planted.rs`), as tests with one must under ThreadSanitizer and Miri
+//! (`--cfg planted`). Whole legs are too large for every interleaving; under `--cfg shuttle` they meet
+//! in many random ones.
 
-#[cfg(loom)]
+#[cfg(any(loom, planted))]
 pub(crate) mod planted;
 pub mod ring;
 pub mod snapshot;
@@ -19,11 +20,11 @@ pub(crate) mod word;
 
 /// The atomics and cells in use: the standard ones, or loom's and shuttle's under `--cfg` of that name.
 pub(crate) mod primitive {
-    #[cfg(loom)]
+    #[cfg(any(loom, planted))]
     pub(crate) use super::planted as atomic;
     #[cfg(not(loom))]
     pub(crate) use alloc::sync::Arc;
-    #[cfg(not(any(loom, shuttle)))]
+    #[cfg(not(any(loom, shuttle, planted)))]
     pub(crate) use core::sync::atomic;
     #[cfg(loom)]
     pub(crate) use loom::cell::UnsafeCell;

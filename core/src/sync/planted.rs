@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! loom's atomics, whose orderings a model's thread may weaken: a planted mistake, to show that the
-//! models notice the one that matters. Compiled for loom only; the code under test knows nothing of
-//! it.
+//! Atomics whose orderings a test's thread may weaken: a planted mistake, to show that loom,
+//! ThreadSanitizer and Miri notice the one that matters. loom's atomics under `--cfg loom`, the
+//! standard ones under `--cfg planted`; the code under test knows nothing of it.
 
 use core::cell::Cell;
+#[cfg(not(loom))]
+use core::sync::atomic as plain;
+#[cfg(loom)]
+use loom::sync::atomic as plain;
+#[cfg(loom)]
+use loom::thread_local;
+#[cfg(not(loom))]
+use std::thread_local;
 
-pub(crate) use loom::sync::atomic::Ordering;
+pub(crate) use plain::Ordering;
 
 /// What becomes of the orderings that a thread asks for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,11 +29,11 @@ pub(crate) const STORES_RELAXED: Planted = Planted { stores_relaxed: true, loads
 /// Of a thread that looks too early.
 pub(crate) const LOADS_RELAXED: Planted = Planted { stores_relaxed: false, loads_relaxed: true };
 
-loom::thread_local! {
+thread_local! {
     static PLANTED: Cell<Planted> = Cell::new(Planted::default());
 }
 
-/// Plants a mistake in the calling thread of a model.
+/// Plants a mistake in the calling thread.
 pub(crate) fn plant(planted: Planted) {
     PLANTED.with(|cell| cell.set(planted));
 }
@@ -41,15 +49,15 @@ fn of_load(asked: Ordering) -> Ordering {
 macro_rules! atomics {
     ($($name:ident: $value:ty),*) => {$(
         #[derive(Debug)]
-        pub(crate) struct $name(loom::sync::atomic::$name);
+        pub(crate) struct $name(plain::$name);
 
         impl $name {
             pub(crate) fn new(value: $value) -> Self {
-                Self(loom::sync::atomic::$name::new(value))
+                Self(plain::$name::new(value))
             }
             pub(crate) fn load(&self, order: Ordering) -> $value {
                 // While a model fails, destructors find nothing: loom's execution is over.
-                if std::thread::panicking() { 0 } else { self.0.load(of_load(order)) }
+                if cfg!(loom) && std::thread::panicking() { 0 } else { self.0.load(of_load(order)) }
             }
             pub(crate) fn store(&self, value: $value, order: Ordering) {
                 self.0.store(value, of_store(order));
@@ -57,7 +65,7 @@ macro_rules! atomics {
         }
 
         impl core::ops::Deref for $name {
-            type Target = loom::sync::atomic::$name;
+            type Target = plain::$name;
             fn deref(&self) -> &Self::Target {
                 &self.0
             }
@@ -66,3 +74,5 @@ macro_rules! atomics {
 }
 
 atomics!(AtomicU32: u32, AtomicUsize: usize);
+#[cfg(not(loom))]
+atomics!(AtomicU64: u64);

@@ -200,19 +200,21 @@ mod tests {
         assert_eq!(Arc::strong_count(&value), 1);
     }
 
-    #[test]
+    /// A ring smaller than the traffic between two threads, each of which does something first.
     #[cfg(feature = "std")]
-    fn order_survives_two_threads() {
+    pub(super) fn traffic(before_producing: impl FnOnce() + Send, before_consuming: impl FnOnce()) {
         const COUNT: u32 = if cfg!(miri) { 200 } else { 100_000 };
         let (mut producer, mut consumer) = channel(8);
         std::thread::scope(|scope| {
             scope.spawn(move || {
+                before_producing();
                 for value in 0..COUNT {
                     while producer.push(value).is_err() {
                         std::thread::yield_now();
                     }
                 }
             });
+            before_consuming();
             for expected in 0..COUNT {
                 let value = loop {
                     match consumer.pop() {
@@ -223,6 +225,39 @@ mod tests {
                 assert_eq!(value, expected);
             }
         });
+    }
+
+    #[test]
+    #[cfg(feature = "std")]
+    fn order_survives_two_threads() {
+        traffic(|| (), || ());
+    }
+}
+
+/// Each must fail under ThreadSanitizer and Miri (`.ci/planted`).
+#[cfg(all(test, planted))]
+mod planted_tests {
+    use super::super::planted::{LOADS_RELAXED, STORES_RELAXED, plant};
+    use super::tests::traffic;
+
+    #[test]
+    fn planted_a_value_is_published_before_it_is_written() {
+        traffic(|| plant(STORES_RELAXED), || ());
+    }
+
+    #[test]
+    fn planted_a_slot_is_written_before_its_release_was_seen() {
+        traffic(|| plant(LOADS_RELAXED), || ());
+    }
+
+    #[test]
+    fn planted_a_slot_is_released_before_it_was_read() {
+        traffic(|| (), || plant(STORES_RELAXED));
+    }
+
+    #[test]
+    fn planted_a_value_is_read_before_its_publication_was_seen() {
+        traffic(|| (), || plant(LOADS_RELAXED));
     }
 }
 
