@@ -246,8 +246,8 @@ header-compiles: ## the header alone, as C99 and C++11, by gcc and clang
 unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
 	.ci/unsafe-budget
 
-# As far as Rust's own library is there for the others; no C compiler is needed.
-no-panic: firmware-library ## fail if the packet path of the firmware build, on x86-64 or ARM, reaches panics that docs/allowed-panics.txt does not explain
+# ARM as far as Rust's own library for it is there; no C compiler is needed.
+no-panic: firmware-library ## fail if the packet path, in builds for small devices on x86-64 and ARM or in the whole library, reaches panics that docs/allowed-panics.txt does not explain
 	.ci/no-panic $(TARGET_DIR)/small/firmware/libale_media.a docs/allowed-panics.txt
 	@set -e; for target in armv7-unknown-linux-gnueabihf aarch64-unknown-linux-gnu; do \
 	    echo $$target; \
@@ -259,6 +259,10 @@ no-panic: firmware-library ## fail if the packet path of the firmware build, on 
 	        echo "no-panic: left out, there is no standard library for it"; \
 	    fi; \
 	done
+	@echo "whole library"
+	@$(CARGO) rustc --quiet --profile firmware $(SYMBOLS) -p ale-media-ffi --crate-type staticlib \
+	    --target-dir $(TARGET_DIR)/small/whole
+	.ci/no-panic $(TARGET_DIR)/small/whole/firmware/libale_media.a docs/allowed-panics.txt
 
 # What a search needs beyond a stable toolchain.
 NEEDS_tsan := nightly nightly-rust-src

@@ -167,17 +167,17 @@ impl Repacketizer {
         payload: &[u8],
         emit: &mut impl FnMut(u32, &[u8]),
     ) -> Result<(), CodecError> {
-        let (frame_ticks, ticks) = opus_frames::ticks(payload).ok_or(CodecError::Malformed)?;
         if payload.len() > OPUS_ROOM / 8 {
             return Err(CodecError::Malformed);
         }
+        let (frame_ticks, ticks) = opus_frames::ticks(payload).ok_or(CodecError::Malformed)?;
         let Unit::Frames(frames) = &self.unit else { return Err(CodecError::Internal) };
         if self.pending_bytes > 0
             && (!frames.goes_with(payload) || self.pending_ticks + ticks > opus_frames::MOST_TICKS)
         {
             self.flush(&mut *emit);
         }
-        if frame_ticks > self.target_ticks {
+        if frame_ticks.get() > self.target_ticks {
             self.flush(&mut *emit);
             emit(timestamp, payload);
             return Ok(());
@@ -193,8 +193,9 @@ impl Repacketizer {
         self.pending_bytes = end;
         self.pending_ticks += ticks;
         let group = self.target_ticks / frame_ticks;
-        while self.pending_ticks >= group * frame_ticks {
-            let pending = &self.pending[..self.pending_bytes];
+        let group_ticks = group * frame_ticks.get();
+        while self.pending_ticks >= group_ticks {
+            let pending = self.pending.head(self.pending_bytes);
             let Some((first, rest)) = frames.regroup(pending, group as usize) else {
                 // What libopus does not put together goes on apart.
                 self.pending_bytes = 0;
@@ -203,15 +204,15 @@ impl Repacketizer {
                 return Err(CodecError::Malformed);
             };
             emit(self.timestamp, first);
-            let rest_bytes = rest.len();
-            self.pending[..rest_bytes].copy_from_slice(rest);
-            self.pending_bytes = rest_bytes;
+            let waiting = self.pending.head_mut(rest.len());
+            waiting.copy_of(rest);
+            self.pending_bytes = waiting.len();
             frames.forget();
-            if rest_bytes > 0 {
-                frames.note(&self.pending[..rest_bytes]);
+            if !waiting.is_empty() {
+                frames.note(waiting);
             }
-            self.timestamp = self.timestamp.wrapping_add(group * frame_ticks);
-            self.pending_ticks -= group * frame_ticks;
+            self.timestamp = self.timestamp.wrapping_add(group_ticks);
+            self.pending_ticks -= group_ticks;
         }
         Ok(())
     }
@@ -220,7 +221,9 @@ impl Repacketizer {
 /// Opus payloads as rows of frames, through libopus's repacketizer.
 #[cfg(feature = "opus")]
 mod opus_frames {
-    use super::{Box, CodecError, OPUS_ROOM, vec};
+    use core::num::NonZeroU32;
+
+    use super::{Box, CodecError, OPUS_ROOM, Within, vec};
 
     /// 120 ms at 48 kHz, the most that a payload may have (RFC 6716 section 3.2.5).
     pub(super) const MOST_TICKS: u32 = 5_760;
@@ -238,10 +241,11 @@ mod opus_frames {
     }
 
     /// RTP ticks of a frame and of the whole payload.
-    pub(super) fn ticks(payload: &[u8]) -> Option<(u32, u32)> {
+    pub(super) fn ticks(payload: &[u8]) -> Option<(NonZeroU32, u32)> {
         let samples = opus::packet::get_nb_samples(payload, 48_000).ok()?;
-        let frames = opus::packet::get_nb_frames(payload).ok().filter(|&frames| frames > 0)?;
-        (samples > 0).then_some(((samples / frames) as u32, samples as u32))
+        let frames = opus::packet::get_nb_frames(payload).ok()?;
+        let frame = NonZeroU32::new(samples.checked_div(frames)? as u32)?;
+        Some((frame, samples as u32))
     }
 
     impl Frames {
@@ -277,7 +281,7 @@ mod opus_frames {
         pub(super) fn regroup(&mut self, waiting: &[u8], frames: usize) -> Option<(&[u8], &[u8])> {
             let mut state = self.repacketizer.begin();
             let mut at = 0;
-            for &length in &self.lengths[..self.count] {
+            for &length in self.lengths.head(self.count) {
                 let end = at + usize::from(length);
                 state.cat(waiting.get(at..end)?).ok()?;
                 at = end;

@@ -10,7 +10,10 @@
 //! every vector unit gives the same bits.
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
 
+use core::num::NonZeroUsize;
+
 use crate::dsp::versions::{Unit, versions};
+use crate::within::Within;
 
 /// Blocks of a frame of 10 ms.
 pub(super) const BLOCKS: usize = 5;
@@ -86,23 +89,24 @@ versions! {
 
 #[inline(always)]
 fn process_body(limiter: &mut Limiter, held: &mut [i32], mix: &[i32], out: &mut [i16]) {
-    let block = held.len();
+    let Some(block) = NonZeroUsize::new(held.len()).map(NonZeroUsize::get) else { return };
     let idle = *limiter == Limiter::default() && peak(mix) as f32 <= CEILING;
-    let (first, rest) = out.split_at_mut(block);
-    let (early, last) = mix.split_at(mix.len() - block);
+    let (early, last) = mix.cut(mix.len() - block);
     if idle {
+        let (first, rest) = out.cut_mut(block);
         copy(held, first);
         copy(early, rest);
     } else {
-        let mut peaks = mix.chunks_exact(block).map(peak);
-        let blocks = core::iter::once((&*held, first))
-            .chain(early.chunks_exact(block).zip(rest.chunks_exact_mut(block)));
-        for (mix, out) in blocks {
-            let start = limiter.advance(peaks.next().unwrap_or(0));
-            scale(mix, start, limiter.gain, out);
+        // Each block goes out once the peak of the next is known.
+        let (mut before, mut out) = (&*held, out);
+        for next in mix.chunks_exact(block) {
+            let start = limiter.advance(peak(next));
+            let (place, behind) = out.cut_mut(block);
+            scale(before, start, limiter.gain, place);
+            (before, out) = (next, behind);
         }
     }
-    held.copy_from_slice(last);
+    held.copy_of(last);
 }
 
 #[inline(always)]

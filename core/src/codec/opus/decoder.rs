@@ -118,7 +118,8 @@ impl Decoder for OpusDecoder {
     }
 
     fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
-        if payload.is_empty() {
+        // The crate `opus` panics at lengths that do not fit an `int`.
+        if payload.is_empty() || payload.len() > usize::from(u16::MAX) {
             return Err(CodecError::Malformed);
         }
         match opus::packet::get_nb_samples(payload, self.format.sample_rate_hz) {

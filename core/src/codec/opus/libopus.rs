@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use core::ffi::c_int;
+use core::num::NonZeroUsize;
 use core::ptr::{self, NonNull};
 
 use opusic_sys as sys;
@@ -23,6 +24,10 @@ fn checked(result: c_int) -> Result<usize, CodecError> {
     })
 }
 
+fn counted(channels: u8) -> Result<NonZeroUsize, CodecError> {
+    NonZeroUsize::new(usize::from(channels)).ok_or(CodecError::InvalidArgument)
+}
+
 /// A length for libopus, which counts in 32 bits with a sign.
 fn length(len: usize) -> Result<i32, CodecError> {
     i32::try_from(len).map_err(|_| CodecError::InvalidArgument)
@@ -38,7 +43,7 @@ fn made<T>(object: *mut T, error: c_int) -> Result<NonNull<T>, CodecError> {
 #[derive(Debug)]
 pub(super) struct Decoder {
     state: NonNull<sys::OpusDecoder>,
-    channels: usize,
+    channels: NonZeroUsize,
 }
 
 // SAFETY: libopus keeps no state outside its objects, and this owns one.
@@ -52,7 +57,7 @@ impl Decoder {
         let state = unsafe {
             sys::opus_decoder_create(sample_rate_hz as i32, c_int::from(channels), &mut error)
         };
-        Ok(Self { state: made(state, error)?, channels: usize::from(channels) })
+        Ok(Self { state: made(state, error)?, channels: counted(channels)? })
     }
 
     /// Writes a setting.
@@ -137,7 +142,7 @@ impl Drop for Decoder {
 #[derive(Debug)]
 pub(super) struct Encoder {
     state: NonNull<sys::OpusEncoder>,
-    channels: usize,
+    channels: NonZeroUsize,
 }
 
 // SAFETY: as for the decoder.
@@ -155,7 +160,7 @@ impl Encoder {
         let state = unsafe {
             sys::opus_encoder_create(sample_rate_hz as i32, count, application, &mut error)
         };
-        Ok(Self { state: made(state, error)?, channels: usize::from(channels) })
+        Ok(Self { state: made(state, error)?, channels: counted(channels)? })
     }
 
     /// Writes a setting.
