@@ -387,3 +387,51 @@ fn the_drift_and_the_histogram_tell_what_the_network_did() {
     let total: f32 = bench.reader.arrival_histogram().map(|(_, share)| share).sum();
     assert!((total - 1.0).abs() < 0.01, "{total}");
 }
+
+/// Conceals by itself, and gives a sample for a byte.
+struct Concealing;
+
+impl Decoder for Concealing {
+    fn format(&self) -> Format {
+        Format { sample_rate_hz: 8000, channels: 1, rtp_clock_hz: 8000 }
+    }
+    fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
+        Ok(payload.len())
+    }
+    fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        for (sample, byte) in pcm.iter_mut().zip(payload) {
+            *sample = i16::from(*byte) * 100;
+        }
+        Ok(payload.len())
+    }
+    fn conceals(&self) -> bool {
+        true
+    }
+    fn conceal(&mut self, pcm: &mut [i16]) -> Result<usize, CodecError> {
+        pcm.fill(77);
+        Ok(pcm.len())
+    }
+    fn reset(&mut self) {}
+}
+
+#[test]
+fn a_gap_before_a_packet_shorter_than_a_step_of_concealment_is_made_up_for() {
+    let mut map = DecoderMap::new();
+    map.insert(0, Box::new(Concealing)).unwrap();
+    let mut bench = Bench::with_decoders(&JitterConfig::default(), map);
+    let (mut sequence, mut position) = (0, 0);
+    for turn in 0..200_u16 {
+        // After some whole packets a few samples are missing, and what follows is shorter still.
+        let sizes = if turn % 4 == 0 { [160, 1 + usize::from(turn / 4) % 23] } else { [160, 0] };
+        for size in sizes.into_iter().filter(|size| *size > 0) {
+            bench.send_payload(sequence, position, &[50; 160][..size]).unwrap();
+            (sequence, position) = (sequence + 1, position + size as u32);
+            if size == 160 && turn % 4 == 0 {
+                (sequence, position) = (sequence + 1, position + 21 + u32::from(turn) % 60);
+            }
+        }
+        bench.pull();
+        bench.pull();
+    }
+    assert!(bench.heard.contains(&77) && bench.heard.contains(&5000));
+}

@@ -109,7 +109,8 @@ impl Playout {
         if played > 0 {
             let _ = decoder.conceal(tail.head_mut(played));
         }
-        while gap - done > packet {
+        // A packet shorter than a quantum is reached with more than the gap.
+        while gap.saturating_sub(done) > packet {
             let count = (gap - done - packet).min(2 * frame).next_multiple_of(quantum);
             let part = tail.span_mut(done..done + count);
             let from_next = decoder.recover(payload, gap - done, part);
