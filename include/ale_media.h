@@ -1447,14 +1447,14 @@ ale_status ale_srtp_unprotect(ale_srtp *srtp,
                               size_t length,
                               size_t *result_length);
 
-/* As ale_srtp_protect, for a compound RTCP packet. */
+/* As ale_srtp_protect, for a compound RTCP packet. Real-time. */
 ale_status ale_srtp_protect_rtcp(ale_srtp *srtp,
                                  uint8_t *packet,
                                  size_t length,
                                  size_t capacity,
                                  size_t *result_length);
 
-/* As ale_srtp_unprotect, for a compound RTCP packet. */
+/* As ale_srtp_unprotect, for a compound RTCP packet. Real-time. */
 ale_status ale_srtp_unprotect_rtcp(ale_srtp *srtp,
                                    uint8_t *packet,
                                    size_t length,

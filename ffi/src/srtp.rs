@@ -399,7 +399,7 @@ pub unsafe extern "C" fn ale_srtp_unprotect(
     unsafe { run_one(Way::Unprotect, srtp, packet, length, length, result_length) }
 }
 
-/// As ale_srtp_protect, for a compound RTCP packet.
+/// As ale_srtp_protect, for a compound RTCP packet. Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_srtp_protect_rtcp(
     srtp: *mut ale_srtp,
@@ -412,7 +412,7 @@ pub unsafe extern "C" fn ale_srtp_protect_rtcp(
     unsafe { run_one(Way::ProtectRtcp, srtp, packet, length, capacity, result_length) }
 }
 
-/// As ale_srtp_unprotect, for a compound RTCP packet.
+/// As ale_srtp_unprotect, for a compound RTCP packet. Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_srtp_unprotect_rtcp(
     srtp: *mut ale_srtp,

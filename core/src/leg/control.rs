@@ -5,7 +5,7 @@
 //! replaces (key schedules) comes back through a second ring, to be freed here and not on a
 //! real-time thread.
 
-use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 
 use super::config::LegConfig;
@@ -118,7 +118,7 @@ pub struct LegControl {
     assessor: Assessor,
     local_ssrc: u32,
     /// Encoding name of the codec that is received.
-    codec: String,
+    codec: Arc<str>,
 }
 
 impl LegControl {

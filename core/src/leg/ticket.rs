@@ -2,7 +2,7 @@
 //! The ticket of a call: what an operator wants to know of it when it is over, in one struct, and as
 //! JSON.
 
-use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt::{self, Write};
 
 use super::control::LegStats;
@@ -11,7 +11,7 @@ use super::control::LegStats;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ticket {
     /// Encoding name of the codec received first in the configuration.
-    pub codec: String,
+    pub codec: Arc<str>,
     /// SRTP suite by its name in session descriptions, `None` for plain RTP.
     pub suite: Option<&'static str>,
     /// Our source.
@@ -77,7 +77,7 @@ pub struct Ticket {
 impl Ticket {
     pub(super) fn new(
         stats: &LegStats,
-        codec: &str,
+        codec: &Arc<str>,
         suite: Option<&'static str>,
         local_ssrc: u32,
     ) -> Self {
@@ -94,7 +94,7 @@ impl Ticket {
             + receiver.no_slot;
         let to_ms = |us: u64| us as f32 * 1e-3;
         Self {
-            codec: codec.into(),
+            codec: Arc::clone(codec),
             suite,
             local_ssrc,
             remote_ssrc: receiver.remote_ssrc as u32,
