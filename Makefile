@@ -33,7 +33,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
-        loom shuttle miri tsan searches no-panic soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
+        loom shuttle miri tsan searches real-time soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -54,7 +54,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) firmware-test
 	$(MAKE) cross-quick
 	$(MAKE) budget
-	$(MAKE) no-panic
+	$(MAKE) real-time
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
 check: tools header-check header-compiles unsafe-budget ## formatting, lints, documentation and header, without running anything
@@ -185,7 +185,7 @@ c-debug: ## what only a debug build of the library does: to find out what is des
 	$(TARGET_DIR)/debug/c/destroyed_twice
 	$(TARGET_DIR)/debug/c/destroyed_twice taken
 
-# Symbols and lines are kept, for no-panic to tell.
+# Symbols and lines are kept, for real-time to tell.
 SYMBOLS := --config profile.firmware.strip=false --config 'profile.firmware.debug="line-tables-only"'
 firmware-library: tools ## the library as small devices build it, without Rust's standard library and Opus
 	$(CARGO) build --profile firmware $(SYMBOLS) \
@@ -247,22 +247,22 @@ unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe
 	.ci/unsafe-budget
 
 # ARM as far as Rust's own library for it is there; no C compiler is needed.
-no-panic: firmware-library ## fail if the packet path, in builds for small devices on x86-64 and ARM or in the whole library, reaches panics that docs/allowed-panics.txt does not explain
-	.ci/no-panic $(TARGET_DIR)/small/firmware/libale_media.a docs/allowed-panics.txt
+real-time: firmware-library ## fail if real-time functions reach panics, allocations, locks or the system that docs/real-time.txt does not explain: in builds for small devices, x86-64 and ARM, and in the whole library
+	.ci/real-time $(TARGET_DIR)/small/firmware/libale_media.a docs/real-time.txt
 	@set -e; for target in armv7-unknown-linux-gnueabihf aarch64-unknown-linux-gnu; do \
 	    echo $$target; \
 	    if .ci/rust-target $$target; then \
 	        $(CARGO) rustc --quiet --profile firmware $(SYMBOLS) -p ale-media-ffi --crate-type staticlib \
 	            --no-default-features --target $$target --target-dir $(TARGET_DIR)/small; \
-	        .ci/no-panic $(TARGET_DIR)/small/$$target/firmware/libale_media.a docs/allowed-panics.txt; \
+	        .ci/real-time $(TARGET_DIR)/small/$$target/firmware/libale_media.a docs/real-time.txt; \
 	    else \
-	        echo "no-panic: left out, there is no standard library for it"; \
+	        echo "real-time: left out, there is no standard library for it"; \
 	    fi; \
 	done
 	@echo "whole library"
 	@$(CARGO) rustc --quiet --profile firmware $(SYMBOLS) -p ale-media-ffi --crate-type staticlib \
 	    --target-dir $(TARGET_DIR)/small/whole
-	.ci/no-panic $(TARGET_DIR)/small/whole/firmware/libale_media.a docs/allowed-panics.txt
+	.ci/real-time $(TARGET_DIR)/small/whole/firmware/libale_media.a docs/real-time.txt
 
 # What a search needs beyond a stable toolchain.
 NEEDS_tsan := nightly nightly-rust-src
