@@ -277,8 +277,13 @@ searches: ## fuzz, coverage, miri, tsan, loom, shuttle and soak for some seconds
 	@$(MAKE) --no-print-directory -j2 --output-sync=target SECONDS=5 SEEDS=2 HOURS=9 \
 	    $(addprefix search-,fuzz coverage miri tsan loom shuttle soak)
 
+# Without MAKEFLAGS, or each compiler warns that it can't reach this make's job server.
 search-%:
-	@if .ci/rust-tool $(NEEDS_$*); then $(MAKE) --no-print-directory $*; else echo "$*: skipped"; fi
+	@if .ci/rust-tool $(NEEDS_$*); then \
+	    MAKEFLAGS= $(MAKE) --no-print-directory $* SECONDS=$(SECONDS) SEEDS=$(SEEDS) HOURS=$(HOURS); \
+	else \
+	    echo "$*: skipped"; \
+	fi
 
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \

@@ -220,7 +220,7 @@ impl Table {
         // SAFETY: the header's contract.
         let state = unsafe { create(self.functions.context) };
         if state.is_null() {
-            return Err(CodecError::Internal);
+            return Err(CodecError::Unsupported);
         }
         Ok(State { state, table: self.clone(), destroy })
     }

@@ -182,7 +182,7 @@ int main(void)
     EXPECT(talk(&broken, ALE_OK) < 500);
     vast.decode_result = 1 << 20;
     EXPECT(talk(&vast, ALE_OK) < 500);
-    talk(&none, ALE_ERR_INTERNAL); /* no decoder to be had */
+    talk(&none, ALE_ERR_UNSUPPORTED); /* no decoder to be had */
     puts("codec: as the header says");
     return 0;
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Control halves of legs.
+
+use std::mem::MaybeUninit;
+use std::ptr::null_mut;
+
+use ale_media_capi::leg::*;
+use ale_media_capi::leg_address::*;
+use ale_media_capi::leg_event::*;
+use ale_media_capi::leg_stats::*;
+use ale_media_capi::leg_ticket::*;
+
+use super::input::Input;
+use super::{Objects, check};
+
+pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        let orders = objects.orders[input.index()];
+        match input.choice(11) {
+            0 => drop(check(ale_leg_set_muted(orders, i32::from(input.byte())))),
+            1 => drop(check(ale_leg_rekey(orders, input.line(), input.line()))),
+            2 => {
+                let digits = input.one_of(&[c"159#D", c"", c"x", c"0123456789*#ABCD0"]);
+                check(ale_leg_send_dtmf(orders, digits.as_ptr(), input.number(), input.number()));
+            }
+            3 => drop(check(ale_leg_stop_dtmf(orders))),
+            4 => {
+                let mut event = MaybeUninit::<ale_leg_event>::uninit();
+                while check(ale_leg_next_event(orders, event.as_mut_ptr())) {}
+            }
+            5 => {
+                let mut stats = MaybeUninit::<ale_leg_counters>::uninit();
+                check(ale_leg_stats(orders, stats.as_mut_ptr()));
+            }
+            6 => {
+                let mut json = [0; 1024];
+                let capacity = json.len().min(input.number() as usize);
+                check(ale_leg_ticket_json(orders, json.as_mut_ptr(), capacity, null_mut()));
+            }
+            7 => {
+                let mut ticket = MaybeUninit::<ale_leg_ticket>::uninit();
+                check(ale_leg_ticket_read(orders, ticket.as_mut_ptr()));
+            }
+            8 => {
+                let mut contributors = [MaybeUninit::<ale_contributor>::uninit(); 20];
+                let (room, mut count) = (input.choice(21).into(), 0);
+                let out = contributors.as_mut_ptr().cast();
+                check(ale_leg_contributors(orders, out, room, &mut count));
+            }
+            9 => drop(check(ale_leg_change_ssrc(orders, input.number()))),
+            _ => drop(check(ale_leg_unlatch(orders))),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The target `c_api` calls every function of the C header.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What is only there with a feature of the library.
+const LEFT_OUT: [&str; 2] = ["ale_srtp_key_log", "ale_srtp_backend_openssl"];
+
+/// Words `ale_...` that a parenthesis follows, and those that are an argument of `defaults!`.
+fn called(text: &str) -> BTreeSet<&str> {
+    let name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    text.match_indices("ale_")
+        .filter(|(at, _)| !text[..*at].ends_with(name))
+        .filter_map(|(at, _)| {
+            let end = text[at..].find(|c| !name(c))?;
+            let (word, rest) = text[at..].split_at(end);
+            let in_macro = text[..at].ends_with("defaults!(");
+            (rest.starts_with('(') || in_macro && rest.starts_with(')')).then_some(word)
+        })
+        .collect()
+}
+
+#[test]
+fn every_function_of_the_header_is_called_by_the_fuzz_target() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let header = std::fs::read_to_string(here.join("../include/ale_media.h")).expect("the header");
+    let lines = header.lines().filter(|line| line.starts_with(char::is_alphabetic));
+    let declarations: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let functions = called(&declarations);
+    assert!(functions.len() > 100, "{functions:?}");
+    let mut calls = String::new();
+    for entry in std::fs::read_dir(here.join("src/c_api")).expect("the target's folder") {
+        calls += &std::fs::read_to_string(entry.expect("an entry").path()).expect("a file");
+    }
+    let calls = called(&calls);
+    let missing: Vec<_> =
+        functions.iter().filter(|f| !calls.contains(*f) && !LEFT_OUT.contains(f)).collect();
+    assert!(missing.is_empty(), "not called: {missing:?}");
+}
