@@ -5,6 +5,7 @@
 use core::cell::Cell;
 
 use super::conceal::to_pcm;
+use super::packets::Scratch;
 use super::{DECODES, Fate, Goal, Playout};
 use crate::jitter::correlate::{best_offset, shrink};
 use crate::jitter::decoders::Kind;
@@ -129,7 +130,7 @@ impl Playout {
         if !decoder.is_stateless() {
             return false;
         }
-        let mut scratch = super::Scratch::none();
+        let mut scratch = Scratch::none();
         let payload =
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         decoder.decode(payload, self.pcm.tail_mut().head_mut(samples)) == Ok(samples)

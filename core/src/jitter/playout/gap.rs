@@ -3,7 +3,8 @@
 //! continued while nothing newer is there. Audio thread only.
 
 use super::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
-use super::{AHEAD, DECODES, Entry, FADE_END, FADE_START, Fate, Playout, Scratch};
+use super::packets::Scratch;
+use super::{AHEAD, DECODES, Entry, FADE_END, FADE_START, Fate, Playout};
 use crate::within::Within;
 
 /// Samples at 8 kHz over which the repetition goes over into what a decoder makes.

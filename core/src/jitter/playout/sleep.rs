@@ -6,7 +6,8 @@
 //! to it before the first packet that is to be heard again. That packet is decoded when it would have
 //! been in any case: an onset comes neither later nor cut off.
 
-use super::{Fate, Playout, Scratch};
+use super::packets::Scratch;
+use super::{Fate, Playout};
 use crate::jitter::window::Entry;
 
 /// Silent packets that are decoded before the decoder sleeps, so that what it holds has rung out.
