@@ -51,7 +51,7 @@ fn members_come_and_go_while_it_ticks() {
             }
         });
         let other_control = control.clone();
-        scope.spawn(move || {
+        let steering = scope.spawn(move || {
             for round in 0..ROUNDS {
                 awaited(|| other_control.set_gain(listens, 1.0 + (round % 2) as f32).ok());
             }
@@ -71,6 +71,8 @@ fn members_come_and_go_while_it_ticks() {
             drop(end);
         }
         awaited(|| (control.stats().leaves == ROUNDS).then_some(()));
+        // While it ticks, or nobody takes the orders that are waited for.
+        steering.join().unwrap();
         over.store(true, Ordering::Release);
     });
     assert_eq!((control.stats().joins, control.stats().members), (ROUNDS + 2, 2));
@@ -136,6 +138,8 @@ fn conferences_move_between_workers_that_run() {
             to.give(awaited(|| from.reclaim())).unwrap();
             core::mem::swap(&mut from, &mut to);
         }
+        // While it ticks, or nobody takes the orders that are waited for.
+        steering.join().unwrap();
         over.store(true, Ordering::Release);
     });
     assert_eq!(at_a.stats().unknown + at_b.stats().unknown, 0);
