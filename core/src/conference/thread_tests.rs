@@ -138,8 +138,6 @@ fn conferences_move_between_workers_that_run() {
             to.give(awaited(|| from.reclaim())).unwrap();
             core::mem::swap(&mut from, &mut to);
         }
-        // While it ticks, or nobody takes the orders that are waited for.
-        steering.join().unwrap();
         over.store(true, Ordering::Release);
     });
     assert_eq!(at_a.stats().unknown + at_b.stats().unknown, 0);
