@@ -22,6 +22,15 @@ fn awaited<T>(mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Ends what other threads do for as long as it is there, also where a test fails.
+struct Until<'a>(&'a AtomicBool);
+
+impl Drop for Until<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// One thread ticks, one is a member's, and two steer.
 #[test]
 fn members_come_and_go_while_it_ticks() {
@@ -53,9 +62,12 @@ fn members_come_and_go_while_it_ticks() {
         let other_control = control.clone();
         let steering = scope.spawn(move || {
             for round in 0..ROUNDS {
-                awaited(|| other_control.set_gain(listens, 1.0 + (round % 2) as f32).ok());
+                let gain = 1.0 + (round % 2) as f32;
+                let set = || other_control.set_gain(listens, gain).ok();
+                awaited(|| set().or(over.load(Ordering::Acquire).then_some(())));
             }
         });
+        let _end = Until(over);
         for round in 0..ROUNDS {
             let (comes, end) = awaited(|| {
                 assert!(control.reclaim().is_none(), "a leg, where there are only lines");
@@ -73,7 +85,6 @@ fn members_come_and_go_while_it_ticks() {
         awaited(|| (control.stats().leaves == ROUNDS).then_some(()));
         // While it ticks, or nobody takes the orders that are waited for.
         steering.join().unwrap();
-        over.store(true, Ordering::Release);
     });
     assert_eq!((control.stats().joins, control.stats().members), (ROUNDS + 2, 2));
 }
@@ -130,6 +141,7 @@ fn conferences_move_between_workers_that_run() {
                 }
             });
         }
+        let _end = Until(&over);
         let (mut from, mut to) = (&mut at_a, &mut at_b);
         for _ in 0..ROUNDS {
             // It is ticked where it is.
@@ -138,7 +150,6 @@ fn conferences_move_between_workers_that_run() {
             to.give(awaited(|| from.reclaim())).unwrap();
             core::mem::swap(&mut from, &mut to);
         }
-        over.store(true, Ordering::Release);
     });
     assert_eq!(at_a.stats().unknown + at_b.stats().unknown, 0);
 }
