@@ -17,7 +17,7 @@ use crate::srtp::{MasterKey, SessionConfig, Suite};
 #[cfg(shuttle)]
 const INTERLEAVINGS: usize = 300;
 /// Packet times of the call.
-const PACKETS: u64 = if cfg!(miri) { 8 } else { 60 };
+const PACKETS: u64 = if cfg!(miri) { 4 } else { 60 };
 const TICK_NS: u64 = 10_000_000;
 
 fn session(byte: u8) -> SessionConfig {
