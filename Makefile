@@ -33,7 +33,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
-        loom shuttle miri tsan searches real-time soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
+        loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -41,27 +41,23 @@ help: ## list the targets
 demo: tools programs c-programs ## an encrypted conference of four phones on this machine, and its report
 	$(RELEASE)/conference --c-phone $(RELEASE)/c/phone $(DEMO_FLAGS)
 
-test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, the demo
+test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, searches, the demo
 	$(CARGO) test --workspace
-	$(CARGO) test -p ale-media --no-default-features --features std
 	$(MAKE) bare-metal
-	$(MAKE) searches
 	$(MAKE) c-test
 	$(MAKE) package-test
 	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
 	$(MAKE) interop
-	$(MAKE) features
-	$(MAKE) firmware-test
+	$(MAKE) searches
 	$(MAKE) cross-quick
 	$(MAKE) budget
-	$(MAKE) real-time
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
 check: tools header-check header-compiles unsafe-budget ## formatting, lints, documentation and header, without running anything
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p ale-media --all-targets --no-default-features --features std -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
-	$(CARGO) check --workspace --benches --quiet
 	$(CARGO) check -p ale-media-fuzz --bins --features libfuzzer --quiet
 	@if command -v cargo-deny >/dev/null; then \
 	    $(CARGO) deny --log-level error check licenses bans sources; \
@@ -270,12 +266,12 @@ NEEDS_miri := nightly nightly-rust-src nightly-miri
 NEEDS_fuzz := nightly cargo-fuzz
 NEEDS_coverage := llvm-tools cargo-llvm-cov
 
-# In a form that CI has time for, two at a time: each has a target directory of its own. The longest
-# begin.
-searches: ## fuzz, coverage, miri, tsan, loom, shuttle and soak for some seconds each; skips what can't be installed
+# In a form that CI has time for, two at a time: nearly all have a target directory of their own. The
+# longest begin.
+searches: ## fuzz, coverage, miri, tsan, loom, shuttle and soak for some seconds each, features and small; skips what can't be installed
 	-@for needs in "$(NEEDS_tsan)" "$(NEEDS_miri)" "$(NEEDS_fuzz)" "$(NEEDS_coverage)"; do .ci/rust-tool $$needs; done
-	@$(MAKE) --no-print-directory -j2 --output-sync=target SECONDS=5 SEEDS=2 HOURS=3 \
-	    $(addprefix search-,fuzz coverage miri tsan loom shuttle soak)
+	@$(MAKE) --no-print-directory -j2 --output-sync=target SECONDS=2 SEEDS=1 HOURS=1 \
+	    $(addprefix search-,fuzz features coverage miri small tsan loom shuttle soak)
 
 # Without MAKEFLAGS, or each compiler warns that it can't reach this make's job server.
 search-%:
@@ -284,6 +280,10 @@ search-%:
 	else \
 	    echo "$*: skipped"; \
 	fi
+
+small: ## the build for small devices: its C tests, and what its real-time functions reach
+	$(MAKE) firmware-test
+	$(MAKE) real-time
 
 loom: ## every interleaving of the rings and snapshots
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom \
