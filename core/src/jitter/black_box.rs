@@ -10,8 +10,10 @@
 //! 0 packet, whole     arrival_ns u64, ssrc u32, timestamp u32, sequence u16, length u16,
 //!                     payload type u8 (top bit: a redundant copy)
 //! 1 packet, usual     arrival less the last packet's, ns, u32
+//!                     (top bits of the length: no audio; the first of a stream)
 //! 2 pull, whole       now_ns u64, settings u64, frames u16, then as 3
 //! 3 pull, usual       operation u8, delay and target in steps of 0.1 ms, u16 each
+//! 4 the source is gone
 //! ```
 //!
 //! With audio, the payload follows its packet's record. All numbers are little-endian.
@@ -25,12 +27,14 @@ use super::ingest::PacketMeta;
 use super::stats::{Operation, PullInfo};
 use crate::within::Within;
 
-const MAGIC: &[u8; 8] = b"ALEJBB\0\x01";
+const MAGIC: &[u8; 8] = b"ALEJBB\0\x02";
 /// Bytes in front of the records: magic, configuration, flags, state, length.
 const HEADER_BYTES: usize = 8 + 20 + 1 + State::BYTES + 4;
 /// Smallest log that holds anything of use: the largest packet and some pulls.
 pub(crate) const MIN_BYTES: usize = 2048;
 const FRAME_NS: u64 = 10_000_000;
+/// The bits of a length; a payload has at most 1500 bytes.
+const LENGTH: u16 = 0x3fff;
 
 /// What records are differences from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +56,7 @@ impl State {
             arrival_ns,
             sequence: self.packet.sequence.wrapping_add(1),
             timestamp: self.packet.timestamp.wrapping_add(self.step),
+            begins: false,
             ..self.packet
         }
     }
@@ -69,6 +74,8 @@ pub(crate) enum Record<'a> {
     Packet(PacketMeta, &'a [u8]),
     /// A pull, the settings in force, and what it decided.
     Pull { now_ns: u64, settings: Settings, frames: u16, decided: Decided },
+    /// The source was said to be gone.
+    Gone,
 }
 
 /// What a pull decided, as far as the log tells: delays in steps of 0.1 ms.
@@ -175,6 +182,10 @@ impl BlackBox {
         self.append(&record[..at + 5], &[]);
     }
 
+    pub(crate) fn source_gone(&mut self) {
+        self.append(&[4], &[]);
+    }
+
     fn append(&mut self, record: &[u8], payload: &[u8]) {
         while self.len + record.len() + payload.len() > self.bytes.len() {
             if !self.drop_oldest() {
@@ -258,7 +269,8 @@ fn packet_bytes(meta: &PacketMeta) -> [u8; 21] {
     bytes[8..12].copy_from_slice(&meta.ssrc.to_le_bytes());
     bytes[12..16].copy_from_slice(&meta.timestamp.to_le_bytes());
     bytes[16..18].copy_from_slice(&meta.sequence.to_le_bytes());
-    bytes[18..20].copy_from_slice(&meta.len.to_le_bytes());
+    let flags = u16::from(meta.filler) << 15 | u16::from(meta.begins) << 14;
+    bytes[18..20].copy_from_slice(&(meta.len & LENGTH | flags).to_le_bytes());
     bytes[20] = meta.payload_type & 0x7f | u8::from(meta.redundant) << 7;
     bytes
 }
@@ -269,12 +281,15 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 
 fn packet_of(bytes: &[u8], at: usize) -> Option<PacketMeta> {
     let kind = *bytes.get(at + 20)?;
+    let length = u16::from_le_bytes(array(bytes, at + 18)?);
     Some(PacketMeta {
         arrival_ns: u64::from_le_bytes(array(bytes, at)?),
         ssrc: u32::from_le_bytes(array(bytes, at + 8)?),
         timestamp: u32::from_le_bytes(array(bytes, at + 12)?),
         sequence: u16::from_le_bytes(array(bytes, at + 16)?),
-        len: u16::from_le_bytes(array(bytes, at + 18)?),
+        len: length & LENGTH,
+        filler: length >> 15 != 0,
+        begins: length >> 14 & 1 != 0,
         payload_type: kind & 0x7f,
         redundant: kind & 0x80 != 0,
         ..PacketMeta::default()
@@ -307,6 +322,7 @@ fn read(bytes: &[u8], state: &mut State) -> Option<(usize, Record<'static>)> {
             state.now_ns = state.now_ns.wrapping_add(FRAME_NS * u64::from(state.frames));
             1
         }
+        4 => return Some((1, Record::Gone)),
         _ => return None,
     };
     let decided = Decided {

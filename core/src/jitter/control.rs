@@ -4,6 +4,7 @@
 use core::fmt;
 
 use super::config::{DelayMode, JitterConfig, JitterError, MAX_DELAY_MS};
+use super::decoders::{DecoderMap, PreparedDecoders};
 use super::stats::JitterStats;
 use crate::sync::primitive::Arc;
 use crate::sync::primitive::atomic::{AtomicU32, Ordering};
@@ -15,6 +16,9 @@ use crate::sync::word::Counter;
 #[derive(Debug)]
 pub(crate) struct Shared {
     settings: AtomicU32,
+    /// Payload types that the network thread takes apart (RFC 2198), a bit each.
+    redundant_types: [AtomicU32; 4],
+    sample_rate_hz: u32,
     pub(crate) inserted: Counter,
     pub(crate) malformed: Counter,
     pub(crate) oversized: Counter,
@@ -25,6 +29,8 @@ impl Shared {
     pub(crate) fn new(config: &JitterConfig) -> Self {
         Self {
             settings: AtomicU32::new(Settings::of(config).pack()),
+            redundant_types: core::array::from_fn(|_| AtomicU32::new(0)),
+            sample_rate_hz: config.sample_rate_hz,
             inserted: Counter::new(),
             malformed: Counter::new(),
             oversized: Counter::new(),
@@ -45,6 +51,20 @@ impl Shared {
     pub(crate) fn change(&self, f: impl Fn(Settings) -> Settings) {
         let update = |word| Some(f(Settings::unpack(word)).pack());
         let _ = self.settings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+    }
+
+    /// Whether a payload type is redundant audio.
+    #[inline]
+    pub(crate) fn takes_apart(&self, payload_type: u8) -> bool {
+        let bits = self.redundant_types[usize::from(payload_type >> 5 & 3)].load(Ordering::Relaxed);
+        bits >> (payload_type & 31) & 1 != 0
+    }
+
+    /// Says which payload types are redundant audio, a bit each.
+    pub(crate) fn take_apart(&self, types: u128) {
+        for (n, word) in self.redundant_types.iter().enumerate() {
+            word.store((types >> (32 * n)) as u32, Ordering::Relaxed);
+        }
     }
 
     /// Copies the network thread's counters.
@@ -183,6 +203,17 @@ impl JitterControl {
     /// Real-time: yes. Takes effect at the next pull.
     pub fn set_mode(&self, mode: DelayMode) {
         self.shared.change(|s| Settings { mode, ..s });
+    }
+
+    /// Makes decoders ready for [`JitterReader::replace_decoders`](super::JitterReader::replace_decoders).
+    ///
+    /// Real-time: no (allocates).
+    ///
+    /// # Errors
+    /// [`JitterError::NoDecoder`] for an empty map, and [`JitterError::DecoderFormat`] for a decoder
+    /// that can't be played at the buffer's rate.
+    pub fn prepare(&self, decoders: DecoderMap) -> Result<PreparedDecoders, JitterError> {
+        decoders.prepare(self.shared.sample_rate_hz)
     }
 
     /// The counters as of a recent pull (at most 100 ms of audio ago).

@@ -34,6 +34,10 @@ pub(crate) struct PacketMeta {
     pub(crate) payload_type: u8,
     /// A copy of an older packet's payload (RFC 2198) rather than a packet.
     pub(crate) redundant: bool,
+    /// No audio at all: it has a place in the sequence, and that is all.
+    pub(crate) filler: bool,
+    /// The first packet of a stream that has nothing to do with the one before.
+    pub(crate) begins: bool,
     /// How loud its header says that it is, in -dBov; 0, the loudest, where it says nothing.
     pub(crate) level_dbov: u8,
     /// The slot that holds the payload's next part, while there is one.

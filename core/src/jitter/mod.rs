@@ -41,6 +41,8 @@ mod property_tests;
 mod reader;
 mod red;
 mod replay;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod source_tests;
 mod stats;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod stream_tests;
@@ -56,7 +58,7 @@ pub use config::{
     DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
 };
 pub use control::JitterControl;
-pub use decoders::DecoderMap;
+pub use decoders::{DecoderMap, PreparedDecoders};
 pub use reader::{JitterReader, Missing, PullError};
 pub use replay::{Replay, ReplayError, ReplayedPull};
 pub use stats::{JitterStats, Operation, PullInfo};
@@ -77,16 +79,17 @@ pub fn create(
     decoders: DecoderMap,
 ) -> Result<(JitterWriter, JitterReader, JitterControl), JitterError> {
     config.validate()?;
-    if decoders.decoders().is_empty() {
+    let decoders = decoders.prepare(config.sample_rate_hz)?.into_map();
+    if decoders.is_empty() {
         return Err(JitterError::NoDecoder);
     }
     let (slot_writer, slot_reader) = ingest::pool(config.slots, config.slot_bytes);
     let playout = playout::Playout::new(config, slot_reader, decoders)?;
     let shared = Arc::new(control::Shared::new(config));
     let (publisher, stats) = snapshot(&JitterStats::default());
-    let redundant_types = playout.decoders.redundant_types();
+    shared.take_apart(playout.decoders.redundant_types());
     let writer = JitterWriter {
-        redundant_types,
+        begins: false,
         slots: slot_writer,
         shared: Arc::clone(&shared),
         max_payload_bytes: usize::from(config.max_payload_bytes),

@@ -7,7 +7,7 @@ use core::fmt;
 use super::black_box::BlackBox;
 use super::config::{DelayMode, DriftMode, JitterConfig};
 use super::control::{Settings, Shared};
-use super::decoders::Kind;
+use super::decoders::{Kind, PreparedDecoders};
 use super::drift::Drift;
 use super::estimator::Estimator;
 use super::ingest::{PacketMeta, Slot};
@@ -196,6 +196,32 @@ impl JitterReader {
         self.playout.sleep.set_threshold(dbov.filter(|_| !replayed));
     }
 
+    /// The source has said that it is gone (RTCP BYE, RFC 3550 section 6.6): what has come is played,
+    /// then what stands in fades to silence at once, and none of it counts as concealment; until packets
+    /// come again.
+    ///
+    /// Real-time: yes.
+    pub fn source_gone(&mut self) {
+        self.playout.source_gone();
+        if let Some(black_box) = &mut self.black_box {
+            black_box.source_gone();
+        }
+    }
+
+    /// Puts other decoders in the place of those there are, between two pulls, and gives the old ones
+    /// back, to be freed elsewhere. Packets that wait are played as far as `new`, from
+    /// [`JitterControl::prepare`](super::JitterControl::prepare), decodes their payload types to as many
+    /// samples; decoders that it keeps ([`DecoderMap::keep`](super::DecoderMap::keep)) go on without a
+    /// break. A log does not hold this: a replay's decoders have to serve for the whole of it.
+    ///
+    /// Real-time: yes.
+    #[must_use = "what is dropped is freed here"]
+    pub fn replace_decoders(&mut self, new: PreparedDecoders) -> PreparedDecoders {
+        let old = self.playout.replace_decoders(new);
+        self.shared.take_apart(self.playout.decoders.redundant_types());
+        old
+    }
+
     /// The source that is played now.
     ///
     /// Real-time: yes.
@@ -366,16 +392,21 @@ impl JitterReader {
 
     fn place(&mut self, slot: Slot, meta: PacketMeta) {
         let kind = self.playout.decoders.kind(meta.payload_type);
-        let Some(clock_hz) = self.clock_hz(kind) else {
-            if meta.redundant {
-                self.playout.slots.release(slot);
-                return;
+        let Some(clock_hz) = self.clock_hz(kind).filter(|_| !meta.filler) else {
+            if !meta.redundant {
+                self.pass(&meta);
             }
-            self.timeline.pass(&meta);
-            self.playout.stats.passed += 1;
             self.playout.slots.release(slot);
             return;
         };
+        if meta.begins && !meta.redundant {
+            if let Some((stray, _)) = self.suspect.take() {
+                self.playout.stats.dropped += 1;
+                self.playout.slots.release(stray);
+            }
+            self.begin(slot, meta, clock_hz);
+            return;
+        }
         if meta.redundant {
             self.stand_by(slot, &meta, clock_hz);
             return;
@@ -400,13 +431,37 @@ impl JitterReader {
         }
     }
 
+    /// Takes in a packet that was no sound: it has its place in the sequence.
+    fn pass(&mut self, meta: &PacketMeta) {
+        self.playout.stats.passed += 1;
+        if let Some((sequence, skipped)) = self.timeline.pass(meta) {
+            self.count_skipped(skipped);
+            self.playout.fill(sequence);
+        }
+    }
+
+    /// Counts the numbers that were skipped before a packet, or that one of them has come.
+    fn count_skipped(&mut self, skipped: Option<u16>) {
+        match skipped {
+            Some(skipped) => {
+                self.estimator.count(skipped);
+                self.choose_soon |= skipped > 0;
+                self.playout.stats.missing += u64::from(skipped);
+            }
+            None => {
+                let missing = &mut self.playout.stats.missing;
+                *missing = missing.saturating_sub(1);
+            }
+        }
+    }
+
     /// The RTP clock that a packet's timestamp counts in; `None` for what is not played.
     fn clock_hz(&self, kind: Kind) -> Option<u32> {
         match kind {
             Kind::Sound(index) => Some(self.playout.decoders.decoder(index)?.format().rtp_clock_hz),
             // Comfort noise counts in the clock of the codec that it stands in for.
             Kind::ComfortNoise => Some(self.timeline.clock_hz().unwrap_or(8000)),
-            Kind::Redundant | Kind::Unknown => None,
+            Kind::Redundant | Kind::Unknown | Kind::Kept(_) => None,
         }
     }
 
@@ -419,17 +474,7 @@ impl JitterReader {
         skipped: Option<u16>,
         fresh: bool,
     ) {
-        match skipped {
-            Some(skipped) => {
-                self.estimator.count(skipped);
-                self.choose_soon |= skipped > 0;
-                self.playout.stats.missing += u64::from(skipped);
-            }
-            None => {
-                let missing = &mut self.playout.stats.missing;
-                *missing = missing.saturating_sub(1);
-            }
-        }
+        self.count_skipped(skipped);
         let Some(samples) = self.playout.samples_of(&slot, meta) else {
             self.playout.stats.dropped += 1;
             self.playout.slots.release(slot);
@@ -446,6 +491,9 @@ impl JitterReader {
             self.packet_samples = samples;
             let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
             self.choose_soon |= excess_ms > self.target.margin_ms();
+        }
+        if skipped.is_some() {
+            self.playout.source_is_there();
         }
         self.playout.insert(Entry {
             start: position,
@@ -533,7 +581,8 @@ impl JitterReader {
         let level_ms =
             if out_of_reach { self.estimator.base_ms() } else { self.estimator.level_ms() };
         // Only the sequence numbers began anew: the timestamps still hold.
-        if let Some(position) = self.timeline.position(meta, clock_hz) {
+        let position = self.timeline.position(meta, clock_hz).filter(|_| !meta.begins);
+        if let Some(position) = position {
             let jump_ms = self.playout.lateness_ms(meta.arrival_ns, position) - level_ms;
             if !out_of_reach && (-JUMP_MS..JUMP_MS).contains(&jump_ms) {
                 return position;

@@ -107,6 +107,11 @@ impl<B: AsRef<[u8]>> Replay<B> {
                         writer.push_again(meta, payload);
                     }
                 }
+                Some(Record::Gone) => {
+                    if let Some((_, reader, _)) = &mut self.buffer {
+                        reader.source_gone();
+                    }
+                }
                 Some(Record::Pull { now_ns, settings, frames, decided }) => {
                     let frame = self.log.config.sample_rate_hz as usize / 100;
                     let mut again = None;

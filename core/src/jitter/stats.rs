@@ -8,7 +8,8 @@ use crate::stats::counters;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Nothing has arrived yet, or the first packet waits for its time.
+    /// Nothing has arrived yet, or the first packet waits for its time; or nothing has come for so
+    /// long that what stood in has faded.
     #[default]
     Silence,
     /// Decoded sound, as it came.

@@ -149,13 +149,17 @@ impl Timeline {
 
     /// Remembers the sequence number of a packet that has no place on the timeline (an event, a
     /// payload type that nobody decodes), so that it is not taken for lost.
-    pub(crate) fn pass(&mut self, meta: &PacketMeta) {
-        if let Some(stream) = self.stream.as_mut().filter(|s| s.ssrc == meta.ssrc) {
-            let ahead = stream.ahead(meta.sequence);
-            if (1 - SEEN..=MAX_FORWARD).contains(&ahead) {
-                stream.mark(ahead);
-            }
+    ///
+    /// Gives its extended sequence number and how many numbers were skipped before it; `None` where
+    /// it belongs to no stream or was seen before.
+    pub(crate) fn pass(&mut self, meta: &PacketMeta) -> Option<(i64, Option<u16>)> {
+        let stream = self.stream.as_mut().filter(|s| s.ssrc == meta.ssrc)?;
+        let ahead = stream.ahead(meta.sequence);
+        if !(1 - SEEN..=MAX_FORWARD).contains(&ahead) || !stream.mark(ahead) {
+            return None;
         }
+        let sequence = stream.sequence + i64::from(ahead.min(0));
+        Some((sequence, (ahead > 0).then(|| (ahead - 1) as u16)))
     }
 }
 
@@ -228,7 +232,10 @@ mod tests {
         assert_eq!(skip(timeline.place(&meta(5, 0), 8000, |_| true)), Some(0));
         assert_eq!(skip(timeline.place(&meta(9, 640), 8000, |_| true)), Some(3));
         assert_eq!(skip(timeline.place(&meta(7, 320), 8000, |_| true)), None);
-        timeline.pass(&meta(10, 640));
+        assert_eq!(
+            timeline.pass(&meta(10, 640)),
+            Some((timeline.stream.unwrap().sequence, Some(0)))
+        );
         assert_eq!(skip(timeline.place(&meta(11, 800), 8000, |_| true)), Some(0));
     }
 

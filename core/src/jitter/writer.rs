@@ -39,8 +39,8 @@ pub struct JitterWriter {
     pub(crate) slots: SlotWriter,
     pub(crate) shared: Arc<Shared>,
     pub(crate) max_payload_bytes: usize,
-    /// Payload types that are taken apart (RFC 2198), a bit each.
-    pub(crate) redundant_types: u128,
+    /// The next packet of audio is the first of a stream.
+    pub(crate) begins: bool,
 }
 
 impl JitterWriter {
@@ -107,12 +107,51 @@ impl JitterWriter {
             sequence: packet.sequence(),
             payload_type: packet.payload_type(),
             level_dbov,
+            begins: self.begins,
             ..PacketMeta::default()
         };
-        if self.redundant_types >> meta.payload_type & 1 != 0 {
+        if self.shared.takes_apart(meta.payload_type) {
             return self.insert_redundant(meta, payload);
         }
         self.push(meta, payload)
+    }
+
+    /// Says that a packet of the stream was not audio: a telephone event (RFC 4733), a keepalive (RFC
+    /// 6263), forward error correction, a payload type that nobody decodes. It fills its place in the
+    /// sequence, so that it is not taken for lost, and says nothing of sound or delay. Its payload is
+    /// not looked at.
+    ///
+    /// Real-time: yes (wait-free).
+    ///
+    /// # Errors
+    /// [`InsertError::NoSlot`]; the packet is counted, and is as good as lost.
+    #[inline]
+    pub fn insert_filler(
+        &mut self,
+        packet: &RtpPacket<'_>,
+        arrival_ns: u64,
+    ) -> Result<(), InsertError> {
+        self.shared.inserted.add_one();
+        let meta = PacketMeta {
+            arrival_ns,
+            timestamp: packet.timestamp(),
+            ssrc: packet.ssrc(),
+            sequence: packet.sequence(),
+            payload_type: packet.payload_type(),
+            filler: true,
+            ..PacketMeta::default()
+        };
+        self.push(meta, &[])
+    }
+
+    /// Says that the next packet of audio is the first of a stream that has nothing to do with what came
+    /// before: another source was chosen, or the same one has begun anew at other sequence numbers and
+    /// timestamps. It is played behind what still waits, from that packet on; without this the buffer
+    /// finds out by itself, one packet later.
+    ///
+    /// Real-time: yes.
+    pub fn begin_stream(&mut self) {
+        self.begins = true;
     }
 
     /// Takes redundant audio apart: the primary block is the packet; older ones stand by in slots of
@@ -127,6 +166,7 @@ impl JitterWriter {
                 payload_type: block.payload_type & 0x7f,
                 timestamp: meta.timestamp.wrapping_sub(block.timestamp_offset),
                 redundant: n > 0,
+                begins: n == 0 && meta.begins,
                 // The header speaks of the newest sound only.
                 level_dbov: if n > 0 { 0 } else { meta.level_dbov },
                 ..meta
@@ -151,6 +191,7 @@ impl JitterWriter {
             self.shared.no_slot.add_one();
             return Err(InsertError::NoSlot);
         }
+        self.begins &= !meta.begins;
         Ok(())
     }
 }

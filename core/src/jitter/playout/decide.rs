@@ -139,7 +139,7 @@ impl Playout {
 
     /// Moves the delay towards the target where nobody hears it: in a pause.
     pub(super) fn adapt(&mut self, now_ns: u64, goal: &Goal, budget: &mut u32) -> Operation {
-        let mut operation = Operation::Normal;
+        let mut operation = Operation::Silence;
         if !goal.adapt || self.comfort || self.quiet_frames < PAUSE_FRAMES {
             return operation;
         }
@@ -235,16 +235,16 @@ impl Playout {
     pub(super) fn cut(&mut self, now_ns: u64, goal: &Goal) -> Operation {
         let late_ms = self.lateness_ms(now_ns, self.head());
         if self.comfort || (!goal.adapt && late_ms <= goal.max_ms) {
-            return Operation::Normal;
+            return Operation::Silence;
         }
         let excess_ms = late_ms - goal.target_ms;
         if excess_ms <= CUT_MS && late_ms <= goal.max_ms {
             self.over_frames = 0;
-            return Operation::Normal;
+            return Operation::Silence;
         }
         self.over_frames = self.over_frames.saturating_add(1);
         if self.over_frames <= CUT_FRAMES && late_ms <= goal.max_ms {
-            return Operation::Normal;
+            return Operation::Silence;
         }
         let mut done = self.remove_speech(self.samples(excess_ms));
         let late_ms = self.lateness_ms(now_ns, self.head());
@@ -253,7 +253,7 @@ impl Playout {
             done = true;
         }
         if !done {
-            return Operation::Normal;
+            return Operation::Silence;
         }
         self.over_frames = 0;
         self.stats.accelerations += 1;

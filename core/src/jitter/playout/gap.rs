@@ -254,7 +254,7 @@ impl Playout {
         let asleep = self.falls_asleep();
         let hushed = self.hush.has_begun(self.concealed, self.unit);
         let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
-        if asleep {
+        if asleep || self.ending.is_silent(self.concealed, self.unit) {
             self.pcm.tail_mut().head_mut(count).fill(0);
         } else if hushed {
             self.noise.fill(self.pcm.tail_mut().head_mut(count));
@@ -272,8 +272,10 @@ impl Playout {
         } else {
             self.repeat(count);
         }
+        let tail = self.pcm.tail_mut().head_mut(count);
+        self.ending.fade(tail, self.concealed, self.unit);
         self.pcm.commit(count);
-        self.concealed += count;
+        self.concealed = self.concealed.saturating_add(count);
         count
     }
 

@@ -13,7 +13,8 @@
 //! - [`conceal`]: continuing the past, filling between past and future.
 //! - [`merge`]: joining what came to what was made up.
 //! - [`noise`]: comfort noise; [`hush`]: what a long concealment ends in.
-//! - [`pause`]: what was lost told from what was never sent.
+//! - [`pause`], [`fillers`]: what was lost told from what was never sent.
+//! - [`ending`]: the silence in which what stands in ends.
 //! - [`sleep`]: silence that need not be decoded.
 //!
 //! Audio thread only. A pull's work is bounded: a number of packets decoded, one pitch search for
@@ -21,6 +22,8 @@
 
 pub(crate) mod conceal;
 mod decide;
+mod ending;
+mod fillers;
 mod gap;
 mod hush;
 mod merge;
@@ -31,12 +34,12 @@ mod sleep;
 
 use core::num::NonZeroU16;
 
+use self::ending::Ending;
 use self::hush::Hush;
 use self::noise::Noise;
 use self::pause::Pause;
 use self::sleep::Sleep;
 use super::config::{JitterConfig, JitterError};
-use super::convert::to_mono_at;
 use super::correlate::power;
 use super::decoders::DecoderMap;
 use super::history::PcmBuffer;
@@ -130,6 +133,7 @@ pub(crate) struct Playout {
     noise: Noise,
     hush: Hush,
     pause: Pause,
+    ending: Ending,
     /// The signal's quiet and loud levels (root mean square).
     floor: f32,
     peak: f32,
@@ -141,11 +145,10 @@ impl Playout {
     pub(crate) fn new(
         config: &JitterConfig,
         slots: SlotReader,
-        mut decoders: DecoderMap,
+        decoders: DecoderMap,
     ) -> Result<Self, JitterError> {
         let unit = (config.sample_rate_hz / 8000) as usize;
         let quantum = NonZeroU16::new((20 * unit) as u16).ok_or(JitterError::SampleRate)?;
-        decoders.convert(|decoder| to_mono_at(decoder, config.sample_rate_hz))?;
         let keep = 480 * unit;
         Ok(Self {
             slots,
@@ -170,6 +173,7 @@ impl Playout {
             noise: Noise::new(),
             hush: Hush::default(),
             pause: Pause::default(),
+            ending: Ending::default(),
             floor: 100.0,
             peak: 300.0,
             quiet_frames: 0,
@@ -245,6 +249,24 @@ impl Playout {
         self.started.then_some(self.next)
     }
 
+    /// The source has said that it is gone: what stands in is nothing that it sent.
+    pub(crate) fn source_gone(&mut self) {
+        self.ending.source_gone();
+        self.pause.source_gone();
+    }
+
+    /// The source sends.
+    pub(crate) fn source_is_there(&mut self) {
+        if self.ending.is_gone() {
+            self.ending.source_is_there();
+        }
+    }
+
+    /// A packet of the stream was no sound; `sequence` is its extended number.
+    pub(crate) fn fill(&mut self, sequence: i64) {
+        self.pause.fillers.insert(sequence as u32);
+    }
+
     pub(crate) fn has_started(&self) -> bool {
         self.started
     }
@@ -297,7 +319,7 @@ impl Playout {
         if self.stats.merges != merges {
             operation = operation.max(Operation::Merge);
         }
-        operation.max(Operation::Normal)
+        operation
     }
 
     /// Begins with the first packet, once it is late enough.
@@ -326,7 +348,9 @@ impl Playout {
 
     /// Makes sure of `count` samples: sound if it is there, else what stands in for it.
     fn complete(&mut self, now_ns: u64, goal: &Goal, count: usize) -> Operation {
-        let mut operation = Operation::Normal;
+        let silent = self.ending.is_silent(self.concealed, self.unit);
+        let pending = !self.pcm.pending().is_empty() && !silent;
+        let mut operation = if pending { Operation::Normal } else { Operation::Silence };
         // Each turn adds a sample at least, or changes from sound to noise or back.
         for _ in 0..2 * self.frame_samples() {
             let need = count.saturating_sub(self.pcm.pending().len());
@@ -338,6 +362,7 @@ impl Playout {
                 continue;
             }
             if self.take() {
+                operation = operation.max(Operation::Normal);
                 continue;
             }
             if self.noise_begins() {
@@ -345,9 +370,12 @@ impl Playout {
             }
             self.shorten_gap(now_ns, goal);
             if self.take() {
+                operation = operation.max(Operation::Normal);
                 continue;
             }
-            let made = if self.is_pause() == Some(true) {
+            let made = if self.ending.is_silent(self.concealed, self.unit) {
+                Operation::Silence
+            } else if self.is_pause() == Some(true) {
                 Operation::ComfortNoise
             } else {
                 Operation::Conceal
@@ -440,13 +468,19 @@ impl Playout {
         if !self.pcm.reserve(count) {
             return Operation::ComfortNoise;
         }
-        self.noise.fill(self.pcm.tail_mut().head_mut(count));
+        let silent = self.ending.is_silent(0, self.unit);
+        let tail = self.pcm.tail_mut().head_mut(count);
+        self.noise.fill(tail);
+        self.ending.fade(tail, 0, self.unit);
         self.pcm.commit(count);
         self.next += count as i64;
         if let Some(start) = spurt {
             self.next = self.next.min(start);
         }
         self.concealed = 0;
+        if silent {
+            return Operation::Silence;
+        }
         self.stats.comfort_noise_samples += count as u64;
         Operation::ComfortNoise
     }

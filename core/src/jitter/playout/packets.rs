@@ -5,7 +5,7 @@ use super::hush::Hush;
 use super::{Fate, MAX_PACKET, Playout};
 use crate::jitter::config::MAX_PAYLOAD_BYTES;
 use crate::jitter::correlate::power;
-use crate::jitter::decoders::Kind;
+use crate::jitter::decoders::{Kind, PreparedDecoders};
 use crate::jitter::ingest::{PacketMeta, Slot, SlotReader};
 use crate::jitter::window::Entry;
 use crate::math;
@@ -32,6 +32,7 @@ impl Playout {
         let Some(entry) = self.window.remove(0) else { return false };
         let skip = (next - entry.start) as usize;
         let own = self.conceals(&entry) && !self.repeats;
+        let silent = self.ending.is_silent(self.concealed, self.unit);
         if self.repeats {
             self.catch_up(&entry, lead);
         }
@@ -45,7 +46,7 @@ impl Playout {
             self.pcm.tail_mut().shift(lead + skip..lead + count, lead);
         }
         let count = count - skip;
-        if own && self.hush.has_begun(self.concealed, self.unit) {
+        if own && !silent && self.hush.has_begun(self.concealed, self.unit) {
             Hush::leave(self.pcm.tail_mut().head_mut(count), self.unit, &mut self.noise);
         }
         let added = if lead > 0 { self.join(count) } else { count };
@@ -119,12 +120,32 @@ impl Playout {
 
     /// How many samples a packet decodes to, 0 for comfort noise; `None` when no decoder wants it.
     pub(crate) fn samples_of(&self, slot: &Slot, meta: &PacketMeta) -> Option<u32> {
-        let Kind::Sound(index) = self.decoders.kind(meta.payload_type) else { return Some(0) };
+        let index = match self.decoders.kind(meta.payload_type) {
+            Kind::Sound(index) => index,
+            Kind::ComfortNoise => return Some(0),
+            _ => return None,
+        };
         let decoder = self.decoders.decoder(index)?;
         let mut scratch = Scratch::none();
         let payload = self.slots.payload(slot, scratch.for_payload(&self.slots, slot));
         let samples = decoder.packet_samples(payload).ok()?;
         (1..=MAX_PACKET * self.unit).contains(&samples).then_some(samples as u32)
+    }
+
+    /// Puts other decoders in place of those there are, whose map comes back. Waiting packets that
+    /// nobody decodes any more are dropped.
+    pub(crate) fn replace_decoders(&mut self, new: PreparedDecoders) -> PreparedDecoders {
+        let old = self.decoders.replace(new, &mut self.current);
+        let mut index = 0;
+        while let Some(entry) = self.window.entries().get(index) {
+            let meta = PacketMeta { payload_type: entry.payload_type, ..PacketMeta::default() };
+            if self.samples_of(&entry.slot, &meta) == Some(entry.samples) {
+                index += 1;
+            } else if let Some(entry) = self.window.remove(index) {
+                self.settle(entry, Fate::Dropped);
+            }
+        }
+        old
     }
 
     /// Shows a waiting packet's payload.
