@@ -92,12 +92,13 @@ impl Stream {
 
     /// Keys have come back that were in use before: everything counts that was known then.
     fn raise_to_former(&mut self, bits: &mut [u64]) {
-        if self.former_rtp > self.rtp {
-            self.rtp = self.former_rtp;
+        // A window that has gone on since says nothing of what came before it under those keys.
+        if self.former_rtp > Position::default() {
+            self.rtp = self.rtp.max(self.former_rtp);
             bits.fill(u64::MAX);
         }
-        if self.former_rtcp > self.rtcp {
-            self.rtcp = self.former_rtcp;
+        if self.former_rtcp > Position::default() {
+            self.rtcp = self.rtcp.max(self.former_rtcp);
             self.rtcp_window = [u64::MAX; _];
         }
     }

@@ -164,8 +164,8 @@ impl Memory {
     /// As [`super::Streams::raise_to_former`].
     pub(super) fn raise_to_former(&mut self) {
         for record in &mut self.records {
-            if self.former_rtp > record.rtp {
-                (record.rtp, record.window) = (self.former_rtp, u64::MAX);
+            if self.former_rtp > Position::default() {
+                (record.rtp, record.window) = (record.rtp.max(self.former_rtp), u64::MAX);
             }
             record.rtcp_next = record.rtcp_next.max(self.former_rtcp.next() as u32);
         }
