@@ -438,7 +438,9 @@ typedef struct {
   /* Number that ties an answer to one of the offer's lines. Default 1. */
   uint32_t tag;
   /*
-   * The suite's IANA name, like "AEAD_AES_128_GCM". A parsed line's lives as long as the program.
+   * The suite's IANA name, like "AEAD_AES_128_GCM", or a spelling that some peers use in its place,
+   * like "AES_CM_256_HMAC_SHA1_80" for "AES_256_CM_HMAC_SHA1_80". A parsed line's is the one that was
+   * read, and an answer's should be the offer's; it lives as long as the program.
    */
   const char *suite;
   /* How many keys. Default 0. */
@@ -552,13 +554,17 @@ typedef struct {
   /* ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0. */
   uint32_t flags;
   /*
-   * Streams (SSRCs) that each direction takes memory for, 1 to 16384; further ones are refused.
-   * Default 4.
+   * Streams (SSRCs) that each direction knows at a time, 1 to 16384. Where one more comes, the one
+   * that has been idle longest makes room; what it takes to tell a replay is remembered. Default 4.
    */
   uint32_t max_streams;
   /* Rollover counter of a stream's first packet, for a late join. Default 0. */
   uint32_t initial_roc;
-  /* How many further rollover counters are tried when authentication fails, 0 to 4. Default 0. */
+  /*
+   * How many further rollover counters are tried when authentication fails, 0 to 4. A flood of
+   * forgeries costs a quarter more by it, and no more. Default 4: a gap of 200,000 packets, or a
+   * late join in the fifth rollover, is followed.
+   */
   uint32_t roc_retry;
   /* Packets under new keys with which the previous ones cease to count. Default 256. */
   uint32_t rekey_overlap_packets;
@@ -1476,14 +1482,21 @@ ale_status ale_srtp_protect_batch(ale_srtp_job *jobs, size_t count);
 ale_status ale_srtp_unprotect_batch(ale_srtp_job *jobs, size_t count);
 
 /*
- * Replaces keys while traffic flows; NULL leaves a direction as it is. Packets under the old keys
- * are still taken for some time. The suite must stay. Exclusive to both directions. Not
- * real-time.
+ * Replaces keys while traffic flows; NULL leaves a direction as it is. The whole line counts at once:
+ * suite, keys, identifiers (MKI) and session parameters; what goes out is readable only if this line
+ * says UNENCRYPTED_SRTP. Policy, flags, SSRCs and header extensions stay those that the session was
+ * made for. Rollover counters, indices and replay windows go on. Packets under the old keys are still
+ * taken for some time, also where the new key has the same identifier; a peer that counts from 0
+ * again under new keys is followed. The same line again changes nothing. What is refused changes
+ * neither direction. Exclusive to both directions. Not real-time.
  *
- * Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_INVALID_ARGUMENT for another suite, received
- * keys with identifiers of another length, or a direction that was made without keys.
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_NOT_PERMITTED for a suite that the session's policy
+ * excludes, ALE_ERR_SRTP_BACKEND, and ALE_ERR_INVALID_ARGUMENT for a direction that was made without
+ * keys.
  */
-ale_status ale_srtp_rekey(ale_srtp *srtp, const char *send_crypto, const char *receive_crypto);
+ale_status ale_srtp_rekey(ale_srtp *srtp,
+                          const char *send_crypto,
+                          const char *receive_crypto);
 
 /*
  * Ends the time in which packets under the keys before the last ale_srtp_rekey are taken.
@@ -1511,16 +1524,21 @@ ale_status ale_srtp_streams(ale_srtp *srtp,
                             size_t *count);
 
 /*
- * Adds a stream to a direction, or gives it another state. Indices up to those given count as used
- * or received. Exclusive to the direction. Real-time.
+ * Adds a stream to a direction, or moves it forward. Indices up to those given count as used or
+ * received, and so do all that have been: a state is never set back. With a highest_sequence of -1, roc
+ * is that of the next packet; the one that the stream has changes nothing, and neither does an
+ * rtcp_index of -1. Exclusive to the direction. Real-time.
  *
- * Can return ALE_ERR_SRTP_STREAM_LIMIT.
+ * Can return ALE_ERR_SRTP_INDEX_REUSED (sending) or ALE_ERR_SRTP_TOO_OLD (receiving) where the stream is
+ * further already, and ALE_ERR_SRTP_STREAM_LIMIT where every place is taken by SSRCs that were named.
  */
-ale_status ale_srtp_set_stream(ale_srtp *srtp, int32_t direction, const ale_srtp_stream *stream);
+ale_status ale_srtp_set_stream(ale_srtp *srtp,
+                               int32_t direction,
+                               const ale_srtp_stream *stream);
 
 /*
- * Forgets a stream. A sender must not use its indices again under the same keys, and a receiver
- * would take its old packets. Exclusive to the direction. Real-time.
+ * Takes a stream out of the table. What has been sent or received of it is remembered: when its SSRC
+ * comes back, it goes on where it was. Exclusive to the direction. Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND.
  */
@@ -1590,9 +1608,11 @@ ale_status ale_srtp_checkpoint(ale_srtp *srtp,
 ale_status ale_srtp_confirm_checkpoint(ale_srtp *srtp, uint64_t generation_number);
 
 /*
- * Makes a session from the checkpoints of its directions; either may be NULL, not both. Of config
- * the limits, policy, flags and backend matter. A restored sending direction sends once it has
- * taken and confirmed a checkpoint of its own. Any thread. Not real-time.
+ * Makes a session from the checkpoints of its directions; either may be NULL, not both. Policy, flags,
+ * SSRCs, header extensions and the first rollover counter are those in the checkpoints, also for keys
+ * that come later; of config the limits (window, streams, retries, overlap) and the backend matter. A
+ * restored sending direction sends once it has taken and confirmed a checkpoint of its own. Any thread.
+ * Not real-time.
  *
  * Can return ALE_ERR_SRTP_CHECKPOINT for one that is damaged, wrapped with another key, or of the
  * other direction, and what ale_srtp_create can return.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SRTP sessions, for hosts that have their own RTP.
 
-use alloc::vec::Vec;
 use core::ffi::c_char;
 
 use ale_media::srtp::sdes::CryptoAttribute;
-use ale_media::srtp::{Engine, Policy, Receiver, Sender, SessionConfig, SsrcPolicy};
+use ale_media::srtp::{Engine, Policy, Receiver, Sender, SessionConfig, SsrcPolicy, Suite};
 
 use crate::heap;
 use crate::memory::ale_memory;
@@ -24,7 +23,9 @@ const _: () = assert!(ALE_SRTP_MAX_TRAILER_BYTES == ale_media::srtp::MAX_TRAILER
 pub struct ale_srtp {
     pub(crate) send: Option<Sender>,
     pub(crate) receive: Option<Receiver>,
-    pub(crate) settings: Settings,
+    /// What each direction was made for, without its keys: for those that come later.
+    pub(crate) send_settings: SessionConfig,
+    pub(crate) receive_settings: SessionConfig,
 }
 
 /// Which suites are acceptable. The NULL suites are in none: they need ALE_SRTP_ALLOW_NULL_CIPHER.
@@ -60,12 +61,14 @@ pub struct ale_srtp_config {
     pub policy: i32,
     /// ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0.
     pub flags: u32,
-    /// Streams (SSRCs) that each direction takes memory for, 1 to 16384; further ones are refused.
-    /// Default 4.
+    /// Streams (SSRCs) that each direction knows at a time, 1 to 16384. Where one more comes, the one
+    /// that has been idle longest makes room; what it takes to tell a replay is remembered. Default 4.
     pub max_streams: u32,
     /// Rollover counter of a stream's first packet, for a late join. Default 0.
     pub initial_roc: u32,
-    /// How many further rollover counters are tried when authentication fails, 0 to 4. Default 0.
+    /// How many further rollover counters are tried when authentication fails, 0 to 4. A flood of
+    /// forgeries costs a quarter more by it, and no more. Default 4: a gap of 200,000 packets, or a
+    /// late join in the fifth rollover, is followed.
     pub roc_retry: u32,
     /// Packets under new keys with which the previous ones cease to count. Default 256.
     pub rekey_overlap_packets: u32,
@@ -94,7 +97,7 @@ impl Default for ale_srtp_config {
             flags: 0,
             max_streams: 4,
             initial_roc: 0,
-            roc_retry: 0,
+            roc_retry: 4,
             rekey_overlap_packets: 256,
             ssrcs: core::ptr::null(),
             ssrc_count: 0,
@@ -127,79 +130,57 @@ pub(crate) fn flags(flags: u32) -> Result<u32, ale_status> {
     if flags & !known == 0 { Ok(flags) } else { Err(ale_status::ALE_ERR_INVALID_ARGUMENT) }
 }
 
-/// What a session is made with besides keys, for those that come later too.
-pub(crate) struct Settings {
-    policy: Policy,
-    flags: u32,
-    replay_window: usize,
-    max_streams: usize,
-    initial_roc: u32,
-    roc_retry: u8,
-    rekey_overlap_packets: u32,
-    ssrcs: SsrcPolicy,
-    encrypted_extensions: Vec<u8>,
-    engine: Engine,
+/// What a session is made with besides keys.
+///
+/// # Safety
+/// The pointers in `config` are as the header says.
+pub(crate) unsafe fn settings(config: &ale_srtp_config) -> Result<SessionConfig, ale_status> {
+    let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
+    let (policy, flags) = (policy(config.policy)?, flags(config.flags)?);
+    // SAFETY: the caller's.
+    let (ssrcs, encrypted_extensions) = unsafe {
+        (
+            pointer::slice(config.ssrcs, config.ssrc_count)?,
+            pointer::slice(config.encrypted_extensions, config.encrypted_extension_count)?,
+        )
+    };
+    if encrypted_extensions.len() > 255 {
+        return Err(invalid);
+    }
+    let mut settings = SessionConfig::without_key(Suite::AeadAes128Gcm);
+    // SAFETY: the caller's.
+    unsafe { limits(config, &mut settings) }?;
+    settings.max_streams = config.max_streams as usize;
+    settings.policy = policy;
+    settings.allow_null_cipher = flags & ALE_SRTP_ALLOW_NULL_CIPHER != 0;
+    settings.cryptex = flags & ALE_SRTP_CRYPTEX != 0;
+    settings.initial_roc = config.initial_roc;
+    if !config.ssrcs.is_null() {
+        settings.ssrcs = SsrcPolicy::Only(ssrcs.to_vec());
+    }
+    settings.encrypted_extensions = encrypted_extensions.to_vec();
+    Ok(settings)
 }
 
-impl Settings {
-    /// # Safety
-    /// The pointers in `config` are as the header says.
-    pub(crate) unsafe fn read(config: &ale_srtp_config) -> Result<Self, ale_status> {
-        let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
-        let (policy, flags) = (policy(config.policy)?, flags(config.flags)?);
-        // SAFETY: the caller's.
-        let (ssrcs, encrypted_extensions) = unsafe {
-            (
-                pointer::slice(config.ssrcs, config.ssrc_count)?,
-                pointer::slice(config.encrypted_extensions, config.encrypted_extension_count)?,
-            )
-        };
-        if encrypted_extensions.len() > 255 {
-            return Err(invalid);
-        }
-        // SAFETY: the caller's.
-        let engine = match unsafe { config.backend.as_ref() } {
-            None => Engine::Best,
-            Some(backend) => Engine::External(backend.backend()),
-        };
-        Ok(Self {
-            policy,
-            flags,
-            replay_window: config.replay_window_packets as usize,
-            max_streams: config.max_streams as usize,
-            initial_roc: config.initial_roc,
-            roc_retry: config.roc_retry.try_into().map_err(|_| invalid)?,
-            rekey_overlap_packets: config.rekey_overlap_packets,
-            ssrcs: if config.ssrcs.is_null() {
-                SsrcPolicy::Any
-            } else {
-                SsrcPolicy::Only(ssrcs.to_vec())
-            },
-            encrypted_extensions: encrypted_extensions.to_vec(),
-            engine,
-        })
-    }
-
-    /// Puts what is not in an a=crypto line into a configuration made from one.
-    pub(crate) fn apply(&self, session: &mut SessionConfig) {
-        self.apply_limits(session);
-        session.max_streams = self.max_streams;
-        session.initial_roc = self.initial_roc;
-        session.ssrcs.clone_from(&self.ssrcs);
-        session.cryptex = self.flags & ALE_SRTP_CRYPTEX != 0;
-        session.encrypted_extensions.clone_from(&self.encrypted_extensions);
-    }
-
-    /// The part of [`Settings::apply`] that a checkpoint does not hold.
-    pub(crate) fn apply_limits(&self, session: &mut SessionConfig) {
-        session.policy = self.policy;
-        session.allow_null_cipher = self.flags & ALE_SRTP_ALLOW_NULL_CIPHER != 0;
-        session.replay_window = self.replay_window;
-        session.max_streams = session.max_streams.max(self.max_streams);
-        session.roc_retry = self.roc_retry;
-        session.rekey_overlap_packets = self.rekey_overlap_packets;
-        session.engine = self.engine.clone();
-    }
+/// The part of [`settings`] that a checkpoint does not hold.
+///
+/// # Safety
+/// As [`settings`].
+pub(crate) unsafe fn limits(
+    config: &ale_srtp_config,
+    session: &mut SessionConfig,
+) -> Result<(), ale_status> {
+    let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
+    session.replay_window = config.replay_window_packets as usize;
+    session.max_streams = session.max_streams.max(config.max_streams as usize);
+    session.roc_retry = config.roc_retry.try_into().map_err(|_| invalid)?;
+    session.rekey_overlap_packets = config.rekey_overlap_packets;
+    // SAFETY: the caller's.
+    session.engine = match unsafe { config.backend.as_ref() } {
+        None => Engine::Best,
+        Some(backend) => Engine::External(backend.backend()),
+    };
+    Ok(())
 }
 
 /// Keys as C gives them, an a=crypto line; `None` for NULL.
@@ -249,16 +230,12 @@ unsafe fn make(config: &ale_srtp_config) -> Result<Handle<ale_srtp>, ale_status>
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }
     // SAFETY: the caller's.
-    let settings = unsafe { Settings::read(config) }?;
-    let complete = |session: Option<SessionConfig>| {
-        session.map(|mut session| {
-            settings.apply(&mut session);
-            session
-        })
-    };
+    let settings = unsafe { settings(config) }?;
+    let complete = |session: Option<SessionConfig>| session.map(|line| settings.rekeyed(&line));
     let send = complete(send).map(|config| Sender::new(&config)).transpose()?;
     let receive = complete(receive).map(|config| Receiver::new(&config)).transpose()?;
-    Ok(handle(ale_srtp { send, receive, settings }))
+    let send_settings = settings.clone();
+    Ok(handle(ale_srtp { send, receive, send_settings, receive_settings: settings }))
 }
 
 /// What a session of this config would take of the allocator. It is made and thrown away for that, with

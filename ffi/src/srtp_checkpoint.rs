@@ -6,7 +6,7 @@ use ale_media::srtp::checkpoint::{Restored, Wrapping, generation};
 use crate::heap;
 use crate::panic::guard;
 use crate::pointer::{self, handle};
-use crate::srtp::{Settings, ale_srtp, ale_srtp_config, sender};
+use crate::srtp::{ale_srtp, ale_srtp_config, limits, sender, settings};
 use crate::srtp_control::{Half, half};
 use crate::status::ale_status;
 
@@ -104,9 +104,11 @@ pub unsafe extern "C" fn ale_srtp_confirm_checkpoint(
     })
 }
 
-/// Makes a session from the checkpoints of its directions; either may be NULL, not both. Of config
-/// the limits, policy, flags and backend matter. A restored sending direction sends once it has
-/// taken and confirmed a checkpoint of its own. Any thread. Not real-time.
+/// Makes a session from the checkpoints of its directions; either may be NULL, not both. Policy, flags,
+/// SSRCs, header extensions and the first rollover counter are those in the checkpoints, also for keys
+/// that come later; of config the limits (window, streams, retries, overlap) and the backend matter. A
+/// restored sending direction sends once it has taken and confirmed a checkpoint of its own. Any thread.
+/// Not real-time.
 ///
 /// Can return ALE_ERR_SRTP_CHECKPOINT for one that is damaged, wrapped with another key, or of the
 /// other direction, and what ale_srtp_create can return.
@@ -136,18 +138,24 @@ pub unsafe extern "C" fn ale_srtp_restore(
         }
         let session = heap::creating(|| {
             // SAFETY: the header's contract.
-            let settings = unsafe { Settings::read(&config) }?;
+            let settings = unsafe { settings(&config) }?;
             let open = |checkpoint: &[u8]| -> Result<Option<Restored>, ale_status> {
                 if checkpoint.is_empty() {
                     return Ok(None);
                 }
                 let mut restored = Restored::open(key, checkpoint)?;
-                settings.apply_limits(&mut restored.config);
+                // SAFETY: the header's contract.
+                unsafe { limits(&config, &mut restored.config) }?;
                 Ok(Some(restored))
             };
-            let send = open(sending)?.map(Restored::into_sender).transpose()?;
-            let receive = open(receiving)?.map(Restored::into_receiver).transpose()?;
-            Ok(handle(ale_srtp { send, receive, settings }))
+            let (send, receive) = (open(sending)?, open(receiving)?);
+            let kept = |restored: &Option<Restored>| {
+                restored.as_ref().map_or_else(|| settings.clone(), |r| r.config.without_keys())
+            };
+            let (send_settings, receive_settings) = (kept(&send), kept(&receive));
+            let send = send.map(Restored::into_sender).transpose()?;
+            let receive = receive.map(Restored::into_receiver).transpose()?;
+            Ok(handle(ale_srtp { send, receive, send_settings, receive_settings }))
         })?;
         session.give(out);
         Ok(())

@@ -4,8 +4,7 @@
 use core::ffi::c_char;
 
 use ale_media::srtp::{
-    Event, FailureCause, PreparedKeys, Receiver, Sender, SessionConfig, Stats, StreamState,
-    Weakness,
+    Event, FailureCause, PreparedKeys, Receiver, Sender, Stats, StreamState, Weakness,
 };
 
 use crate::panic::guard;
@@ -283,12 +282,17 @@ impl From<Event> for ale_srtp_event {
     }
 }
 
-/// Replaces keys while traffic flows; NULL leaves a direction as it is. Packets under the old keys
-/// are still taken for some time. The suite must stay. Exclusive to both directions. Not
-/// real-time.
+/// Replaces keys while traffic flows; NULL leaves a direction as it is. The whole line counts at once:
+/// suite, keys, identifiers (MKI) and session parameters; what goes out is readable only if this line
+/// says UNENCRYPTED_SRTP. Policy, flags, SSRCs and header extensions stay those that the session was
+/// made for. Rollover counters, indices and replay windows go on. Packets under the old keys are still
+/// taken for some time, also where the new key has the same identifier; a peer that counts from 0
+/// again under new keys is followed. The same line again changes nothing. What is refused changes
+/// neither direction. Exclusive to both directions. Not real-time.
 ///
-/// Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_INVALID_ARGUMENT for another suite, received
-/// keys with identifiers of another length, or a direction that was made without keys.
+/// Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_NOT_PERMITTED for a suite that the session's policy
+/// excludes, ALE_ERR_SRTP_BACKEND, and ALE_ERR_INVALID_ARGUMENT for a direction that was made without
+/// keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_srtp_rekey(
     srtp: *mut ale_srtp,
@@ -300,31 +304,29 @@ pub unsafe extern "C" fn ale_srtp_rekey(
         let srtp = unsafe { pointer::exclusive(srtp) }?;
         // SAFETY: the header's contract.
         let (send, receive) = unsafe { (session(send_crypto)?, session(receive_crypto)?) };
-        let fits = |new: &Option<SessionConfig>, suite| {
-            new.as_ref().is_none_or(|new| suite == Some(new.suite))
-        };
-        if !fits(&send, srtp.send.as_ref().map(Sender::suite))
-            || !fits(&receive, srtp.receive.as_ref().map(Receiver::suite))
-        {
-            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+        let missing = ale_status::ALE_ERR_INVALID_ARGUMENT;
+        // Everything that could be refused is refused before either direction is changed.
+        let send = send
+            .map(|line| {
+                let half = srtp.send.as_mut().ok_or(missing)?;
+                let keys = PreparedKeys::new(&srtp.send_settings.rekeyed(&line))?;
+                half.can_rekey(&keys)?;
+                Ok::<_, ale_status>((half, keys))
+            })
+            .transpose()?;
+        let receive = receive
+            .map(|line| {
+                let half = srtp.receive.as_mut().ok_or(missing)?;
+                let keys = PreparedKeys::new(&srtp.receive_settings.rekeyed(&line))?;
+                half.can_rekey(&keys)?;
+                Ok::<_, ale_status>((half, keys))
+            })
+            .transpose()?;
+        if let Some((half, keys)) = receive {
+            drop(half.rekey(keys).map_err(|(error, _)| error)?);
         }
-        // Both are prepared before either is replaced, so that a refusal changes nothing.
-        let prepare = |config: Option<SessionConfig>| {
-            config
-                .map(|mut config| {
-                    srtp.settings.apply(&mut config);
-                    PreparedKeys::new(&config)
-                })
-                .transpose()
-        };
-        let (send, receive) = (prepare(send)?, prepare(receive)?);
-        // The receiving half first: it alone can refuse keys of the same suite, for identifiers of
-        // another length.
-        if let (Some(session), Some(keys)) = (&mut srtp.receive, receive) {
-            drop(session.rekey(keys).map_err(|(error, _)| error)?);
-        }
-        if let (Some(session), Some(keys)) = (&mut srtp.send, send) {
-            drop(session.rekey(keys).map_err(|(error, _)| error)?);
+        if let Some((half, keys)) = send {
+            drop(half.rekey(keys).map_err(|(error, _)| error)?);
         }
         Ok(())
     })
@@ -400,10 +402,13 @@ fn write_streams(
     count
 }
 
-/// Adds a stream to a direction, or gives it another state. Indices up to those given count as used
-/// or received. Exclusive to the direction. Real-time.
+/// Adds a stream to a direction, or moves it forward. Indices up to those given count as used or
+/// received, and so do all that have been: a state is never set back. With a highest_sequence of -1, roc
+/// is that of the next packet; the one that the stream has changes nothing, and neither does an
+/// rtcp_index of -1. Exclusive to the direction. Real-time.
 ///
-/// Can return ALE_ERR_SRTP_STREAM_LIMIT.
+/// Can return ALE_ERR_SRTP_INDEX_REUSED (sending) or ALE_ERR_SRTP_TOO_OLD (receiving) where the stream is
+/// further already, and ALE_ERR_SRTP_STREAM_LIMIT where every place is taken by SSRCs that were named.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_srtp_set_stream(
     srtp: *mut ale_srtp,
@@ -428,8 +433,8 @@ pub unsafe extern "C" fn ale_srtp_set_stream(
     })
 }
 
-/// Forgets a stream. A sender must not use its indices again under the same keys, and a receiver
-/// would take its old packets. Exclusive to the direction. Real-time.
+/// Takes a stream out of the table. What has been sent or received of it is remembered: when its SSRC
+/// comes back, it goes on where it was. Exclusive to the direction. Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND.
 #[unsafe(no_mangle)]

@@ -24,8 +24,8 @@ pub const ALE_SRTP_MAX_MKI_BYTES: usize = 128;
 pub const ALE_SRTP_MAX_KEY_BYTES: usize = 46;
 const _: () = assert!(ALE_SRTP_MAX_KEYS == MAX_KEYS && ALE_SRTP_MAX_MKI_BYTES == MAX_MKI_BYTES);
 
-/// The suites' names for C.
-const SUITES: [(Suite, &CStr); 10] = [
+/// The suites' names for C, the registered ones first.
+const SUITES: [(Suite, &CStr); 14] = [
     (Suite::AeadAes256Gcm, c"AEAD_AES_256_GCM"),
     (Suite::AeadAes128Gcm, c"AEAD_AES_128_GCM"),
     (Suite::AesCm256HmacSha1_80, c"AES_256_CM_HMAC_SHA1_80"),
@@ -36,11 +36,20 @@ const SUITES: [(Suite, &CStr); 10] = [
     (Suite::AesCm128HmacSha1_32, c"AES_CM_128_HMAC_SHA1_32"),
     (Suite::NullHmacSha1_80, c"NULL_HMAC_SHA1_80"),
     (Suite::NullHmacSha1_32, c"NULL_HMAC_SHA1_32"),
+    (Suite::AesCm256HmacSha1_80, c"AES_CM_256_HMAC_SHA1_80"),
+    (Suite::AesCm256HmacSha1_32, c"AES_CM_256_HMAC_SHA1_32"),
+    (Suite::AesCm192HmacSha1_80, c"AES_CM_192_HMAC_SHA1_80"),
+    (Suite::AesCm192HmacSha1_32, c"AES_CM_192_HMAC_SHA1_32"),
 ];
 
 /// The IANA name of a suite; lives as long as the program.
 pub(crate) fn suite_name(suite: Suite) -> &'static CStr {
     SUITES.iter().find(|(known, _)| *known == suite).map_or(c"", |(_, name)| *name)
+}
+
+/// A name of a suite for C.
+fn spelling(name: &str) -> &'static CStr {
+    SUITES.iter().find(|(_, known)| known.to_bytes() == name.as_bytes()).map_or(c"", |(_, c)| *c)
 }
 
 /// One master key of an a=crypto line.
@@ -67,7 +76,9 @@ pub struct ale_srtp_crypto {
     pub struct_size: u32,
     /// Number that ties an answer to one of the offer's lines. Default 1.
     pub tag: u32,
-    /// The suite's IANA name, like "AEAD_AES_128_GCM". A parsed line's lives as long as the program.
+    /// The suite's IANA name, like "AEAD_AES_128_GCM", or a spelling that some peers use in its place,
+    /// like "AES_CM_256_HMAC_SHA1_80" for "AES_256_CM_HMAC_SHA1_80". A parsed line's is the one that was
+    /// read, and an answer's should be the offer's; it lives as long as the program.
     pub suite: *const c_char,
     /// How many keys. Default 0.
     pub key_count: u32,
@@ -141,7 +152,7 @@ pub unsafe extern "C" fn ale_srtp_crypto_parse(
         }
         let mut to = ale_srtp_crypto {
             tag: from.tag,
-            suite: suite_name(from.suite).as_ptr(),
+            suite: spelling(from.suite_name).as_ptr(),
             key_count: from.keys.len() as u32,
             key_derivation_rate_log2: from.key_derivation_rate_log2.map_or(-1, i32::from),
             unencrypted_srtp: from.unencrypted_srtp.into(),
@@ -178,7 +189,7 @@ pub unsafe extern "C" fn ale_srtp_crypto_print(
         // SAFETY: the header's contract.
         let suite = unsafe { pointer::text(from.suite) }?;
         let suite = suite.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        let suite = Suite::from_sdes_name(suite).ok_or(ale_status::ALE_ERR_UNSUPPORTED)?;
+        let (suite, name) = Suite::named(suite).ok_or(ale_status::ALE_ERR_UNSUPPORTED)?;
         let wrong = ale_status::ALE_ERR_SRTP_KEY;
         let keys = from.keys.get(..from.key_count as usize).ok_or(wrong)?;
         let keys: Result<Vec<_>, ale_status> = keys.iter().map(|key| master(suite, key)).collect();
@@ -188,6 +199,7 @@ pub unsafe extern "C" fn ale_srtp_crypto_print(
             rate => Some(rate.try_into().map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?),
         };
         let mut to = CryptoAttribute::new(from.tag, suite, keys.first().ok_or(wrong)?.clone());
+        to.suite_name = name;
         to.keys = keys;
         to.key_derivation_rate_log2 = rate;
         to.unencrypted_srtp = from.unencrypted_srtp != 0;

@@ -230,14 +230,13 @@ fn unprotect_staged<T: Sessions<Receiver> + ?Sized>(
             }
             continue;
         }
-        match receiver.plan_any(datagram) {
-            Ok(plan) if receiver.is_simple(&plan) => {
+        match receiver.peek(datagram) {
+            Some(plan) if receiver.is_simple(&plan) => {
                 receiver.staged += 1;
                 stage.push(at, plan.end, plan);
             }
             // Not simple, so it was not taken for independent: nothing of its session waits.
-            Ok(plan) => job.result = receiver.execute(datagram, plan),
-            Err(error) => job.result = Err(error),
+            _ => job.result = receiver.unprotect_any(datagram),
         }
         if stage.count == STAGE {
             open_stage(sessions, jobs, &mut stage);

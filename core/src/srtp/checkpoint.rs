@@ -18,7 +18,9 @@
 //! its packets go on at [`StreamState::highest_sequence`](super::StreamState) plus one: a gap that
 //! receivers take for loss, not for a rollover.
 //!
-//! A restored receiver accepts again what it received after the checkpoint.
+//! A restored receiver accepts again what it received after the checkpoint. Policy, flags, header
+//! extensions and the SSRCs that are accepted are in the checkpoint, so that keys which come later are
+//! held to what the session was made for.
 //!
 //! For control threads that may allocate, while the half is not in use.
 
@@ -26,12 +28,13 @@ use alloc::vec::Vec;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::config::{SessionConfig, SsrcPolicy};
+use super::config::{MAX_STREAMS, SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Engine, Job, Material};
 use super::keys::MasterKey;
 use super::policy::Policy;
 use super::replay::Position;
-use super::session_keys::{KeyRing, SessionKeys};
+use super::session_keys::{KeyRing, SessionKeys, TRACES, Trace};
+use super::stream::memory::Memory;
 use super::stream::{RTCP_WINDOW_WORDS, Stream};
 use super::{Receiver, Sender, SrtpError, Suite};
 
@@ -39,7 +42,7 @@ use super::{Receiver, Sender, SrtpError, Suite};
 pub const MAX_RESERVE: u32 = 0x7000;
 
 const MAGIC: [u8; 4] = *b"ALES";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Magic, version, kind, generation and nonce.
 const HEAD_BYTES: usize = 4 + 1 + 1 + 8 + 12;
 const TAG_BYTES: usize = 16;
@@ -57,14 +60,19 @@ pub struct Wrapping<'a> {
 /// What a checkpoint holds, to be adjusted and made into a half.
 #[derive(Debug)]
 pub struct Restored {
-    /// Suite, keys and negotiated flags; limits and policy are defaults, or what the streams in
-    /// the checkpoint need.
+    /// Suite, keys, policy, negotiated flags, SSRCs and header extensions; limits are defaults, or
+    /// what the streams in the checkpoint need.
     pub config: SessionConfig,
     sender: bool,
     generation: u64,
     left: Vec<(u64, u64)>,
     active: usize,
+    /// Those that had made room first.
     streams: Vec<(Stream, Vec<u64>)>,
+    marks: [Position; 4],
+    filter: Vec<u64>,
+    fresh: bool,
+    traces: [Trace; TRACES],
 }
 
 impl Restored {
@@ -109,7 +117,7 @@ impl Restored {
         for (stream, _) in &self.streams {
             let at = match sender.half.streams.find(stream.ssrc) {
                 Some(at) => at,
-                None => sender.half.streams.insert(stream.ssrc, stream.initial_roc)?,
+                None => sender.half.streams.insert(stream.ssrc, stream.initial_roc, EPOCH)?,
             };
             if let Some((to, window)) = sender.half.streams.at(at) {
                 *to = *stream;
@@ -121,8 +129,10 @@ impl Restored {
                 to.rtcp_limit = to.rtcp.highest().map_or(0, |highest| highest + 1);
             }
         }
+        sender.half.streams.memory_mut().set_marks(self.marks, &self.filter, EPOCH);
         sender.generation = self.generation;
         restore_keys(&mut sender.half.ring, self.active, &self.left);
+        sender.half.traces = self.traces;
         Ok(sender)
     }
 
@@ -136,9 +146,13 @@ impl Restored {
         }
         let mut receiver = Receiver::new(&self.config)?;
         for (stream, bits) in &self.streams {
+            if bits.is_empty() {
+                receiver.half.streams.memory_mut().keep(stream, bits, EPOCH);
+                continue;
+            }
             let at = match receiver.half.streams.find(stream.ssrc) {
                 Some(at) => at,
-                None => receiver.half.streams.insert(stream.ssrc, stream.initial_roc)?,
+                None => receiver.half.streams.insert(stream.ssrc, stream.initial_roc, EPOCH)?,
             };
             if let Some((to, window)) = receiver.half.streams.at(at) {
                 *to = *stream;
@@ -150,10 +164,16 @@ impl Restored {
                 }
             }
         }
+        receiver.half.streams.memory_mut().set_marks(self.marks, &self.filter, EPOCH);
         restore_keys(&mut receiver.half.ring, self.active, &self.left);
+        receiver.half.ring.fresh = self.fresh;
+        receiver.half.traces = self.traces;
         Ok(receiver)
     }
 }
+
+/// A new half's epoch: what has been received before was under the same keys.
+const EPOCH: u32 = 1;
 
 fn restore_keys(ring: &mut KeyRing, active: usize, left: &[(u64, u64)]) {
     ring.active = active.min(ring.keys.len().saturating_sub(1));
@@ -217,7 +237,10 @@ impl Sender {
         let mut body = Zeroizing::new(Vec::new());
         self.half.describe(&mut body);
         write_keys(&mut body, &self.half.ring.keys, spent);
-        write_streams(&mut body, &streams);
+        write_traces(&mut body, self.half.ring.fresh, &self.half.traces);
+        // What has made room is left out: what is restored refuses those SSRCs like all that it does
+        // not know, since they may have come back here.
+        write_streams(&mut body, &Memory::default(), &streams, self.half.epoch);
         wrap(wrapping, 0, self.generation, &body)
     }
 
@@ -230,6 +253,7 @@ impl Sender {
             &self.half.ring.keys,
             self.half.streams.iter().len(),
             0,
+            &Memory::default(),
         )
     }
 
@@ -267,9 +291,15 @@ impl Receiver {
         let mut body = Zeroizing::new(Vec::new());
         self.half.describe(&mut body);
         write_keys(&mut body, &self.half.ring.keys, 0);
+        // The previous keys are not in the checkpoint, but have to be known again.
+        let mut traces = self.half.traces;
+        if let Some(previous) = self.previous() {
+            previous.leave_traces(&mut traces);
+        }
+        write_traces(&mut body, self.half.ring.fresh, &traces);
         let streams: Vec<_> =
             self.half.streams.iter().map(|(s, bits)| (*s, bits.to_vec())).collect();
-        write_streams(&mut body, &streams);
+        write_streams(&mut body, self.half.streams.memory(), &streams, self.half.epoch);
         wrap(wrapping, 1, generation, &body)
     }
 
@@ -283,14 +313,20 @@ impl Receiver {
             &self.half.ring.keys,
             self.half.streams.iter().len(),
             words,
+            self.half.streams.memory(),
         )
     }
 }
 
+const POLICIES: [Policy; 3] = [Policy::Strict, Policy::Interop, Policy::Legacy];
+
 /// What both halves say of their configuration.
 pub(super) struct Description<'a> {
     pub(super) suite: Suite,
+    /// SRTP plain, SRTCP plain, cryptex, any SSRC.
     pub(super) flags: [bool; 4],
+    pub(super) policy: Policy,
+    pub(super) initial_roc: u32,
     pub(super) rate_log2: Option<u8>,
     pub(super) active: usize,
     pub(super) encrypted_extensions: &'a [u8],
@@ -299,13 +335,16 @@ pub(super) struct Description<'a> {
 impl Description<'_> {
     /// Bytes that [`Description::write`] writes for so many encrypted extensions.
     pub(super) fn bytes(encrypted_extensions: usize) -> usize {
-        1 + 4 + 1 + 1 + 1 + encrypted_extensions.min(255)
+        1 + 4 + 1 + 4 + 1 + 1 + 1 + encrypted_extensions.min(255)
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let suite = Suite::ALL.iter().position(|&suite| suite == self.suite).unwrap_or(0);
         out.push(suite as u8);
         out.extend(self.flags.map(u8::from));
+        let policy = POLICIES.iter().position(|&policy| policy == self.policy).unwrap_or(0);
+        out.push(policy as u8);
+        out.extend(self.initial_roc.to_be_bytes());
         out.push(self.rate_log2.map_or(255, |rate| rate));
         out.push(self.active as u8);
         out.push(self.encrypted_extensions.len() as u8);
@@ -326,33 +365,67 @@ fn write_keys(out: &mut Vec<u8>, keys: &[SessionKeys], spent: u64) {
     }
 }
 
-fn write_streams(out: &mut Vec<u8>, streams: &[(Stream, Vec<u64>)]) {
-    out.extend((streams.len() as u32).to_be_bytes());
+fn write_traces(out: &mut Vec<u8>, fresh: bool, traces: &[Trace; TRACES]) {
+    out.push(u8::from(fresh));
+    for trace in traces {
+        out.extend(trace.words().map(u64::to_be_bytes).as_flattened());
+    }
+}
+
+fn write_streams(out: &mut Vec<u8>, memory: &Memory, streams: &[(Stream, Vec<u64>)], epoch: u32) {
+    let (marks, filter) = memory.marks();
+    for mark in marks {
+        out.extend(mark.highest().unwrap_or(u64::MAX).to_be_bytes());
+    }
+    out.extend((filter.len() as u32).to_be_bytes());
+    for word in filter {
+        out.extend(word.to_be_bytes());
+    }
+    let remembered = memory.streams(epoch);
+    out.extend(((remembered.len() + streams.len()) as u32).to_be_bytes());
+    for stream in remembered {
+        write_stream(out, &stream, &[], epoch);
+    }
     for (stream, bits) in streams {
-        out.extend(stream.ssrc.to_be_bytes());
-        out.extend(stream.initial_roc.to_be_bytes());
-        for position in [stream.rtp, stream.rtcp] {
-            out.extend(position.highest().unwrap_or(u64::MAX).to_be_bytes());
-        }
-        for word in stream.rtcp_window {
-            out.extend(word.to_be_bytes());
-        }
-        out.extend((bits.len() as u16).to_be_bytes());
-        for word in bits {
-            out.extend(word.to_be_bytes());
-        }
+        write_stream(out, stream, bits, epoch);
+    }
+}
+
+fn write_stream(out: &mut Vec<u8>, stream: &Stream, bits: &[u64], epoch: u32) {
+    out.extend(stream.ssrc.to_be_bytes());
+    out.extend(stream.initial_roc.to_be_bytes());
+    let flags = [stream.pending, stream.rtp_epoch == epoch, stream.rtcp_epoch == epoch];
+    out.extend(flags.map(u8::from));
+    for position in [stream.rtp, stream.rtcp, stream.former_rtp, stream.former_rtcp] {
+        out.extend(position.highest().unwrap_or(u64::MAX).to_be_bytes());
+    }
+    for word in stream.rtcp_window {
+        out.extend(word.to_be_bytes());
+    }
+    out.extend((bits.len() as u16).to_be_bytes());
+    for word in bits {
+        out.extend(word.to_be_bytes());
     }
 }
 
 /// Bytes of what [`wrap`] makes of what the functions above write.
-fn wrapped_bytes(description: usize, keys: &[SessionKeys], streams: usize, words: usize) -> usize {
+fn wrapped_bytes(
+    description: usize,
+    keys: &[SessionKeys],
+    streams: usize,
+    words: usize,
+    memory: &Memory,
+) -> usize {
     let key = |key: &SessionKeys| {
         let master = &key.master;
         master.key().len() + master.salt().len() + 1 + master.mki().len() + 3 * 8
     };
     let keys: usize = keys.iter().map(key).sum();
-    let streams = streams * (2 * 4 + 2 * 8 + RTCP_WINDOW_WORDS * 8 + 2) + words * 8;
-    HEAD_BYTES + description + 1 + keys + 4 + streams + TAG_BYTES
+    let streams = streams + memory.streams(0).len();
+    let streams = streams * (2 * 4 + 3 + 4 * 8 + RTCP_WINDOW_WORDS * 8 + 2) + words * 8;
+    let marks = 4 * 8 + 4 + memory.marks().1.len() * 8;
+    let traces = 1 + TRACES * 3 * 8;
+    HEAD_BYTES + description + 1 + keys + traces + marks + 4 + streams + TAG_BYTES
 }
 
 fn wrapping_key(wrapping: &Wrapping<'_>) -> Result<CryptoKey, SrtpError> {
@@ -406,7 +479,9 @@ impl<'a> Reader<'a> {
 
 fn read(reader: &mut Reader<'_>, sender: bool, generation: u64) -> Option<Restored> {
     let suite = *Suite::ALL.get(usize::from(reader.byte()?))?;
-    let [plain_rtp, plain_rtcp, cryptex, _] = reader.word::<4>()?.map(|flag| flag != 0);
+    let [plain_rtp, plain_rtcp, cryptex, any_ssrc] = reader.word::<4>()?.map(|flag| flag != 0);
+    let policy = *POLICIES.get(usize::from(reader.byte()?))?;
+    let initial_roc = u32::from_be_bytes(reader.word()?);
     let rate = reader.byte()?;
     let active = usize::from(reader.byte()?);
     let extensions = usize::from(reader.byte()?);
@@ -420,22 +495,41 @@ fn read(reader: &mut Reader<'_>, sender: bool, generation: u64) -> Option<Restor
         keys.push(key.with_lifetime(reader.u64()?).ok()?);
         left.push((reader.u64()?, reader.u64()?));
     }
+    let fresh = reader.byte()? != 0;
+    let mut traces = [Trace::default(); TRACES];
+    for trace in &mut traces {
+        *trace = Trace::from_words([reader.u64()?, reader.u64()?, reader.u64()?]);
+    }
     let mut config = SessionConfig::new(suite, keys.first()?.clone());
     config.keys = keys;
-    config.policy = Policy::Legacy;
+    config.policy = policy;
+    config.initial_roc = initial_roc;
     config.allow_null_cipher = suite.is_null();
     config.unencrypted_srtp = plain_rtp;
     config.unencrypted_srtcp = plain_rtcp;
     config.cryptex = cryptex;
     config.encrypted_extensions = extensions;
     config.key_derivation_rate_log2 = (rate != 255).then_some(rate);
-    config.ssrcs = SsrcPolicy::Any;
+    let mut marks = [Position::default(); 4];
+    for mark in &mut marks {
+        *mark = read_position(reader)?;
+    }
+    let mut filter = Vec::new();
+    for _ in 0..u32::from_be_bytes(reader.word()?) {
+        filter.push(reader.u64()?);
+    }
     let mut streams = Vec::new();
     for _ in 0..u32::from_be_bytes(reader.word()?) {
         let mut stream =
             Stream::new(u32::from_be_bytes(reader.word()?), u32::from_be_bytes(reader.word()?));
+        let [pending, rtp_heard, rtcp_heard] = reader.word::<3>()?.map(|flag| flag != 0);
+        stream.pending = pending;
+        stream.rtp_epoch = if rtp_heard { EPOCH } else { 0 };
+        stream.rtcp_epoch = if rtcp_heard { EPOCH } else { 0 };
         stream.rtp = read_position(reader)?;
         stream.rtcp = read_position(reader)?;
+        stream.former_rtp = read_position(reader)?;
+        stream.former_rtcp = read_position(reader)?;
         let mut rtcp_window = [0; RTCP_WINDOW_WORDS];
         for word in &mut rtcp_window {
             *word = reader.u64()?;
@@ -451,8 +545,25 @@ fn read(reader: &mut Reader<'_>, sender: bool, generation: u64) -> Option<Restor
         }
         streams.push((stream, bits));
     }
-    config.max_streams = config.max_streams.max(streams.len());
-    Some(Restored { config, sender, generation, left, active, streams })
+    let present = streams.iter().filter(|(_, bits)| sender || !bits.is_empty());
+    config.max_streams = config.max_streams.max(present.count()).min(MAX_STREAMS);
+    if !any_ssrc {
+        // What is remembered besides is not among those that are accepted, and has no window.
+        let listed = streams.iter().filter(|(_, bits)| sender || !bits.is_empty());
+        config.ssrcs = SsrcPolicy::Only(listed.map(|(stream, _)| stream.ssrc).collect());
+    }
+    Some(Restored {
+        config,
+        sender,
+        generation,
+        left,
+        active,
+        streams,
+        marks,
+        filter,
+        fresh,
+        traces,
+    })
 }
 
 fn read_position(reader: &mut Reader<'_>) -> Option<Position> {

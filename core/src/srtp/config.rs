@@ -15,11 +15,15 @@ pub const MAX_KEYS: usize = 8;
 /// Most streams in one half of a session.
 pub const MAX_STREAMS: usize = 16384;
 
+/// Most rollover counters that are tried beyond the likely one.
+pub const MAX_ROC_RETRY: u8 = 4;
+
 /// Which SSRCs a half accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SsrcPolicy {
-    /// Any, as they turn up, up to [`SessionConfig::max_streams`].
+    /// Any, as they turn up: where [`SessionConfig::max_streams`] are known, the one that has been
+    /// idle longest makes room.
     #[default]
     Any,
     /// These, and those that are added later by name.
@@ -40,15 +44,20 @@ pub struct SessionConfig {
     pub policy: Policy,
     /// Bits of the SRTP replay window: a power of two from 64 to 32768. Default 128.
     pub replay_window: usize,
-    /// Streams for which memory is taken; further SSRCs are refused. Default 4.
+    /// Streams that are known at a time, 1 to [`MAX_STREAMS`]. Of one that makes room for another
+    /// the session remembers what it takes to tell a replay. Default 4.
     pub max_streams: usize,
     /// Which SSRCs are accepted. Default any.
     pub ssrcs: SsrcPolicy,
     /// Rollover counter of a stream's first packet, for a late join. Default 0.
     pub initial_roc: u32,
-    /// How many further rollover counters to try when authentication fails, at most 4: upwards,
-    /// and for a stream's first packet downwards too (backwards later would let old packets be
-    /// replayed). Each try costs one authentication. Default 0.
+    /// How many further rollover counters to try when a packet does not authenticate, at most 4:
+    /// upwards, and downwards too where no packet of the stream has authenticated under the keys in
+    /// use. Nothing but authentication decides. Tries have a budget: over any number of packets that
+    /// fail there are at most a quarter as many, and a few to begin with, so that a flood of
+    /// forgeries costs no more than a quarter again. With 4, the default, a receiver follows a gap of
+    /// 200,000 packets, comes late to a stream in its fifth rollover, and follows a peer that counts
+    /// from 0 again under new keys.
     pub roc_retry: u8,
     /// Packets under new keys with which the previous ones cease to count. Default 256, about five
     /// seconds of speech.
@@ -74,15 +83,20 @@ pub struct SessionConfig {
 impl SessionConfig {
     /// The defaults named at the fields, with one master key.
     pub fn new(suite: Suite, key: MasterKey) -> Self {
+        Self { keys: vec![key], ..Self::without_key(suite) }
+    }
+
+    /// The defaults named at the fields, for keys that come with [`SessionConfig::rekeyed`].
+    pub fn without_key(suite: Suite) -> Self {
         Self {
             suite,
-            keys: vec![key],
+            keys: Vec::new(),
             policy: Policy::default(),
             replay_window: 128,
             max_streams: 4,
             ssrcs: SsrcPolicy::Any,
             initial_roc: 0,
-            roc_retry: 0,
+            roc_retry: MAX_ROC_RETRY,
             rekey_overlap_packets: 256,
             key_derivation_rate_log2: None,
             unencrypted_srtcp: false,
@@ -91,6 +105,45 @@ impl SessionConfig {
             encrypted_extensions: Vec::new(),
             cryptex: false,
             engine: Engine::default(),
+        }
+    }
+
+    /// The configuration for other keys of the same session: suite, keys and session parameters
+    /// (`KDR`, `UNENCRYPTED_SRTP`, `UNENCRYPTED_SRTCP`) are those of `line`, all else is this one's.
+    /// What re-keying wants ([`PreparedKeys`](super::PreparedKeys)).
+    #[must_use]
+    pub fn rekeyed(&self, line: &Self) -> Self {
+        Self {
+            suite: line.suite,
+            keys: line.keys.clone(),
+            key_derivation_rate_log2: line.key_derivation_rate_log2,
+            unencrypted_srtp: line.unencrypted_srtp,
+            unencrypted_srtcp: line.unencrypted_srtcp,
+            ..self.without_keys()
+        }
+    }
+
+    /// The same without its keys: what a host keeps of a session for [`SessionConfig::rekeyed`]. No
+    /// session can be made of it.
+    #[must_use]
+    pub fn without_keys(&self) -> Self {
+        Self {
+            suite: self.suite,
+            keys: Vec::new(),
+            policy: self.policy,
+            replay_window: self.replay_window,
+            max_streams: self.max_streams,
+            ssrcs: self.ssrcs.clone(),
+            initial_roc: self.initial_roc,
+            roc_retry: self.roc_retry,
+            rekey_overlap_packets: self.rekey_overlap_packets,
+            key_derivation_rate_log2: self.key_derivation_rate_log2,
+            unencrypted_srtcp: self.unencrypted_srtcp,
+            unencrypted_srtp: self.unencrypted_srtp,
+            allow_null_cipher: self.allow_null_cipher,
+            encrypted_extensions: self.encrypted_extensions.clone(),
+            cryptex: self.cryptex,
+            engine: self.engine.clone(),
         }
     }
 
@@ -127,7 +180,7 @@ impl SessionConfig {
         };
         let in_range = (1..=MAX_STREAMS).contains(&self.max_streams)
             && listed <= self.max_streams
-            && self.roc_retry <= 4
+            && self.roc_retry <= MAX_ROC_RETRY
             && self.key_derivation_rate_log2.is_none_or(|rate| rate <= 24)
             && !self.encrypted_extensions.contains(&0)
             // RFC 9335 section 5: the two mechanisms exclude each other.

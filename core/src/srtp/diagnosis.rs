@@ -23,9 +23,13 @@ impl Receiver {
     #[cold]
     pub(super) fn note_failure(&mut self, datagram: &mut [u8], plan: &Plan) {
         self.failures = self.failures.saturating_add(1);
-        if self.failures < FIRST_REPORT || !self.failures.is_power_of_two() {
+        // A row as long has been reported before: packets that fail, mixed with good ones, would
+        // otherwise report every sixteenth.
+        let due = self.failures >= FIRST_REPORT && self.failures.is_power_of_two();
+        if !due || self.failures <= self.reported {
             return;
         }
+        self.reported = self.failures;
         let likely = self.likely_cause(datagram, plan);
         let event = Event::AuthenticationFailing { ssrc: plan.ssrc, count: self.failures, likely };
         self.half.report(event);
@@ -64,7 +68,7 @@ impl Receiver {
     /// Whether the packet authenticates as planned; it is left encrypted.
     fn verifies(&mut self, datagram: &mut [u8], plan: &Plan) -> bool {
         let Some(key) = self.rtp_key(plan.key) else { return false };
-        verifies(key, datagram, plan, self.tail(plan.index), self.tag_bytes())
+        verifies(key, datagram, plan, self.tail(false, plan.index), self.tag_bytes())
     }
 
     /// The suite whose tags are of the other length, if the packet authenticates with it.
@@ -86,7 +90,7 @@ impl Receiver {
         tag.get_mut(..bytes)?.copy_from_slice(datagram.get(end..end + bytes)?);
         let plan = Plan { end, tag, ..*plan };
         let key = self.rtp_key(plan.key)?;
-        verifies(key, datagram, &plan, self.tail(plan.index), bytes).then_some(actual)
+        verifies(key, datagram, &plan, self.tail(false, plan.index), bytes).then_some(actual)
     }
 
     /// What a packet that failed would authenticate with, tried more widely than for an event:

@@ -22,6 +22,8 @@ pub(crate) enum Label {
     RtcpSalt = 5,
     HeaderCipher = 6,
     HeaderSalt = 7,
+    /// No RFC's: what tells a key again without holding it.
+    Fingerprint = 0xf0,
 }
 
 /// Fills `out` with the key of `label`; `r` is the packet index divided by the key derivation

@@ -7,6 +7,7 @@
 //! included.
 
 mod manage;
+mod retry;
 mod rtcp;
 
 use core::fmt;
@@ -16,12 +17,15 @@ use super::crypto::{CryptoKey, Job, Tag};
 use super::event::Event;
 use super::extension;
 use super::half::Half;
-use super::index::{INDEX_LIMIT, guess};
+use super::index::INDEX_LIMIT;
+use super::replay::Position;
 use super::session_keys::KeyRing;
+use super::stream::memory::check_folded;
 use super::suite::Cipher;
 use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
+use retry::Retries;
 
 /// Unprotects packets. See the [module documentation](super) for an example.
 pub struct Receiver {
@@ -31,12 +35,13 @@ pub struct Receiver {
     overlap_left: u32,
     /// Packets for which the previous keys go on to count after a re-keying.
     overlap: u32,
-    /// Rollover counters that are tried beyond the guessed one.
-    roc_retry: u8,
+    /// Which rollover counters are tried beyond the guessed one, and how often.
+    retries: Retries,
     /// Packets that wait in a batch.
     pub(super) staged: u16,
-    /// Authentication failures in a row.
+    /// Authentication failures in a row, and the longest row that has been reported.
     pub(super) failures: u32,
+    pub(super) reported: u32,
 }
 
 /// A packet whose place in its stream has been worked out, but which nothing has vouched for yet.
@@ -53,6 +58,12 @@ pub(super) struct Plan {
     pub(super) key: KeyPlace,
     pub(super) header_bytes: usize,
     pub(super) header: Header,
+    /// Why the packet is not acceptable under this index, whether it authenticates or not.
+    pub(super) refused: Option<SrtpError>,
+    /// The stream begins anew with this packet, under keys that nothing was received under.
+    pub(super) restarts: bool,
+    /// Counters that had been corrected when this was planned.
+    pub(super) corrected: u64,
 }
 
 /// What became of a packet in order.
@@ -90,13 +101,14 @@ impl Receiver {
     /// As [`SessionConfig::validate`], and [`SrtpError::UnavailableBackend`].
     pub fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
         Ok(Self {
-            half: Half::new(config)?,
+            half: Half::new(config, false)?,
             previous: None,
             overlap_left: 0,
             overlap: config.rekey_overlap_packets,
-            roc_retry: config.roc_retry,
+            retries: Retries::new(config.roc_retry),
             staged: 0,
             failures: 0,
+            reported: 0,
         })
     }
 
@@ -108,8 +120,8 @@ impl Receiver {
     /// [`SrtpError::Malformed`], [`SrtpError::Oversized`],
     /// [`SrtpError::AuthenticationFailed`], [`SrtpError::Replayed`],
     /// [`SrtpError::TooOld`], [`SrtpError::UnknownMki`], [`SrtpError::UnknownSsrc`],
-    /// [`SrtpError::StreamLimit`], [`SrtpError::IndexExhausted`], [`SrtpError::KeyExhausted`].
-    /// The datagram is untouched then, and so is the session but for counters and events.
+    /// [`SrtpError::IndexExhausted`], [`SrtpError::KeyExhausted`]. The datagram is
+    /// untouched then, and so is the session but for counters and events.
     #[inline]
     pub fn unprotect(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
         match self.unprotect_in_order(datagram) {
@@ -123,7 +135,7 @@ impl Receiver {
     #[inline(always)]
     pub(super) fn unprotect_in_order(&mut self, datagram: &mut [u8]) -> Option<Opened> {
         let plan = self.plan_in_order(datagram)?;
-        let (tail, tag_bytes) = (self.tail(plan.index), self.half.rules.rtp_tag_bytes);
+        let (tail, tag_bytes) = (self.tail(false, plan.index), self.half.ring.rtp_tag_bytes);
         let key = self.rtp_key(plan.key)?;
         let iv = key.iv(plan.ssrc, plan.index);
         let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
@@ -135,6 +147,7 @@ impl Receiver {
             && let Some((stream, window)) = self.half.streams.at(at)
         {
             stream.rtp.commit_in_order(window, plan.index);
+            self.half.streams.touch(at);
         }
         if let Some(keys) = self.half.ring.keys.get_mut(plan.key.position) {
             keys.spend_rtp_quietly();
@@ -146,8 +159,13 @@ impl Receiver {
     /// As [`Receiver::unprotect`], for any packet.
     #[inline(never)]
     pub(super) fn unprotect_any(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
-        let plan = self.plan_any(datagram)?;
-        self.execute(datagram, plan)
+        match self.try_plan(datagram, false) {
+            Ok(plan) => self.execute(datagram, plan),
+            Err(error) => match self.unprotect_under_previous(datagram) {
+                Some(result) => result,
+                None => self.refuse(error),
+            },
+        }
     }
 
     /// The plan of nearly every packet: the next one of a known stream, of a session without
@@ -167,10 +185,14 @@ impl Receiver {
             clear = RtpPacket::parse(datagram).ok()?.header_bytes();
         }
         let end =
-            datagram.len().checked_sub(self.half.rules.rtp_tag_bytes).filter(|&e| e >= clear)?;
+            datagram.len().checked_sub(self.half.ring.rtp_tag_bytes).filter(|&e| e >= clear)?;
         let (ssrc, sequence) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1]));
         let stream = self.half.streams.find(ssrc)?;
-        let index = self.half.streams.at(stream)?.0.rtp.next_in_order(sequence)?;
+        let (known, _) = self.half.streams.at(stream)?;
+        let index = known.rtp.next_in_order(sequence)?;
+        if known.pending || known.rtp_epoch != self.half.epoch {
+            return None;
+        }
         let position = self.half.ring.active;
         if index >= INDEX_LIMIT || !self.half.ring.keys.get(position)?.has_plenty() {
             return None;
@@ -178,8 +200,9 @@ impl Receiver {
         let tag = read_tag(datagram.get(end..)?);
         let key = KeyPlace { previous: false, position };
         let stream = Some(stream);
-        let header = Header::Clear;
-        Some(Plan { ssrc, index, stream, clear, end, tag, key, header_bytes: clear, header })
+        let corrected = self.half.stats.rollover_corrected;
+        let plan = Plan { ssrc, index, stream, clear, end, tag, key, corrected, ..Plan::default() };
+        Some(Plan { header_bytes: clear, ..plan })
     }
 
     /// Carries a plan out.
@@ -200,9 +223,14 @@ impl Receiver {
         if opened { self.commit(datagram, &plan) } else { self.retry(datagram, plan) }
     }
 
-    /// As [`Receiver::plan_any`], but a refusal is not counted.
+    /// Whether a rollover counter has been corrected since this was planned.
+    pub(super) fn is_outdated(&self, plan: &Plan) -> bool {
+        plan.corrected != self.half.stats.rollover_corrected
+    }
+
+    /// The plan of any packet under the keys in use, if it is acceptable.
     pub(super) fn peek(&mut self, datagram: &[u8]) -> Option<Plan> {
-        self.try_plan(datagram).ok()
+        self.try_plan(datagram, false).ok().filter(|plan| plan.refused.is_none())
     }
 
     /// Counts a refusal.
@@ -212,20 +240,17 @@ impl Receiver {
         Err(error)
     }
 
-    /// Works out index, key and layout; changes nothing but counters.
-    #[inline(never)]
-    pub(super) fn plan_any(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
-        self.try_plan(datagram).inspect_err(|&e| self.half.stats.count(e))
-    }
-
+    /// Works out index, key and layout under the keys in use or the previous ones; changes nothing.
     #[inline(always)]
-    fn try_plan(&mut self, datagram: &[u8]) -> Result<Plan, SrtpError> {
+    fn try_plan(&mut self, datagram: &[u8], previous: bool) -> Result<Plan, SrtpError> {
         if datagram.len() > MAX_PACKET_BYTES {
             return Err(SrtpError::Oversized);
         }
         let packet = RtpPacket::parse(datagram).map_err(|_| SrtpError::Malformed)?;
         let (ssrc, sequence) = (packet.ssrc(), packet.sequence());
-        let (tag_bytes, mki_bytes) = (self.half.rules.rtp_tag_bytes, self.half.ring.mki_bytes);
+        let Some(ring) = self.ring_of(previous) else { return Err(SrtpError::KeyCount) };
+        let (tag_bytes, mki_bytes, aead) = (ring.rtp_tag_bytes, ring.mki_bytes, ring.aead);
+        let (plain_rtp, active) = (ring.plain_rtp, ring.active);
         let header_bytes = packet.header_bytes();
         let end = match datagram.len().checked_sub(tag_bytes + mki_bytes) {
             Some(end) if end >= header_bytes => end,
@@ -236,62 +261,70 @@ impl Receiver {
             header = Header::of(&packet, self.half.rules.cryptex);
         }
         let clear = match header {
-            _ if self.half.rules.plain_rtp => end,
+            _ if plain_rtp => end,
             Header::Cryptex { .. } => extension::CRYPTEX_CLEAR_BYTES,
             _ => header_bytes,
         };
 
         let stream = self.half.streams.find(ssrc);
-        let mut index = u64::from(self.half.rules.initial_roc) << 16 | u64::from(sequence);
-        match stream {
-            Some(at) => {
-                if let Some((stream, window)) = self.half.streams.at(at) {
-                    index = match stream.rtp.highest() {
-                        Some(highest) => guess(highest, sequence),
-                        None => u64::from(stream.initial_roc) << 16 | u64::from(sequence),
-                    };
-                    stream.rtp.check(window, index)?;
-                }
-            }
+        let known = match stream {
+            Some(at) => self.half.streams.at(at).map(|(stream, window)| {
+                let index = stream.likely_index(sequence);
+                (index, stream.rtp.check(window, index))
+            }),
             None if !self.half.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
-            None if self.half.streams.is_full() => return Err(SrtpError::StreamLimit),
-            None => {}
-        }
+            None => self.half.streams.recall(ssrc, self.half.epoch).map(|(stream, folded)| {
+                let index = stream.likely_index(sequence);
+                (index, check_folded(folded, stream.rtp, index))
+            }),
+        };
+        let first = u64::from(self.half.rules.initial_roc) << 16 | u64::from(sequence);
+        let (index, check) = known.unwrap_or((first, Ok(())));
+        let mut refused = check.err();
         if index >= INDEX_LIMIT {
-            return Err(SrtpError::IndexExhausted);
+            refused = Some(SrtpError::IndexExhausted);
         }
-        let (key, tag) = if mki_bytes == 0 {
-            let key = KeyPlace { previous: false, position: self.half.ring.active };
-            (key, read_tag(datagram.get(end..).unwrap_or(&[])))
+        let (position, tag) = if mki_bytes == 0 {
+            (active, read_tag(datagram.get(end..).unwrap_or(&[])))
         } else {
             let trailer = datagram.get(end..).unwrap_or(&[]);
-            let split = if self.half.rules.aead { tag_bytes } else { mki_bytes };
+            let split = if aead { tag_bytes } else { mki_bytes };
             let (a, b) = trailer.split_at(split.min(trailer.len()));
-            let (mki, tag) = if self.half.rules.aead { (b, a) } else { (a, b) };
-            (self.key_of(mki)?, read_tag(tag))
+            let (mki, tag) = if aead { (b, a) } else { (a, b) };
+            let found = self.ring_of(previous).and_then(|ring| ring.find(mki));
+            (found.ok_or(SrtpError::UnknownMki)?, read_tag(tag))
         };
-        let ring = if key.previous { self.previous.as_ref() } else { Some(&self.half.ring) };
-        match ring.and_then(|ring| ring.keys.get(key.position)) {
+        match self.ring_of(previous).and_then(|ring| ring.keys.get(position)) {
             Some(keys) if keys.rtp_left > 0 => {}
             _ => return Err(SrtpError::KeyExhausted),
         }
-        Ok(Plan { ssrc, index, stream, clear, end, tag, key, header_bytes, header })
-    }
-
-    /// The key with this identifier, in the current set or the one before.
-    fn key_of(&self, mki: &[u8]) -> Result<KeyPlace, SrtpError> {
-        if let Some(position) = self.half.ring.find(mki) {
-            return Ok(KeyPlace { previous: false, position });
-        }
-        match self.overlapping().and_then(|ring| ring.find(mki)) {
-            Some(position) => Ok(KeyPlace { previous: true, position }),
-            None => Err(SrtpError::UnknownMki),
-        }
+        let key = KeyPlace { previous, position };
+        let corrected = self.half.stats.rollover_corrected;
+        let restarts = false;
+        Ok(Plan {
+            ssrc,
+            index,
+            stream,
+            clear,
+            end,
+            tag,
+            key,
+            header_bytes,
+            header,
+            refused,
+            restarts,
+            corrected,
+        })
     }
 
     /// The previous keys, while they count.
-    fn overlapping(&self) -> Option<&KeyRing> {
-        self.previous.as_ref().filter(|_| self.overlap_left > 0)
+    fn overlaps(&self) -> bool {
+        self.previous.is_some() && self.overlap_left > 0
+    }
+
+    /// The previous keys, whether they count or not.
+    pub(super) fn previous(&self) -> Option<&KeyRing> {
+        self.previous.as_ref()
     }
 
     #[inline(always)]
@@ -320,8 +353,8 @@ impl Receiver {
         plan.stream.is_some()
             && keys.is_some_and(|keys| keys.rtp_left > u64::from(u16::MAX))
             && plan.header == Header::Clear
+            && plan.refused.is_none()
             && !self.half.ring.has_rate()
-            && self.roc_retry == 0
             && self.overlap_left == 0
             && self.half.ring.mki_bytes == 0
     }
@@ -329,18 +362,22 @@ impl Receiver {
     /// Authenticates, and decrypts if that succeeds.
     #[inline(always)]
     fn attempt(&mut self, datagram: &mut [u8], plan: &Plan) -> bool {
+        if plan.refused.is_some() {
+            return false;
+        }
         if self.half.ring.has_rate()
             && let Some(ring) = self.ring_of(plan.key.previous)
         {
             ring.derive_for_rtp(plan.key.position, plan.index);
         }
-        let tag_bytes = self.half.rules.rtp_tag_bytes;
-        let tail = self.tail(plan.index);
+        let tail = self.tail(plan.key.previous, plan.index);
+        let Some(ring) = self.ring_of(plan.key.previous) else { return false };
+        let (tag_bytes, plain_rtp) = (ring.rtp_tag_bytes, ring.plain_rtp);
         let Some(key) = self.rtp_key(plan.key) else { return false };
         let iv = key.iv(plan.ssrc, plan.index);
         if let Header::Cryptex { sources, .. } = plan.header
             && sources != 0
-            && !self.half.rules.plain_rtp
+            && !plain_rtp
         {
             return attempt_with_sources(key, datagram, plan, tail, iv, tag_bytes, sources);
         }
@@ -350,68 +387,42 @@ impl Receiver {
 
     /// The rollover counter, where the suite authenticates it explicitly.
     #[inline(always)]
-    pub(super) fn tail(&self, index: u64) -> Option<u32> {
-        if self.half.rules.aead { None } else { Some((index >> 16) as u32) }
+    pub(super) fn tail(&self, previous: bool, index: u64) -> Option<u32> {
+        let ring = if previous { self.previous.as_ref() } else { Some(&self.half.ring) };
+        if ring.is_some_and(|ring| ring.aead) { None } else { Some((index >> 16) as u32) }
     }
 
+    /// Bytes of an SRTP tag under the keys in use.
     pub(super) fn tag_bytes(&self) -> usize {
-        self.half.rules.rtp_tag_bytes
-    }
-
-    /// What else may be right when the most likely index and key are not.
-    #[cold]
-    pub(super) fn retry(
-        &mut self,
-        datagram: &mut [u8],
-        mut plan: Plan,
-    ) -> Result<usize, SrtpError> {
-        let first = plan;
-        if self.half.ring.mki_bytes == 0
-            && let Some(ring) = self.overlapping()
-        {
-            plan.key = KeyPlace { previous: true, position: ring.active };
-            if self.attempt(datagram, &plan) {
-                return self.commit(datagram, &plan);
-            }
-            plan.key = first.key;
-        }
-        let started = match plan.stream.and_then(|at| self.half.streams.at(at)) {
-            Some((stream, _)) => stream.rtp.highest().is_some(),
-            None => false,
-        };
-        for step in 1..=u64::from(self.roc_retry) {
-            let up = first.index.checked_add(step << 16).filter(|&i| i < INDEX_LIMIT);
-            let down = first.index.checked_sub(step << 16).filter(|_| !started);
-            for index in [up, down].into_iter().flatten() {
-                plan.index = index;
-                if self.attempt(datagram, &plan) {
-                    self.half.stats.rollover_corrected += 1;
-                    let event = Event::RolloverCorrected {
-                        ssrc: plan.ssrc,
-                        expected: (first.index >> 16) as u32,
-                        actual: (index >> 16) as u32,
-                    };
-                    self.half.events.push(event, &mut self.half.stats);
-                    return self.commit(datagram, &plan);
-                }
-            }
-        }
-        self.half.stats.count(SrtpError::AuthenticationFailed);
-        self.note_failure(datagram, &first);
-        Err(SrtpError::AuthenticationFailed)
+        self.half.ring.rtp_tag_bytes
     }
 
     /// Notes that an authenticated packet has been received.
     #[inline(always)]
     pub(super) fn commit(&mut self, datagram: &mut [u8], plan: &Plan) -> Result<usize, SrtpError> {
-        self.failures = 0;
+        let epoch = self.half.epoch;
         let at = match plan.stream {
             Some(at) => at,
-            None => self.half.streams.insert(plan.ssrc, self.half.rules.initial_roc)?,
+            None => self.half.streams.insert(plan.ssrc, self.half.rules.initial_roc, epoch)?,
         };
         if let Some((stream, window)) = self.half.streams.at(at) {
+            if let Err(error) = stream.rtp.check(window, plan.index) {
+                if !plan.restarts {
+                    return self.refuse(error);
+                }
+                stream.former_rtp = stream.former_rtp.max(stream.rtp);
+                stream.rtp = Position::default();
+                // Packets under the old keys could be replayed against what begins here.
+                self.overlap_left = 0;
+            }
             stream.rtp.commit(window, plan.index);
+            stream.pending = false;
+            if !plan.key.previous {
+                stream.rtp_epoch = epoch;
+            }
         }
+        self.failures = 0;
+        self.half.streams.touch(at);
         self.note_key(plan.key, true);
         self.half.stats.rtp_packets += 1;
         let mut len = plan.end;
@@ -443,6 +454,7 @@ impl Receiver {
             self.half.stats.under_previous_keys += 1;
             return;
         }
+        self.half.ring.heard = true;
         self.overlap_left = self.overlap_left.saturating_sub(1);
         if place.position != self.half.ring.active {
             self.half.ring.active = place.position;
@@ -453,11 +465,11 @@ impl Receiver {
     /// Decrypts what of the header is encrypted besides the text.
     #[cold]
     fn restore_header(&self, datagram: &mut [u8], plan: &Plan) -> usize {
+        let previous = plan.key.previous;
+        let ring = if previous { self.previous.as_ref() } else { Some(&self.half.ring) };
         match plan.header {
             Header::Clear => {}
             Header::Elements { at } => {
-                let ring =
-                    if plan.key.previous { self.previous.as_ref() } else { Some(&self.half.ring) };
                 let keys = ring.and_then(|ring| ring.keys.get(plan.key.position));
                 if let Some((aes, salt)) = keys.and_then(|keys| keys.header.as_deref()) {
                     let iv = salt ^ u128::from(plan.ssrc) << 64 ^ u128::from(plan.index) << 16;
@@ -466,7 +478,7 @@ impl Receiver {
                 }
             }
             Header::Cryptex { at, sources, profile } => {
-                if sources != 0 && !self.half.rules.plain_rtp {
+                if sources != 0 && ring.is_some_and(|ring| !ring.plain_rtp) {
                     extension::sources_before_word(datagram, sources);
                 }
                 extension::set_profile(datagram, at, profile);

@@ -7,7 +7,7 @@
 use super::SrtpError;
 
 /// Where a window stands; its bits are kept elsewhere.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     /// Highest index so far plus one; 0 before the first packet.
     next: u64,
@@ -17,6 +17,16 @@ impl Position {
     /// A position whose highest index is `highest`.
     pub(crate) fn at(highest: u64) -> Self {
         Self { next: highest + 1 }
+    }
+
+    /// The position whose next index in order is `next`; 0 before the first.
+    pub(crate) fn before(next: u64) -> Self {
+        Self { next }
+    }
+
+    /// The next index in order.
+    pub(crate) fn next(self) -> u64 {
+        self.next
     }
 
     /// The highest index so far.
@@ -72,6 +82,14 @@ impl Position {
         let at = word_of(bits, index);
         if let Some(word) = bits.get_mut(at) {
             *word |= 1 << (index % 64);
+        }
+    }
+
+    /// Takes the note back that `index`, which lies in the window, has been seen.
+    pub(crate) fn clear(self, bits: &mut [u64], index: u64) {
+        let at = word_of(bits, index);
+        if let Some(word) = bits.get_mut(at) {
+            *word &= !(1 << (index % 64));
         }
     }
 

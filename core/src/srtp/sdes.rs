@@ -67,6 +67,9 @@ pub struct CryptoAttribute {
     pub tag: u32,
     /// The crypto suite.
     pub suite: Suite,
+    /// The name that it goes by: the registered one, or the one of [`Suite::SDES_ALIASES`] that was
+    /// read. An answer takes over the offer's, since its peer knows no other.
+    pub suite_name: &'static str,
     /// The master keys with identifiers and lifetimes.
     pub keys: Vec<MasterKey>,
     /// `KDR`: the key derivation rate as a power of two, 0 to 24.
@@ -88,18 +91,7 @@ pub struct CryptoAttribute {
 impl CryptoAttribute {
     /// An attribute with one key and no session parameters.
     pub fn new(tag: u32, suite: Suite, key: MasterKey) -> Self {
-        Self {
-            tag,
-            suite,
-            keys: alloc::vec![key],
-            key_derivation_rate_log2: None,
-            unencrypted_srtp: false,
-            unencrypted_srtcp: false,
-            unauthenticated_srtp: false,
-            fec_order: None,
-            fec_keys: Vec::new(),
-            window_size_hint: None,
-        }
+        Self { tag, keys: alloc::vec![key], ..Self::bare(suite) }
     }
 
     /// Parses an attribute, with or without `a=crypto:` in front and white space around.
@@ -117,9 +109,9 @@ impl CryptoAttribute {
         }
         let tag = tag.parse().map_err(|_| SdesError::Tag)?;
         let suite = words.next().ok_or(SdesError::Syntax)?;
-        let suite = Suite::from_sdes_name(suite).ok_or(SdesError::UnknownSuite)?;
+        let (suite, suite_name) = Suite::named(suite).ok_or(SdesError::UnknownSuite)?;
         let keys = parse_keys(words.next().ok_or(SdesError::Syntax)?, suite)?;
-        let mut this = Self { tag, suite, keys, ..Self::bare(suite) };
+        let mut this = Self { tag, suite_name, keys, ..Self::bare(suite) };
         let mut seen = Vec::new();
         for word in words {
             let name = word.split('=').next().unwrap_or(word).to_ascii_uppercase();
@@ -136,6 +128,7 @@ impl CryptoAttribute {
         Self {
             tag: 0,
             suite,
+            suite_name: suite.sdes_name(),
             keys: Vec::new(),
             key_derivation_rate_log2: None,
             unencrypted_srtp: false,
@@ -206,7 +199,11 @@ impl CryptoAttribute {
     pub fn value(&self) -> String {
         let mut out = String::new();
         // Writing to a String does not fail.
-        let _ = write!(out, "{} {} ", self.tag, self.suite.sdes_name());
+        let name = match Suite::named(self.suite_name) {
+            Some((suite, name)) if suite == self.suite => name,
+            _ => self.suite.sdes_name(),
+        };
+        let _ = write!(out, "{} {name} ", self.tag);
         print_keys(&mut out, &self.keys);
         if let Some(rate) = self.key_derivation_rate_log2 {
             let _ = write!(out, " KDR={rate}");

@@ -114,3 +114,23 @@ proptest! {
         let _ = CryptoAttribute::parse(&text);
     }
 }
+
+#[test]
+fn an_alias_is_read_and_answered_in_the_offers_spelling() {
+    for (suite, name) in Suite::SDES_ALIASES {
+        let key: Vec<u8> = (0..suite.key_bytes() + suite.salt_bytes()).map(|b| b as u8).collect();
+        let key = MasterKey::from_concatenated(suite, &key).unwrap();
+        let offered = CryptoAttribute::new(3, suite, key.clone()).line();
+        let offered = offered.replace(suite.sdes_name(), name);
+        let offer = CryptoAttribute::parse(&offered).unwrap();
+        assert_eq!((offer.suite, offer.suite_name), (suite, name));
+        assert_eq!(offer.line(), offered);
+        let mut answer = CryptoAttribute::new(offer.tag, offer.suite, key);
+        assert!(answer.line().starts_with(&alloc::format!("a=crypto:3 {} ", suite.sdes_name())));
+        answer.suite_name = offer.suite_name;
+        assert!(answer.line().starts_with(&alloc::format!("a=crypto:3 {name} ")));
+        // A name of another suite is not written.
+        answer.suite_name = "AEAD_AES_128_GCM";
+        assert!(answer.line().starts_with(&alloc::format!("a=crypto:3 {} ", suite.sdes_name())));
+    }
+}

@@ -12,7 +12,7 @@ use super::crypto::{Job, Tag};
 use super::event::Event;
 use super::extension::{self, Outgoing};
 use super::half::Half;
-use super::index::{INDEX_LIMIT, guess};
+use super::index::INDEX_LIMIT;
 use super::session_keys::SessionKeys;
 use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
@@ -47,7 +47,7 @@ impl Sender {
     /// # Errors
     /// As [`SessionConfig::validate`], and [`SrtpError::UnavailableBackend`].
     pub fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
-        Ok(Self { half: Half::new(config)?, generation: 0, pending_reserve: 0 })
+        Ok(Self { half: Half::new(config, true)?, generation: 0, pending_reserve: 0 })
     }
 
     /// Turns the RTP packet in `buffer[..len]` into an SRTP packet in place, and returns its
@@ -95,7 +95,7 @@ impl Sender {
         len: usize,
     ) -> Result<usize, SrtpError> {
         let plan = self.plan_any(buffer, len)?;
-        if plan.sources != 0 && !self.half.rules.aead {
+        if plan.sources != 0 && !self.half.ring.aead {
             return self.protect_with_sources(buffer, &plan);
         }
         self.seal(buffer, &plan)
@@ -114,7 +114,7 @@ impl Sender {
     #[inline(always)]
     pub(super) fn plan_in_order(&mut self, buffer: &[u8], len: usize) -> Option<Plan> {
         let &[first, _, s0, s1, _, _, _, _, a, b, c, d] = buffer.first_chunk::<12>()?;
-        let total = len.checked_add(self.half.rules.rtp_tag_bytes)?;
+        let total = len.checked_add(self.half.ring.rtp_tag_bytes)?;
         if !self.half.rules.ordinary
             || first >> 6 != 2
             || len < FIXED_HEADER_BYTES
@@ -130,12 +130,16 @@ impl Sender {
         let at = self.half.streams.find(ssrc)?;
         let (stream, window) = self.half.streams.at(at)?;
         let index = stream.rtp.next_in_order(sequence)?;
+        if stream.pending {
+            return None;
+        }
         let keys = self.half.ring.keys.get_mut(self.half.ring.active)?;
         if index >= stream.rtp_notice || !keys.spend_rtp_quietly() {
             return None;
         }
         stream.rtp.commit_in_order(window, index);
-        let tail = if self.half.rules.aead { None } else { Some((index >> 16) as u32) };
+        self.half.streams.touch(at);
+        let tail = if self.half.ring.aead { None } else { Some((index >> 16) as u32) };
         Some(Plan { clear, end: len, iv: keys.rtp.iv(ssrc, index), tail, sources: 0, total })
     }
 
@@ -159,7 +163,7 @@ impl Sender {
             iv: 0,
             tail: None,
             sources: 0,
-            total: len + self.half.rules.rtp_tag_bytes + self.half.rules.mki_bytes,
+            total: len + self.half.ring.rtp_tag_bytes + self.half.ring.mki_bytes,
         };
         let mut header = Header::Clear;
         if self.half.rules.cryptex || !self.half.rules.encrypted_extensions.is_empty() {
@@ -175,7 +179,7 @@ impl Sender {
         if plan.total > buffer.len() {
             return Err(SrtpError::Capacity);
         }
-        if self.half.rules.plain_rtp {
+        if self.half.ring.plain_rtp {
             plan.clear = len;
         }
 
@@ -191,10 +195,7 @@ impl Sender {
         let Some((stream, window)) = self.half.streams.at(at) else {
             return Err(SrtpError::UnknownSsrc);
         };
-        let index = match stream.rtp.highest() {
-            Some(highest) => guess(highest, sequence),
-            None => u64::from(stream.initial_roc) << 16 | u64::from(sequence),
-        };
+        let index = stream.likely_index(sequence);
         if index >= INDEX_LIMIT {
             return Err(SrtpError::IndexExhausted);
         }
@@ -203,10 +204,12 @@ impl Sender {
         }
         stream.rtp.check(window, index).map_err(|_| SrtpError::IndexReused)?;
         stream.rtp.commit(window, index);
+        stream.pending = false;
         if stream.rtp_limit != u64::MAX && index >= stream.rtp_notice && !stream.noticed {
             stream.noticed = true;
             self.half.events.push(Event::CheckpointDue { ssrc }, &mut self.half.stats);
         }
+        self.half.streams.touch(at);
 
         self.half.ring.derive_for_rtp(active, index);
         let Some(keys) = self.half.ring.keys.get_mut(active) else {
@@ -217,7 +220,7 @@ impl Sender {
             self.half.events.push(event, &mut self.half.stats);
         }
         plan.iv = keys.rtp.iv(ssrc, index);
-        if !self.half.rules.aead {
+        if !self.half.ring.aead {
             plan.tail = Some((index >> 16) as u32);
         }
         match header {
@@ -242,7 +245,7 @@ impl Sender {
                         extension::set_profile(buffer, at, extension::INSERTED);
                     }
                 }
-                if !self.half.rules.plain_rtp {
+                if !self.half.ring.plain_rtp {
                     plan.clear = extension::CRYPTEX_CLEAR_BYTES;
                     plan.sources = sources;
                     extension::sources_behind_word(buffer, sources);
@@ -257,7 +260,7 @@ impl Sender {
         if !self.half.rules.any_ssrc {
             return Err(SrtpError::UnknownSsrc);
         }
-        self.half.streams.insert(ssrc, self.half.rules.initial_roc)
+        self.half.streams.insert(ssrc, self.half.rules.initial_roc, self.half.epoch)
     }
 
     /// Writes the trailer, or counts that there is nothing to write.
@@ -288,12 +291,12 @@ impl Sender {
         if plan.sources != 0 {
             extension::sources_before_word(buffer, plan.sources);
         }
-        let tag_bytes = self.half.rules.rtp_tag_bytes;
+        let tag_bytes = self.half.ring.rtp_tag_bytes;
         let trailer = buffer.get_mut(plan.end..plan.total).ok_or(SrtpError::Capacity)?;
-        if self.half.rules.mki_bytes == 0 {
+        if self.half.ring.mki_bytes == 0 {
             write_tag(trailer, tag);
         } else if let Some(keys) = self.half.ring.keys.get(self.half.ring.active) {
-            write_trailer(trailer, keys, tag, tag_bytes, self.half.rules.aead);
+            write_trailer(trailer, keys, tag, tag_bytes, self.half.ring.aead);
         }
         self.half.stats.rtp_packets += 1;
         Ok(plan.total)

@@ -34,6 +34,8 @@ pub(crate) struct SessionKeys {
     pub(crate) rtp_left: u64,
     pub(crate) rtcp_left: u64,
     notice_at: u64,
+    /// Knows the key again when it is gone; derived from it like a session key.
+    fingerprint: u64,
     /// Index divided by the key derivation rate, for which the keys are derived.
     rtp_epoch: u64,
     rtcp_epoch: u64,
@@ -62,6 +64,7 @@ impl SessionKeys {
             header,
             rtp_left: master.lifetime(),
             rtcp_left: master.lifetime().min(MAX_RTCP_LIFETIME),
+            fingerprint: fingerprint(master),
             notice_at: EXPIRY_NOTICE.min(master.lifetime() / 16),
             rtp_epoch: 0,
             rtcp_epoch: 0,
@@ -98,6 +101,12 @@ impl SessionKeys {
     }
 }
 
+fn fingerprint(master: &MasterKey) -> u64 {
+    let mut bytes = [0; 8];
+    derive(master, Label::Fingerprint, 0, &mut bytes);
+    u64::from_be_bytes(bytes)
+}
+
 /// What is derived for SRTP.
 pub(crate) fn rtp_material(suite: Suite, master: &MasterKey, r: u64) -> Material {
     material(suite, master, r, [Label::RtpCipher, Label::RtpAuth, Label::RtpSalt])
@@ -126,7 +135,38 @@ pub(crate) struct KeyRing {
     pub(crate) active: usize,
     pub(crate) mki_bytes: usize,
     pub(crate) rate_log2: Option<u8>,
+    pub(crate) rtp_tag_bytes: usize,
+    pub(crate) rtcp_tag_bytes: usize,
+    pub(crate) aead: bool,
+    /// SRTP, or SRTCP, is authenticated but readable.
+    pub(crate) plain_rtp: bool,
+    pub(crate) plain_rtcp: bool,
+    /// Receiving: whether a packet has authenticated under these since they were put in place.
+    pub(crate) heard: bool,
+    /// None of the keys has been in use before, as far as the half remembers.
+    pub(crate) fresh: bool,
 }
+
+/// What is kept of a key that is not in use any more: enough to know it again, nothing of the key.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Trace {
+    fingerprint: u64,
+    rtp_left: u64,
+    rtcp_left: u64,
+}
+
+impl Trace {
+    pub(crate) fn words(self) -> [u64; 3] {
+        [self.fingerprint, self.rtp_left, self.rtcp_left]
+    }
+
+    pub(crate) fn from_words([fingerprint, rtp_left, rtcp_left]: [u64; 3]) -> Self {
+        Self { fingerprint, rtp_left, rtcp_left }
+    }
+}
+
+/// Keys of former rings that are known again.
+pub(crate) const TRACES: usize = 4;
 
 impl KeyRing {
     fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
@@ -142,7 +182,64 @@ impl KeyRing {
             active: 0,
             mki_bytes: config.keys.first().map_or(0, |key| key.mki().len()),
             rate_log2: config.key_derivation_rate_log2,
+            rtp_tag_bytes: config.suite.tag_bytes(),
+            rtcp_tag_bytes: config.suite.rtcp_tag_bytes(),
+            aead: config.suite.is_aead(),
+            plain_rtp: config.unencrypted_srtp,
+            plain_rtcp: config.unencrypted_srtcp || config.suite.is_null(),
+            heard: false,
+            fresh: true,
         })
+    }
+
+    /// Whether these are the same keys under the same names, to be used in the same way.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let parameters = |ring: &Self| {
+            (ring.suite, ring.rate_log2, ring.plain_rtp, ring.plain_rtcp, ring.keys.len())
+        };
+        let same = |(a, b): (&SessionKeys, &SessionKeys)| {
+            a.master.same_material(&b.master)
+                && a.master.mki() == b.master.mki()
+                && a.master.lifetime() == b.master.lifetime()
+        };
+        parameters(self) == parameters(other) && self.keys.iter().zip(&other.keys).all(same)
+    }
+
+    /// Whether any key is in both.
+    pub(crate) fn shares_a_key(&self, other: &Self) -> bool {
+        let known = |key: &SessionKeys| {
+            other.keys.iter().any(|before| key.master.same_material(&before.master))
+        };
+        self.keys.iter().any(known)
+    }
+
+    /// Notes what is needed to know these keys again, in place of earlier notes of them or else of the
+    /// oldest ones.
+    pub(crate) fn leave_traces(&self, traces: &mut [Trace; TRACES]) {
+        for key in &self.keys {
+            let earlier = traces.iter().position(|trace| trace.fingerprint == key.fingerprint);
+            traces.head_mut(earlier.map_or(TRACES, |at| at + 1)).last_to_front();
+            if let Some(first) = traces.first_mut() {
+                *first = Trace {
+                    fingerprint: key.fingerprint,
+                    rtp_left: key.rtp_left,
+                    rtcp_left: key.rtcp_left,
+                };
+            }
+        }
+    }
+
+    /// Whether a key has left a trace; what was left of its lifetime is all that is left.
+    pub(crate) fn follow_traces(&mut self, traces: &[Trace; TRACES]) -> bool {
+        let mut known = false;
+        for key in &mut self.keys {
+            for trace in traces.iter().filter(|trace| trace.fingerprint == key.fingerprint) {
+                known = true;
+                key.rtp_left = key.rtp_left.min(trace.rtp_left);
+                key.rtcp_left = key.rtcp_left.min(trace.rtcp_left);
+            }
+        }
+        known
     }
 
     /// Position of the key with this identifier.
@@ -209,8 +306,9 @@ impl KeyRing {
 pub struct PreparedKeys(pub(crate) KeyRing);
 
 impl PreparedKeys {
-    /// Derives and schedules the keys of `config`; its suite, keys, key derivation rate, encrypted
-    /// extensions and backend are what matters.
+    /// Derives and schedules the keys of `config`; its suite, keys, session parameters (key derivation
+    /// rate, what is unencrypted), encrypted extensions and backend are what matters
+    /// ([`SessionConfig::rekeyed`]).
     ///
     /// Real-time: no.
     ///

@@ -66,10 +66,25 @@ impl Suite {
         }
     }
 
-    /// The suite of this [`Suite::sdes_name`], compared without regard to case (SDP tokens of
+    /// Names that peers write besides the registered ones: those of the suites' drafts, with the key's
+    /// length behind the mode like AES_CM_128's.
+    pub const SDES_ALIASES: [(Self, &'static str); 4] = [
+        (Self::AesCm256HmacSha1_80, "AES_CM_256_HMAC_SHA1_80"),
+        (Self::AesCm256HmacSha1_32, "AES_CM_256_HMAC_SHA1_32"),
+        (Self::AesCm192HmacSha1_80, "AES_CM_192_HMAC_SHA1_80"),
+        (Self::AesCm192HmacSha1_32, "AES_CM_192_HMAC_SHA1_32"),
+    ];
+
+    /// The suite of this [`Suite::sdes_name`] or alias, compared without regard to case (SDP tokens of
     /// RFC 4568 are case-insensitive by way of RFC 4234's string literals).
     pub fn from_sdes_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.sdes_name().eq_ignore_ascii_case(name))
+        Self::named(name).map(|(suite, _)| suite)
+    }
+
+    /// The suite of a name, and the name as it is known here: an answer is written with it.
+    pub fn named(name: &str) -> Option<(Self, &'static str)> {
+        let registered = Self::ALL.into_iter().map(|suite| (suite, suite.sdes_name()));
+        registered.chain(Self::SDES_ALIASES).find(|(_, known)| known.eq_ignore_ascii_case(name))
     }
 
     /// The DTLS-SRTP protection profile's number (RFC 5764 section 4.1.2, RFC 7714 section 14.2);
@@ -171,6 +186,10 @@ mod tests {
             if let Some(profile) = suite.dtls_profile() {
                 assert_eq!(Suite::from_dtls_profile(profile), Some(suite));
             }
+        }
+        for (suite, name) in Suite::SDES_ALIASES {
+            assert_eq!(Suite::named(&name.to_ascii_lowercase()), Some((suite, name)));
+            assert_ne!(suite.sdes_name(), name);
         }
         assert_eq!(Suite::from_sdes_name("F8_128_HMAC_SHA1_80"), None);
         assert_eq!(Suite::from_dtls_profile(0), None);

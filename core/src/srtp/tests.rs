@@ -6,4 +6,7 @@ mod behaviour;
 mod extensions;
 mod failover;
 mod kernels;
+mod recovery;
+mod rekeying;
+mod state;
 mod vectors;

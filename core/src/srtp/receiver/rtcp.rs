@@ -6,6 +6,7 @@ use crate::srtp::MAX_PACKET_BYTES;
 use crate::srtp::RTCP_CLEAR_BYTES;
 use crate::srtp::SrtpError;
 use crate::srtp::crypto::{Job, Tag};
+use crate::srtp::replay::Position;
 
 impl Receiver {
     /// Turns the SRTCP packet in `datagram` into a compound RTCP packet in place, and returns its
@@ -21,17 +22,27 @@ impl Receiver {
     }
 
     fn try_unprotect_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, SrtpError> {
+        match self.try_rtcp(datagram, false) {
+            Err(error) if self.overlaps() => self.try_rtcp(datagram, true).map_err(|_| error),
+            result => result,
+        }
+    }
+
+    /// The packet under the keys in use, or under the previous ones.
+    fn try_rtcp(&mut self, datagram: &mut [u8], previous: bool) -> Result<usize, SrtpError> {
         if datagram.len() > MAX_PACKET_BYTES {
             return Err(SrtpError::Oversized);
         }
         let ssrc = crate::srtp::rtcp_ssrc(datagram)?;
-        let (tag_bytes, mki_bytes) = (self.half.rules.rtcp_tag_bytes, self.half.ring.mki_bytes);
+        let Some(ring) = self.ring_of(previous) else { return Err(SrtpError::KeyCount) };
+        let (tag_bytes, mki_bytes) = (ring.rtcp_tag_bytes, ring.mki_bytes);
+        let (aead, plain_rtcp) = (ring.aead, ring.plain_rtcp);
         let end = match datagram.len().checked_sub(tag_bytes + mki_bytes + 4) {
             Some(end) if end >= RTCP_CLEAR_BYTES => end,
             _ => return Err(SrtpError::Malformed),
         };
         let trailer = datagram.get(end..).unwrap_or(&[]);
-        let (tag, word, mki) = if self.half.rules.aead {
+        let (tag, word, mki) = if aead {
             let (tag, rest) = trailer.split_at(tag_bytes.min(trailer.len()));
             let (word, mki) = rest.split_at(4.min(rest.len()));
             (tag, word, mki)
@@ -44,46 +55,61 @@ impl Receiver {
         let tail = u32::from_be_bytes([w0, w1, w2, w3]);
         let index = u64::from(tail & 0x7fff_ffff);
         let encrypted = w0 & 0x80 != 0;
-        if !encrypted && !self.half.rules.plain_rtcp {
+        if !encrypted && !plain_rtcp {
             return Err(SrtpError::NotPermitted);
         }
         let tag = read_tag(tag);
-        let mut place = if mki_bytes == 0 {
-            KeyPlace { previous: false, position: self.half.ring.active }
+        let place = if mki_bytes == 0 {
+            self.unnamed_key(previous)
         } else {
-            self.key_of(mki)?
+            let position = self.ring_of(previous).and_then(|ring| ring.find(mki));
+            position.map(|position| KeyPlace { previous, position })
         };
+        let place = place.ok_or(SrtpError::UnknownMki)?;
+        match self.ring_of(previous).and_then(|ring| ring.keys.get(place.position)) {
+            Some(keys) if keys.rtcp_left > 0 => {}
+            _ => return Err(SrtpError::KeyExhausted),
+        }
 
+        let epoch = self.half.epoch;
         let stream = self.half.streams.find(ssrc);
-        match stream {
-            Some(at) => {
-                if let Some((stream, _)) = self.half.streams.at(at) {
-                    stream.rtcp.check(&stream.rtcp_window, index)?;
-                }
-            }
+        let known = match stream {
+            Some(at) => self.half.streams.at(at).map(|(stream, _)| *stream),
             None if !self.half.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
-            None if self.half.streams.is_full() => return Err(SrtpError::StreamLimit),
-            None => {}
+            None => self.half.streams.recall(ssrc, epoch).map(|(stream, _)| stream),
+        };
+        // A peer that has got new keys may count from 0 again, against RFC 3711 section 3.4: what
+        // was received under the old ones does not say that this is a replay.
+        let mut restarts = false;
+        if let Some(stream) = known
+            && let Err(error) = stream.rtcp.check(&stream.rtcp_window, index)
+        {
+            restarts = !previous && self.half.ring.fresh && stream.rtcp_epoch != epoch;
+            if !restarts {
+                return Err(error);
+            }
         }
         let clear = if encrypted { RTCP_CLEAR_BYTES } else { end };
-        let mut opened = self.attempt_rtcp(datagram, place, ssrc, index, clear, end, tail, tag);
-        if !opened
-            && mki_bytes == 0
-            && let Some(ring) = self.overlapping()
-        {
-            place = KeyPlace { previous: true, position: ring.active };
-            opened = self.attempt_rtcp(datagram, place, ssrc, index, clear, end, tail, tag);
-        }
-        if !opened {
+        if !self.attempt_rtcp(datagram, place, ssrc, index, clear, end, tail, tag) {
             return Err(SrtpError::AuthenticationFailed);
         }
         let at = match stream {
             Some(at) => at,
-            None => self.half.streams.insert(ssrc, self.half.rules.initial_roc)?,
+            None => self.half.streams.insert(ssrc, self.half.rules.initial_roc, epoch)?,
         };
         if let Some((stream, _)) = self.half.streams.at(at) {
+            if restarts {
+                stream.former_rtcp = stream.former_rtcp.max(stream.rtcp);
+                stream.rtcp = Position::default();
+                // Packets under the old keys could be replayed against what begins here.
+                self.overlap_left = 0;
+            }
             stream.rtcp.commit(&mut stream.rtcp_window, index);
+            if !previous {
+                stream.rtcp_epoch = epoch;
+            }
         }
+        self.half.streams.touch(at);
         self.note_key(place, false);
         self.half.stats.rtcp_packets += 1;
         Ok(end)
@@ -100,8 +126,8 @@ impl Receiver {
         tail: u32,
         tag: Tag,
     ) -> bool {
-        let tag_bytes = self.half.rules.rtcp_tag_bytes;
         let Some(ring) = self.ring_of(place.previous) else { return false };
+        let tag_bytes = ring.rtcp_tag_bytes;
         ring.derive_for_rtcp(place.position, index);
         let Some(keys) = ring.keys.get(place.position) else { return false };
         let iv = keys.rtcp.iv(ssrc, index);

@@ -14,23 +14,50 @@ use crate::srtp::session_keys::RetiredKeys;
 impl Sender {
     /// Bytes that [`Sender::protect`] adds: tag and master key identifier.
     pub fn rtp_overhead_bytes(&self) -> usize {
-        self.half.rules.rtp_tag_bytes + self.half.rules.mki_bytes
+        self.half.ring.rtp_tag_bytes + self.half.ring.mki_bytes
     }
 
     /// Bytes that [`Sender::protect_rtcp`] adds: tag, index and master key identifier.
     pub fn rtcp_overhead_bytes(&self) -> usize {
-        self.half.rules.rtcp_tag_bytes + 4 + self.half.rules.mki_bytes
+        self.half.ring.rtcp_tag_bytes + 4 + self.half.ring.mki_bytes
     }
 
-    /// Sends under other keys from now on, rollover counters and indices going on as they are.
-    /// Returns the old keys, to be dropped elsewhere.
+    /// Sends under other keys from now on, and as their session parameters say (`KDR`,
+    /// `UNENCRYPTED_SRTP`, `UNENCRYPTED_SRTCP`, another suite, identifiers of another length); rollover
+    /// counters and indices go on as they are (RFC 3711 section 3.3.1). Policy, streams and header
+    /// extensions stay the session's. Keys that are in use already, named and used in the same way,
+    /// change nothing. Returns the keys that are not in use, to be dropped elsewhere.
     ///
     /// Real-time: yes.
     ///
     /// # Errors
-    /// The new keys come back with [`SrtpError::InvalidConfig`] if they are for another suite.
+    /// The new keys come back, and nothing has changed: [`SrtpError::InvalidConfig`] if they were not
+    /// made for the session's header extensions, [`SrtpError::NotPermitted`] for a suite that its
+    /// policy excludes. [`Sender::can_rekey`] tells before.
     pub fn rekey(&mut self, keys: PreparedKeys) -> Result<RetiredKeys, (SrtpError, PreparedKeys)> {
-        self.half.replace_keys(keys).map(RetiredKeys)
+        if let Err(error) = self.can_rekey(&keys) {
+            return Err((error, keys));
+        }
+        if keys.0.is_same(&self.half.ring) {
+            return Ok(RetiredKeys(keys.0));
+        }
+        Ok(RetiredKeys(self.half.replace_keys(keys, None)))
+    }
+
+    /// Whether [`Sender::rekey`] would take these keys: to be asked of both halves of a session before
+    /// either is changed.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// Those of [`Sender::rekey`].
+    pub fn can_rekey(&self, keys: &PreparedKeys) -> Result<(), SrtpError> {
+        self.half.admits(keys)
+    }
+
+    /// Whether these keys are the ones in use, named and used in the same way.
+    pub fn uses(&self, keys: &PreparedKeys) -> bool {
+        keys.0.is_same(&self.half.ring)
     }
 
     /// Sends under the key with this master key identifier from now on.
@@ -44,19 +71,39 @@ impl Sender {
         Ok(())
     }
 
-    /// Adds a stream, or gives it another state, as when a call is re-negotiated with the same
-    /// keys or joined late. The indices in `state` count as used.
+    /// Adds a stream, or moves it forward, as when a call is re-negotiated with the same keys. The
+    /// indices in `state` count as used, and so do all that have been: a state is never set back.
+    /// Without [`StreamState::highest_sequence`] the counter is that of the next packet; the one that
+    /// the stream has changes nothing.
+    ///
+    /// Real-time: yes.
     ///
     /// # Errors
-    /// [`SrtpError::StreamLimit`], and [`SrtpError::InvalidConfig`] for indices out of range.
+    /// [`SrtpError::IndexReused`] if the stream is further already, in SRTP or SRTCP;
+    /// [`SrtpError::StreamLimit`] if every place is taken by SSRCs that were named;
+    /// [`SrtpError::InvalidConfig`] for indices out of range. Nothing is changed then.
     pub fn set_stream(&mut self, state: StreamState) -> Result<(), SrtpError> {
-        self.half.set_stream(state)
+        self.half.set_stream(state, SrtpError::IndexReused)
     }
 
-    /// Forgets a stream; whether it was known. Its indices must not be sent again under the same
-    /// keys, which the session can't see to any more.
+    /// Takes a stream out of the table; whether it was there. Which indices it has used is remembered:
+    /// when its SSRC comes back, it goes on behind them.
     pub fn remove_stream(&mut self, ssrc: u32) -> bool {
-        self.half.streams.remove(ssrc)
+        self.half.streams.remove(ssrc, self.half.epoch)
+    }
+
+    /// Where one stream stands, whether it is in the table or remembered.
+    ///
+    /// Real-time: yes.
+    pub fn stream(&self, ssrc: u32) -> Option<StreamState> {
+        self.half.state(ssrc)
+    }
+
+    /// SRTP packets that may still be sent under the key in use before its lifetime ends.
+    ///
+    /// Real-time: yes.
+    pub fn packets_left(&self) -> u64 {
+        self.half.ring.keys.get(self.half.ring.active).map_or(0, |keys| keys.rtp_left)
     }
 
     /// The streams, with what is needed to go on with them elsewhere.

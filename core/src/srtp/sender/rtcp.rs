@@ -55,6 +55,7 @@ impl Sender {
             return Err(SrtpError::CheckpointDue);
         }
         stream.rtcp = Position::at(index);
+        self.half.streams.touch(at);
 
         self.half.ring.derive_for_rtcp(active, index);
         let Some(keys) = self.half.ring.keys.get_mut(active) else {
@@ -64,17 +65,17 @@ impl Sender {
             let event = Event::KeyExpiring { key: active, packets_left };
             self.half.events.push(event, &mut self.half.stats);
         }
-        let e_bit = if self.half.rules.plain_rtcp { 0 } else { 1 << 31 };
+        let e_bit = if self.half.ring.plain_rtcp { 0 } else { 1 << 31 };
         let word = e_bit | index as u32;
-        let clear = if self.half.rules.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
+        let clear = if self.half.ring.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
         let iv = keys.rtcp.iv(ssrc, index);
         let job = Job { buffer, clear, end: len, tail: Some(word), iv };
         let tag = keys.rtcp.seal(job).ok_or(SrtpError::Backend)?;
         let word = word.to_be_bytes();
 
         let trailer = buffer.get_mut(len..total).ok_or(SrtpError::Capacity)?;
-        let tag_bytes = self.half.rules.rtcp_tag_bytes;
-        if self.half.rules.aead {
+        let tag_bytes = self.half.ring.rtcp_tag_bytes;
+        if self.half.ring.aead {
             // RFC 7714 section 9.2: the tag belongs to the ciphertext, the index follows.
             let (tag_at, rest) = trailer.split_at_mut(tag_bytes.min(trailer.len()));
             write_tag(tag_at, tag);

@@ -27,7 +27,7 @@ fn sessions<T>(engine: &Engine, suites: &[usize], make: impl Fn(&SessionConfig) 
         config.engine = if i == 5 { Engine::Best } else { engine.clone() };
         config.max_streams = 2;
         config.initial_roc = (i % 2) as u32;
-        config.roc_retry = u8::from(i == 3);
+        config.roc_retry = (i % 3) as u8 * 2;
         let external = matches!(config.engine, Engine::External(_));
         config.key_derivation_rate_log2 = (i == 4 && !external).then_some(2);
         make(&config)

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use super::super::test_support::{config, master, rtp};
 use super::super::*;
 
-fn pair(config: &SessionConfig) -> (Sender, Receiver) {
+pub(super) fn pair(config: &SessionConfig) -> (Sender, Receiver) {
     (Sender::new(config).unwrap(), Receiver::new(config).unwrap())
 }
 
-fn protect(sender: &mut Sender, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
+pub(super) fn protect(sender: &mut Sender, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
     let mut buffer = packet.to_vec();
     buffer.resize(packet.len() + MAX_TRAILER_BYTES, 0xee);
     let len = sender.protect(&mut buffer, packet.len())?;
@@ -18,7 +18,7 @@ fn protect(sender: &mut Sender, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
     Ok(buffer)
 }
 
-fn protect_rtcp(sender: &mut Sender, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
+pub(super) fn protect_rtcp(sender: &mut Sender, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
     let mut buffer = packet.to_vec();
     buffer.resize(packet.len() + MAX_TRAILER_BYTES, 0xee);
     let len = sender.protect_rtcp(&mut buffer, packet.len())?;
@@ -27,7 +27,7 @@ fn protect_rtcp(sender: &mut Sender, packet: &[u8]) -> Result<Vec<u8>, SrtpError
 }
 
 /// Unprotects a copy; on an error checks that the bytes are untouched.
-fn unprotect(receiver: &mut Receiver, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
+pub(super) fn unprotect(receiver: &mut Receiver, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
     let mut buffer = packet.to_vec();
     match receiver.unprotect(&mut buffer) {
         Ok(len) => {
@@ -41,7 +41,7 @@ fn unprotect(receiver: &mut Receiver, packet: &[u8]) -> Result<Vec<u8>, SrtpErro
     }
 }
 
-fn unprotect_rtcp(receiver: &mut Receiver, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
+pub(super) fn unprotect_rtcp(receiver: &mut Receiver, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
     let mut buffer = packet.to_vec();
     match receiver.unprotect_rtcp(&mut buffer) {
         Ok(len) => {
@@ -55,7 +55,7 @@ fn unprotect_rtcp(receiver: &mut Receiver, packet: &[u8]) -> Result<Vec<u8>, Srt
     }
 }
 
-fn rtcp(ssrc: u32) -> Vec<u8> {
+pub(super) fn rtcp(ssrc: u32) -> Vec<u8> {
     let mut packet = alloc::vec![0x80, 201, 0, 4];
     packet.extend(ssrc.to_be_bytes());
     packet.extend([0xab; 12]);
@@ -184,16 +184,13 @@ fn late_packet_after_rollover_is_decrypted() {
 fn streams_are_bounded_and_unknown_ones_refused() {
     let mut config = config(Suite::AeadAes128Gcm, 1);
     config.max_streams = 2;
-    let mut many = config.clone();
-    many.max_streams = 10;
-    let mut sender = Sender::new(&many).unwrap();
+    let mut sender = Sender::new(&config).unwrap();
     let sealed: Vec<_> = (0..3).map(|s| protect(&mut sender, &rtp(s, 1, 10)).unwrap()).collect();
     let mut receiver = Receiver::new(&config).unwrap();
-    unprotect(&mut receiver, &sealed[0]).unwrap();
-    unprotect(&mut receiver, &sealed[1]).unwrap();
-    assert_eq!(unprotect(&mut receiver, &sealed[2]), Err(SrtpError::StreamLimit));
-    assert!(receiver.remove_stream(0));
-    unprotect(&mut receiver, &sealed[2]).unwrap();
+    for packet in &sealed {
+        unprotect(&mut receiver, packet).unwrap();
+        assert!(receiver.streams().len() <= 2);
+    }
 
     config.ssrcs = SsrcPolicy::Only(alloc::vec![1]);
     let mut receiver = Receiver::new(&config).unwrap();
@@ -201,6 +198,11 @@ fn streams_are_bounded_and_unknown_ones_refused() {
     unprotect(&mut receiver, &sealed[1]).unwrap();
     receiver.set_stream(StreamState::new(0, 0)).unwrap();
     unprotect(&mut receiver, &sealed[0]).unwrap();
+    // Who was named keeps its place.
+    assert_eq!(receiver.set_stream(StreamState::new(2, 0)), Err(SrtpError::StreamLimit));
+    assert!(receiver.remove_stream(0));
+    receiver.set_stream(StreamState::new(2, 0)).unwrap();
+    unprotect(&mut receiver, &sealed[2]).unwrap();
     let mut sender = Sender::new(&config).unwrap();
     assert_eq!(protect(&mut sender, &rtp(2, 1, 10)), Err(SrtpError::UnknownSsrc));
 }
@@ -219,6 +221,7 @@ fn late_joiner_is_given_the_rollover_counter_or_finds_it() {
         unprotect(&mut informed, &second).unwrap();
 
         config.initial_roc = 0;
+        config.roc_retry = 0;
         let mut uninformed = Receiver::new(&config).unwrap();
         assert_eq!(unprotect(&mut uninformed, &first), Err(SrtpError::AuthenticationFailed));
         assert_eq!(uninformed.streams().len(), 0);
@@ -441,7 +444,8 @@ fn a_run_of_failures_is_reported_with_its_likely_cause() {
     let cm80 = config(Suite::AesCm128HmacSha1_80, 1);
     let run = |sending: &SessionConfig, receiving: &SessionConfig| {
         let mut sender = Sender::new(sending).unwrap();
-        let mut receiver = Receiver::new(receiving).unwrap();
+        let receiving = SessionConfig { roc_retry: 0, ..receiving.clone() };
+        let mut receiver = Receiver::new(&receiving).unwrap();
         for sequence in 0..16 {
             let sealed = protect(&mut sender, &rtp(5, sequence, 40)).unwrap();
             assert!(unprotect(&mut receiver, &sealed).is_err());
@@ -514,7 +518,7 @@ fn sessions_and_streams_are_as_small_as_documented() {
             if kernel != Kernel::Portable
                 || Kernel::ALL.iter().filter(|k| k.is_available()).count() == 1
             {
-                assert!(session <= 4096, "{session} bytes a session, {kernel:?} {suite:?}");
+                assert!(session <= 5120, "{session} bytes a session, {kernel:?} {suite:?}");
             }
             std::eprintln!("{kernel:?} {suite:?}: session {session}, further stream {stream}");
         }
