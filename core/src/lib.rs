@@ -36,6 +36,7 @@ pub mod leg;
 mod math;
 pub mod mixer;
 pub mod rtp;
+pub mod session;
 pub mod srtp;
 pub mod stats;
 pub mod sync;

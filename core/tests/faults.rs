@@ -306,7 +306,7 @@ fn any_settings_are_taken_or_refused_as_a_whole() {
     let mut dice = Dice(99);
     let (mut made, mut refused) = (0, 0);
     for _ in 0..2_000 {
-        let mut config = LegConfig::new(dice.next() as u32, 96, CodecSpec::Pcmu);
+        let mut config = LegConfig::plain(dice.next() as u32, 96, CodecSpec::Pcmu);
         let mut odd = |usual: u16| if dice.below(6) == 0 { dice.next() as u16 } else { usual };
         config.jitter.slots = odd(52);
         config.jitter.slot_bytes = odd(160);

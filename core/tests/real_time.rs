@@ -91,7 +91,7 @@ fn a_leg_in_a_conference_takes_a_bounded_piece_of_memory() {
     let mut halves = Vec::with_capacity(100);
     let before = BYTES.get();
     for n in 0..100 {
-        let (receiver, media, leg) = Leg::new(&LegConfig::new(n, 8, CodecSpec::Pcma)).unwrap();
+        let (receiver, media, leg) = Leg::new(&LegConfig::plain(n, 8, CodecSpec::Pcma)).unwrap();
         control.join(Box::new(media), JoinOptions::default()).map_err(|(e, _)| e).unwrap();
         halves.push((receiver, leg));
     }

@@ -10,7 +10,7 @@ fn config(n: u32) -> LegConfig {
     let suites = [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AeadAes256Gcm];
     let codecs =
         [CodecSpec::Pcmu, CodecSpec::Pcma, CodecSpec::L16 { sample_rate_hz: 8_000, channels: 1 }];
-    let mut config = LegConfig::new(n, 96, codecs[n as usize % 3].clone());
+    let mut config = LegConfig::plain(n, 96, codecs[n as usize % 3].clone());
     config.rtcp_interval_ms = 200;
     config.header_extensions.audio_level = n.is_multiple_of(2).then_some(3);
     if let Some(suite) = suites.get(n as usize % 4) {

@@ -23,7 +23,7 @@ pub(super) struct Phone {
 }
 
 fn leg(ssrc: u32, codec: CodecSpec) -> (LegReceiver, Box<LegMedia>) {
-    let mut config = LegConfig::new(ssrc, 96, codec);
+    let mut config = LegConfig::plain(ssrc, 96, codec);
     config.rtcp_interval_ms = 0;
     let (receiver, media, _) = Leg::new(&config).unwrap();
     (receiver, Box::new(media))
@@ -42,7 +42,7 @@ pub(super) fn phone_with(
     set: impl Fn(&mut LegConfig),
 ) -> Phone {
     let config = |ssrc| {
-        let mut config = LegConfig::new(ssrc, 96, codec.clone());
+        let mut config = LegConfig::plain(ssrc, 96, codec.clone());
         config.rtcp_interval_ms = 0;
         set(&mut config);
         config

@@ -5,8 +5,9 @@
 
 use core::net::SocketAddr;
 
-use super::receiver::{LegReceiver, ReceiveError, Received};
-use crate::rtp::is_rtcp;
+use super::receiver::LegReceiver;
+use crate::session::demux::{Protocol, classify};
+use crate::session::{ReceiveError, Received};
 use crate::srtp::{Job, Receiver, Sessions, SrtpError, unprotect_batch};
 use crate::within::Within;
 
@@ -67,10 +68,7 @@ pub fn receive_batch<T: Sessions<LegReceiver> + ?Sized>(
                 continue;
             };
             let (datagram, arrival_ns) = (&mut *arrival.datagram, arrival.arrival_ns);
-            arrival.result = match arrival.from {
-                Some(from) => leg.receive_opened_from(datagram, from, arrival_ns, opened),
-                None => leg.receive_opened(datagram, arrival_ns, opened),
-            };
+            arrival.result = leg.receive_opened(datagram, arrival.from, arrival_ns, opened);
         }
     }
 }
@@ -88,7 +86,7 @@ fn open<T: Sessions<LegReceiver> + ?Sized>(
     for (n, arrival) in arrivals.iter_mut().enumerate() {
         let Some(leg) = legs.session_mut(arrival.leg) else { continue };
         leg.apply_commands();
-        if leg.unprotector().is_some() && !is_rtcp(arrival.datagram) {
+        if leg.unprotector().is_some() && classify(arrival.datagram) == Some(Protocol::Rtp) {
             let length = arrival.datagram.len();
             let Some((job, place)) = free.next() else { break };
             *job = Job::new(arrival.leg, &mut *arrival.datagram, length);

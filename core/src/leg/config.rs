@@ -6,14 +6,23 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::contributors::MAX_CONTRIBUTORS;
-use super::media::MAX_DATAGRAM_BYTES;
 use super::packetizer::MAX_EXTENSION_BYTES;
 use super::quality::Assessor;
 use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
+use crate::dsp::resample::Resampler;
 use crate::jitter::{DecoderMap, JitterConfig, JitterError};
 use crate::rtp::header::FIXED_HEADER_BYTES;
-use crate::srtp::{MAX_TRAILER_BYTES, SessionConfig, SrtpError};
+use crate::session::{
+    Keying, Mid, Nack, PayloadTypes, RemoteConfig, Role, SessionConfig, SrtpConfig,
+};
+use crate::srtp::{MAX_TRAILER_BYTES, SrtpError};
+use alloc::boxed::Box;
+
+/// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
+pub const MAX_DATAGRAM_BYTES: usize = 1_452;
+/// RTP clock of comfort noise (RFC 3389 section 4).
+const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
 
 /// The codec that a leg sends, and under which payload type.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,18 +44,6 @@ pub struct ReceiveCodec {
     pub codec: CodecSpec,
 }
 
-/// How missing packets are asked for again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Nack {
-    /// Not at all.
-    #[default]
-    Off,
-    /// Generic NACK (RFC 4585) in compound RTCP packets.
-    Compound,
-    /// Generic NACK by itself (reduced-size RTCP, RFC 5506).
-    ReducedSize,
-}
-
 /// A payload type whose payloads the leg hands on as they are, undecoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassThrough {
@@ -54,15 +51,6 @@ pub struct PassThrough {
     pub payload_type: u8,
     /// RTP clock in ticks a second.
     pub rtp_clock_hz: u32,
-}
-
-/// Keys for both directions.
-#[derive(Debug, Clone)]
-pub struct SrtpConfig {
-    /// For what the leg sends: the local `a=crypto` line (RFC 4568 section 5.1).
-    pub send: SessionConfig,
-    /// For what the leg receives: the remote `a=crypto` line.
-    pub receive: SessionConfig,
 }
 
 /// What a leg does about tones in the sound that it receives.
@@ -114,23 +102,47 @@ pub struct HeaderExtensions {
     pub mid: Option<(u8, Mid)>,
 }
 
-/// A name of a media description: 1 to 16 bytes of text.
+/// A payload type of telephone events (RFC 4733).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mid {
-    bytes: [u8; 16],
-    length: u8,
+pub struct TelephoneEvents {
+    /// As [`SendCodec::payload_type`].
+    pub payload_type: u8,
+    /// Ticks a second of the events' durations, as `telephone-event/8000` says; `None` where that is not
+    /// known: then what is sent counts in the clock of the codec sent, and what is received in the one
+    /// that its reports keep to.
+    pub clock_hz: Option<u32>,
 }
 
-impl Mid {
-    /// `None` for an empty or too long name.
-    pub fn new(name: &str) -> Option<Self> {
-        let mut bytes = [0; 16];
-        bytes.get_mut(..name.len()).filter(|b| !b.is_empty())?.copy_from_slice(name.as_bytes());
-        Some(Self { bytes, length: name.len() as u8 })
+impl TelephoneEvents {
+    /// Events of a payload type with this clock.
+    pub fn new(payload_type: u8, clock_hz: u32) -> Self {
+        Self { payload_type, clock_hz: Some(clock_hz) }
+    }
+}
+
+/// Which way media goes (RFC 3264 section 6.1), seen from the leg. RTCP goes both ways in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendReceive,
+    /// The leg sends and does not play: it has put the peer on hold.
+    SendOnly,
+    /// The leg plays and does not send: it is on hold.
+    ReceiveOnly,
+    /// Neither.
+    Inactive,
+}
+
+impl Direction {
+    /// Whether the leg sends.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendReceive | Self::SendOnly)
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or(&self.bytes)
+    /// Whether the leg plays what comes.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendReceive | Self::ReceiveOnly)
     }
 }
 
@@ -140,13 +152,16 @@ impl Mid {
 pub struct LegConfig {
     /// Synchronization source of what the leg sends; random.
     pub local_ssrc: u32,
-    /// Sequence number of the first packet; random.
+    /// Sequence number of the first packet; random. Its top bit is not used: where the first packets are
+    /// lost, a peer takes what follows a number near 65535 for the first round and never hears SRTP again
+    /// (RFC 3711 section 3.3.1).
     pub initial_sequence: u16,
     /// Timestamp of the first packet; random.
     pub initial_timestamp: u32,
     /// Canonical name in RTCP (RFC 7022), at most 255 bytes.
     pub cname: String,
-    /// What the leg sends. Its sample rate is the rate of the leg's PCM in both directions.
+    /// What the leg sends. Its sample rate is the rate of the leg's PCM in both directions, unless
+    /// [`LegConfig::sample_rate_hz`] says otherwise.
     pub send: SendCodec,
     /// What the leg understands; the first entry's clock measures the arrival jitter.
     pub receive: Vec<ReceiveCodec>,
@@ -156,9 +171,9 @@ pub struct LegConfig {
     pub pass_through: Vec<PassThrough>,
     /// Payload type of comfort noise (RFC 3389), 13 as a rule.
     pub comfort_noise_payload_type: Option<u8>,
-    /// Payload type of telephone events (RFC 4733), sent and received; its clock is that of the
-    /// codec sent. Without one, digits can't be sent.
-    pub telephone_event_payload_type: Option<u8>,
+    /// Payload types of telephone events (RFC 4733), sent and received; of several, that one is sent
+    /// whose clock is that of the codec sent. Without one, digits can't be sent.
+    pub telephone_events: Vec<TelephoneEvents>,
     /// Tones in what is received.
     pub inband_tones: InbandTones,
     /// Whether the jitter buffer freezes ([`DelayMode::Frozen`](crate::jitter::DelayMode::Frozen))
@@ -176,12 +191,28 @@ pub struct LegConfig {
     /// Whether the audio levels of what is received are believed
     /// ([`LegMedia::skip_softer_than`](super::LegMedia::skip_softer_than)).
     pub level_trust: LevelTrust,
-    /// The only remote source to listen to; `None` takes the first that proves valid, and another
-    /// when it is authenticated or the first has fallen silent.
+    /// The only remote source whose voice is listened to; `None` takes the first that proves valid, and
+    /// another by the rules of [`session`](crate::session).
     pub remote_ssrc: Option<u32>,
-    /// Keys; `None` for plain RTP.
+    /// Keys. Without them the leg waits for [`LegControl::set_keys`](super::LegControl::set_keys),
+    /// sends nothing and keeps what comes, unless plain RTP is asked for.
     pub srtp: Option<SrtpConfig>,
-    /// Jitter buffer; its sample rate is overruled by [`LegConfig::send`]'s.
+    /// Plain RTP, where there are no keys.
+    pub plain: bool,
+    /// Which way media goes.
+    pub direction: Direction,
+    /// Where signalling says that the peer is, and how long other addresses are learnt
+    /// ([`LegReceiver::receive_from`](super::LegReceiver::receive_from)).
+    pub remote: RemoteConfig,
+    /// Sources that the leg knows at a time, 2 to 256. Default 8.
+    pub max_sources: u16,
+    /// Silence after which [`LegEvent::MediaStopped`](super::LegEvent::MediaStopped) comes, in ms; 0 for
+    /// never. Default 5000.
+    pub media_timeout_ms: u32,
+    /// Samples a second of the leg's PCM in both directions: 8000, 16000, 32000 or 48000; `None` for
+    /// that of [`LegConfig::send`]. Other codecs are converted.
+    pub sample_rate_hz: Option<u32>,
+    /// Jitter buffer; its sample rate is overruled by the leg's.
     pub jitter: JitterConfig,
     /// Mean interval between RTCP reports in ms, 0 for none (RFC 3550 section 6.2 says 5000).
     pub rtcp_interval_ms: u32,
@@ -197,6 +228,11 @@ pub struct LegConfig {
 
 impl LegConfig {
     /// A leg that sends and receives one codec in plain RTP, with all else at common values.
+    pub fn plain(local_ssrc: u32, payload_type: u8, codec: CodecSpec) -> Self {
+        Self { plain: true, ..Self::new(local_ssrc, payload_type, codec) }
+    }
+
+    /// A leg that sends and receives one codec and waits for its keys, with all else at common values.
     pub fn new(local_ssrc: u32, payload_type: u8, codec: CodecSpec) -> Self {
         Self {
             local_ssrc,
@@ -207,7 +243,7 @@ impl LegConfig {
             send: SendCodec { payload_type, codec, packet_ms: 20 },
             pass_through: Vec::new(),
             comfort_noise_payload_type: Some(13),
-            telephone_event_payload_type: None,
+            telephone_events: Vec::new(),
             inband_tones: InbandTones::Ignored,
             freeze_for_modems: false,
             redundancy: None,
@@ -216,6 +252,12 @@ impl LegConfig {
             level_trust: LevelTrust::default(),
             remote_ssrc: None,
             srtp: None,
+            plain: false,
+            direction: Direction::SendReceive,
+            remote: RemoteConfig::default(),
+            max_sources: 8,
+            media_timeout_ms: 5_000,
+            sample_rate_hz: None,
             jitter: JitterConfig::default(),
             rtcp_interval_ms: 5_000,
             extended_reports: true,
@@ -232,7 +274,7 @@ impl LegConfig {
         let named = received
             .chain(passed)
             .chain(self.comfort_noise_payload_type)
-            .chain(self.telephone_event_payload_type)
+            .chain(self.telephone_events.iter().map(|events| events.payload_type))
             .chain(self.redundancy.map(|red| red.payload_type));
         for payload_type in named {
             match seen.get_mut(usize::from(payload_type)) {
@@ -249,8 +291,22 @@ impl LegConfig {
         let ids = &self.header_extensions;
         let mid = ids.mid.map(|(id, _)| id);
         let named = [ids.audio_level, ids.mixer_levels, ids.absolute_send_time, mid];
-        if named.iter().flatten().any(|id| !(1..=14).contains(id)) {
-            return Err(LegError::ExtensionId);
+        let mut taken = 0_u16;
+        for id in named.iter().flatten() {
+            if !(1..=14).contains(id) || taken >> id & 1 != 0 {
+                return Err(LegError::ExtensionId);
+            }
+            taken |= 1 << id;
+        }
+        if self.telephone_events.iter().any(|events| events.clock_hz == Some(0)) {
+            return Err(LegError::Clock);
+        }
+        if !(2..=256).contains(&self.max_sources) {
+            return Err(LegError::Sources);
+        }
+        let (rate, codec_rate) = (self.rate_hz(), self.send.codec.format().sample_rate_hz);
+        if rate != codec_rate && Resampler::new(rate, codec_rate).is_err() {
+            return Err(LegError::SampleRate);
         }
         if self.receive.is_empty() {
             return Err(LegError::NoReceiveCodec);
@@ -277,7 +333,70 @@ impl LegConfig {
 
     /// What protection may add to a packet.
     pub(super) fn trailer_bytes(&self) -> usize {
-        if self.srtp.is_some() { MAX_TRAILER_BYTES } else { 0 }
+        // Room for keys that come later, too.
+        if self.srtp.is_some() || !self.plain { MAX_TRAILER_BYTES } else { 0 }
+    }
+
+    /// Samples a second of the leg's PCM.
+    pub(super) fn rate_hz(&self) -> u32 {
+        self.sample_rate_hz.unwrap_or(self.send.codec.format().sample_rate_hz)
+    }
+
+    /// The type of events that is sent, and its clock: the one that counts as the codec sent does, or the
+    /// first.
+    pub(super) fn sent_events(&self) -> Option<(u8, u32)> {
+        let codec_hz = self.send.codec.format().rtp_clock_hz;
+        let clock = |events: &TelephoneEvents| events.clock_hz.unwrap_or(codec_hz);
+        let own = self.telephone_events.iter().find(|events| clock(events) == codec_hz);
+        own.or(self.telephone_events.first()).map(|events| (events.payload_type, clock(events)))
+    }
+
+    pub(super) fn keying(&self) -> Keying {
+        match &self.srtp {
+            Some(srtp) => Keying::Srtp(Box::new(srtp.clone())),
+            None if self.plain => Keying::Plain,
+            None => Keying::Pending,
+        }
+    }
+
+    /// What each payload type is to the session below.
+    pub(super) fn payload_types(&self) -> PayloadTypes {
+        let mut types = PayloadTypes::new();
+        for receive in &self.receive {
+            types.set(receive.payload_type, Role::Voice, receive.codec.format().rtp_clock_hz);
+        }
+        if let Some(payload_type) = self.comfort_noise_payload_type {
+            types.set(payload_type, Role::Voice, COMFORT_NOISE_CLOCK_HZ);
+        }
+        if let Some(red) = self.redundancy {
+            types.set(red.payload_type, Role::Voice, self.main_codec().format().rtp_clock_hz);
+        }
+        for passed in &self.pass_through {
+            types.set(passed.payload_type, Role::PassThrough, passed.rtp_clock_hz);
+        }
+        for events in &self.telephone_events {
+            let clock_hz = events.clock_hz.unwrap_or(self.send.codec.format().rtp_clock_hz);
+            types.set(events.payload_type, Role::Event, clock_hz);
+        }
+        types
+    }
+
+    /// The session below the leg.
+    pub(super) fn session(&self) -> SessionConfig {
+        SessionConfig {
+            remote_ssrc: self.remote_ssrc,
+            cname: self.cname.clone(),
+            keying: self.keying(),
+            remote: self.remote,
+            payload_types: self.payload_types(),
+            max_sources: self.max_sources,
+            mid: self.header_extensions.mid,
+            rtcp_interval_ms: self.rtcp_interval_ms,
+            extended_reports: self.extended_reports,
+            nack: self.nack,
+            ntp_at_zero: self.ntp_at_zero,
+            ..SessionConfig::new(self.local_ssrc)
+        }
     }
 
     /// The largest packet of sound with all that may stand around it. Encoders of variable rate keep to
@@ -330,11 +449,11 @@ impl LegConfig {
 
     /// The jitter buffer's configuration at the leg's rate.
     pub(super) fn jitter_config(&self) -> JitterConfig {
-        JitterConfig { sample_rate_hz: self.send.codec.format().sample_rate_hz, ..self.jitter }
+        JitterConfig { sample_rate_hz: self.rate_hz(), ..self.jitter }
     }
 
     pub(super) fn decoders(&self) -> Result<DecoderMap, LegError> {
-        let rate = self.send.codec.format().sample_rate_hz;
+        let rate = self.rate_hz();
         let mut map = DecoderMap::new();
         for receive in &self.receive {
             let decoder = receive.codec.decoder(rate).map_err(LegError::Codec)?;
@@ -358,8 +477,18 @@ pub enum LegError {
     PayloadType(u8),
     /// Redundant audio with no or more than four generations.
     Generations,
-    /// A header extension element with an identifier other than 1 to 14.
+    /// A header extension element with an identifier other than 1 to 14, or that of another.
     ExtensionId,
+    /// Fewer than 2 sources, or more than 256.
+    Sources,
+    /// A rate of the leg's PCM that the codec can't be converted to.
+    SampleRate,
+    /// Only a new leg can have another value of this member.
+    Fixed(&'static str),
+    /// Earlier orders still wait: the other halves are not being used.
+    Busy,
+    /// Keys for one direction, and none for the other.
+    OneDirection,
     /// Nothing to receive.
     NoReceiveCodec,
     /// A payload type to be passed through without a clock.
@@ -388,8 +517,17 @@ impl fmt::Display for LegError {
                 write!(f, "payload type {number} is above 127, in RTCP's range or given twice")
             }
             Self::Generations => f.write_str("redundant audio repeats 1 to 4 payloads"),
-            Self::ExtensionId => f.write_str("header extension identifiers are 1 to 14"),
-            Self::Clock => f.write_str("what is passed through needs an RTP clock"),
+            Self::ExtensionId => {
+                f.write_str("header extension identifiers are 1 to 14, each used once")
+            }
+            Self::Clock => f.write_str("what is passed through, and events, need an RTP clock"),
+            Self::Sources => f.write_str("a leg knows 2 to 256 sources"),
+            Self::SampleRate => {
+                f.write_str("the codec can't be converted to the rate of the leg's PCM")
+            }
+            Self::Fixed(member) => write!(f, "only a new leg can have another {member}"),
+            Self::Busy => f.write_str("earlier orders to the leg still wait"),
+            Self::OneDirection => f.write_str("keys for one direction, and none for the other"),
             Self::NoReceiveCodec => f.write_str("a leg needs a codec to receive"),
             Self::PacketTime(ms) => {
                 write!(f, "packet time {ms} ms is not a multiple of 10 up to 120")
@@ -402,6 +540,28 @@ impl fmt::Display for LegError {
             Self::Codec(error) => error.fmt(f),
             Self::Jitter(error) => error.fmt(f),
             Self::Srtp(error) => error.fmt(f),
+        }
+    }
+}
+
+impl LegError {
+    /// The member of [`LegConfig`] that was refused, as it is spelt there.
+    pub fn member(&self) -> &'static str {
+        match self {
+            Self::PayloadType(_) => "payload_type",
+            Self::Generations => "redundancy.generations",
+            Self::ExtensionId => "header_extensions",
+            Self::Clock => "rtp_clock_hz",
+            Self::NoReceiveCodec => "receive",
+            Self::PacketTime(_) | Self::PacketSize(_) => "send.packet_ms",
+            Self::Channels | Self::Codec(_) => "send.codec",
+            Self::CanonicalName => "cname",
+            Self::Sources => "max_sources",
+            Self::SampleRate => "sample_rate_hz",
+            Self::Jitter(_) => "jitter",
+            Self::Srtp(_) | Self::OneDirection => "srtp",
+            Self::Fixed(member) => member,
+            Self::Busy => "",
         }
     }
 }

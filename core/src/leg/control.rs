@@ -5,57 +5,73 @@
 //! replaces (key schedules) comes back through a second ring, to be freed here and not on a
 //! real-time thread.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
+use core::net::SocketAddr;
 
-use super::config::LegConfig;
+use super::config::{LegConfig, LegError, LevelTrust};
 use super::contributors::Contributors;
 use super::digits::{Digit, MAX_DIGIT_MS, MIN_DIGIT_MS};
 use super::event::LegEvent;
-use super::media::MediaStats;
+use super::media::{MediaStats, MediaUpdate};
 use super::quality::Assessor;
-use super::receiver::ReceiverStats;
 use super::ticket::Ticket;
-use crate::jitter::{JitterControl, JitterStats};
-use crate::srtp::{PreparedKeys, RetiredKeys, SessionConfig, SrtpError, Suite};
+use crate::jitter::{DecoderMap, JitterControl, JitterStats};
+use crate::session::{
+    Nack, ReceiverStats, ReceiverUpdate, SenderUpdate, SessionControl, SessionError, SrtpConfig,
+};
+use crate::srtp::{SessionConfig, SrtpError, Suite};
 use crate::stats::emodel::Quality;
-use crate::sync::ring::{Consumer, Producer};
+use crate::sync::ring::{self, Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
 
-/// An order to the network thread's half.
+/// An order to the network thread's half, beside the session's.
 #[derive(Debug)]
-pub(super) enum ReceiverCommand {
-    SetLocalSsrc(u32),
-    Unlatch,
-    Rekey(PreparedKeys),
+pub(super) enum LegReceiverCommand {
+    Update(Box<LegReceiverUpdate>),
 }
 
-/// An order to the audio thread's half.
+/// What that half does with a packet's header extensions, events and direction.
+#[derive(Debug)]
+pub(super) struct LegReceiverUpdate {
+    pub(super) receives: bool,
+    /// Identifier of audio levels in header extensions.
+    pub(super) audio_level_id: Option<u8>,
+    pub(super) level_trust: LevelTrust,
+    pub(super) mixer_levels_id: Option<u8>,
+    pub(super) event_types: [u8; 4],
+    pub(super) event_clocks_hz: [u32; 4],
+    pub(super) codec_clock_hz: u32,
+}
+
+/// An order to the audio thread's half, beside the session's.
 #[derive(Debug)]
 pub(super) enum MediaCommand {
     SetMuted(bool),
-    SetSsrc(u32),
-    SendDigit(Digit),
-    StopDigits,
-    Rekey(PreparedKeys),
+    /// Of the digits ever given, so many.
+    StopDigits {
+        given: u32,
+    },
+    Update(Box<MediaUpdate>),
 }
 
 /// What an order has replaced, on its way to be freed.
 #[derive(Debug)]
 #[allow(dead_code)] // Held only to be dropped.
-pub(super) enum Spent {
-    Retired(RetiredKeys),
-    Refused(PreparedKeys),
+pub(super) enum LegSpent {
+    Receiver(Box<LegReceiverUpdate>),
+    Media(Box<MediaUpdate>),
 }
 
-/// Why an order was not taken.
+/// Why an order was not taken. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ControlError {
     /// Earlier orders still wait: the other half is not being used.
     Busy,
-    /// The leg was made without keys, or for another suite.
-    Suite,
+    /// Keys for one direction, and none for the other.
+    OneDirection,
     /// No payload type for telephone events, or an event, duration or volume out of range.
     Digit,
     /// The new keys were refused.
@@ -66,7 +82,7 @@ impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy => f.write_str("earlier orders to the leg still wait"),
-            Self::Suite => f.write_str("the leg was made without keys, or for another suite"),
+            Self::OneDirection => f.write_str("keys for one direction, and none for the other"),
             Self::Digit => f.write_str("no telephone events negotiated, or a digit out of range"),
             Self::Srtp(error) => error.fmt(f),
         }
@@ -74,6 +90,26 @@ impl fmt::Display for ControlError {
 }
 
 impl core::error::Error for ControlError {}
+
+impl From<SessionError> for ControlError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Busy => Self::Busy,
+            SessionError::Srtp(error) => Self::Srtp(error),
+            SessionError::OneDirection => Self::OneDirection,
+        }
+    }
+}
+
+impl From<SessionError> for LegError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Busy => Self::Busy,
+            SessionError::Srtp(error) => Self::Srtp(error),
+            SessionError::OneDirection => Self::OneDirection,
+        }
+    }
+}
 
 /// What can be said of a leg just now.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,73 +120,190 @@ pub struct LegStats {
     pub media: MediaStats,
     /// The jitter buffer.
     pub jitter: JitterStats,
-    /// Packets that the network lost, in percent of those expected.
+    /// Packets that the network lost, in percent of those expected in the whole call.
     pub loss_percent: f32,
     /// Packets that came too late to be played, in percent of those expected.
     pub discard_percent: f32,
-    /// Sound that had to be made up, in percent of what was heard.
+    /// Sound that stood in for what the peer sent, in percent of what was heard.
     pub concealed_percent: f32,
     /// Interarrival jitter in ms (RFC 3550 A.8).
     pub jitter_ms: f32,
     /// Round-trip time in ms, 0 if unknown.
     pub round_trip_ms: f32,
-    /// The listener's rating of what is heard, by the E-model.
-    pub quality: Quality,
+    /// The listener's rating of what is heard, by the E-model; `None` where nothing was heard.
+    pub quality: Option<Quality>,
 }
 
 /// The control half of a leg.
 #[derive(Debug)]
 pub struct LegControl {
+    session: SessionControl,
     jitter: JitterControl,
-    to_receiver: Producer<ReceiverCommand>,
-    spent_by_receiver: Consumer<Spent>,
+    to_receiver: Producer<LegReceiverCommand>,
+    spent_by_receiver: Consumer<LegSpent>,
     to_media: Producer<MediaCommand>,
-    spent_by_media: Consumer<Spent>,
-    receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
+    spent_by_media: Consumer<LegSpent>,
+    /// Digits that wait to be sent, and how many were ever given.
+    digits: Producer<Digit>,
+    digits_given: u32,
     media_stats: Snapshot<{ MediaStats::WORDS }>,
-    contributors: Option<Snapshot<{ Contributors::WORDS }>>,
-    /// Of the receiver and of the media half.
+    contributors: Snapshot<{ Contributors::WORDS }>,
+    /// Digits of the network half, and what the audio half tells.
     events: [Consumer<LegEvent>; 2],
-    /// RTP clock of telephone events, 0 if there are none.
-    digit_clock_hz: u32,
-    send_suite: Option<Suite>,
-    receive_suite: Option<Suite>,
+    /// What the leg is now, but for its keys.
+    config: Box<LegConfig>,
     assessor: Assessor,
-    local_ssrc: u32,
     /// Encoding name of the codec that is received.
     codec: Arc<str>,
+}
+
+/// The ends of the rings that a control half holds.
+pub(super) struct Ends {
+    pub(super) to_receiver: Producer<LegReceiverCommand>,
+    pub(super) spent_by_receiver: Consumer<LegSpent>,
+    pub(super) to_media: Producer<MediaCommand>,
+    pub(super) spent_by_media: Consumer<LegSpent>,
+    pub(super) digits: Producer<Digit>,
+    pub(super) media_stats: Snapshot<{ MediaStats::WORDS }>,
+    pub(super) contributors: Snapshot<{ Contributors::WORDS }>,
+    pub(super) events: [Consumer<LegEvent>; 2],
 }
 
 impl LegControl {
     pub(super) fn new(
         config: &LegConfig,
+        session: SessionControl,
         jitter: JitterControl,
-        (to_receiver, spent_by_receiver): (Producer<ReceiverCommand>, Consumer<Spent>),
-        (to_media, spent_by_media): (Producer<MediaCommand>, Consumer<Spent>),
-        receiver_stats: Snapshot<{ ReceiverStats::WORDS }>,
-        media_stats: Snapshot<{ MediaStats::WORDS }>,
-        contributors: Option<Snapshot<{ Contributors::WORDS }>>,
-        events: [Consumer<LegEvent>; 2],
+        ends: Ends,
     ) -> Self {
         Self {
+            session,
             jitter,
-            to_receiver,
-            spent_by_receiver,
-            to_media,
-            spent_by_media,
-            receiver_stats,
-            media_stats,
-            contributors,
-            events,
-            digit_clock_hz: config
-                .telephone_event_payload_type
-                .map_or(0, |_| config.send.codec.format().rtp_clock_hz),
-            send_suite: config.srtp.as_ref().map(|srtp| srtp.send.suite),
-            receive_suite: config.srtp.as_ref().map(|srtp| srtp.receive.suite),
+            to_receiver: ends.to_receiver,
+            spent_by_receiver: ends.spent_by_receiver,
+            to_media: ends.to_media,
+            spent_by_media: ends.spent_by_media,
+            digits: ends.digits,
+            digits_given: 0,
+            media_stats: ends.media_stats,
+            contributors: ends.contributors,
+            events: ends.events,
             assessor: config.assessor(),
-            local_ssrc: config.local_ssrc,
             codec: config.main_codec().name().into(),
+            config: Box::new(LegConfig { srtp: None, ..config.clone() }),
         }
+    }
+
+    /// Makes the leg what `config` says, as after a re-INVITE: codecs and payload types both ways, packet
+    /// time, direction, keys, addresses, sources, header extensions, telephone events, reports. Each half
+    /// changes at its next call. SRTP state, statistics, sequence numbers, timestamps, digits that wait and
+    /// the jitter buffer go on; codecs that stay keep their state. With keys in `config` this re-keys
+    /// ([`LegControl::set_keys`]); without, keys stay as they are.
+    ///
+    /// What is taken from `config` only when a leg is made: the initial sequence number and timestamp, the
+    /// canonical name, the clock, and memory: the jitter buffer and [`LegConfig::max_sources`].
+    ///
+    /// Real-time: no (makes codecs and key schedules).
+    ///
+    /// # Errors
+    /// As [`Leg::new`](super::Leg::new); [`LegError::Fixed`] for what only a new leg can have:
+    /// another rate of its PCM, another jitter buffer, plain RTP where there were keys or the reverse
+    /// without keys; [`LegError::Busy`]. Nothing has changed then; [`LegError::member`] names the member.
+    pub fn update(&mut self, config: &LegConfig) -> Result<(), LegError> {
+        self.collect();
+        let mut new = config.clone();
+        new.sample_rate_hz = Some(self.config.rate_hz());
+        if config.sample_rate_hz.is_some_and(|rate_hz| rate_hz != self.config.rate_hz()) {
+            return Err(LegError::Fixed("sample_rate_hz"));
+        }
+        new.check()?;
+        if config.jitter != self.config.jitter {
+            return Err(LegError::Fixed("jitter"));
+        }
+        if config.max_sources != self.config.max_sources {
+            return Err(LegError::Fixed("max_sources"));
+        }
+        let has_keys = self.session.receive_suite().is_some();
+        if config.srtp.is_none() && config.plain != self.config.plain && has_keys {
+            return Err(LegError::Fixed("plain"));
+        }
+        let decoders = self.decoders_for(&new)?;
+        // The digits stay with the packetizer that there is; this end is given back unused.
+        let (_, no_digits) = ring::channel(1);
+        let media = MediaUpdate::new(&new, no_digits, decoders).map_err(LegError::Codec)?;
+        let receiver = ReceiverUpdate {
+            types: Box::new(new.payload_types()),
+            remote_ssrc: new.remote_ssrc,
+            remote: new.remote,
+            mid: new.header_extensions.mid,
+        };
+        let sender = SenderUpdate {
+            nack: new.nack,
+            requests: (new.nack != Nack::Off).then(Box::default),
+            extended_reports: new.extended_reports,
+            rtcp_interval_ms: new.rtcp_interval_ms,
+        };
+        let leg_receiver = Box::new(LegReceiverUpdate::new(&new));
+        let changes_ssrc = new.local_ssrc != self.session.local_ssrc();
+        // Room for this order, for keys, and for another source.
+        let room = 1 + usize::from(new.srtp.is_some() || new.plain) + usize::from(changes_ssrc);
+        if !self.session.has_room_for(room)
+            || self.to_receiver.vacant_now() == 0
+            || self.to_media.vacant_now() == 0
+        {
+            return Err(LegError::Busy);
+        }
+        match &new.srtp {
+            Some(srtp) => self.session.set_keys(srtp)?,
+            None if new.plain && !self.config.plain => self.session.set_plain()?,
+            None => {}
+        }
+        if changes_ssrc {
+            self.session.change_ssrc(new.local_ssrc)?;
+        }
+        self.session.update(Box::new(receiver), Box::new(sender));
+        let _ = self.to_receiver.push(LegReceiverCommand::Update(leg_receiver));
+        let _ = self.to_media.push(MediaCommand::Update(Box::new(media)));
+        self.assessor = new.assessor();
+        self.codec = new.main_codec().name().into();
+        new.srtp = None;
+        *self.config = new;
+        Ok(())
+    }
+
+    /// Decoders for what is received from now on, those that there are kept; `None` where nothing changes.
+    fn decoders_for(
+        &self,
+        new: &LegConfig,
+    ) -> Result<Option<crate::jitter::PreparedDecoders>, LegError> {
+        let now = &*self.config;
+        let same = new.receive == now.receive
+            && new.comfort_noise_payload_type == now.comfort_noise_payload_type
+            && new.redundancy.map(|red| red.payload_type)
+                == now.redundancy.map(|red| red.payload_type);
+        if same {
+            return Ok(None);
+        }
+        let rate_hz = now.rate_hz();
+        let mut map = DecoderMap::new();
+        for receive in &new.receive {
+            let kept = now.receive.iter().find(|before| before.codec == receive.codec);
+            match kept {
+                Some(before) => map.keep(receive.payload_type, before.payload_type),
+                None => {
+                    let decoder = receive.codec.decoder(rate_hz).map_err(LegError::Codec)?;
+                    map.insert(receive.payload_type, decoder)
+                }
+            }
+            .map_err(LegError::Jitter)?;
+        }
+        if let Some(payload_type) = new.comfort_noise_payload_type {
+            map.insert_comfort_noise(payload_type).map_err(LegError::Jitter)?;
+        }
+        if let Some(red) = new.redundancy {
+            map.insert_redundant(red.payload_type).map_err(LegError::Jitter)?;
+        }
+        self.jitter.prepare(map).map(Some).map_err(LegError::Jitter)
     }
 
     /// Sends silence in place of what is pushed, or no longer.
@@ -168,7 +321,7 @@ impl LegControl {
     /// common).
     ///
     /// # Errors
-    /// [`ControlError::Digit`], [`ControlError::Busy`].
+    /// [`ControlError::Digit`]; [`ControlError::Busy`] while as many wait as there is room for.
     pub fn send_digit(
         &mut self,
         event: u8,
@@ -178,13 +331,14 @@ impl LegControl {
         let possible = event <= 16
             && (MIN_DIGIT_MS..=MAX_DIGIT_MS).contains(&duration_ms)
             && volume_dbm0 <= 63
-            && self.digit_clock_hz != 0;
+            && self.config.sent_events().is_some();
         if !possible {
             return Err(ControlError::Digit);
         }
-        let duration_ticks = self.digit_clock_hz / 1_000 * duration_ms;
-        let digit = Digit { event, duration_ticks, volume_dbm0 };
-        self.to_media.push(MediaCommand::SendDigit(digit)).map_err(|_| ControlError::Busy)
+        let digit = Digit { event, duration_ms, volume_dbm0 };
+        self.digits.push(digit).map_err(|_| ControlError::Busy)?;
+        self.digits_given = self.digits_given.wrapping_add(1);
+        Ok(())
     }
 
     /// Ends the digit under way and forgets those that wait.
@@ -192,30 +346,50 @@ impl LegControl {
     /// # Errors
     /// [`ControlError::Busy`].
     pub fn stop_digits(&mut self) -> Result<(), ControlError> {
-        self.to_media.push(MediaCommand::StopDigits).map_err(|_| ControlError::Busy)
+        let given = self.digits_given;
+        self.to_media.push(MediaCommand::StopDigits { given }).map_err(|_| ControlError::Busy)
     }
 
     /// Sends as another source from now on, after a BYE as the present one: what RFC 3550 section
     /// 8.2 wants when [`LegEvent::SsrcCollision`] comes. `ssrc` is random.
     ///
     /// # Errors
-    /// [`ControlError::Busy`]; to be tried again then.
+    /// [`ControlError::Busy`].
     pub fn change_ssrc(&mut self, ssrc: u32) -> Result<(), ControlError> {
-        self.to_receiver
-            .push(ReceiverCommand::SetLocalSsrc(ssrc))
-            .map_err(|_| ControlError::Busy)?;
-        self.to_media.push(MediaCommand::SetSsrc(ssrc)).map_err(|_| ControlError::Busy)?;
-        self.local_ssrc = ssrc;
-        Ok(())
+        Ok(self.session.change_ssrc(ssrc)?)
     }
 
-    /// Lets the leg latch to another address ([`LegReceiver::receive_from`](super::LegReceiver)), as
-    /// when the signalling has named one.
+    /// The peer is elsewhere, signalling does not say where: its address and its source are released, and
+    /// neither is taken again while anybody else comes. Where signalling names an address,
+    /// [`LegControl::relatch`] is the call.
     ///
     /// # Errors
     /// [`ControlError::Busy`].
     pub fn unlatch(&mut self) -> Result<(), ControlError> {
-        self.to_receiver.push(ReceiverCommand::Unlatch).map_err(|_| ControlError::Busy)
+        Ok(self.session.relatch(None, None)?)
+    }
+
+    /// Signalling names where the peer is now; `rtcp` if that is not where RTP goes. Addresses are learnt
+    /// anew, this one preferred ([`RemoteConfig`](crate::session::RemoteConfig)).
+    ///
+    /// # Errors
+    /// [`ControlError::Busy`].
+    pub fn relatch(
+        &mut self,
+        rtp: SocketAddr,
+        rtcp: Option<SocketAddr>,
+    ) -> Result<(), ControlError> {
+        Ok(self.session.relatch(Some(rtp), rtcp)?)
+    }
+
+    /// Where the peer's datagrams come from, or where signalling says that it is.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.session.remote_address()
+    }
+
+    /// Where RTCP is to be sent.
+    pub fn remote_rtcp_address(&self) -> Option<SocketAddr> {
+        self.session.remote_rtcp_address()
     }
 
     /// The next thing that happened: of what each half has to tell the oldest first, the network
@@ -223,33 +397,37 @@ impl LegControl {
     ///
     /// Real-time: yes.
     pub fn next_event(&mut self) -> Option<LegEvent> {
-        self.events.iter_mut().find_map(Consumer::pop)
+        let session = self.session.next_event().map(LegEvent::from);
+        session.or_else(|| self.events.iter_mut().find_map(Consumer::pop))
     }
 
-    /// Replaces the keys of what is sent. The key schedule is made here; the audio thread takes it
-    /// at its next call.
+    /// Gives keys that came after the leg was made, or other ones; see [`SessionControl::set_keys`].
     ///
     /// Real-time: no (allocates).
     ///
     /// # Errors
-    /// [`ControlError::Suite`], [`ControlError::Srtp`], [`ControlError::Busy`].
-    pub fn rekey_send(&mut self, config: &SessionConfig) -> Result<(), ControlError> {
-        self.collect();
-        let keys = prepare(config, self.send_suite)?;
-        self.to_media.push(MediaCommand::Rekey(keys)).map_err(|_| ControlError::Busy)
+    /// [`ControlError::Srtp`], [`ControlError::Busy`].
+    pub fn set_keys(&mut self, srtp: &SrtpConfig) -> Result<(), ControlError> {
+        Ok(self.session.set_keys(srtp)?)
     }
 
-    /// Replaces the keys of what is received, at the network thread's next datagram. Packets under
-    /// the old keys are still taken for the session's overlap.
+    /// Replaces the keys of one or both directions; see [`SessionControl::rekey`].
     ///
     /// Real-time: no (allocates).
     ///
     /// # Errors
-    /// [`ControlError::Suite`], [`ControlError::Srtp`], [`ControlError::Busy`].
-    pub fn rekey_receive(&mut self, config: &SessionConfig) -> Result<(), ControlError> {
-        self.collect();
-        let keys = prepare(config, self.receive_suite)?;
-        self.to_receiver.push(ReceiverCommand::Rekey(keys)).map_err(|_| ControlError::Busy)
+    /// [`ControlError::Srtp`], [`ControlError::Busy`], [`ControlError::OneDirection`].
+    pub fn rekey(
+        &mut self,
+        send: Option<&SessionConfig>,
+        receive: Option<&SessionConfig>,
+    ) -> Result<(), ControlError> {
+        Ok(self.session.rekey(send, receive)?)
+    }
+
+    /// The session below, for a leg that comes after this one ([`Leg::on_session`](super::Leg::on_session)).
+    pub fn into_session(self) -> SessionControl {
+        self.session
     }
 
     /// The jitter buffer's settings.
@@ -261,8 +439,9 @@ impl LegControl {
     ///
     /// Real-time: yes, but meant for anybody else.
     pub fn stats(&self) -> LegStats {
-        let receiver = self.receiver_stats.read::<ReceiverStats>().unwrap_or_default();
+        let receiver = self.session.receiver_stats();
         let media = self.media_stats.read::<MediaStats>().unwrap_or_default();
+        let media = media.with(&self.session.sender_stats());
         let jitter = self.jitter.stats().unwrap_or_default();
         let seen = self.assessor.assess(&receiver, &jitter);
         let clock_khz = receiver.clock_hz.max(1_000) as f32 * 1e-3;
@@ -285,28 +464,21 @@ impl LegControl {
     ///
     /// Real-time: yes, but meant for anybody else.
     pub fn contributors(&self) -> Contributors {
-        self.contributors.as_ref().and_then(Snapshot::read).unwrap_or_default()
+        self.contributors.read().unwrap_or_default()
     }
 
     /// The ticket of the call up to now; to be taken when it ends.
     ///
     /// Real-time: yes, but meant for anybody else.
     pub fn ticket(&self) -> Ticket {
-        let suite = self.receive_suite.map(Suite::sdes_name);
-        Ticket::new(&self.stats(), &self.codec, suite, self.local_ssrc)
+        let suite = self.session.receive_suite().map(Suite::sdes_name);
+        Ticket::new(&self.stats(), &self.codec, suite, self.session.local_ssrc())
     }
 
     /// Frees what orders have replaced; done by itself before the next order.
     fn collect(&mut self) {
+        self.session.collect();
         while self.spent_by_receiver.pop().is_some() {}
         while self.spent_by_media.pop().is_some() {}
     }
-}
-
-/// New keys' schedules, for a half that was made for `suite`.
-fn prepare(config: &SessionConfig, suite: Option<Suite>) -> Result<PreparedKeys, ControlError> {
-    if suite != Some(config.suite) {
-        return Err(ControlError::Suite);
-    }
-    PreparedKeys::new(config).map_err(ControlError::Srtp)
 }

@@ -11,7 +11,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use super::media::MAX_DATAGRAM_BYTES;
+use super::config::MAX_DATAGRAM_BYTES;
 use crate::codec::{CodecError, CodecSpec, Encoder};
 use crate::within::Within;
 
@@ -40,6 +40,11 @@ impl LegEncoder {
     /// See [`Encoder::expect_loss`]. Copies are prepared for their leader's loss.
     pub(super) fn expect_loss(&mut self, percent: u8) {
         self.encoder.expect_loss(percent);
+    }
+
+    /// Whether another encodes the same way.
+    pub(super) fn is_for(&self, other: &Self) -> bool {
+        self.spec == other.spec
     }
 
     fn is_stateless(&self) -> bool {

@@ -3,9 +3,13 @@
 
 use core::net::SocketAddr;
 
-use super::receiver::ReceiveError;
 use crate::dsp::tones::Tone;
-use crate::sync::ring::Producer;
+use crate::session::{ReceiveError, SessionEvent};
+
+/// Digits that may wait to be read: 10 a second, each started and ended, leave room.
+pub(super) const DIGIT_EVENTS: usize = 32;
+/// Events of the audio half that may wait.
+pub(super) const EVENTS: usize = 16;
 
 /// Something that happened to a leg; read with
 /// [`LegControl::next_event`](super::LegControl::next_event).
@@ -60,25 +64,46 @@ pub enum LegEvent {
         /// The source.
         ssrc: u32,
     },
+    /// No RTP has come for [`LegConfig::media_timeout_ms`](super::LegConfig::media_timeout_ms), although
+    /// the leg listens.
+    MediaStopped {
+        /// RTCP still comes: the peer is there, and silent or on hold.
+        reports: bool,
+    },
+    /// RTP comes again.
+    MediaStarted,
+    /// A key's lifetime nears its end: time to re-key.
+    KeyExpiring {
+        /// Packets left.
+        packets_left: u64,
+        /// Of what is sent, rather than received.
+        sending: bool,
+    },
+    /// A key is used up: nothing is sent, or taken, any more under it.
+    KeyExhausted {
+        /// Of what is sent, rather than received.
+        sending: bool,
+    },
+    /// Events were lost, since nobody read them.
+    Lost {
+        /// How many since the last one that was read.
+        count: u64,
+    },
 }
 
-/// Where a half puts events; without room they are counted and dropped, since nobody reads them.
-#[derive(Debug)]
-pub(super) struct EventSink {
-    ring: Producer<LegEvent>,
-    dropped: u64,
-}
-
-impl EventSink {
-    pub(super) fn new(ring: Producer<LegEvent>) -> Self {
-        Self { ring, dropped: 0 }
-    }
-
-    pub(super) fn emit(&mut self, event: LegEvent) {
-        self.dropped += u64::from(self.ring.push(event).is_err());
-    }
-
-    pub(super) fn dropped(&self) -> u64 {
-        self.dropped
+impl From<SessionEvent> for LegEvent {
+    fn from(event: SessionEvent) -> Self {
+        match event {
+            SessionEvent::SourceChanged { ssrc } => Self::SourceChanged { ssrc },
+            SessionEvent::SsrcCollision { ssrc } => Self::SsrcCollision { ssrc },
+            SessionEvent::AddressChanged { address } => Self::AddressChanged { address },
+            SessionEvent::Refused { error, count } => Self::Refused { error, count },
+            SessionEvent::Goodbye { ssrc } => Self::Goodbye { ssrc },
+            SessionEvent::KeyExpiring { packets_left, sending } => {
+                Self::KeyExpiring { packets_left, sending }
+            }
+            SessionEvent::KeyExhausted { sending } => Self::KeyExhausted { sending },
+            SessionEvent::Lost { count } => Self::Lost { count },
+        }
     }
 }

@@ -2,8 +2,9 @@
 //! Listening for tones in what a leg plays.
 
 use super::config::InbandTones;
-use super::event::{EventSink, LegEvent};
+use super::event::LegEvent;
 use crate::dsp::tones::{DtmfDetector, DtmfFilter, Tone, ToneDetector};
+use crate::session::EventSink;
 
 /// What is done about digits.
 enum Digits {
@@ -45,7 +46,7 @@ impl Inband {
         &mut self,
         pcm: &mut [i16],
         frame: usize,
-        events: &mut EventSink,
+        events: &mut EventSink<LegEvent>,
     ) -> bool {
         let mut modem = false;
         // 10 ms at a time, so that no digit hides behind another.

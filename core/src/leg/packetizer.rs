@@ -4,17 +4,21 @@
 
 use super::config::{HeaderExtensions, LegConfig};
 use super::contributors::{Contributors, MAX_CONTRIBUTORS};
-use super::digits::DigitSender;
+use super::digits::{Digit, DigitSender, EventFormat};
 use super::encode_once::{EncodeOnce, LegEncoder};
 use super::media::MediaStats;
-use super::receiver::Passed;
 use super::redundancy::Redundancy;
 use super::silence::{Decision, Silence};
 use crate::codec::CodecError;
 use crate::dsp::level::level_dbov;
+use crate::dsp::resample::Resampler;
 use crate::rtp::RtpHeader;
 use crate::rtp::elements::{AudioLevel, absolute_send_time};
 use crate::rtp::extension::Writer;
+use crate::session::Passed;
+use crate::sync::ring::Consumer;
+use alloc::boxed::Box;
+use alloc::vec;
 
 /// Room for the extension elements of a packet.
 const EXTENSION_BYTES: usize = 48;
@@ -35,7 +39,9 @@ pub(super) struct Packetizer {
     encoder: LegEncoder,
     expected_loss_percent: u8,
     pub(super) digits: DigitSender,
-    digit_payload_type: u8,
+    events: EventFormat,
+    /// From the leg's rate to the codec's, where those differ, and a packet at the codec's.
+    converter: Option<(Resampler, Box<[i16]>)>,
     silence: Option<Silence>,
     redundancy: Option<Redundancy>,
     extensions: HeaderExtensions,
@@ -43,6 +49,8 @@ pub(super) struct Packetizer {
     pub(super) contributors: Contributors,
 
     pub(super) ssrc: u32,
+    pub(super) packet_samples: usize,
+    rtp_clock_hz: u32,
     pub(super) payload_type: u8,
     sequence: u16,
     timestamp: u32,
@@ -55,14 +63,33 @@ pub(super) struct Packetizer {
 }
 
 impl Packetizer {
-    pub(super) fn new(config: &LegConfig) -> Result<Self, CodecError> {
+    pub(super) fn new(config: &LegConfig, digits: Consumer<Digit>) -> Result<Self, CodecError> {
         let send = &config.send;
         let packet_ms = u32::from(send.packet_ms);
+        let format = send.codec.format();
+        let (payload_type, clock_hz) = config.sent_events().unwrap_or((0, 0));
+        let rate_hz = config.rate_hz();
+        let converter = if rate_hz == format.sample_rate_hz {
+            None
+        } else {
+            let resampler = Resampler::new(rate_hz, format.sample_rate_hz)
+                .map_err(|_| CodecError::Unsupported)?;
+            let samples = (format.sample_rate_hz / 1_000 * packet_ms) as usize;
+            Some((resampler, vec![0; samples].into()))
+        };
         Ok(Self {
             encoder: LegEncoder::new(send.codec.clone())?,
             expected_loss_percent: send.codec.expected_loss_percent(),
-            digits: DigitSender::new(),
-            digit_payload_type: config.telephone_event_payload_type.unwrap_or(0),
+            digits: DigitSender::new(digits),
+            events: EventFormat {
+                payload_type,
+                clock_hz,
+                codec_clock_hz: format.rtp_clock_hz,
+                packet_ms,
+            },
+            converter,
+            packet_samples: (rate_hz / 1_000 * packet_ms) as usize,
+            rtp_clock_hz: format.rtp_clock_hz,
             silence: config.silence_manner().map(|manner| Silence::new(manner, packet_ms)),
             redundancy: config
                 .redundancy
@@ -71,7 +98,8 @@ impl Packetizer {
             contributors: Contributors::default(),
             ssrc: config.local_ssrc,
             payload_type: send.payload_type,
-            sequence: config.initial_sequence,
+            // The top bit is not used: see the configuration.
+            sequence: config.initial_sequence & 0x7fff,
             timestamp: config.initial_timestamp,
             packet_ticks: send.codec.format().rtp_clock_hz / 1_000 * packet_ms,
             marker: true,
@@ -99,9 +127,34 @@ impl Packetizer {
         self.extensions.mixer_levels.is_some()
     }
 
-    /// RTP timestamp of the next packet.
-    pub(super) fn timestamp(&self) -> u32 {
-        self.timestamp
+    /// Goes on where `before` was: sequence numbers, timestamps, digits, the encoder's state where the
+    /// codec is the same.
+    ///
+    /// Real-time: yes.
+    pub(super) fn continue_from(&mut self, before: &mut Self) {
+        self.ssrc = before.ssrc;
+        self.sequence = before.sequence;
+        self.timestamp = before.timestamp;
+        self.relayed = before.relayed;
+        self.contributors = before.contributors;
+        core::mem::swap(&mut self.digits, &mut before.digits);
+        let same_rate = self.converter.is_none() && before.converter.is_none();
+        if same_rate && self.encoder.is_for(&before.encoder) {
+            core::mem::swap(&mut self.encoder, &mut before.encoder);
+            self.expected_loss_percent = before.expected_loss_percent;
+        } else if self.expected_loss_percent < before.expected_loss_percent {
+            self.expected_loss_percent = before.expected_loss_percent;
+            self.encoder.expect_loss(before.expected_loss_percent);
+        }
+        // A listener takes the marker for the start of a talk spurt, and may adapt.
+        self.marker = true;
+    }
+
+    /// RTP timestamp of a sample taken just now, with so many samples at `rate_hz` waiting for their
+    /// packet.
+    pub(super) fn timestamp_at_rest(&self, waiting: u32, rate_hz: u32) -> u32 {
+        let ticks = u64::from(waiting) * u64::from(self.rtp_clock_hz) / u64::from(rate_hz.max(1));
+        self.timestamp.wrapping_add(ticks as u32)
     }
 
     /// Lets a packet time go by without a packet.
@@ -171,10 +224,10 @@ impl Packetizer {
         }
         let timestamp = self.timestamp;
         self.timestamp = timestamp.wrapping_add(self.packet_ticks);
-        if let Some(digit) = self.digits.next(timestamp, self.packet_ticks) {
+        if let Some(digit) = self.digits.next(timestamp, &self.events) {
             stats.digit_packets += 1;
             let bytes = digit.event.to_bytes();
-            let payload_type = self.digit_payload_type;
+            let payload_type = self.events.payload_type;
             let header = self.header(digit.marker, payload_type, digit.timestamp);
             // Sound after a digit starts a talk spurt.
             self.marker = true;
@@ -225,6 +278,15 @@ impl Packetizer {
         // Redundancy needs a byte even where it repeats nothing.
         let limit = payload.len().checked_sub(usize::from(self.redundancy.is_some()))?;
         let room = payload.get_mut(..limit)?;
+        let pcm = match &mut self.converter {
+            Some((converter, converted)) => {
+                let samples = converted.len();
+                let made = converter.process(pcm, converted);
+                debug_assert_eq!(made, samples);
+                &*converted
+            }
+            None => pcm,
+        };
         let encoded = match once {
             Some(once) => once.encode(&mut self.encoder, pcm, room),
             None => self.encoder.encode(pcm, room),

@@ -2,10 +2,10 @@
 //! What a call sounds like, from what the two halves count: for statistics, for RTCP's VoIP metrics
 //! and for the ticket at hang-up. One calculation, so that all of them agree.
 
-use super::receiver::ReceiverStats;
 use crate::jitter::JitterStats;
 use crate::rtp::burst::GAP_MINIMUM;
 use crate::rtp::rtcp::xr::{UNAVAILABLE, VoipMetrics};
+use crate::session::ReceiverStats;
 use crate::stats::emodel::{self, Impairment, Quality};
 
 /// What does not change during a call.
@@ -29,12 +29,14 @@ pub(super) struct Assessment {
     pub(super) round_trip_ms: f32,
     /// Time in the buffer.
     pub(super) buffer_ms: f32,
-    pub(super) quality: Quality,
+    /// `None` where nothing can be said: nothing was heard.
+    pub(super) quality: Option<Quality>,
 }
 
 impl Assessor {
     pub(super) fn assess(&self, receiver: &ReceiverStats, jitter: &JitterStats) -> Assessment {
-        let lost = receiver.expected.saturating_sub(receiver.received);
+        let expected = receiver.call_expected;
+        let lost = expected.saturating_sub(receiver.call_received);
         let round_trip_ms = receiver.round_trip_ns as f32 * 1e-6;
         let audible = jitter.samples.saturating_sub(jitter.silence_samples);
         let concealed_percent = percent(jitter.concealed_samples, audible);
@@ -43,12 +45,14 @@ impl Assessor {
         let delay_ms = round_trip_ms / 2.0 + self.packet_ms + buffer_ms;
         let burst_ratio = receiver.burst_ratio_x1000 as f32 * 1e-3;
         Assessment {
-            loss_percent: percent(lost, receiver.expected),
-            discard_percent: percent(jitter.late, receiver.expected),
+            loss_percent: percent(lost, expected),
+            discard_percent: percent(jitter.late, expected),
             concealed_percent,
             round_trip_ms,
             buffer_ms,
-            quality: emodel::quality(self.impairment, concealed_percent, burst_ratio, delay_ms),
+            quality: (expected > 0 && audible > 0).then(|| {
+                emodel::quality(self.impairment, concealed_percent, burst_ratio, delay_ms)
+            }),
         }
     }
 
@@ -61,7 +65,8 @@ impl Assessor {
     ) -> VoipMetrics {
         let seen = self.assess(receiver, jitter);
         let in_256ths = |percent: f32| (percent * 2.56).clamp(0.0, 255.0) as u8;
-        let in_tenths = |score: f32| (score * 10.0 + 0.5) as u8;
+        // Section 4.7.5: 127 is unavailable.
+        let in_tenths = |score: Option<f32>| score.map_or(UNAVAILABLE, |s| (s * 10.0 + 0.5) as u8);
         let packets_ms = |packets_x16: u64| {
             (packets_x16 as f32 / 16.0 * self.packet_ms).min(f32::from(u16::MAX)) as u16
         };
@@ -82,10 +87,10 @@ impl Assessor {
             noise_level: UNAVAILABLE,
             residual_echo_return_loss: UNAVAILABLE,
             gap_minimum: GAP_MINIMUM,
-            rating: (seen.quality.rating + 0.5) as u8,
+            rating: seen.quality.map_or(UNAVAILABLE, |quality| (quality.rating + 0.5) as u8),
             external_rating: UNAVAILABLE,
-            mos_lq_x10: in_tenths(seen.quality.mos_lq),
-            mos_cq_x10: in_tenths(seen.quality.mos),
+            mos_lq_x10: in_tenths(seen.quality.map(|quality| quality.mos_lq)),
+            mos_cq_x10: in_tenths(seen.quality.map(|quality| quality.mos)),
             // Enhanced concealment, adaptive buffer.
             receiver_configuration: 0xf0,
             buffer_nominal_ms: nominal_ms,

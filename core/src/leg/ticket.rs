@@ -20,7 +20,7 @@ pub struct Ticket {
     pub remote_ssrc: u32,
     /// Times that the source changed.
     pub source_changes: u64,
-    /// From the first datagram to the last, in ms.
+    /// From the first datagram of the peer's to the last, in ms.
     pub duration_ms: u64,
     /// RTP packets sent.
     pub packets_sent: u64,
@@ -58,16 +58,16 @@ pub struct Ticket {
     pub concealed_percent: f32,
     /// The sender's clock against ours, in parts per million.
     pub drift_ppm: i64,
-    /// Transmission rating R (ITU-T G.107).
-    pub rating: f32,
+    /// Transmission rating R (ITU-T G.107); `None`, like the next ones, where nothing was heard.
+    pub rating: Option<f32>,
     /// Listening quality, 1 to 4.5.
-    pub mos_lq: f32,
+    pub mos_lq: Option<f32>,
     /// Conversational quality, 1 to 4.5.
-    pub mos_cq: f32,
+    pub mos_cq: Option<f32>,
     /// Rating on the wide-band scale, 0 to 129 (ITU-T G.107.1).
-    pub wide_band_rating: f32,
+    pub wide_band_rating: Option<f32>,
     /// Conversational quality on the wide-band scale, on which narrow-band reaches 3.7.
-    pub wide_band_mos: f32,
+    pub wide_band_mos: Option<f32>,
     /// What the peer says of its side in an extended report: rating R, 0 if it has said nothing.
     pub remote_rating: u64,
     /// Fraction that the peer has lost of what we sent, by its last report, in percent.
@@ -104,7 +104,7 @@ impl Ticket {
             packets_sent: stats.media.packets,
             packets_received: receiver.packets,
             octets_received: receiver.octets,
-            packets_lost: receiver.expected.saturating_sub(receiver.received),
+            packets_lost: receiver.call_expected.saturating_sub(receiver.call_received),
             packets_late: jitter.late,
             packets_recovered: jitter.recovered,
             datagrams_refused: refused,
@@ -119,11 +119,11 @@ impl Ticket {
             buffer_p95_ms: to_ms(jitter.delay_p95_us),
             concealed_percent: stats.concealed_percent,
             drift_ppm: jitter.drift_ppm(),
-            rating: stats.quality.rating,
-            mos_lq: stats.quality.mos_lq,
-            mos_cq: stats.quality.mos,
-            wide_band_rating: stats.quality.wide_band_rating,
-            wide_band_mos: stats.quality.wide_band_mos,
+            rating: stats.quality.map(|quality| quality.rating),
+            mos_lq: stats.quality.map(|quality| quality.mos_lq),
+            mos_cq: stats.quality.map(|quality| quality.mos),
+            wide_band_rating: stats.quality.map(|quality| quality.wide_band_rating),
+            wide_band_mos: stats.quality.map(|quality| quality.wide_band_mos),
             remote_rating: receiver.remote_rating,
             remote_loss_percent: receiver.remote_fraction_lost as f32 / 2.56,
         }
@@ -151,8 +151,20 @@ impl Ticket {
             loss_percent "{:.2}", burst_loss_percent "{:.2}", burst_packets "{:.1}",
             gap_loss_percent "{:.2}", gap_packets "{:.1}", jitter_ms "{:.2}",
             round_trip_ms "{:.1}", buffer_ms "{:.1}", buffer_p95_ms "{:.1}",
-            concealed_percent "{:.2}", drift_ppm "{}", rating "{:.1}", mos_lq "{:.2}",
-            mos_cq "{:.2}", wide_band_rating "{:.1}", wide_band_mos "{:.2}", remote_rating "{}", remote_loss_percent "{:.2}",
+            concealed_percent "{:.2}", drift_ppm "{}", remote_rating "{}", remote_loss_percent "{:.2}",
+        }
+        let scores = [
+            ("rating", self.rating),
+            ("mos_lq", self.mos_lq),
+            ("mos_cq", self.mos_cq),
+            ("wide_band_rating", self.wide_band_rating),
+            ("wide_band_mos", self.wide_band_mos),
+        ];
+        for (name, score) in scores {
+            match score {
+                Some(score) => write!(out, ",\"{name}\":{score:.2}")?,
+                None => write!(out, ",\"{name}\":null")?,
+            }
         }
         out.write_char('}')
     }

@@ -59,12 +59,24 @@ pub struct Pattern {
 }
 
 impl Bursts {
+    /// The numbers begin anew, of another source or of one that restarted: what has been counted stays,
+    /// and nothing in between was lost.
+    ///
+    /// Real-time: yes.
+    pub fn resume_elsewhere(&mut self) {
+        for back in (0..self.filled.min(WINDOW)).rev() {
+            self.count(self.window >> back & 1 == 0);
+        }
+        (self.started, self.window, self.filled) = (false, 0, 0);
+    }
+
     /// Takes in a packet that has been received.
     ///
     /// Real-time: yes; at most 3000 steps of a few instructions, after a gap of as many packets.
     pub fn received(&mut self, sequence: u16) {
         if !self.started {
-            *self = Self { started: true, next: u32::from(sequence), ..Self::default() };
+            self.started = true;
+            self.next = u32::from(sequence);
         }
         let ahead = sequence.wrapping_sub(self.next as u16);
         if ahead >= 0x8000 {
@@ -76,7 +88,7 @@ impl Bursts {
         }
         let steps = u32::from(ahead) + 1;
         if steps > MAX_STEP {
-            *self = Self::default();
+            self.resume_elsewhere();
             return self.received(sequence);
         }
         for _ in 0..steps {

@@ -122,6 +122,49 @@ impl Reception {
         verdict
     }
 
+    /// Takes in the sequence number of a packet whose timestamp says nothing of the network (a telephone
+    /// event, a keepalive, an unknown payload type).
+    ///
+    /// Real-time: yes.
+    pub fn packet_untimed(&mut self, sequence: u16) -> Verdict {
+        let verdict = self.sequence(sequence);
+        if verdict == Verdict::Restarted {
+            self.transit = None;
+        }
+        verdict
+    }
+
+    /// From now on timestamps tick at `clock_hz`: another codec under the same source (RFC 7160). The
+    /// jitter so far is carried over.
+    ///
+    /// Real-time: yes.
+    pub fn set_clock(&mut self, clock_hz: u32) {
+        if clock_hz == self.clock_hz {
+            return;
+        }
+        if self.clock_hz != 0 {
+            let jitter =
+                u64::from(self.jitter_x16) * u64::from(clock_hz) / u64::from(self.clock_hz);
+            self.jitter_x16 = jitter.min(1 << 31) as u32;
+        }
+        self.clock_hz = clock_hz;
+        self.transit = None;
+    }
+
+    /// Whether a sequence number lies so far from the others that it is of another count.
+    ///
+    /// Real-time: yes.
+    pub fn is_far(&self, sequence: u16) -> bool {
+        let step = sequence.wrapping_sub(self.highest as u16);
+        self.is_valid() && (MAX_DROPOUT..=u16::MAX - MAX_MISORDER).contains(&step)
+    }
+
+    /// Counts as if the highest number so far were the first.
+    pub(crate) fn begin_anew(&mut self) {
+        self.base = self.highest;
+        self.received = 1;
+    }
+
     /// Ticks a second of the source's timestamps.
     pub fn clock_hz(&self) -> u32 {
         self.clock_hz
@@ -179,7 +222,7 @@ impl Reception {
                     self.received = 1;
                     return Verdict::Valid;
                 }
-            } else {
+            } else if step != 0 {
                 self.probation = MIN_SEQUENTIAL - 1;
                 self.highest = u32::from(sequence);
             }

@@ -109,6 +109,13 @@ impl<T: Send> Producer<T> {
         capacity - used
     }
 
+    /// As [`Producer::vacant`], looking at the consumer's index in any case.
+    #[inline]
+    pub fn vacant_now(&mut self) -> usize {
+        self.cached_head = self.shared.head.load(Ordering::Acquire);
+        self.vacant()
+    }
+
     /// Values that the ring holds at most.
     pub fn capacity(&self) -> usize {
         self.shared.slots.len()

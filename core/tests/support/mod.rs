@@ -137,7 +137,7 @@ impl Call {
             heard: 0,
         };
         for n in 0..PHONES {
-            let mut near = LegConfig::new(n as u32, 96, codec.clone());
+            let mut near = LegConfig::plain(n as u32, 96, codec.clone());
             near.rtcp_interval_ms = 300;
             if *features {
                 switch_on(&mut near);
@@ -271,7 +271,8 @@ impl Call {
 }
 
 fn switch_on(config: &mut LegConfig) {
-    config.telephone_event_payload_type = Some(101);
+    config.telephone_events =
+        vec![ale_media::leg::TelephoneEvents { payload_type: 101, clock_hz: None }];
     config.redundancy = Some(Redundant { payload_type: 121, generations: 2 });
     config.header_extensions = HeaderExtensions {
         audio_level: Some(1),

@@ -32,7 +32,7 @@ pub(crate) fn pair(
     set: impl Fn(&mut LegConfig),
 ) -> [End; 2] {
     [(0xa, 1, 2), (0xb, 2, 1)].map(|(ssrc, send, receive)| {
-        let mut config = LegConfig::new(ssrc, 96, codec.clone());
+        let mut config = LegConfig::plain(ssrc, 96, codec.clone());
         config.rtcp_interval_ms = 500;
         config.initial_sequence = 65_500;
         config.srtp = suite

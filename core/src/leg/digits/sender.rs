@@ -2,10 +2,10 @@
 //! Digits to send, one after another, a packet at a time (RFC 4733 section 2.5.1).
 
 use crate::rtp::telephone_event::{MAX_SEGMENT_TICKS, TelephoneEvent};
-use crate::within::Within;
+use crate::sync::ring::Consumer;
 
 /// Digits that may wait.
-const QUEUE: usize = 32;
+pub(in crate::leg) const QUEUE: usize = 32;
 /// How often the end of an event is said (section 2.5.1.4).
 const ENDINGS: u8 = 3;
 /// Packet times of ordinary sound between two digits, so that the same digit twice is two.
@@ -15,7 +15,7 @@ const PAUSE_PACKETS: u8 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::leg) struct Digit {
     pub(in crate::leg) event: u8,
-    pub(in crate::leg) duration_ticks: u32,
+    pub(in crate::leg) duration_ms: u32,
     pub(in crate::leg) volume_dbm0: u8,
 }
 
@@ -32,6 +32,8 @@ pub(in crate::leg) struct DigitPacket {
 #[derive(Debug, Clone, Copy)]
 struct Sending {
     digit: Digit,
+    /// Ticks of the whole event, in the events' clock.
+    total: u32,
     /// When the segment began on the RTP clock.
     timestamp: u32,
     /// Ticks of earlier segments.
@@ -42,63 +44,83 @@ struct Sending {
     marker: bool,
 }
 
-/// The queue and the digit under way.
+/// How events are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::leg) struct EventFormat {
+    pub(in crate::leg) payload_type: u8,
+    /// Clock of the events' durations.
+    pub(in crate::leg) clock_hz: u32,
+    /// Clock of the timestamps, which is the codec's.
+    pub(in crate::leg) codec_clock_hz: u32,
+    pub(in crate::leg) packet_ms: u32,
+}
+
+/// The digits that wait, in a ring from the control half, and the one under way.
 #[derive(Debug)]
 pub(in crate::leg) struct DigitSender {
-    queue: [Digit; QUEUE],
-    waiting: usize,
+    waiting: Consumer<Digit>,
+    /// Digits taken from the ring so far, wrapping.
+    taken: u32,
     current: Option<Sending>,
     pause: u8,
 }
 
 impl DigitSender {
-    pub(in crate::leg) fn new() -> Self {
-        let none = Digit { event: 0, duration_ticks: 0, volume_dbm0: 0 };
-        Self { queue: [none; QUEUE], waiting: 0, current: None, pause: 0 }
+    pub(in crate::leg) fn new(waiting: Consumer<Digit>) -> Self {
+        Self { waiting, taken: 0, current: None, pause: 0 }
     }
 
-    /// Puts a digit behind the others; `false` if too many wait.
-    pub(in crate::leg) fn push(&mut self, digit: Digit) -> bool {
-        let Some(slot) = self.queue.get_mut(self.waiting) else { return false };
-        *slot = digit;
-        self.waiting += 1;
-        true
-    }
-
-    /// Forgets what waits; the digit under way ends with the next packet.
-    pub(in crate::leg) fn clear(&mut self) {
-        self.waiting = 0;
+    /// Forgets what waits of the first `given` digits that were ever given; the digit under way ends with
+    /// the next packet.
+    pub(in crate::leg) fn clear(&mut self, given: u32) {
+        while (given.wrapping_sub(self.taken) as i32) > 0 && self.waiting.pop().is_some() {
+            self.taken = self.taken.wrapping_add(1);
+        }
         if let Some(sending) = &mut self.current {
-            sending.digit.duration_ticks = sending.digit.duration_ticks.min(sending.elapsed);
+            sending.total = sending.total.min(sending.elapsed);
         }
     }
 
-    /// What goes out in place of the packet of sound that begins at `timestamp` and lasts
-    /// `packet_ticks`; `None` for the sound itself.
+    /// What goes out in place of the packet of sound that begins at `timestamp`; `None` for the sound
+    /// itself.
     pub(in crate::leg) fn next(
         &mut self,
         timestamp: u32,
-        packet_ticks: u32,
+        format: &EventFormat,
     ) -> Option<DigitPacket> {
         if self.current.is_none() {
             if self.pause > 0 {
                 self.pause -= 1;
                 return None;
             }
-            let digit = *self.queue.head(self.waiting).first()?;
-            self.queue.shift(1..self.waiting, 0);
-            self.waiting -= 1;
-            self.current =
-                Some(Sending { digit, timestamp, before: 0, elapsed: 0, endings: 0, marker: true });
+            let digit = self.waiting.pop()?;
+            self.taken = self.taken.wrapping_add(1);
+            if format.clock_hz == 0 {
+                // An update has taken events away.
+                return None;
+            }
+            self.current = Some(Sending {
+                digit,
+                total: format.clock_hz / 1_000 * digit.duration_ms,
+                timestamp,
+                before: 0,
+                elapsed: 0,
+                endings: 0,
+                marker: true,
+            });
+        }
+        if format.clock_hz == 0 {
+            self.current = None;
+            return None;
         }
         let sending = self.current.as_mut()?;
         let limit = u32::from(MAX_SEGMENT_TICKS);
-        let total = sending.digit.duration_ticks;
         if sending.endings == 0 {
-            sending.elapsed = sending.elapsed.saturating_add(packet_ticks).min(total);
+            let packet_ticks = format.clock_hz / 1_000 * format.packet_ms;
+            sending.elapsed = sending.elapsed.saturating_add(packet_ticks).min(sending.total);
         }
         let in_segment = sending.elapsed - sending.before;
-        let over = in_segment <= limit && sending.elapsed == total;
+        let over = in_segment <= limit && sending.elapsed == sending.total;
         let packet = DigitPacket {
             timestamp: sending.timestamp,
             marker: sending.marker,
@@ -113,7 +135,9 @@ impl DigitSender {
         if in_segment > limit {
             // The segment is full; the next packet reports of one that follows on it.
             sending.before += limit;
-            sending.timestamp = sending.timestamp.wrapping_add(limit);
+            let clock_hz = u64::from(format.clock_hz.max(1));
+            let step = u64::from(limit) * u64::from(format.codec_clock_hz) / clock_hz;
+            sending.timestamp = sending.timestamp.wrapping_add(step as u32);
         }
         if over {
             sending.endings += 1;

@@ -4,29 +4,54 @@
 use super::sender::DigitPacket;
 use super::*;
 use crate::leg::LegEvent;
+use crate::rtp::telephone_event::TelephoneEvent;
+use crate::sync::ring;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
-const PACKET_TICKS: u32 = 160;
+const FORMAT: EventFormat =
+    EventFormat { payload_type: 101, clock_hz: 8_000, codec_clock_hz: 8_000, packet_ms: 20 };
 
 /// Everything that goes out for `digits`, with the packet time in which it goes.
-fn sent(digits: &[(u8, u32)], from: u32) -> Vec<(u64, DigitPacket)> {
-    let mut sender = DigitSender::new();
-    for &(event, ms) in digits {
-        let digit = Digit { event, duration_ticks: ms * 8, volume_dbm0: 10 };
-        assert!(sender.push(digit));
+fn sent_as(format: &EventFormat, digits: &[(u8, u32)], from: u32) -> Vec<(u64, DigitPacket)> {
+    let (mut queue, waiting) = ring::channel(QUEUE);
+    let mut sender = DigitSender::new(waiting);
+    for &(event, duration_ms) in digits {
+        queue.push(Digit { event, duration_ms, volume_dbm0: 10 }).unwrap();
     }
     let total: u32 = digits.iter().map(|(_, ms)| ms / 20 + 8).sum();
+    let packet_ticks = format.codec_clock_hz / 50;
     (0..total)
         .filter_map(|n| {
-            let packet = sender.next(from.wrapping_add(n * PACKET_TICKS), PACKET_TICKS)?;
+            let packet = sender.next(from.wrapping_add(n * packet_ticks), format)?;
             Some((u64::from(n), packet))
         })
         .collect()
 }
 
+fn sent(digits: &[(u8, u32)], from: u32) -> Vec<(u64, DigitPacket)> {
+    sent_as(&FORMAT, digits, from)
+}
+
+fn report(sequence: u16, timestamp: u32, event: TelephoneEvent, arrival_ns: u64) -> DigitReport {
+    DigitReport {
+        ssrc: 1,
+        sequence,
+        timestamp,
+        marker: false,
+        event,
+        clock_hz: 8_000,
+        codec_clock_hz: 8_000,
+        arrival_ns,
+    }
+}
+
 fn heard(packets: &[(u64, DigitPacket)]) -> Vec<LegEvent> {
-    let mut receiver = DigitReceiver::new(8_000);
+    heard_by(8_000, 8_000, packets)
+}
+
+fn heard_by(clock_hz: u32, codec_clock_hz: u32, packets: &[(u64, DigitPacket)]) -> Vec<LegEvent> {
+    let mut receiver = DigitReceiver::new(Ends::new());
     let mut events = Vec::new();
     let mut last = 0;
     for (n, packet) in packets {
@@ -35,10 +60,69 @@ fn heard(packets: &[(u64, DigitPacket)]) -> Vec<LegEvent> {
             receiver.advance(between * 20_000_000, |event| events.push(event));
         }
         last = *n;
-        receiver.packet(packet.event, packet.timestamp, n * 20_000_000, |e| events.push(e));
+        let report = DigitReport {
+            marker: packet.marker,
+            clock_hz,
+            codec_clock_hz,
+            // A packet each packet time, of digits or of sound.
+            ..report(*n as u16, packet.timestamp, packet.event, n * 20_000_000)
+        };
+        receiver.packet(&report, |e| events.push(e));
     }
     receiver.advance((last + 50) * 20_000_000, |event| events.push(event));
     events
+}
+
+#[test]
+fn one_of_the_halves_tells_an_end() {
+    let ends = Ends::new();
+    let (mut receiver, mut timer) = (DigitReceiver::new(ends.clone()), DigitTimer::new(ends));
+    let events = core::cell::RefCell::new(Vec::new());
+    let emit = |event| events.borrow_mut().push(event);
+    let event = |end| TelephoneEvent { event: 7, end, volume_dbm0: 8, duration_ticks: 800 };
+    let ended = LegEvent::DigitEnded { event: 7, duration_ms: 100 };
+    for (sequence, first_half_first) in [(1, true), (100, false)] {
+        let at_ns = u64::from(sequence) * 1_000_000_000;
+        let report = report(sequence, u32::from(sequence) * 8_000, event(false), at_ns);
+        timer.note(receiver.packet(&report, emit).unwrap());
+        timer.advance(at_ns + 100_000_000, emit);
+        assert_eq!(events.take(), [LegEvent::DigitStarted { event: 7 }]);
+        for turn in [first_half_first, !first_half_first] {
+            if turn {
+                receiver.advance(at_ns + 300_000_000, emit);
+            } else {
+                timer.advance(at_ns + 300_000_000, emit);
+            }
+        }
+        assert_eq!(events.take(), [ended]);
+        // The end comes after all, and is old news.
+        let late = DigitReport { event: event(true), sequence: sequence + 1, ..report };
+        timer.note(receiver.packet(&late, emit).unwrap());
+        timer.advance(at_ns + 900_000_000, emit);
+        assert_eq!(events.take(), []);
+    }
+}
+
+#[test]
+fn events_that_count_otherwise_than_the_sound_have_their_true_length() {
+    let narrow = EventFormat { codec_clock_hz: 48_000, ..FORMAT };
+    let packets = sent_as(&narrow, &[(5, 100), (6, 20_000)], 0);
+    let first = packets.iter().take_while(|(_, p)| p.event.event == 5);
+    assert_eq!(first.map(|(_, p)| p.event.duration_ticks).max(), Some(800));
+    let wanted = [
+        LegEvent::DigitStarted { event: 5 },
+        LegEvent::DigitEnded { event: 5, duration_ms: 100 },
+        LegEvent::DigitStarted { event: 6 },
+        LegEvent::DigitEnded { event: 6, duration_ms: 20_000 },
+    ];
+    for told_hz in [8_000, 0] {
+        assert_eq!(heard_by(told_hz, 48_000, &packets), wanted, "clock {told_hz}");
+    }
+    let wide = EventFormat { clock_hz: 48_000, codec_clock_hz: 48_000, ..FORMAT };
+    let packets = sent_as(&wide, &[(5, 100)], 0);
+    for (told_hz, codec_hz) in [(48_000, 8_000), (0, 48_000), (0, 8_000)] {
+        assert_eq!(heard_by(told_hz, codec_hz, &packets), wanted[..2], "{told_hz} {codec_hz}");
+    }
 }
 
 #[test]
@@ -118,14 +202,16 @@ proptest! {
     fn any_reports_give_starts_and_ends_in_turn(
         reports in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u16>(), any::<u16>(), any::<u32>()), 0..80)
     ) {
-        let mut receiver = DigitReceiver::new(8_000);
+        let mut receiver = DigitReceiver::new(Ends::new());
         let (mut events, mut now) = (Vec::new(), 0_u64);
-        for (event, flags, duration, step, timestamp) in reports {
+        for (n, (event, flags, duration, step, timestamp)) in reports.into_iter().enumerate() {
             now += u64::from(step) * 10_000;
             let bytes = [event % 3, flags, (duration >> 8) as u8, duration as u8];
-            let report = crate::rtp::telephone_event::TelephoneEvent::parse(&bytes).unwrap();
+            let event = TelephoneEvent::parse(&bytes).unwrap();
+            let marker = flags & 1 != 0;
             receiver.advance(now, |e| events.push(e));
-            receiver.packet(report, timestamp % 1_000, now, |e| events.push(e));
+            let report = DigitReport { marker, ..report(n as u16, timestamp % 1_000, event, now) };
+            receiver.packet(&report, |e| events.push(e));
         }
         receiver.advance(now + 1_000_000_000, |e| events.push(e));
         prop_assert_eq!(events.len() % 2, 0);
@@ -140,15 +226,26 @@ proptest! {
     fn duplicates_and_reordering_by_one_double_nothing(
         digits in prop::collection::vec((0_u8..16, 40_u32..200), 1..8), swaps in any::<u64>(), from: u32
     ) {
-        let mut packets = sent(&digits, from);
-        for n in 1..packets.len() {
-            if swaps >> (n % 64) & 1 != 0 && packets[n].1.timestamp == packets[n - 1].1.timestamp {
-                let (a, b) = (packets[n - 1].1, packets[n].1);
-                (packets[n - 1].1, packets[n].1) = (b, a);
+        let packets = sent(&digits, from);
+        let mut order: Vec<usize> = (0..packets.len()).collect();
+        for n in 1..order.len() {
+            if swaps >> (n % 64) & 1 != 0 {
+                order.swap(n - 1, n);
             }
         }
-        let doubled: Vec<_> = packets.iter().flat_map(|p| [*p, *p]).collect();
-        let started = heard(&doubled).into_iter().filter_map(|event| match event {
+        let mut receiver = DigitReceiver::new(Ends::new());
+        let mut events = Vec::new();
+        for (at, n) in order.into_iter().enumerate() {
+            let (number, packet) = packets[n];
+            let arrival_ns = packets[at].0 * 20_000_000;
+            let marker = packet.marker;
+            let report =
+                DigitReport { marker, ..report(number as u16, packet.timestamp, packet.event, arrival_ns) };
+            for _ in 0..2 {
+                receiver.packet(&report, |e| events.push(e));
+            }
+        }
+        let started = events.into_iter().filter_map(|event| match event {
             LegEvent::DigitStarted { event } => Some(event),
             _ => None,
         });

@@ -16,7 +16,7 @@ struct Server {
 fn server(a: &LegConfig, b: &LegConfig, packet_ms: Option<u16>) -> Server {
     let clock = a.send.codec.format().rtp_clock_hz;
     let leg = |ssrc, peer: &LegConfig| {
-        let mut config = LegConfig::new(ssrc, 0, CodecSpec::Pcmu);
+        let mut config = LegConfig::plain(ssrc, 0, CodecSpec::Pcmu);
         config.comfort_noise_payload_type = None;
         config.pass_through = vec![PassThrough { payload_type: 96, rtp_clock_hz: clock }];
         config.initial_sequence = 65_500;
@@ -158,7 +158,7 @@ fn sound_of_the_legs_own_goes_on_behind_what_was_relayed() {
 
 #[test]
 fn what_is_passed_through_needs_a_clock_and_a_number_of_its_own() {
-    let mut config = LegConfig::new(1, 0, CodecSpec::Pcmu);
+    let mut config = LegConfig::plain(1, 0, CodecSpec::Pcmu);
     config.pass_through = vec![PassThrough { payload_type: 96, rtp_clock_hz: 0 }];
     assert_eq!(Leg::new(&config).err(), Some(LegError::Clock));
     config.pass_through = vec![PassThrough { payload_type: 0, rtp_clock_hz: 8_000 }];

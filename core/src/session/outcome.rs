@@ -2,8 +2,10 @@
 //! What becomes of datagrams: counters, results, and reasons for a refusal.
 
 use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::rtp::burst::Pattern;
+use crate::session::demux::Protocol;
 use crate::srtp::SrtpError;
 use crate::stats::counters;
 
@@ -11,11 +13,11 @@ counters! {
     /// What the network thread's half has seen. All count from the leg's creation, unless they say
     /// otherwise; times are in nanoseconds.
     pub struct ReceiverStats {
-        /// Datagrams given to [`LegReceiver::receive`](super::LegReceiver::receive).
+        /// Datagrams given to the receiving half.
         pub datagrams,
-        /// When the first of them came; not a count.
+        /// When the first came that was taken for the peer's; not a count.
         pub first_arrival_ns,
-        /// When the last of them came; not a count.
+        /// When the last of those came; not a count.
         pub last_arrival_ns,
         /// RTP packets that reached the jitter buffer.
         pub packets,
@@ -57,9 +59,10 @@ counters! {
         pub goodbyes,
         /// The source listened to; not a count.
         pub remote_ssrc,
-        /// Packets that the source should have sent so far.
+        /// Packets that the source listened to should have sent so far, since it was turned to or began
+        /// anew.
         pub expected,
-        /// Packets of the source that came, duplicates included.
+        /// Packets of it that came, duplicates included.
         pub received,
         /// Extended highest sequence number; not a count.
         pub highest_sequence,
@@ -110,10 +113,89 @@ counters! {
         pub burst_ratio_x1000,
         /// Whether a source is valid just now, 0 or 1; not a count.
         pub source_valid,
+        /// Packets that all sources listened to should have sent, over changes and restarts.
+        pub call_expected,
+        /// Packets of those that came.
+        pub call_received,
+        /// RTP of sources on probation (RFC 3550 appendix A.1): played if the next one proves the source
+        /// valid and it is listened to.
+        pub probation,
+        /// Datagrams handed back: STUN, DTLS, ZRTP, TURN.
+        pub not_rtp,
+        /// Datagrams that came before the keys.
+        pub before_keys,
+        /// RTP that was not played since the leg does not receive just now (its direction).
+        pub not_wanted,
+        /// Times that a source began anew under its SSRC.
+        pub restarts,
+        /// When the last RTCP was read; not a count.
+        pub last_rtcp_ns,
+        /// The address that the peer sends from, in three words; not counts. See
+        /// [`ReceiverStats::remote_address`].
+        pub remote_ip_high,
+        /// See `remote_ip_high`.
+        pub remote_ip_low,
+        /// See `remote_ip_high`.
+        pub remote_port,
+        /// The same of RTCP, where it has an address of its own.
+        pub remote_rtcp_ip_high,
+        /// See `remote_rtcp_ip_high`.
+        pub remote_rtcp_ip_low,
+        /// See `remote_rtcp_ip_high`.
+        pub remote_rtcp_port,
+        /// Packets of RTCP compounds that could not be read, beside others that could.
+        pub rtcp_skipped,
+        /// Whether the source listened to has said BYE and sent nothing since, 0 or 1; not a count.
+        pub departed,
     }
 }
 
+/// An address has this bit in its port's word, and that of IPv6 the next; above them its scope.
+const PRESENT: u64 = 1 << 16;
+const SIX: u64 = 1 << 17;
+const SCOPE_SHIFT: u32 = 32;
+
+fn to_words(address: Option<SocketAddr>) -> [u64; 3] {
+    let port = |address: &SocketAddr| u64::from(address.port()) | PRESENT;
+    match &address {
+        None => [0; 3],
+        Some(from @ SocketAddr::V4(v4)) => [0, u64::from(v4.ip().to_bits()), port(from)],
+        Some(from @ SocketAddr::V6(v6)) => {
+            let bits = v6.ip().to_bits();
+            let scope = u64::from(v6.scope_id()) << SCOPE_SHIFT;
+            [(bits >> 64) as u64, bits as u64, port(from) | SIX | scope]
+        }
+    }
+}
+
+fn from_words([high, low, port]: [u64; 3]) -> Option<SocketAddr> {
+    if port & PRESENT == 0 {
+        return None;
+    }
+    Some(if port & SIX == 0 {
+        SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::from_bits(low as u32), port as u16))
+    } else {
+        let ip = Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low));
+        SocketAddr::V6(SocketAddrV6::new(ip, port as u16, 0, (port >> SCOPE_SHIFT) as u32))
+    })
+}
+
 impl ReceiverStats {
+    /// Where the peer sends from, or where signalling says that it receives; for who sends.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        from_words([self.remote_ip_high, self.remote_ip_low, self.remote_port])
+    }
+
+    /// Where RTCP is to be sent.
+    pub fn remote_rtcp_address(&self) -> Option<SocketAddr> {
+        from_words([self.remote_rtcp_ip_high, self.remote_rtcp_ip_low, self.remote_rtcp_port])
+    }
+
+    pub(super) fn set_addresses(&mut self, rtp: Option<SocketAddr>, rtcp: Option<SocketAddr>) {
+        [self.remote_ip_high, self.remote_ip_low, self.remote_port] = to_words(rtp);
+        [self.remote_rtcp_ip_high, self.remote_rtcp_ip_low, self.remote_rtcp_port] = to_words(rtcp);
+    }
+
     pub(super) fn set_pattern(&mut self, pattern: &Pattern) {
         self.burst_density_x256 = (pattern.burst_density * 256.0) as u64;
         self.gap_density_x256 = (pattern.gap_density * 256.0) as u64;
@@ -137,6 +219,12 @@ pub enum Received {
     Report,
     /// RTCP with a BYE of the source listened to.
     Goodbye,
+    /// Neither RTP nor RTCP, and untouched: for the host's ICE, DTLS, ZRTP or TURN.
+    Other(Protocol),
+    /// Kept until keys come.
+    Kept,
+    /// RTP that is not played since the leg does not receive just now.
+    NotWanted,
 }
 
 /// An RTP packet that is passed through.
@@ -180,6 +268,8 @@ pub enum ReceiveError {
     NoSlot,
     /// A batch named a leg that is not there.
     NoLeg,
+    /// It came before the keys, and is too long to be kept.
+    NoKeys,
 }
 
 impl fmt::Display for ReceiveError {
@@ -193,9 +283,27 @@ impl fmt::Display for ReceiveError {
             Self::ForeignAddress => f.write_str("from another address than the one latched to"),
             Self::Oversized => f.write_str("packet larger than a slot of the jitter buffer"),
             Self::NoLeg => f.write_str("no such leg"),
+            Self::NoKeys => f.write_str("no keys yet, and too long to be kept"),
             Self::NoSlot => f.write_str("jitter buffer full: the audio thread has stalled"),
         }
     }
 }
 
 impl core::error::Error for ReceiveError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn addresses_survive_the_way_through_words() {
+        for text in ["192.0.2.1:65535", "0.0.0.0:1", "[2001:db8::1]:5004", "[fe80::2%7]:4000"] {
+            let address: SocketAddr = text.parse().unwrap();
+            let mut stats = ReceiverStats::default();
+            stats.set_addresses(Some(address), None);
+            assert_eq!(stats.remote_address().unwrap().to_string(), text);
+            assert_eq!(stats.remote_rtcp_address(), None);
+        }
+    }
+}

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reports from the peer: what it says of its own stream, of ours, and its farewell.
 
-use super::{LegReceiver, ReceiveError, Received};
-use crate::leg::event::LegEvent;
-use crate::leg::rtcp::{ntp_time, round_trip_ns};
+use super::{SentReports, ntp_time};
 use crate::rtp::rtcp::xr::Block;
 use crate::rtp::rtcp::{Packet, Packets, ReportBlock};
+use crate::session::event::SessionEvent;
+use crate::session::outcome::ReceiveError;
+use crate::session::receiver::SessionReceiver;
 
-impl LegReceiver {
-    pub(super) fn receive_rtcp(
+impl SessionReceiver {
+    /// Reads a compound packet; whether it has a BYE of the source listened to. What can't be read in it
+    /// takes nothing from what can.
+    pub(in crate::session) fn read_rtcp(
         &mut self,
-        datagram: &mut [u8],
+        datagram: &[u8],
         arrival_ns: u64,
-    ) -> Result<Received, ReceiveError> {
-        let length = match &mut self.unprotect {
-            Some(session) => session.unprotect_rtcp(datagram).map_err(ReceiveError::Srtp)?,
-            None => datagram.len(),
-        };
-        let datagram = datagram.get(..length).ok_or(ReceiveError::Malformed)?;
-        // Nothing of a compound counts before all of it has been read.
-        if datagram.is_empty() || !Packets::new(datagram).all(|packet| packet.is_ok()) {
-            return Err(ReceiveError::Malformed);
-        }
-        if let Some(Ok(Packet::SenderReport(ssrc, ..) | Packet::ReceiverReport(ssrc, _))) =
-            Packets::new(datagram).next()
+    ) -> Result<bool, ReceiveError> {
+        if let Some(Packet::SenderReport(ssrc, ..) | Packet::ReceiverReport(ssrc, _)) =
+            Packets::new(datagram).flatten().next()
         {
             self.refuse_own(ssrc)?;
         }
-        let mut outcome = Received::Report;
-        for packet in Packets::new(datagram).flatten() {
+        let mut goodbye = false;
+        let mut read = 0;
+        for packet in Packets::new(datagram) {
+            let Ok(packet) = packet else {
+                self.stats.rtcp_skipped += 1;
+                continue;
+            };
+            read += 1;
             match packet {
                 Packet::SenderReport(ssrc, info, blocks) => {
-                    if self.source.as_ref().is_some_and(|source| source.ssrc == ssrc) {
+                    if self.sources.heard_ssrc() == Some(ssrc) {
                         self.stats.sender_report_ntp = u64::from(info.ntp_middle());
                         self.stats.sender_report_arrival_ns = arrival_ns;
                     }
@@ -40,12 +40,14 @@ impl LegReceiver {
                 Packet::ReceiverReport(_, blocks) => {
                     blocks.for_each(|block| self.report(&block, arrival_ns));
                 }
-                Packet::Goodbye(mut sources) => {
-                    let current = self.source.as_ref().map(|source| source.ssrc);
-                    if sources.any(|ssrc| Some(ssrc) == current) {
-                        self.stats.goodbyes += 1;
-                        self.events.emit(LegEvent::Goodbye { ssrc: current.unwrap_or(0) });
-                        outcome = Received::Goodbye;
+                Packet::Goodbye(sources) => {
+                    for ssrc in sources {
+                        if self.sources.goodbye(ssrc, arrival_ns) && self.stats.departed == 0 {
+                            self.stats.goodbyes += 1;
+                            self.stats.departed = 1;
+                            self.events.emit(SessionEvent::Goodbye { ssrc });
+                            goodbye = true;
+                        }
                     }
                 }
                 Packet::Nack(_, media_ssrc, sequences) if media_ssrc == self.local_ssrc => {
@@ -57,8 +59,20 @@ impl LegReceiver {
                 Packet::Nack(..) | Packet::SourceDescription(..) | Packet::Other(_) => {}
             }
         }
+        if read == 0 {
+            return Err(ReceiveError::Malformed);
+        }
         self.stats.rtcp_packets += 1;
-        Ok(outcome)
+        Ok(goodbye)
+    }
+
+    /// The round trip by an answer that came at `arrival_ns`, if it is to a report of ours.
+    fn round_trip(&mut self, last_report: u32, delay: u32, arrival_ns: u64) {
+        let sent = self.sent_reports.read::<SentReports>().unwrap_or_default();
+        let now = ntp_time(self.ntp_at_zero, arrival_ns);
+        if let Some(round_trip_ns) = sent.round_trip_ns(last_report, delay, now) {
+            self.stats.round_trip_ns = round_trip_ns;
+        }
     }
 
     /// Takes in what the peer says of our stream.
@@ -71,10 +85,7 @@ impl LegReceiver {
         self.stats.remote_cumulative_lost = i64::from(block.cumulative_lost) as u64;
         self.stats.remote_jitter_ticks = u64::from(block.jitter_ticks);
         let (last, delay) = (block.last_sender_report, block.delay_since_last_sender_report);
-        if let Some(round_trip) = round_trip_ns(last, delay, ntp_time(self.ntp_at_zero, arrival_ns))
-        {
-            self.stats.round_trip_ns = round_trip;
-        }
+        self.round_trip(last, delay, arrival_ns);
     }
 
     /// Takes in what the peer says in an extended report (RFC 3611).
@@ -86,13 +97,11 @@ impl LegReceiver {
                 self.stats.reference_time_ssrc = u64::from(ssrc);
             }
             Block::Dlrr(answers) => {
-                for answer in answers.filter(|answer| answer.ssrc == self.local_ssrc) {
-                    let now = ntp_time(self.ntp_at_zero, arrival_ns);
+                let local_ssrc = self.local_ssrc;
+                for answer in answers.filter(|answer| answer.ssrc == local_ssrc) {
                     let (last, delay) =
                         (answer.last_receiver_report, answer.delay_since_last_receiver_report);
-                    if let Some(round_trip) = round_trip_ns(last, delay, now) {
-                        self.stats.round_trip_ns = round_trip;
-                    }
+                    self.round_trip(last, delay, arrival_ns);
                 }
             }
             Block::VoipMetrics(metrics) if metrics.ssrc == self.local_ssrc => {

@@ -1,60 +1,57 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! When a leg reports and what it says (RFC 3550 section 6): reports of one sender to one receiver.
+//! When a session reports and what it says of the peer (RFC 3550 section 6).
 
-use super::receiver::ReceiverStats;
 use crate::rtp::reception::{Reporter, Summary};
-use crate::rtp::rtcp::xr::{Dlrr, ExtendedReport};
-use crate::rtp::rtcp::{CompoundWriter, ReportBlock, RtcpError, SenderInfo};
+use crate::rtp::rtcp::ReportBlock;
+use crate::rtp::rtcp::xr::Dlrr;
+use crate::session::outcome::ReceiverStats;
 
 /// Compensation for timer reconsideration (RFC 3550 section 6.3.1): e - 3/2.
 const COMPENSATION: f32 = 1.218_28;
 
 /// The host's monotonic time as NTP time, 32.32 fixed point.
-pub(super) fn ntp_time(ntp_at_zero: u64, now_ns: u64) -> u64 {
+pub(crate) fn ntp_time(ntp_at_zero: u64, now_ns: u64) -> u64 {
     let seconds = now_ns / 1_000_000_000;
     let fraction = ((now_ns % 1_000_000_000) << 32) / 1_000_000_000;
     ntp_at_zero.wrapping_add(seconds << 32 | fraction)
 }
 
-/// Round-trip time by an answer that arrived at NTP time `now` (RFC 3550 section 6.4.1, RFC 3611
-/// section 4.5): now less the `last_report` that it answers less the `delay` for which the peer kept
-/// it. `None` if it answers none, or if the peer claims the impossible.
-pub(super) fn round_trip_ns(last_report: u32, delay: u32, now: u64) -> Option<u64> {
-    if last_report == 0 {
-        return None;
-    }
-    let middle = (now >> 16) as u32;
-    let ticks = middle.wrapping_sub(last_report).wrapping_sub(delay);
-    // In 1/65536 s; what looks like more than nine hours is a negative difference.
-    (ticks < 1 << 31).then(|| (u64::from(ticks) * 1_000_000_000) >> 16)
-}
-
-/// Decides when the next report is due, and writes it.
+/// Decides when the next report is due, and what it says of the peer.
 #[derive(Debug)]
-pub(super) struct Scheduler {
+pub(crate) struct Scheduler {
     interval_ms: u32,
     /// Since when, and how long, is being waited.
     waiting: Option<(u64, u64)>,
     random: u32,
     reporter: Reporter,
     reporter_ssrc: u64,
+    reporter_restarts: u64,
 }
 
 impl Scheduler {
     /// Reports every `interval_ms` on average, 0 for never. `seed` spreads legs that start
     /// together.
-    pub(super) fn new(interval_ms: u32, seed: u32) -> Self {
+    pub(crate) fn new(interval_ms: u32, seed: u32) -> Self {
         Self {
             interval_ms,
             waiting: None,
             random: seed | 1,
             reporter: Reporter::default(),
             reporter_ssrc: 0,
+            reporter_restarts: 0,
+        }
+    }
+
+    /// Reports every `interval_ms` on average from now on, 0 for never.
+    pub(crate) fn set_interval(&mut self, interval_ms: u32) {
+        if self.interval_ms != interval_ms {
+            self.interval_ms = interval_ms;
+            self.waiting = None;
         }
     }
 
     /// Whether a report is due; the first comes after half an interval (section 6.3.2).
-    pub(super) fn is_due(&mut self, now_ns: u64) -> bool {
+    pub(crate) fn is_due(&mut self, now_ns: u64) -> bool {
         if self.interval_ms == 0 {
             return false;
         }
@@ -78,13 +75,14 @@ impl Scheduler {
     }
 
     /// What to say of the peer; nothing before it has sent anything.
-    pub(super) fn block(&mut self, heard: &ReceiverStats, now_ns: u64) -> Option<ReportBlock> {
+    pub(crate) fn block(&mut self, heard: &ReceiverStats, now_ns: u64) -> Option<ReportBlock> {
         if heard.source_valid == 0 {
             return None;
         }
-        if heard.remote_ssrc != self.reporter_ssrc {
+        if (heard.remote_ssrc, heard.restarts) != (self.reporter_ssrc, self.reporter_restarts) {
             self.reporter = Reporter::default();
             self.reporter_ssrc = heard.remote_ssrc;
+            self.reporter_restarts = heard.restarts;
         }
         let report = self.reporter.report(&Summary {
             expected: heard.expected as u32,
@@ -108,7 +106,7 @@ impl Scheduler {
     }
 
     /// The answer to the peer's last reference time, if it has sent one (RFC 3611 section 4.5).
-    pub(super) fn answer(heard: &ReceiverStats, now_ns: u64) -> Option<Dlrr> {
+    pub(crate) fn answer(heard: &ReceiverStats, now_ns: u64) -> Option<Dlrr> {
         (heard.reference_time_ntp != 0).then(|| Dlrr {
             ssrc: heard.reference_time_ssrc as u32,
             last_receiver_report: heard.reference_time_ntp as u32,
@@ -123,44 +121,9 @@ fn ticks_since(then_ns: u64, now_ns: u64) -> u32 {
     ticks.min(u128::from(u32::MAX)) as u32
 }
 
-/// Writes a compound packet: a report, who we are, and on request a farewell (section 6.1).
-pub(super) fn write_compound(
-    out: &mut [u8],
-    ssrc: u32,
-    cname: &[u8],
-    sender: Option<&SenderInfo>,
-    block: Option<ReportBlock>,
-    extended: Option<&ExtendedReport<'_>>,
-    goodbye: bool,
-) -> Result<usize, RtcpError> {
-    let mut writer = CompoundWriter::new(out);
-    let blocks = block.as_slice();
-    match sender {
-        Some(info) => writer.sender_report(ssrc, info, blocks)?,
-        None => writer.receiver_report(ssrc, blocks)?,
-    }
-    writer.source_description(ssrc, cname)?;
-    if let Some(report) = extended {
-        writer.extended_report(ssrc, report)?;
-    }
-    if goodbye {
-        writer.goodbye(ssrc)?;
-    }
-    Ok(writer.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn round_trip_follows_the_rfcs_own_example() {
-        // RFC 3550 section 6.4.1, figure 2: 6.125 s.
-        let now = 0xb710_8000_u64 << 16;
-        assert_eq!(round_trip_ns(0xb705_2000, 0x0005_4000, now), Some(6_125_000_000));
-        assert_eq!(round_trip_ns(0, 0, now), None, "answers nothing");
-        assert_eq!(round_trip_ns(0xb705_2000, 0x0100_0000, now), None, "kept longer than it took");
-    }
 
     #[test]
     fn intervals_lie_between_a_half_and_one_and_a_half_of_the_mean() {

@@ -5,7 +5,7 @@
 use crate::jitter::Missing;
 
 /// Packets that are asked for at a time.
-pub(super) const MOST: usize = 16;
+pub(crate) const MOST: usize = 16;
 /// Packets whose requests are remembered.
 const REMEMBERED: usize = 32;
 /// Requests for one packet.
@@ -15,11 +15,9 @@ const DEFAULT_ROUND_TRIP_NS: u64 = 50_000_000;
 
 /// What has been asked for.
 #[derive(Debug, Default)]
-pub(super) struct Requests {
+pub(crate) struct Requests {
     asked: [Asked; REMEMBERED],
     next: usize,
-    /// Something has been pulled since the last look.
-    pub(super) due: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -33,7 +31,7 @@ impl Requests {
     /// Chooses of the missing packets those to ask for now; how many.
     ///
     /// Real-time: yes.
-    pub(super) fn choose(
+    pub(crate) fn choose(
         &mut self,
         missing: &[Missing],
         round_trip_ns: u64,

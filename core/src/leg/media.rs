@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The audio thread's half: PCM out of the jitter buffer, PCM into packets, reports.
 
-mod reports;
-
 use alloc::boxed::Box;
 use alloc::vec;
 use core::fmt;
+use core::net::SocketAddr;
 
-use super::config::{LegConfig, Nack};
+use super::config::{Direction, LegConfig, MAX_DATAGRAM_BYTES};
 use super::contributors::Contributors;
-use super::control::{MediaCommand, Spent};
+use super::control::{LegSpent, MediaCommand};
+use super::digits::{Digit, DigitTimer, Ends};
 use super::encode_once::EncodeOnce;
-use super::event::{EventSink, LegEvent};
+use super::event::LegEvent;
 use super::inband::Inband;
-use super::nack::Requests;
+use super::notes::Note;
 use super::packetizer::{Packet, Packetizer};
 use super::quality::Assessor;
-use super::receiver::{Passed, ReceiverStats};
-use super::rtcp::{Scheduler, ntp_time};
+use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
-use crate::jitter::{DelayMode, JitterReader, PullError, PullInfo};
+use crate::jitter::{DelayMode, JitterReader, Missing, PreparedDecoders, PullError, PullInfo};
+use crate::session::{
+    EventSink, MOST_REQUESTS, Nack, Passed, ReceiverStats, SenderReportClock, SenderStats,
+    SessionSender, ntp_time,
+};
 use crate::srtp;
 use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
-use crate::sync::snapshot::{Publisher, Snapshot};
+use crate::sync::snapshot::Publisher;
 use crate::within::Within;
 
-/// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
-pub const MAX_DATAGRAM_BYTES: usize = 1_452;
 /// PCM that may wait to be sent, in ms: a packet and as much again, and no less than this.
 const MIN_BACKLOG_MS: u32 = 60;
 
@@ -55,6 +56,8 @@ counters! {
         pub encode_errors,
         /// Packets lost because SRTP refused (exhausted key, repeated index).
         pub protect_errors,
+        /// Packets that were not sent since there are no keys yet.
+        pub without_keys,
         /// Samples thrown away because nobody called [`LegMedia::poll_transmit`].
         pub overrun_samples,
         /// Events lost because nobody called `LegControl::next_event`.
@@ -65,6 +68,20 @@ counters! {
         pub pushed_level_dbov,
         /// Level of what was pulled last, in -dBov; not a count.
         pub pulled_level_dbov,
+    }
+}
+
+impl MediaStats {
+    /// Fills in what the session below counts.
+    pub(super) fn with(mut self, sent: &SenderStats) -> Self {
+        self.packets = sent.packets;
+        self.octets = sent.octets;
+        self.rtcp_packets = sent.rtcp_packets;
+        self.requested_packets = sent.requested_packets;
+        self.protect_errors = sent.protect_errors;
+        self.without_keys = sent.without_keys;
+        self.events_dropped += sent.events_dropped;
+        self
     }
 }
 
@@ -109,25 +126,76 @@ pub(crate) struct Plain {
     pub(crate) unprotected: Option<usize>,
 }
 
+/// What an update changes in the audio half; made by the control half, and given back with what was
+/// there before.
+pub(super) struct MediaUpdate {
+    pub(super) packetizer: Packetizer,
+    /// `None` where what is received stays as it is.
+    pub(super) decoders: Option<PreparedDecoders>,
+    pub(super) backlog: Box<[i16]>,
+    pub(super) trailer_bytes: usize,
+    pub(super) direction: Direction,
+    pub(super) inband: Option<Box<Inband>>,
+    pub(super) freeze_for_modems: bool,
+    pub(super) asks: bool,
+    pub(super) assessor: Assessor,
+    pub(super) timeout: MediaTimeout,
+}
+
+impl fmt::Debug for MediaUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaUpdate").field("direction", &self.direction).finish_non_exhaustive()
+    }
+}
+
+impl MediaUpdate {
+    /// `digits` are for a packetizer that is not to go on where another was.
+    pub(super) fn new(
+        config: &LegConfig,
+        digits: Consumer<Digit>,
+        decoders: Option<PreparedDecoders>,
+    ) -> Result<Self, CodecError> {
+        let rate_hz = config.rate_hz();
+        let packet_ms = u32::from(config.send.packet_ms);
+        let backlog_ms = (2 * packet_ms).max(MIN_BACKLOG_MS);
+        Ok(Self {
+            packetizer: Packetizer::new(config, digits)?,
+            decoders,
+            backlog: vec![0; (rate_hz / 1_000 * backlog_ms) as usize].into(),
+            trailer_bytes: config.trailer_bytes(),
+            direction: config.direction,
+            inband: Inband::new(config.inband_tones, config.freeze_for_modems, rate_hz)
+                .map(Box::new),
+            freeze_for_modems: config.freeze_for_modems,
+            asks: config.nack != Nack::Off,
+            assessor: config.assessor(),
+            timeout: MediaTimeout::new(config.media_timeout_ms),
+        })
+    }
+}
+
 /// The audio thread's half of a leg.
 pub struct LegMedia {
+    session: SessionSender,
     reader: JitterReader,
     packetizer: Packetizer,
-    /// These two are large and rarely used.
+    /// This is large and rarely used.
     inband: Option<Box<Inband>>,
-    requests: Option<Box<Requests>>,
     freeze_for_modems: bool,
-    events: EventSink,
-    protect: Option<srtp::Sender>,
-    heard: Snapshot<{ ReceiverStats::WORDS }>,
+    digits: DigitTimer,
+    notes: Consumer<Note>,
+    /// The source has said goodbye since the last pull.
+    source_gone: bool,
+    events: EventSink<LegEvent>,
     publisher: Publisher<{ MediaStats::WORDS }>,
     commands: Consumer<MediaCommand>,
-    spent: Producer<Spent>,
+    spent: Producer<LegSpent>,
     stats: MediaStats,
     muted: bool,
+    direction: Direction,
+    timeout: MediaTimeout,
 
     sample_rate_hz: u32,
-    packet_samples: usize,
 
     backlog: Box<[i16]>,
     backlog_samples: usize,
@@ -137,75 +205,74 @@ pub struct LegMedia {
     /// Room that is left for protection.
     trailer_bytes: usize,
 
-    scheduler: Scheduler,
+    /// Missing packets are asked for again, and something has been pulled since the last look.
+    asks: bool,
+    may_ask: bool,
     /// Reports about what is sent that have been taken in.
     reports_seen: u64,
-    /// The source to go on as, after a farewell as the present one.
-    next_ssrc: Option<u32>,
     assessor: Assessor,
     extended_reports: bool,
-    nack: Nack,
-    cname: Box<[u8]>,
     ntp_at_zero: u64,
 }
 
 impl LegMedia {
     pub(super) fn new(
         config: &LegConfig,
+        session: SessionSender,
         reader: JitterReader,
-        protect: Option<srtp::Sender>,
-        heard: Snapshot<{ ReceiverStats::WORDS }>,
+        digits: Consumer<Digit>,
+        ends: Ends,
+        notes: Consumer<Note>,
         publisher: Publisher<{ MediaStats::WORDS }>,
         commands: Consumer<MediaCommand>,
-        spent: Producer<Spent>,
+        spent: Producer<LegSpent>,
         events: Producer<LegEvent>,
     ) -> Result<Self, CodecError> {
-        let send = &config.send;
-        let format = send.codec.format();
-        let packet_ms = u32::from(send.packet_ms);
-        let backlog_ms = (2 * packet_ms).max(MIN_BACKLOG_MS);
         let silent = u64::from(SILENCE_DBOV);
         let stats = MediaStats {
-            expected_loss_percent: u64::from(send.codec.expected_loss_percent()),
+            expected_loss_percent: u64::from(config.send.codec.expected_loss_percent()),
             pushed_level_dbov: silent,
             pulled_level_dbov: silent,
             ..MediaStats::default()
         };
+        let parts = MediaUpdate::new(config, digits, None)?;
         Ok(Self {
+            session,
             reader,
-            packetizer: Packetizer::new(config)?,
-            inband: Inband::new(
-                config.inband_tones,
-                config.freeze_for_modems,
-                format.sample_rate_hz,
-            )
-            .map(Box::new),
-            requests: (config.nack != Nack::Off).then(Box::default),
-            freeze_for_modems: config.freeze_for_modems,
-            events: EventSink::new(events),
-            protect,
-            heard,
+            packetizer: parts.packetizer,
+            inband: parts.inband,
+            freeze_for_modems: parts.freeze_for_modems,
+            digits: DigitTimer::new(ends),
+            notes,
+            source_gone: false,
+            events: EventSink::new(events, |count| LegEvent::Lost { count }),
             publisher,
             commands,
             spent,
             stats,
             muted: false,
-            sample_rate_hz: format.sample_rate_hz,
-            packet_samples: (format.sample_rate_hz / 1_000 * packet_ms) as usize,
-            backlog: vec![0; (format.sample_rate_hz / 1_000 * backlog_ms) as usize].into(),
+            direction: parts.direction,
+            timeout: parts.timeout,
+            sample_rate_hz: config.rate_hz(),
+            backlog: parts.backlog,
             backlog_samples: 0,
             rested_samples: 0,
             datagram: vec![0; MAX_DATAGRAM_BYTES].into(),
-            trailer_bytes: config.trailer_bytes(),
-            scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
+            trailer_bytes: parts.trailer_bytes,
+            asks: parts.asks,
+            may_ask: false,
             reports_seen: 0,
-            next_ssrc: None,
-            assessor: config.assessor(),
+            assessor: parts.assessor,
             extended_reports: config.extended_reports,
-            nack: config.nack,
-            cname: config.cname.as_bytes().into(),
             ntp_at_zero: config.ntp_at_zero,
         })
+    }
+
+    /// The session below, for a leg that comes after this one ([`Leg::on_session`](super::Leg::on_session)).
+    ///
+    /// Real-time: no (frees the rest).
+    pub fn into_session(self) -> SessionSender {
+        self.session
     }
 
     /// Samples a second of the PCM in both directions.
@@ -221,18 +288,20 @@ impl LegMedia {
     /// [`MediaError::InvalidLength`]; `pcm` is not touched then.
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, MediaError> {
         self.apply_commands();
+        self.hear(now_ns);
         let info = self.reader.pull(now_ns, pcm)?;
+        // What came before the farewell has been taken in by then, and is no sign of life.
+        if core::mem::take(&mut self.source_gone) {
+            self.reader.source_gone();
+        }
         if let Some(inband) = &mut self.inband {
             let frame = (self.sample_rate_hz / 100) as usize;
             if inband.process(pcm, frame, &mut self.events) && self.freeze_for_modems {
                 self.reader.set_mode(DelayMode::Frozen);
             }
-            self.stats.events_dropped = self.events.dropped();
         }
         self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
-        if let Some(requests) = &mut self.requests {
-            requests.due = true;
-        }
+        self.may_ask = self.asks;
         Ok(info)
     }
 
@@ -281,6 +350,13 @@ impl LegMedia {
         if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(MediaError::InvalidLength);
         }
+        if !self.direction.sends() {
+            self.stats.pushed_level_dbov = u64::from(SILENCE_DBOV);
+            for _ in pcm.chunks_exact(frame) {
+                self.rest();
+            }
+            return Ok(());
+        }
         let room = self.backlog.past_mut(self.backlog_samples);
         let count = room.len().min(pcm.len());
         if self.muted {
@@ -302,10 +378,30 @@ impl LegMedia {
     pub(crate) fn rest(&mut self) {
         self.rested_samples += self.backlog_samples + (self.sample_rate_hz / 100) as usize;
         self.backlog_samples = 0;
-        while self.rested_samples >= self.packet_samples {
-            self.rested_samples -= self.packet_samples;
+        self.rest_whole_packets();
+    }
+
+    fn rest_whole_packets(&mut self) {
+        while self.rested_samples >= self.packetizer.packet_samples {
+            self.rested_samples -= self.packetizer.packet_samples;
             self.packetizer.rest();
         }
+    }
+
+    /// Where RTP is to be sent: where the peer sends from, or where signalling says; `None` before either
+    /// is known.
+    ///
+    /// Real-time: yes.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.session.heard()?.remote_address()
+    }
+
+    /// Where RTCP is to be sent, which is where RTP is unless signalling or the peer's own reports say
+    /// otherwise.
+    ///
+    /// Real-time: yes.
+    pub fn remote_rtcp_address(&self) -> Option<SocketAddr> {
+        self.session.heard()?.remote_rtcp_address()
     }
 
     /// The next datagram to send, RTP or RTCP ([`is_rtcp`](crate::rtp::is_rtcp) tells which);
@@ -326,12 +422,11 @@ impl LegMedia {
     ) -> Option<Plain> {
         self.apply_commands();
         let whole = |bytes| Plain { bytes, room: bytes, unprotected: None };
-        // Suites that gain nothing from company are protected while the packet is at hand.
-        let waits = self.protect.as_ref().is_some_and(srtp::Sender::batches);
+        let waits = self.session.batches();
         while let Some(made) = self.make(now_ns, Some(&mut *once), out) {
             match made {
                 Made::Rtp(packet) if waits => {
-                    self.count(packet);
+                    self.session.count(packet.payload_bytes);
                     return Some(Plain {
                         bytes: packet.bytes,
                         room: (packet.bytes + self.trailer_bytes).min(out.len()),
@@ -339,37 +434,36 @@ impl LegMedia {
                     });
                 }
                 Made::Rtp(packet) => {
-                    if let Some(bytes) = self.seal(packet, out) {
+                    if let Some(bytes) = self.session.seal(packet.bytes, packet.payload_bytes, out)
+                    {
                         return Some(whole(bytes));
                     }
                 }
                 Made::Rtcp(bytes) => return Some(whole(bytes)),
             }
         }
-        self.publisher.publish(&self.stats);
+        self.publish();
         None
     }
 
     /// The session that protects what [`LegMedia::poll_plain`] leaves to be protected.
     pub(crate) fn protector(&self) -> Option<&srtp::Sender> {
-        self.protect.as_ref()
+        self.session.protector()
     }
 
     /// The same, to be changed.
     pub(crate) fn protector_mut(&mut self) -> Option<&mut srtp::Sender> {
-        self.protect.as_mut()
+        self.session.protector_mut()
     }
 
     /// A packet that [`LegMedia::poll_plain`] made could not be protected, and is not sent.
     pub(crate) fn refused(&mut self, payload_bytes: usize) {
-        self.stats.protect_errors += 1;
-        self.stats.packets -= 1;
-        self.stats.octets -= payload_bytes as u64;
+        self.session.uncount(payload_bytes);
     }
 
     /// Samples of a packet's sound.
     pub(crate) fn packet_samples(&self) -> usize {
-        self.packet_samples
+        self.packetizer.packet_samples
     }
 
     fn poll(&mut self, now_ns: u64) -> Option<&[u8]> {
@@ -380,13 +474,15 @@ impl LegMedia {
             && let Some(made) = self.make(now_ns, None, &mut out)
         {
             sealed = match made {
-                Made::Rtp(packet) => self.seal(packet, &mut out),
+                Made::Rtp(packet) => {
+                    self.session.seal(packet.bytes, packet.payload_bytes, &mut out)
+                }
                 Made::Rtcp(bytes) => Some(bytes),
             };
         }
         self.datagram = out;
         if sealed.is_none() {
-            self.publisher.publish(&self.stats);
+            self.publish();
         }
         self.datagram.get(..sealed?)
     }
@@ -398,26 +494,38 @@ impl LegMedia {
         mut once: Option<&mut EncodeOnce>,
         out: &mut [u8],
     ) -> Option<Made> {
-        if let Some(next) = self.next_ssrc.take() {
+        self.hear(now_ns);
+        if let Some(next) = self.session.next_ssrc() {
             // RFC 3550 section 8.2: the old source leaves with a BYE.
             let farewell = self.report(now_ns, true, out);
+            self.session.go_on_as(next);
             self.packetizer.ssrc = next;
             if let Some(bytes) = farewell {
                 return Some(Made::Rtcp(bytes));
             }
         }
-        while self.backlog_samples >= self.packet_samples {
+        if !self.session.is_ready() {
+            // No keys yet: time goes by, and nothing is said.
+            let waiting = self.backlog_samples;
+            if waiting >= self.packetizer.packet_samples {
+                self.stats.suppressed += 1;
+                self.backlog_samples = 0;
+                self.rested_samples += waiting;
+                self.rest_whole_packets();
+            }
+            return None;
+        }
+        while self.backlog_samples >= self.packetizer.packet_samples {
             if let Some(packet) = self.next_packet(now_ns, once.as_deref_mut(), out) {
                 return Some(Made::Rtp(packet));
             }
         }
-        if let Some(requests) = &mut self.requests
-            && core::mem::take(&mut requests.due)
+        if core::mem::take(&mut self.may_ask)
             && let Some(bytes) = self.request(now_ns, out)
         {
             return Some(Made::Rtcp(bytes));
         }
-        if self.scheduler.is_due(now_ns) {
+        if self.session.is_report_due(now_ns) {
             return self.report(now_ns, false, out).map(Made::Rtcp);
         }
         None
@@ -433,12 +541,15 @@ impl LegMedia {
     /// Real-time: yes.
     pub fn relay(&mut self, passed: &Passed, payload: &[u8]) -> Option<&[u8]> {
         self.apply_commands();
+        if !self.direction.sends() {
+            return None;
+        }
         let limit = self.datagram.len().saturating_sub(self.trailer_bytes);
         let packet = self.packetizer.relay(passed, payload, self.datagram.get_mut(..limit)?)?;
         let mut out = core::mem::take(&mut self.datagram);
-        let sealed = self.seal(packet, &mut out);
+        let sealed = self.session.seal(packet.bytes, packet.payload_bytes, &mut out);
         self.datagram = out;
-        self.publisher.publish(&self.stats);
+        self.publish();
         self.datagram.get(..sealed?)
     }
 
@@ -449,13 +560,13 @@ impl LegMedia {
         let mut out = core::mem::take(&mut self.datagram);
         let made = self.report(now_ns, true, &mut out);
         self.datagram = out;
-        self.publisher.publish(&self.stats);
+        self.publish();
         self.datagram.get(..made?)
     }
 
     /// Counters.
     pub fn stats(&self) -> MediaStats {
-        self.stats
+        self.stats.with(&self.session.stats())
     }
 
     /// Encodes one packet time of the backlog; `None` if there is nothing to send.
@@ -467,55 +578,108 @@ impl LegMedia {
     ) -> Option<Packet> {
         let limit = out.len().saturating_sub(self.trailer_bytes);
         let out = out.get_mut(..limit)?;
-        let pcm = self.backlog.head(self.packet_samples);
+        let samples = self.packetizer.packet_samples;
+        let pcm = self.backlog.head(samples);
         let ntp = ntp_time(self.ntp_at_zero, now_ns);
         let packet = self.packetizer.packet(pcm, ntp, out, &mut self.stats, once);
-        self.backlog.shift(self.packet_samples..self.backlog_samples, 0);
-        self.backlog_samples -= self.packet_samples;
+        self.backlog.shift(samples..self.backlog_samples, 0);
+        self.backlog_samples -= samples;
         packet
     }
 
-    /// Protects the packet in `out` and counts it.
-    fn seal(&mut self, packet: Packet, out: &mut [u8]) -> Option<usize> {
-        let bytes = match &mut self.protect {
-            Some(session) => match session.protect(out, packet.bytes) {
-                Ok(bytes) => bytes,
-                Err(_) => {
-                    self.stats.protect_errors += 1;
-                    return None;
-                }
-            },
-            None => packet.bytes,
-        };
-        self.count(packet);
-        Some(bytes)
+    /// Takes in what the network half has to tell, and what did not come.
+    fn hear(&mut self, now_ns: u64) {
+        let events = &mut self.events;
+        while let Some(note) = self.notes.pop() {
+            match note {
+                Note::Digit(press) => self.digits.note(press),
+                Note::Goodbye => self.source_gone = true,
+            }
+        }
+        self.digits.advance(now_ns, |event| events.emit(event));
+        if self.direction.receives()
+            && self.timeout.is_due(now_ns)
+            && let Some(heard) = self.session.heard()
+            && let Some(event) = self.timeout.look(&heard, now_ns)
+        {
+            self.events.emit(event);
+        }
     }
 
-    fn count(&mut self, packet: Packet) {
-        self.stats.packets += 1;
-        self.stats.octets += packet.payload_bytes as u64;
+    /// Asks for packets that are missing; `None` if there is nothing to ask for.
+    fn request(&mut self, now_ns: u64, out: &mut [u8]) -> Option<usize> {
+        let mut missing = [Missing::default(); MOST_REQUESTS];
+        let count = self.reader.missing(now_ns, &mut missing);
+        self.session.request(missing.head(count), now_ns, out)
+    }
+
+    fn report(&mut self, now_ns: u64, goodbye: bool, out: &mut [u8]) -> Option<usize> {
+        let heard = self.session.heard().unwrap_or_default();
+        if heard.reports_received != self.reports_seen {
+            self.reports_seen = heard.reports_received;
+            let expected = self.packetizer.expect_loss(heard.remote_fraction_lost as u8);
+            self.stats.expected_loss_percent = u64::from(expected);
+        }
+        let metrics =
+            (self.extended_reports && heard.source_valid != 0).then(|| self.metrics(&heard));
+        let clock = SenderReportClock::new(self.packetizer.timestamp_at_rest(
+            (self.backlog_samples + self.rested_samples) as u32,
+            self.sample_rate_hz,
+        ));
+        self.session.report(now_ns, clock, metrics.as_ref(), goodbye, out)
+    }
+
+    fn metrics(&self, heard: &ReceiverStats) -> crate::rtp::rtcp::xr::VoipMetrics {
+        let level = self.stats.pulled_level_dbov as u8;
+        self.assessor.voip_metrics(heard, &self.reader.stats(), level)
+    }
+
+    fn publish(&mut self) {
+        self.session.publish();
+        self.stats.events_dropped = self.events.dropped();
+        self.publisher.publish(&self.stats);
     }
 
     fn apply_commands(&mut self) {
+        self.session.apply_commands();
         while let Some(command) = self.commands.pop() {
             match command {
                 MediaCommand::SetMuted(muted) => self.muted = muted,
-                MediaCommand::SendDigit(digit) => {
-                    self.stats.digits_dropped += u64::from(!self.packetizer.digits.push(digit));
-                }
-                MediaCommand::SetSsrc(ssrc) => self.next_ssrc = Some(ssrc),
-                MediaCommand::StopDigits => self.packetizer.digits.clear(),
-                MediaCommand::Rekey(keys) => {
-                    let Some(session) = &mut self.protect else { continue };
-                    let spent = match session.rekey(keys) {
-                        Ok(retired) => Spent::Retired(retired),
-                        Err((_, refused)) => Spent::Refused(refused),
-                    };
-                    // A full ring means that nobody collects; then it is freed here after all.
-                    let _ = self.spent.push(spent);
-                }
+                MediaCommand::StopDigits { given } => self.packetizer.digits.clear(given),
+                MediaCommand::Update(update) => self.update(update),
             }
         }
+    }
+
+    /// Puts what an update brings in the place of what there is, which goes back with it.
+    fn update(&mut self, mut update: Box<MediaUpdate>) {
+        update.packetizer.continue_from(&mut self.packetizer);
+        core::mem::swap(&mut self.packetizer, &mut update.packetizer);
+        if let Some(decoders) = update.decoders.take() {
+            update.decoders = Some(self.reader.replace_decoders(decoders));
+        }
+        // What waits goes on waiting, as far as there is room.
+        let waiting = self.backlog_samples.min(update.backlog.len());
+        update.backlog.head_mut(waiting).copy_of(self.backlog.head(waiting));
+        self.backlog_samples = waiting;
+        core::mem::swap(&mut self.backlog, &mut update.backlog);
+        core::mem::swap(&mut self.inband, &mut update.inband);
+        self.freeze_for_modems = update.freeze_for_modems;
+        self.trailer_bytes = update.trailer_bytes;
+        self.asks = update.asks;
+        self.assessor = update.assessor;
+        if self.direction.receives() && !update.direction.receives() {
+            self.reader.source_gone();
+        }
+        self.direction = update.direction;
+        if !self.direction.sends() {
+            self.rested_samples += self.backlog_samples;
+            self.backlog_samples = 0;
+            self.rest_whole_packets();
+        }
+        self.timeout = update.timeout;
+        // A full ring means that nobody collects; then it is freed here after all.
+        let _ = self.spent.push(LegSpent::Media(update));
     }
 }
 
