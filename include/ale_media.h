@@ -152,6 +152,18 @@ typedef enum {
   ALE_RECEIVED_GOODBYE = 3,
   /* RTP that is handed on undecoded; ale_leg_passed says what. */
   ALE_RECEIVED_PASS_THROUGH = 4,
+  /* STUN, as of ICE: untouched, for the host. So are the next three. */
+  ALE_RECEIVED_STUN = 5,
+  /* DTLS. */
+  ALE_RECEIVED_DTLS = 6,
+  /* ZRTP. */
+  ALE_RECEIVED_ZRTP = 7,
+  /* Data of a TURN channel. */
+  ALE_RECEIVED_TURN = 8,
+  /* Kept until keys come. */
+  ALE_RECEIVED_KEPT = 9,
+  /* RTP that is not played since the leg does not receive just now (direction). */
+  ALE_RECEIVED_NOT_WANTED = 10,
 } ale_received;
 
 /* What happened to a leg. */
@@ -176,13 +188,25 @@ typedef enum {
   ALE_LEG_BEEP = 9,
   /* Somebody else sends as our own source ssrc, or our packets come back: ale_leg_change_ssrc. */
   ALE_LEG_SSRC_COLLISION = 10,
-  /* The peer's datagrams come from another address: ale_leg_remote_address. */
+  /* The peer's datagrams come from another address: ale_leg_peer_address. */
   ALE_LEG_ADDRESS_CHANGED = 11,
   /*
    * Datagrams were refused, count of them with this status so far: told at the first, the second,
    * the fourth, and so on.
    */
   ALE_LEG_REFUSED = 12,
+  /*
+   * No RTP has come for media_timeout_ms, although the leg listens; count is 1 if RTCP still comes.
+   */
+  ALE_LEG_MEDIA_STOPPED = 13,
+  /* RTP comes again. */
+  ALE_LEG_MEDIA_STARTED = 14,
+  /* A key's lifetime nears its end, count packets are left: time to re-key. */
+  ALE_LEG_KEY_EXPIRING = 15,
+  /* The key of what is sent is used up: nothing is sent any more under it. */
+  ALE_LEG_KEY_EXHAUSTED = 16,
+  /* count events were lost, since nobody read them. */
+  ALE_LEG_EVENTS_LOST = 17,
 } ale_leg_event_kind;
 
 /* How the playout delay is chosen. */
@@ -904,7 +928,10 @@ typedef struct {
   uint32_t remote_ssrc;
   /* 0 listens to whoever proves valid first. Default 0. */
   uint32_t has_remote_ssrc;
-  /* Sequence number of the first packet; random. */
+  /*
+   * Sequence number of the first packet; random. Its top bit (0x8000) is not used: where the first
+   * packets are lost, SRTP peers that see a wrap first never hear what follows (RFC 3711 section 3.3.1).
+   */
   uint32_t initial_sequence;
   /* Timestamp of the first packet; random. */
   uint32_t initial_timestamp;
@@ -936,7 +963,10 @@ typedef struct {
   uint32_t max_delay_ms;
   /* The delay of the modes that keep one, in ms. Default 60. */
   uint32_t target_delay_ms;
-  /* Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. */
+  /*
+   * Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. See
+   * telephone_event_clock_hz.
+   */
   int32_t telephone_event_payload_type;
   /* Payload type of redundant audio (RFC 2198) both ways, -1 for none. Default -1. */
   int32_t redundancy_payload_type;
@@ -991,6 +1021,39 @@ typedef struct {
    * conference tells the peer who is heard, and ale_leg_contributors who is heard in its mix.
    */
   uint32_t mixer_levels_id;
+  /*
+   * Which way media goes (RFC 3264), seen from the leg: 0 both ways; 1 it sends only; 2 it plays only;
+   * 3 neither. Default 0.
+   */
+  uint32_t direction;
+  /*
+   * Without crypto lines: 0 plain RTP; not 0 waits for keys, which come with ale_leg_rekey (DTLS, a late
+   * answer): nothing is sent, and what comes is kept. Default 0.
+   */
+  uint32_t keys_pending;
+  /*
+   * Ticks a second of telephone events, as telephone-event/8000 says beside opus/48000; 0 where it is
+   * not known, which counts what is sent in the codec's clock and finds out the peer's. Default 0.
+   */
+  uint32_t telephone_event_clock_hz;
+  /* Silence after which ALE_LEG_MEDIA_STOPPED comes, in ms; 0 for never. Default 5000. */
+  uint32_t media_timeout_ms;
+  /* Sources (SSRC) known at a time, 2 to 256. Default 8. */
+  uint32_t max_sources;
+  /*
+   * How long other addresses are learnt, in ms from the first valid packet and after each
+   * ale_leg_unlatch and ale_leg_relatch. Default 2000.
+   */
+  uint32_t learning_ms;
+  /*
+   * Samples a second of the leg's PCM, whatever the codecs: 8000, 16000, 32000, 48000; 0 for that of
+   * what is sent. Default 0.
+   */
+  uint32_t sample_rate_hz;
+  /*
+   * Rollover counter (RFC 3711) of the first packet to come, for a leg that joins late. Default 0.
+   */
+  uint32_t receive_roc;
 } ale_leg_config;
 
 /* An address and port. */
@@ -1115,7 +1178,10 @@ typedef struct {
   float round_trip_ms;
   /* Loss that the encoder prepares for, in percent. */
   uint32_t expected_loss_percent;
-  /* Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107). */
+  /*
+   * Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107); 127, like the next,
+   * where nothing was heard (RFC 3611: unavailable).
+   */
   float mos;
   /* The same on the wide-band scale (G.107.1), on which narrow-band reaches 3.7. */
   float wide_band_mos;
@@ -1181,7 +1247,10 @@ typedef struct {
   float buffer_p95_ms;
   /* Sound made up, in percent. */
   float concealed_percent;
-  /* Transmission rating R (ITU-T G.107). */
+  /*
+   * Transmission rating R (ITU-T G.107); 127, like the next four, where nothing was heard (RFC 3611:
+   * unavailable).
+   */
   float rating;
   /* Listening quality, 1 to 4.5. */
   float mos_lq;
@@ -2013,20 +2082,36 @@ ale_status ale_leg_goodbye(ale_leg_media *media,
 ale_status ale_leg_set_muted(ale_leg_control *control, int32_t muted);
 
 /*
- * Replaces keys while the call goes on, each by an a=crypto line; NULL leaves a direction as it
- * is. The suite must stay. Not real-time.
+ * Replaces keys while the call goes on, each by an a=crypto line, which counts whole: suite, key and
+ * session parameters; NULL leaves a direction as it is. Counters go on, both directions change or neither,
+ * and the same line again changes nothing. Also gives the first keys to a leg without. Exclusive. Not
+ * real-time.
  *
- * Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_INVALID_ARGUMENT for another suite or a leg without
- * keys, and ALE_ERR_BUSY.
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_NOT_PERMITTED and the other keys' statuses,
+ * ALE_ERR_INVALID_ARGUMENT for one direction of a leg that has no keys for the other, and ALE_ERR_BUSY.
  */
 ale_status ale_leg_rekey(ale_leg_control *control,
                          const char *send_crypto,
                          const char *receive_crypto);
 
 /*
+ * Makes a living leg what a config says, as after a re-INVITE: codecs and payload types both ways, packet
+ * time, direction, keys, sources, header extensions, telephone events, reports. Each half changes at its
+ * next call; SRTP, statistics, sequence numbers, digits and the jitter buffer go on, and so do the keys
+ * where both crypto lines are NULL. The sample rate stays that of the leg, whatever the codec. Exclusive.
+ * Not real-time.
+ *
+ * Can return what ale_leg_create can, ALE_ERR_UNSUPPORTED for what only a new leg can have (another jitter
+ * buffer, max_sources, sample_rate_hz), and ALE_ERR_BUSY; nothing has changed then.
+ */
+ale_status ale_leg_update(ale_leg_control *control,
+                          const ale_leg_config *config);
+
+/*
  * As ale_leg_receive, and learns where the peer is (symmetric RTP): the first address that valid
- * sound comes from is latched to. With SRTP the latch follows authenticated packets; without,
- * nothing from elsewhere is taken any more until ale_leg_unlatch. Exclusive. Real-time.
+ * sound comes from is latched to. With SRTP the latch follows authenticated packets; without, another
+ * address is learnt only for learning_ms, and nothing from elsewhere is taken after. Exclusive.
+ * Real-time.
  *
  * Can return what ale_leg_receive can, and ALE_ERR_FOREIGN_ADDRESS.
  */
@@ -2045,12 +2130,33 @@ ale_status ale_leg_receive_from(ale_leg_receiver *receiver,
 ale_status ale_leg_remote_address(const ale_leg_receiver *receiver, ale_address *address);
 
 /*
- * Lets the leg latch to another address, as when the signalling has named one. Exclusive.
- * Real-time.
+ * The peer is elsewhere, signalling does not say where: its address and source are released, and neither
+ * is taken again while anybody else comes. Exclusive. Real-time.
  *
  * Can return ALE_ERR_BUSY.
  */
 ale_status ale_leg_unlatch(ale_leg_control *control);
+
+/*
+ * Signalling names where the peer is now (a transfer, a re-INVITE): addresses are learnt anew, this one
+ * preferred; the one before is released unless it is the same. rtcp is NULL where RTCP goes where RTP
+ * does. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_relatch(ale_leg_control *control,
+                           const ale_address *rtp,
+                           const ale_address *rtcp);
+
+/*
+ * Gives where to send to, on the control half, for whoever sends: RTP's address, and RTCP's where rtcp is
+ * not NULL. Any number of threads. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_leg_peer_address(const ale_leg_control *control,
+                                ale_address *rtp,
+                                ale_address *rtcp);
 
 /*
  * Sends as another source (SSRC) from now on, after a BYE as the present one: the answer to

@@ -7,9 +7,11 @@ use core::ffi::c_char;
 use core::net::SocketAddr;
 
 use ale_media::leg::{
-    HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, LevelTrust,
-    Mid, Nack, PassThrough, Passed, ReceiveCodec, Received, Redundant, SendCodec, SrtpConfig,
+    Direction, HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver,
+    LevelTrust, Mid, Nack, PassThrough, Passed, ReceiveCodec, Received, Redundant, SendCodec,
+    SrtpConfig, TelephoneEvents,
 };
+use ale_media::session::demux::Protocol;
 
 use crate::codec::ale_codec;
 use crate::heap;
@@ -47,7 +49,8 @@ pub struct ale_leg_config {
     pub remote_ssrc: u32,
     /// 0 listens to whoever proves valid first. Default 0.
     pub has_remote_ssrc: u32,
-    /// Sequence number of the first packet; random.
+    /// Sequence number of the first packet; random. Its top bit (0x8000) is not used: where the first
+    /// packets are lost, SRTP peers that see a wrap first never hear what follows (RFC 3711 section 3.3.1).
     pub initial_sequence: u32,
     /// Timestamp of the first packet; random.
     pub initial_timestamp: u32,
@@ -79,7 +82,8 @@ pub struct ale_leg_config {
     pub max_delay_ms: u32,
     /// The delay of the modes that keep one, in ms. Default 60.
     pub target_delay_ms: u32,
-    /// Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1.
+    /// Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. See
+    /// telephone_event_clock_hz.
     pub telephone_event_payload_type: i32,
     /// Payload type of redundant audio (RFC 2198) both ways, -1 for none. Default -1.
     pub redundancy_payload_type: i32,
@@ -122,6 +126,27 @@ pub struct ale_leg_config {
     /// Header extension identifier of contributing sources' levels (RFC 6465), 1 to 14, 0 for none: a
     /// conference tells the peer who is heard, and ale_leg_contributors who is heard in its mix.
     pub mixer_levels_id: u32,
+    /// Which way media goes (RFC 3264), seen from the leg: 0 both ways; 1 it sends only; 2 it plays only;
+    /// 3 neither. Default 0.
+    pub direction: u32,
+    /// Without crypto lines: 0 plain RTP; not 0 waits for keys, which come with ale_leg_rekey (DTLS, a late
+    /// answer): nothing is sent, and what comes is kept. Default 0.
+    pub keys_pending: u32,
+    /// Ticks a second of telephone events, as telephone-event/8000 says beside opus/48000; 0 where it is
+    /// not known, which counts what is sent in the codec's clock and finds out the peer's. Default 0.
+    pub telephone_event_clock_hz: u32,
+    /// Silence after which ALE_LEG_MEDIA_STOPPED comes, in ms; 0 for never. Default 5000.
+    pub media_timeout_ms: u32,
+    /// Sources (SSRC) known at a time, 2 to 256. Default 8.
+    pub max_sources: u32,
+    /// How long other addresses are learnt, in ms from the first valid packet and after each
+    /// ale_leg_unlatch and ale_leg_relatch. Default 2000.
+    pub learning_ms: u32,
+    /// Samples a second of the leg's PCM, whatever the codecs: 8000, 16000, 32000, 48000; 0 for that of
+    /// what is sent. Default 0.
+    pub sample_rate_hz: u32,
+    /// Rollover counter (RFC 3711) of the first packet to come, for a leg that joins late. Default 0.
+    pub receive_roc: u32,
 }
 
 impl Default for ale_leg_config {
@@ -166,6 +191,14 @@ impl Default for ale_leg_config {
             srtp_flags: 0,
             level_trust: 1,
             mixer_levels_id: 0,
+            direction: 0,
+            keys_pending: 0,
+            telephone_event_clock_hz: 0,
+            media_timeout_ms: 5_000,
+            max_sources: 8,
+            learning_ms: 2_000,
+            sample_rate_hz: 0,
+            receive_roc: 0,
         }
     }
 }
@@ -214,8 +247,23 @@ impl ale_leg_config {
         // SAFETY: the caller's.
         config.cname = unsafe { pointer::text(self.cname) }?.ok_or(invalid)?.to_owned();
         config.comfort_noise_payload_type = optional_payload_type(self.comfort_noise_payload_type)?;
-        config.telephone_event_payload_type =
-            optional_payload_type(self.telephone_event_payload_type)?;
+        if let Some(payload_type) = optional_payload_type(self.telephone_event_payload_type)? {
+            let clock_hz =
+                (self.telephone_event_clock_hz != 0).then_some(self.telephone_event_clock_hz);
+            config.telephone_events.push(TelephoneEvents { payload_type, clock_hz });
+        }
+        config.direction = match self.direction {
+            0 => Direction::SendReceive,
+            1 => Direction::SendOnly,
+            2 => Direction::ReceiveOnly,
+            3 => Direction::Inactive,
+            _ => return Err(invalid),
+        };
+        config.plain = self.keys_pending == 0;
+        config.media_timeout_ms = self.media_timeout_ms;
+        config.max_sources = narrow(self.max_sources)?;
+        config.remote.learning_ms = self.learning_ms;
+        config.sample_rate_hz = (self.sample_rate_hz != 0).then_some(self.sample_rate_hz);
         let byte = |value: u32| u8::try_from(value).map_err(|_| invalid);
         if let Some(payload_type) = optional_payload_type(self.redundancy_payload_type)? {
             let generations = byte(self.redundancy_generations)?;
@@ -267,6 +315,7 @@ impl ale_leg_config {
                     session.allow_null_cipher = flags & ALE_SRTP_ALLOW_NULL_CIPHER != 0;
                     session.cryptex = flags & ALE_SRTP_CRYPTEX != 0;
                 }
+                receive.initial_roc = self.receive_roc;
                 Some(SrtpConfig { send, receive })
             }
             (None, None) => None,
@@ -294,6 +343,18 @@ pub enum ale_received {
     ALE_RECEIVED_GOODBYE = 3,
     /// RTP that is handed on undecoded; ale_leg_passed says what.
     ALE_RECEIVED_PASS_THROUGH = 4,
+    /// STUN, as of ICE: untouched, for the host. So are the next three.
+    ALE_RECEIVED_STUN = 5,
+    /// DTLS.
+    ALE_RECEIVED_DTLS = 6,
+    /// ZRTP.
+    ALE_RECEIVED_ZRTP = 7,
+    /// Data of a TURN channel.
+    ALE_RECEIVED_TURN = 8,
+    /// Kept until keys come.
+    ALE_RECEIVED_KEPT = 9,
+    /// RTP that is not played since the leg does not receive just now (direction).
+    ALE_RECEIVED_NOT_WANTED = 10,
 }
 
 impl From<Received> for ale_received {
@@ -303,6 +364,12 @@ impl From<Received> for ale_received {
             Received::Goodbye => Self::ALE_RECEIVED_GOODBYE,
             Received::Report => Self::ALE_RECEIVED_REPORT,
             Received::PassThrough(_) => Self::ALE_RECEIVED_PASS_THROUGH,
+            Received::Other(Protocol::Stun) => Self::ALE_RECEIVED_STUN,
+            Received::Other(Protocol::Dtls) => Self::ALE_RECEIVED_DTLS,
+            Received::Other(Protocol::Zrtp) => Self::ALE_RECEIVED_ZRTP,
+            Received::Other(_) => Self::ALE_RECEIVED_TURN,
+            Received::Kept => Self::ALE_RECEIVED_KEPT,
+            Received::NotWanted => Self::ALE_RECEIVED_NOT_WANTED,
             _ => Self::ALE_RECEIVED_PROBATION,
         }
     }
@@ -572,11 +639,13 @@ pub unsafe extern "C" fn ale_leg_set_muted(
     })
 }
 
-/// Replaces keys while the call goes on, each by an a=crypto line; NULL leaves a direction as it
-/// is. The suite must stay. Not real-time.
+/// Replaces keys while the call goes on, each by an a=crypto line, which counts whole: suite, key and
+/// session parameters; NULL leaves a direction as it is. Counters go on, both directions change or neither,
+/// and the same line again changes nothing. Also gives the first keys to a leg without. Exclusive. Not
+/// real-time.
 ///
-/// Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_INVALID_ARGUMENT for another suite or a leg without
-/// keys, and ALE_ERR_BUSY.
+/// Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_NOT_PERMITTED and the other keys' statuses,
+/// ALE_ERR_INVALID_ARGUMENT for one direction of a leg that has no keys for the other, and ALE_ERR_BUSY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_leg_rekey(
     control: *mut ale_leg_control,
@@ -588,13 +657,28 @@ pub unsafe extern "C" fn ale_leg_rekey(
         let control = unsafe { pointer::exclusive(control) }?;
         // SAFETY: the header's contract.
         let (send, receive) = unsafe { (session(send_crypto)?, session(receive_crypto)?) };
-        // The receiving side first: the other side may switch as soon as it hears of it.
-        if let Some(config) = receive {
-            control.0.rekey_receive(&config)?;
-        }
-        if let Some(config) = send {
-            control.0.rekey_send(&config)?;
-        }
-        Ok(())
+        Ok(control.0.rekey(send.as_ref(), receive.as_ref())?)
+    })
+}
+
+/// Makes a living leg what a config says, as after a re-INVITE: codecs and payload types both ways, packet
+/// time, direction, keys, sources, header extensions, telephone events, reports. Each half changes at its
+/// next call; SRTP, statistics, sequence numbers, digits and the jitter buffer go on, and so do the keys
+/// where both crypto lines are NULL. The sample rate stays that of the leg, whatever the codec. Exclusive.
+/// Not real-time.
+///
+/// Can return what ale_leg_create can, ALE_ERR_UNSUPPORTED for what only a new leg can have (another jitter
+/// buffer, max_sources, sample_rate_hz), and ALE_ERR_BUSY; nothing has changed then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_update(
+    control: *mut ale_leg_control,
+    config: *const ale_leg_config,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, config) = unsafe { (pointer::exclusive(control)?, pointer::config(config)?) };
+        // SAFETY: the header's contract.
+        let config = unsafe { config.to_leg_config() }?;
+        Ok(control.0.update(&config)?)
     })
 }

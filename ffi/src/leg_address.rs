@@ -50,8 +50,9 @@ impl From<SocketAddr> for ale_address {
 }
 
 /// As ale_leg_receive, and learns where the peer is (symmetric RTP): the first address that valid
-/// sound comes from is latched to. With SRTP the latch follows authenticated packets; without,
-/// nothing from elsewhere is taken any more until ale_leg_unlatch. Exclusive. Real-time.
+/// sound comes from is latched to. With SRTP the latch follows authenticated packets; without, another
+/// address is learnt only for learning_ms, and nothing from elsewhere is taken after. Exclusive.
+/// Real-time.
 ///
 /// Can return what ale_leg_receive can, and ALE_ERR_FOREIGN_ADDRESS.
 #[unsafe(no_mangle)]
@@ -88,8 +89,8 @@ pub unsafe extern "C" fn ale_leg_remote_address(
     })
 }
 
-/// Lets the leg latch to another address, as when the signalling has named one. Exclusive.
-/// Real-time.
+/// The peer is elsewhere, signalling does not say where: its address and source are released, and neither
+/// is taken again while anybody else comes. Exclusive. Real-time.
 ///
 /// Can return ALE_ERR_BUSY.
 #[unsafe(no_mangle)]
@@ -97,6 +98,50 @@ pub unsafe extern "C" fn ale_leg_unlatch(control: *mut ale_leg_control) -> ale_s
     guard(|| {
         // SAFETY: the header's contract.
         Ok(unsafe { pointer::exclusive(control) }?.0.unlatch()?)
+    })
+}
+
+/// Signalling names where the peer is now (a transfer, a re-INVITE): addresses are learnt anew, this one
+/// preferred; the one before is released unless it is the same. rtcp is NULL where RTCP goes where RTP
+/// does. Exclusive. Real-time.
+///
+/// Can return ALE_ERR_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_relatch(
+    control: *mut ale_leg_control,
+    rtp: *const ale_address,
+    rtcp: *const ale_address,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, rtp) =
+            unsafe { (pointer::exclusive(control)?, pointer::shared(rtp)?.read()?) };
+        // SAFETY: the header's contract.
+        let rtcp = unsafe { rtcp.as_ref() }.map(ale_address::read).transpose()?;
+        Ok(control.0.relatch(rtp, rtcp)?)
+    })
+}
+
+/// Gives where to send to, on the control half, for whoever sends: RTP's address, and RTCP's where rtcp is
+/// not NULL. Any number of threads. Real-time.
+///
+/// Can return ALE_ERR_NOTHING.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_peer_address(
+    control: *const ale_leg_control,
+    rtp: *mut ale_address,
+    rtcp: *mut ale_address,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, out) = unsafe { (pointer::shared(control)?, pointer::exclusive(rtp)?) };
+        let address = control.0.remote_address().ok_or(ale_status::ALE_ERR_NOTHING)?;
+        // SAFETY: the header's contract.
+        if let Some(rtcp) = unsafe { rtcp.as_mut() } {
+            *rtcp = control.0.remote_rtcp_address().unwrap_or(address).into();
+        }
+        *out = address.into();
+        Ok(())
     })
 }
 

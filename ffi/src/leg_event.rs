@@ -36,11 +36,21 @@ pub enum ale_leg_event_kind {
     ALE_LEG_BEEP = 9,
     /// Somebody else sends as our own source ssrc, or our packets come back: ale_leg_change_ssrc.
     ALE_LEG_SSRC_COLLISION = 10,
-    /// The peer's datagrams come from another address: ale_leg_remote_address.
+    /// The peer's datagrams come from another address: ale_leg_peer_address.
     ALE_LEG_ADDRESS_CHANGED = 11,
     /// Datagrams were refused, count of them with this status so far: told at the first, the second,
     /// the fourth, and so on.
     ALE_LEG_REFUSED = 12,
+    /// No RTP has come for media_timeout_ms, although the leg listens; count is 1 if RTCP still comes.
+    ALE_LEG_MEDIA_STOPPED = 13,
+    /// RTP comes again.
+    ALE_LEG_MEDIA_STARTED = 14,
+    /// A key's lifetime nears its end, count packets are left: time to re-key.
+    ALE_LEG_KEY_EXPIRING = 15,
+    /// The key of what is sent is used up: nothing is sent any more under it.
+    ALE_LEG_KEY_EXHAUSTED = 16,
+    /// count events were lost, since nobody read them.
+    ALE_LEG_EVENTS_LOST = 17,
 }
 
 use ale_leg_event_kind::*;
@@ -115,6 +125,15 @@ impl From<LegEvent> for ale_leg_event {
                 ..none
             },
             LegEvent::Goodbye { ssrc } => Self { kind: ALE_LEG_GOODBYE, ssrc, ..none },
+            LegEvent::MediaStopped { reports } => {
+                Self { kind: ALE_LEG_MEDIA_STOPPED, count: reports.into(), ..none }
+            }
+            LegEvent::MediaStarted => Self { kind: ALE_LEG_MEDIA_STARTED, ..none },
+            LegEvent::KeyExpiring { packets_left, .. } => {
+                Self { kind: ALE_LEG_KEY_EXPIRING, count: packets_left, ..none }
+            }
+            LegEvent::KeyExhausted { .. } => Self { kind: ALE_LEG_KEY_EXHAUSTED, ..none },
+            LegEvent::Lost { count } => Self { kind: ALE_LEG_EVENTS_LOST, count, ..none },
             _ => none,
         }
     }

@@ -65,13 +65,17 @@ pub struct ale_leg_counters {
     pub round_trip_ms: f32,
     /// Loss that the encoder prepares for, in percent.
     pub expected_loss_percent: u32,
-    /// Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107).
+    /// Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107); 127, like the next,
+    /// where nothing was heard (RFC 3611: unavailable).
     pub mos: f32,
     /// The same on the wide-band scale (G.107.1), on which narrow-band reaches 3.7.
     pub wide_band_mos: f32,
     /// The jitter buffer.
     pub jitter: ale_jitter_counters,
 }
+
+/// What stands for a score that can't be told (RFC 3611 section 4.7.5).
+pub(crate) const UNAVAILABLE: f32 = 127.0;
 
 impl From<LegStats> for ale_leg_counters {
     fn from(stats: LegStats) -> Self {
@@ -103,8 +107,8 @@ impl From<LegStats> for ale_leg_counters {
             jitter_ms: stats.jitter_ms,
             round_trip_ms: stats.round_trip_ms,
             expected_loss_percent: sent.expected_loss_percent as u32,
-            mos: stats.quality.mos,
-            wide_band_mos: stats.quality.wide_band_mos,
+            mos: stats.quality.map_or(UNAVAILABLE, |quality| quality.mos),
+            wide_band_mos: stats.quality.map_or(UNAVAILABLE, |quality| quality.wide_band_mos),
             jitter: stats.jitter.into(),
         }
     }

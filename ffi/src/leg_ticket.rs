@@ -7,6 +7,7 @@ use core::ffi::c_char;
 use ale_media::leg::Ticket;
 
 use crate::leg::ale_leg_control;
+use crate::leg_stats::UNAVAILABLE;
 use crate::panic::guard;
 use crate::pointer;
 use crate::status::ale_status;
@@ -63,7 +64,8 @@ pub struct ale_leg_ticket {
     pub buffer_p95_ms: f32,
     /// Sound made up, in percent.
     pub concealed_percent: f32,
-    /// Transmission rating R (ITU-T G.107).
+    /// Transmission rating R (ITU-T G.107); 127, like the next four, where nothing was heard (RFC 3611:
+    /// unavailable).
     pub rating: f32,
     /// Listening quality, 1 to 4.5.
     pub mos_lq: f32,
@@ -115,11 +117,11 @@ impl From<Ticket> for ale_leg_ticket {
             buffer_ms: ticket.buffer_ms,
             buffer_p95_ms: ticket.buffer_p95_ms,
             concealed_percent: ticket.concealed_percent,
-            rating: ticket.rating,
-            mos_lq: ticket.mos_lq,
-            mos_cq: ticket.mos_cq,
-            wide_band_rating: ticket.wide_band_rating,
-            wide_band_mos: ticket.wide_band_mos,
+            rating: ticket.rating.unwrap_or(UNAVAILABLE),
+            mos_lq: ticket.mos_lq.unwrap_or(UNAVAILABLE),
+            mos_cq: ticket.mos_cq.unwrap_or(UNAVAILABLE),
+            wide_band_rating: ticket.wide_band_rating.unwrap_or(UNAVAILABLE),
+            wide_band_mos: ticket.wide_band_mos.unwrap_or(UNAVAILABLE),
             remote_rating: ticket.remote_rating as f32,
             remote_loss_percent: ticket.remote_loss_percent,
         }

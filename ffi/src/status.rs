@@ -263,6 +263,8 @@ impl From<LegError> for ale_status {
             LegError::Codec(error) => error.into(),
             LegError::Jitter(error) => error.into(),
             LegError::Srtp(error) => error.into(),
+            LegError::Busy => ALE_ERR_BUSY,
+            LegError::Fixed(_) => ALE_ERR_UNSUPPORTED,
             _ => ALE_ERR_INVALID_ARGUMENT,
         }
     }

@@ -119,7 +119,7 @@ fn leg(choice: u8, ssrc: u32) -> LegConfig {
         1 => CodecSpec::G722,
         _ => CodecSpec::L16 { sample_rate_hz: 32_000, channels: 1 },
     };
-    let mut config = LegConfig::new(ssrc, 0, codec);
+    let mut config = LegConfig::plain(ssrc, 0, codec);
     config.rtcp_interval_ms = 40;
     if choice & 4 != 0 {
         let keys = crate::keys(Suite::AeadAes128Gcm);

@@ -15,7 +15,9 @@ use ale_media::codec::fmtp::OpusFmtp;
 use ale_media::codec::g711::{G711, Law};
 use ale_media::codec::{CodecSpec, MAX_PACKET_SAMPLES, Repacketizer};
 use ale_media::jitter::{DecoderMap, JitterConfig};
-use ale_media::leg::{InbandTones, Leg, LegConfig, PassThrough, Received, Redundant, SrtpConfig};
+use ale_media::leg::{
+    InbandTones, Leg, LegConfig, PassThrough, Received, Redundant, SrtpConfig, TelephoneEvents,
+};
 use ale_media::rtp::extension::Elements;
 use ale_media::rtp::rtcp::xr::Block;
 use ale_media::rtp::rtcp::{Packet, Packets};
@@ -85,14 +87,14 @@ fn keys(suite: Suite) -> SessionConfig {
 /// before each.
 pub fn leg(data: &[u8]) {
     let Some((choice, mut rest)) = data.split_first() else { return };
-    let mut config = LegConfig::new(1, 0, CodecSpec::Pcmu);
+    let mut config = LegConfig::plain(1, 0, CodecSpec::Pcmu);
     if choice & 1 == 1 {
         let keys = keys(Suite::AesCm128HmacSha1_80);
         config.srtp = Some(SrtpConfig { send: keys.clone(), receive: keys });
     }
     if choice & 2 == 2 {
         // Everything that a packet can steer: digits, redundancy, extensions, tones, pauses.
-        config.telephone_event_payload_type = Some(101);
+        config.telephone_events = vec![TelephoneEvents { payload_type: 101, clock_hz: None }];
         config.redundancy = Some(Redundant { payload_type: 121, generations: 2 });
         config.header_extensions.audio_level = Some(1);
         config.inband_tones = InbandTones::DigitsRemoved;

@@ -222,6 +222,9 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
                                                  P(&in.address), 0, &TO->received))                 \
     X(ale_leg_remote_address, ale_leg_remote_address(P(o.leg_receiver), P(&TO->address)))           \
     X(ale_leg_unlatch, ale_leg_unlatch(P(o.leg_control)))                                           \
+    X(ale_leg_update, ale_leg_update(P(o.leg_control), P(&in.leg)))                          \
+    X(ale_leg_relatch, ale_leg_relatch(P(o.leg_control), P(&in.address), NULL))                     \
+    X(ale_leg_peer_address, ale_leg_peer_address(P(o.leg_control), P(&TO->address), NULL))          \
     X(ale_leg_change_ssrc, ale_leg_change_ssrc(P(o.leg_control), 2))                                \
     X(ale_leg_receive_batch, ale_leg_receive_batch(P(TO), N(1)))                                    \
     X(ale_leg_send_dtmf, ale_leg_send_dtmf(P(o.leg_control), P("1"), 100, 8))                       \

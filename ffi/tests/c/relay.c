@@ -146,10 +146,11 @@ static void addresses(void)
     EXPECT(where.ip_bytes == 4 && where.port == 5004 && where.ip[0] == 192);
     {
         uint8_t packet[20] = {0x80, 99, 0, 3, 0, 0, 0, 0, 0, 0, 0, 7};
-        EXPECT(ale_leg_receive_from(leg.receiver, packet, 20, &other, 4, NULL) ==
+        /* Addresses are learnt for two seconds. */
+        EXPECT(ale_leg_receive_from(leg.receiver, packet, 20, &other, 3000000000u, NULL) ==
                ALE_ERR_FOREIGN_ADDRESS);
         OK(ale_leg_unlatch(leg.control));
-        OK(ale_leg_receive_from(leg.receiver, packet, 20, &other, 5, NULL));
+        OK(ale_leg_receive_from(leg.receiver, packet, 20, &other, 3000000005u, NULL));
         OK(ale_leg_remote_address(leg.receiver, &where));
         EXPECT(where.ip_bytes == 16 && memcmp(where.ip, other.ip, 16) == 0);
         packet[11] = 1; /* as we ourselves */

@@ -39,10 +39,10 @@ static void first_numbers(void)
     a.send.payload_type = b.send.payload_type = 100;
     talk(&a, &b);
     EXPECT(is_heard(&c));
-    EXPECT(payload_type(first) == 100 && half(first + 2) == 65530);
+    EXPECT(payload_type(first) == 100 && half(first + 2) == 65530 - 32768); /* without its top bit */
     EXPECT(word(first + 4) == 0xfffffff0 && word(first + 8) == 0x01020304);
-    /* 50 packets later both have wrapped. */
-    EXPECT(c.counted == 50 && half(last + 2) == (65530 + 49) % 65536);
+    /* 50 packets later the timestamp has wrapped. */
+    EXPECT(c.counted == 50 && half(last + 2) == 65530 - 32768 + 49);
     EXPECT(word(last + 4) == (uint32_t)(0xfffffff0 + 49 * 160));
     /* The first packet of speech is marked, the others are not (RFC 3551 section 4.1). */
     EXPECT((first[1] & 0x80) != 0 && (last[1] & 0x80) == 0);

@@ -244,6 +244,7 @@ static void latches(void)
             a.receive_crypto = b.send_crypto = GCM_B;
         }
         a.rtcp_interval_ms = 0;
+        b.learning_ms = 100;
         begin(&c, &a, &b);
         for (tick = 0; tick < 40; tick++) {
             const uint8_t *datagram;

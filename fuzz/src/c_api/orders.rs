@@ -17,7 +17,7 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
     // SAFETY: the caller's.
     unsafe {
         let orders = objects.orders[input.index()];
-        match input.choice(11) {
+        match input.choice(13) {
             0 => drop(check(ale_leg_set_muted(orders, i32::from(input.byte())))),
             1 => drop(check(ale_leg_rekey(orders, input.line(), input.line()))),
             2 => {
@@ -49,6 +49,34 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                 check(ale_leg_contributors(orders, out, room, &mut count));
             }
             9 => drop(check(ale_leg_change_ssrc(orders, input.number()))),
+            10 => {
+                let address = ale_address {
+                    ip: [input.choice(4); 16],
+                    ip_bytes: if input.choice(2) == 0 { 4 } else { 16 },
+                    port: input.number() & 0xffff,
+                };
+                let rtcp =
+                    if input.choice(2) == 0 { null_mut() } else { (&raw const address).cast_mut() };
+                check(ale_leg_relatch(orders, &address, rtcp));
+                let mut where_to = MaybeUninit::<ale_address>::uninit();
+                check(ale_leg_peer_address(orders, where_to.as_mut_ptr(), null_mut()));
+            }
+            11 => {
+                let mut config = MaybeUninit::<ale_leg_config>::uninit();
+                let size = size_of::<ale_leg_config>();
+                check(ale_leg_config_init_sized(config.as_mut_ptr(), size));
+                let mut config = config.assume_init();
+                let codecs = [c"PCMU/8000", c"PCMA/8000", c"G722/8000", c"L16/16000"];
+                let number = input.choice(4);
+                config.local_ssrc = u32::from(input.choice(3));
+                config.send.payload_type = number;
+                config.send.encoding = codecs[usize::from(number)].as_ptr();
+                config.direction = input.choice(5).into();
+                config.packet_ms = 10 * u32::from(input.choice(14));
+                config.telephone_event_payload_type = i32::from(input.choice(110)) - 1;
+                config.telephone_event_clock_hz = input.number() & 0xffff;
+                check(ale_leg_update(orders, &config));
+            }
             _ => drop(check(ale_leg_unlatch(orders))),
         }
     }
