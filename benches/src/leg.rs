@@ -99,7 +99,7 @@ impl Room {
             tick: 0,
         };
         for n in 0..legs {
-            let mut near = LegConfig::new(n as u32, 96, codec.clone());
+            let mut near = LegConfig::plain(n as u32, 96, codec.clone());
             near.rtcp_interval_ms = 0;
             set(&mut near);
             // Packets as our own source would be refused.

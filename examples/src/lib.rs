@@ -44,3 +44,16 @@ impl<T, E: std::fmt::Display> Context<T> for Result<T, E> {
         self.map_err(|error| format!("{what}: {error}").into())
     }
 }
+
+/// Random bytes of the system's.
+///
+/// # Errors
+/// Where there is no `/dev/urandom`.
+pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    use std::io::Read;
+    let mut bytes = [0; N];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .context("/dev/urandom")?;
+    Ok(bytes)
+}

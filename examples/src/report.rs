@@ -118,7 +118,7 @@ fn statistics_table(html: &mut String, parties: &[Party]) -> Result<(), Failure>
             stats.jitter_ms,
             stats.jitter.mean_delay_us as f32 * 1e-3,
             stats.round_trip_ms,
-            stats.quality.mos
+            stats.quality.map_or(0.0, |quality| quality.mos)
         )?;
     }
     html.push_str("</table>");

@@ -179,7 +179,7 @@ fn heard_by_us(spec: &CodecSpec, stream: &Path) -> Vec<i16> {
 
 /// Speech as a leg sends it.
 fn sent_by_us(spec: &CodecSpec, payload_type: u8, said: &[i16], stream: &Path) {
-    let mut config = LegConfig::new(7, payload_type, spec.clone());
+    let mut config = LegConfig::plain(7, payload_type, spec.clone());
     config.rtcp_interval_ms = 0;
     let (_, mut media, _) = Leg::new(&config).unwrap();
     let mut framed = Vec::new();

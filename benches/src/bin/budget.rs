@@ -107,7 +107,7 @@ fn leg(codec: CodecSpec, [receive, pull, send]: [&CStr; 3]) {
     let rate_hz = codec.format().sample_rate_hz;
     let keys = SessionConfig::new(suite, benches::srtp::master(suite, 1));
     let srtp = ale_media::leg::SrtpConfig { send: keys.clone(), receive: keys };
-    let near = LegConfig { srtp: Some(srtp), ..LegConfig::new(1, 96, codec.clone()) };
+    let near = LegConfig { srtp: Some(srtp), ..LegConfig::plain(1, 96, codec.clone()) };
     let far = LegConfig { local_ssrc: 2, ..near.clone() };
     let (_, mut phone, _) = Leg::new(&near).expect("a leg");
     let (mut receiver, mut media, _) = Leg::new(&far).expect("a leg");

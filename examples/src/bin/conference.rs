@@ -24,7 +24,7 @@ use examples::hearing::{Hearing, Sound, compare};
 use examples::relay::{Impairment, Relay};
 use examples::report::{self, Party, Sample};
 use examples::speech::{self, Part};
-use examples::{Context, Failure};
+use examples::{Context, Failure, random};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// Time between two looks at the statistics.
@@ -140,18 +140,9 @@ struct Ends {
     bridge_line: Option<String>,
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    use std::io::Read;
-    let mut bytes = [0; N];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .context("/dev/urandom")?;
-    Ok(bytes)
-}
-
 fn ends(plan: &Plan) -> Result<Ends, Failure> {
     let mut phone =
-        LegConfig::new(u32::from_ne_bytes(random()?), plan.payload_type, plan.codec.clone());
+        LegConfig::plain(u32::from_ne_bytes(random()?), plan.payload_type, plan.codec.clone());
     phone.initial_sequence = u16::from_ne_bytes(random()?);
     phone.initial_timestamp = u32::from_ne_bytes(random()?);
     phone.rtcp_interval_ms = 1_000;
@@ -323,7 +314,7 @@ fn row(name: &str, stats: &LegStats) -> String {
         stats.jitter.delay_us as f32 * 1e-3,
         stats.loss_percent,
         stats.concealed_percent,
-        stats.quality.mos
+        stats.quality.map_or(0.0, |quality| quality.mos)
     )
 }
 

@@ -18,7 +18,7 @@ use clap::Parser;
 use examples::clock::Clock;
 use examples::endpoint::Phone;
 use examples::speech;
-use examples::{Context, Failure};
+use examples::{Context, Failure, random};
 
 /// A single RTP or SRTP endpoint.
 #[derive(Parser)]
@@ -50,9 +50,9 @@ struct Options {
     /// Accepts suites with tags of 32 bits.
     #[arg(long)]
     legacy_suites: bool,
-    /// Source (SSRC) of what is sent.
-    #[arg(long, default_value_t = 0x5eed_cafe)]
-    ssrc: u32,
+    /// Source (SSRC) of what is sent; without it, random.
+    #[arg(long)]
+    ssrc: Option<u32>,
     /// Seconds; without it, as long as there is something to say.
     #[arg(long)]
     duration: Option<f32>,
@@ -80,7 +80,14 @@ fn codec(text: &str) -> Result<(u8, CodecSpec), Failure> {
 fn run(options: &Options) -> Result<(), Failure> {
     let (payload_type, spec) = codec(&options.codec)?;
     let rate_hz = spec.format().sample_rate_hz;
-    let mut config = LegConfig::new(options.ssrc, payload_type, spec);
+    // Two phones with one source would take each other for an echo of themselves (RFC 3550 section 8.2).
+    let ssrc = match options.ssrc {
+        Some(ssrc) => ssrc,
+        None => u32::from_ne_bytes(random()?),
+    };
+    let mut config = LegConfig::plain(ssrc, payload_type, spec);
+    config.initial_sequence = u16::from_ne_bytes(random()?);
+    config.initial_timestamp = u32::from_ne_bytes(random()?);
     config.send.packet_ms = options.packet_ms;
     config.cname = "phone".to_owned();
     if let Some(line) = &options.crypto {
@@ -124,7 +131,7 @@ fn print(stats: &LegStats) {
         stats.jitter_ms,
         stats.jitter.mean_delay_us as f32 * 1e-3,
         stats.round_trip_ms,
-        stats.quality.mos
+        stats.quality.map_or(0.0, |quality| quality.mos)
     );
     for (name, count) in stats.receiver.iter() {
         let trouble = ["malformed", "authentication_failed", "replayed", "srtp_refused"];

@@ -134,8 +134,8 @@ fn phone(
     leg: usize,
     control: &ConferenceControl,
 ) -> Result<(Phone, LegReceiver), Failure> {
-    let mut near = LegConfig::new(leg as u32, 96, codec.clone());
-    let mut far = LegConfig::new(!(leg as u32), 96, codec.clone());
+    let mut near = LegConfig::plain(leg as u32, 96, codec.clone());
+    let mut far = LegConfig::plain(!(leg as u32), 96, codec.clone());
     if let Some(tape) = tape {
         near.send.codec = tape.codec();
     }
