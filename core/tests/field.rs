@@ -49,7 +49,9 @@ fn sealed() -> Call {
 
 /// A loud 400 Hz tone, 20 ms from a timestamp on.
 fn tone(timestamp: u32) -> [u8; 160] {
-    std::array::from_fn(|n| if (timestamp as usize + n) / 10 % 2 == 0 { 0x8f } else { 0x0f })
+    std::array::from_fn(
+        |n| if ((timestamp as usize + n) / 10).is_multiple_of(2) { 0x8f } else { 0x0f },
+    )
 }
 
 impl Call {
