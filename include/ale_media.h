@@ -951,7 +951,11 @@ typedef struct {
   uint32_t rtcp_interval_ms;
   /* NTP time (32.32 fixed point) at the zero of the host's clock, 0 if unknown. */
   uint64_t ntp_at_zero;
-  /* Keys for what is sent, an a=crypto line (RFC 4568); NULL for plain RTP. */
+  /*
+   * Keys for what is sent, an a=crypto line (RFC 4568); NULL for plain RTP. A leg made anew with the keys
+   * and the source of another sends under the same key stream again, which gives the text away: change
+   * the living leg by ale_leg_update, or give the new one another key or source.
+   */
   const char *send_crypto;
   /* Keys for what is received; NULL for plain RTP. Both or neither. */
   const char *receive_crypto;

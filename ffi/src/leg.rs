@@ -70,7 +70,9 @@ pub struct ale_leg_config {
     pub rtcp_interval_ms: u32,
     /// NTP time (32.32 fixed point) at the zero of the host's clock, 0 if unknown.
     pub ntp_at_zero: u64,
-    /// Keys for what is sent, an a=crypto line (RFC 4568); NULL for plain RTP.
+    /// Keys for what is sent, an a=crypto line (RFC 4568); NULL for plain RTP. A leg made anew with the keys
+    /// and the source of another sends under the same key stream again, which gives the text away: change
+    /// the living leg by ale_leg_update, or give the new one another key or source.
     pub send_crypto: *const c_char,
     /// Keys for what is received; NULL for plain RTP. Both or neither.
     pub receive_crypto: *const c_char,

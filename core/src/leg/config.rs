@@ -194,7 +194,9 @@ pub struct LegConfig {
     /// The only remote source whose voice is listened to; `None` takes the first that proves valid, and
     /// another by the rules of [`session`](crate::session).
     pub remote_ssrc: Option<u32>,
-    /// Keys. Without them the leg waits for [`LegControl::set_keys`](super::LegControl::set_keys),
+    /// Keys. A leg made anew with the keys and the source of another sends under the same key stream again,
+    /// which gives the text away (RFC 3711 section 9.1): [`LegControl::update`](super::LegControl::update)
+    /// and [`Leg::on_session`](super::Leg::on_session) go on where the session is. Without keys the leg waits for [`LegControl::set_keys`](super::LegControl::set_keys),
     /// sends nothing and keeps what comes, unless plain RTP is asked for.
     pub srtp: Option<SrtpConfig>,
     /// Plain RTP, where there are no keys.

@@ -92,7 +92,8 @@ impl Stream {
     /// Other keys for the same streams, whose rollover counters go on.
     fn update(&mut self, policy: &PolicyView<'_>) -> Result<(), Status> {
         let new = configuration(policy)?;
-        let Some(identified) = self.identified.filter(|_| new.suite == self.config.suite) else {
+        let Some(identified) = self.identified else {
+            // Nothing has been sent or received yet.
             let mut fresh = Self::new(policy)?;
             for state in self.states() {
                 let state = StreamState::new(state.ssrc, state.roc);
@@ -106,13 +107,23 @@ impl Stream {
             *self = fresh;
             return Ok(());
         };
+        // Also to another suite: with the same master key the key stream is the same, so that indices must
+        // go on. Both halves are asked before either changes.
         let config = self.effective(&new, identified)?;
         let keys = || PreparedKeys::new(&config).map_err(status);
+        let to_send = keys()?;
+        let to_receive = keys()?;
+        if let Some(sender) = &self.sender {
+            sender.can_rekey(&to_send).map_err(status)?;
+        }
+        if let Some(receiver) = &self.receiver {
+            receiver.can_rekey(&to_receive).map_err(status)?;
+        }
         if let Some(sender) = &mut self.sender {
-            drop(sender.rekey(keys()?).map_err(|(error, _)| status(error))?);
+            drop(sender.rekey(to_send).map_err(|(error, _)| status(error))?);
         }
         if let Some(receiver) = &mut self.receiver {
-            drop(receiver.rekey(keys()?).map_err(|(error, _)| status(error))?);
+            drop(receiver.rekey(to_receive).map_err(|(error, _)| status(error))?);
             drop(receiver.retire_previous_keys());
         }
         self.config = new;
