@@ -4,17 +4,17 @@
 
 use core::fmt;
 
-use super::black_box::BlackBox;
+use super::arrival::ingest::{PacketMeta, Slot};
 use super::config::{DelayMode, DriftMode, JitterConfig};
 use super::control::{Settings, Shared};
 use super::decoders::{Kind, PreparedDecoders};
-use super::drift::Drift;
-use super::estimator::Estimator;
-use super::ingest::{PacketMeta, Slot};
+use super::delay::drift::Drift;
+use super::delay::estimator::Estimator;
+use super::delay::target::Target;
+use super::delay::timeline::{Placement, Timeline};
 use super::playout::{Goal, Playout};
+use super::record::black_box::BlackBox;
 use super::stats::{JitterStats, Operation, PullInfo};
-use super::target::Target;
-use super::timeline::{Placement, Timeline};
 use super::varispeed::Varispeed;
 use super::window::Entry;
 use crate::sync::primitive::Arc;

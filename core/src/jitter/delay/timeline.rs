@@ -6,7 +6,7 @@
 //! timestamp far off) is *strange*: one alone may be a stray, but a second that follows it starts a
 //! new stretch of the timeline, anchored where the caller says. Audio thread only.
 
-use super::ingest::PacketMeta;
+use crate::jitter::arrival::ingest::PacketMeta;
 
 /// How far forward a sequence number may jump within a stream (RFC 3550's MAX_DROPOUT is 3000; at
 /// 20 ms a packet this is 20 s, more than any buffer holds).

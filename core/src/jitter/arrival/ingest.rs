@@ -41,7 +41,7 @@ pub(crate) struct PacketMeta {
     /// How loud its header says that it is, in -dBov; 0, the loudest, where it says nothing.
     pub(crate) level_dbov: u8,
     /// The slot that holds the payload's next part, while there is one.
-    pub(super) next: u16,
+    pub(in crate::jitter) next: u16,
 }
 
 /// Possession of a slot. Can be neither copied nor made up outside this file.

@@ -21,10 +21,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::config::{DriftMode, JitterConfig};
-use super::control::Settings;
-use super::ingest::PacketMeta;
-use super::stats::{Operation, PullInfo};
+use crate::jitter::arrival::ingest::PacketMeta;
+use crate::jitter::config::{DriftMode, JitterConfig};
+use crate::jitter::control::Settings;
+use crate::jitter::stats::{Operation, PullInfo};
 use crate::within::Within;
 
 const MAGIC: &[u8; 8] = b"ALEJBB\0\x02";
