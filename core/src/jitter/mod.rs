@@ -35,6 +35,8 @@ mod property_tests;
 mod reader;
 mod record;
 #[cfg(all(test, feature = "std", not(loom)))]
+mod sender_tests;
+#[cfg(all(test, feature = "std", not(loom)))]
 mod source_tests;
 mod stats;
 #[cfg(all(test, feature = "std", not(loom)))]

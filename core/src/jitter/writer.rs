@@ -107,6 +107,7 @@ impl JitterWriter {
             sequence: packet.sequence(),
             payload_type: packet.payload_type(),
             level_dbov,
+            marker: packet.marker(),
             begins: self.begins,
             ..PacketMeta::default()
         };

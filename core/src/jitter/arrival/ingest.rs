@@ -36,6 +36,8 @@ pub(crate) struct PacketMeta {
     pub(crate) redundant: bool,
     /// No audio at all: it has a place in the sequence, and that is all.
     pub(crate) filler: bool,
+    /// The marker bit: the first packet of a talk spurt (RFC 3551 section 4.1).
+    pub(crate) marker: bool,
     /// The first packet of a stream that has nothing to do with the one before.
     pub(crate) begins: bool,
     /// How loud its header says that it is, in -dBov; 0, the loudest, where it says nothing.

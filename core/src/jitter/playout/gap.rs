@@ -87,7 +87,9 @@ impl Playout {
         let Some(entry) = self.window.entries().get(at) else { return false };
         let (packet, quantum, frame) =
             (entry.samples as usize, self.quantum(), self.frame_samples());
-        if !self.pcm.reserve(gap + packet + frame) {
+        // What was played over by repetition may be longer: packets of other lengths came before.
+        let unheard = if self.repeats { self.unheard(self.next) } else { 0 };
+        if !self.pcm.reserve((gap + packet + frame).max(unheard)) {
             return false;
         }
         let Some(index) = self.decoder_index(entry) else { return false };
@@ -99,7 +101,7 @@ impl Playout {
         let fresh = entry.fresh;
         self.wake(fresh, index, 0);
         let seam = self.repeats.then(|| self.seam(gap));
-        let played = if self.repeats { self.unheard(self.next) } else { 0 };
+        let played = unheard;
         let Some(entry) = self.window.entries().get(at) else { return false };
         let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
         let mut scratch = Scratch::none();

@@ -278,7 +278,7 @@ impl Playout {
     }
 
     #[inline]
-    fn ms(&self, samples: i64) -> f32 {
+    pub(crate) fn ms(&self, samples: i64) -> f32 {
         samples as f32 / (8 * self.unit) as f32
     }
 
