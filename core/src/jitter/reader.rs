@@ -597,7 +597,9 @@ impl JitterReader {
             self.drift.observe(meta.arrival_ns, delay_ms);
             if self.packet_samples != samples {
                 self.packet_samples = samples;
-                self.estimator.set_packet_ms(self.playout.ms(i64::from(samples)));
+                let packet_ms = self.playout.ms(i64::from(samples));
+                self.estimator.set_packet_ms(packet_ms);
+                self.target.set_packet_ms(packet_ms);
             }
             let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
             self.choose_soon |= excess_ms > self.target.margin_ms();

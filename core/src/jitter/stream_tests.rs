@@ -422,6 +422,73 @@ fn deep_redundancy_stands_in_for_a_gap_of_80_ms() {
     assert!(with >= 60 && without == 0, "{with} of 80 with it, {without} without");
 }
 
+/// A call in Opus packets of `packet_ms`, of which one in ten is lost; gives the counters, and how the
+/// loudest step of what is heard compares with the loudest of what was said.
+#[cfg(feature = "opus")]
+fn opus_call(packet_ms: usize, fec: bool) -> (JitterStats, f32) {
+    use crate::codec::Encoder;
+    use crate::codec::opus::{self, OpusConfig, OpusDecoder, OpusEncoder};
+    let mut map = DecoderMap::new();
+    map.insert(96, alloc::boxed::Box::new(OpusDecoder::new(16_000, 1).unwrap())).unwrap();
+    let mut bench = Bench::with_decoders(&JitterConfig::at_rate(16_000), map);
+    bench.payload_type = 96;
+    let mut encoder = OpusEncoder::new(&OpusConfig {
+        sample_rate_hz: 16_000,
+        bit_rate_bps: 20_000,
+        expected_loss_percent: 20,
+        inband_fec: fec,
+        ..OpusConfig::default()
+    })
+    .unwrap();
+    let samples = packet_ms * 16;
+    let (mut said_step, mut last) = (0, 0);
+    for n in 0..12_000 / packet_ms {
+        let pcm: Vec<i16> = (0..samples)
+            .map(|i| {
+                let t = (n * samples + i) as f32;
+                let strength = 4_000.0 + 3_000.0 * crate::math::sin(t * 2e-3);
+                let phase = t * 0.05 + 3.0 * crate::math::sin(t * 1e-4);
+                (strength * (crate::math::sin(phase) + 0.4 * crate::math::sin(2.0 * phase))) as i16
+            })
+            .collect();
+        for &sample in &pcm {
+            said_step = said_step.max((i32::from(sample) - last).abs());
+            last = i32::from(sample);
+        }
+        let mut payload = [0; 400];
+        let length = encoder.encode(&pcm, &mut payload).unwrap();
+        for _ in 0..packet_ms / 10 {
+            let mut pcm = [0; 160];
+            bench.reader.pull(bench.now_ns, &mut pcm).unwrap();
+            bench.heard.extend(pcm);
+            bench.now_ns += 10 * MS;
+        }
+        if n % 10 != 5 {
+            let timestamp = (n * packet_ms) as u32 * (opus::RTP_CLOCK_HZ / 1000);
+            bench.send_payload(n as u16, timestamp, &payload[..length]).unwrap();
+        }
+    }
+    bench.assert_accounted_but_for_the_ring();
+    // From where the delay waits for redundancy.
+    let heard = &bench.heard[32_000..];
+    let steps = heard.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+    (bench.reader.stats(), steps.max().unwrap() as f32 / said_step as f32)
+}
+
+#[test]
+#[cfg(feature = "opus")]
+fn redundancy_is_waited_for_at_any_packet_time_and_joined_without_a_step() {
+    for packet_ms in [20, 40, 60] {
+        let (stats, step) = opus_call(packet_ms, true);
+        // Not every packet carries some.
+        assert!(stats.recovered * 2 > stats.missing, "{packet_ms} ms: {stats:?}");
+        assert!(step < 1.8, "{packet_ms} ms: a step of {step}");
+        let (stats, _) = opus_call(packet_ms, false);
+        assert_eq!(stats.recovered, 0, "{packet_ms} ms: there is nothing to recover");
+        assert!(stats.missing > 10);
+    }
+}
+
 #[test]
 fn a_sender_that_stood_still_is_heard_again_in_every_mode() {
     // The sender's timestamps stand still, too: its packets are later from then on, for good.

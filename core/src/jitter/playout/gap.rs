@@ -100,8 +100,12 @@ impl Playout {
         }
         let fresh = entry.fresh;
         self.wake(fresh, index, 0);
-        let seam = self.repeats.then(|| self.seam(gap));
-        let played = unheard;
+        // The decoder has made up the beginning of a packet, and its redundancy brings all of it anew.
+        let halfway = !self.repeats && self.concealed > 1 && gap < packet;
+        if halfway {
+            self.lag = find_lag(self.pcm.all().last_of(PAST * self.unit), self.unit);
+        }
+        let seam = (self.repeats || halfway).then(|| self.seam(gap));
         let Some(entry) = self.window.entries().get(at) else { return false };
         let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
         let mut scratch = Scratch::none();
@@ -109,8 +113,8 @@ impl Playout {
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         let tail = self.pcm.tail_mut();
         let (mut done, mut recovered) = (0, 0);
-        if played > 0 {
-            let _ = decoder.conceal(tail.head_mut(played));
+        if unheard > 0 {
+            let _ = decoder.conceal(tail.head_mut(unheard));
         }
         // A packet shorter than a quantum is reached with more than the gap.
         while gap.saturating_sub(done) > packet {
