@@ -48,7 +48,8 @@ mod window;
 mod writer;
 
 pub use config::{
-    DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
+    DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PACKET_MS,
+    MAX_PAYLOAD_BYTES, MAX_SLOTS,
 };
 pub use control::JitterControl;
 pub use decoders::{DecoderMap, PreparedDecoders};
@@ -76,6 +77,7 @@ pub fn create(
     if decoders.is_empty() {
         return Err(JitterError::NoDecoder);
     }
+    let config = &config.with_room_for(decoders.bytes_per_second())?;
     let (slot_writer, slot_reader) = arrival::ingest::pool(config.slots, config.slot_bytes);
     let playout = playout::Playout::new(config, slot_reader, decoders)?;
     let shared = Arc::new(control::Shared::new(config));

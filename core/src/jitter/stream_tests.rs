@@ -78,10 +78,10 @@ fn a_timestamp_jump_costs_no_packet_and_no_delay() {
 }
 
 #[test]
-fn packet_times_from_10_to_120_ms_and_changes_of_them_play_to_the_sample() {
+fn packet_times_from_10_to_200_ms_and_changes_of_them_play_to_the_sample() {
     let mut bench = Bench::new(&JitterConfig::default());
     let (mut sequence, mut position) = (0_u16, 0_i64);
-    for packet_ms in [20, 10, 60, 120, 30, 40] {
+    for packet_ms in [20, 10, 60, 120, 30, 40, 150, 200] {
         let mut elapsed = 0;
         while elapsed < 2400 {
             // A packet leaves when its last sample has been taken.
@@ -97,10 +97,53 @@ fn packet_times_from_10_to_120_ms_and_changes_of_them_play_to_the_sample() {
     bench.pull();
     let stats = bench.reader.stats();
     assert_eq!((stats.missing, stats.dropped, stats.late), (0, 0, 0), "{stats:?}");
-    for at in [1600, 30_000, 50_000, 70_000, 90_000, 110_000] {
+    for at in [1600, 30_000, 50_000, 70_000, 90_000, 110_000, 130_000, 150_000] {
         assert!(find(&bench.heard, &coded(at, 800)).is_some(), "at {at}");
     }
     bench.assert_accounted();
+}
+
+#[test]
+fn nothing_is_refused_within_the_maximum_delay_whatever_codec_and_packet_time() {
+    use crate::codec::l16::L16;
+    for (rate, packet_ms, min_delay_ms) in
+        [(48_000, 10, 500), (48_000, 5, 100), (16_000, 20, 600), (8_000, 5, 600), (8_000, 20, 600)]
+    {
+        let mut map = DecoderMap::new();
+        map.insert(0, alloc::boxed::Box::new(L16::new(rate, 1).unwrap())).unwrap();
+        let config = JitterConfig {
+            packet_ms,
+            min_delay_ms,
+            max_delay_ms: 1000.min(min_delay_ms + 200),
+            ..JitterConfig::at_rate(rate)
+        };
+        let mut bench = Bench::with_decoders(&config, map);
+        let samples = rate as usize / 1000 * usize::from(packet_ms);
+        let start = bench.now_ns;
+        let mut sent = 0;
+        for pull in 0..400_u64 {
+            while u64::from(sent) * u64::from(packet_ms) <= pull * 10 {
+                // A burst of 100 ms each second.
+                if pull % 100 >= 10 || pull == 0 {
+                    let payload = alloc::vec![1; 2 * samples];
+                    let timestamp = u32::from(sent) * samples as u32;
+                    assert_eq!(bench.send_payload(sent, timestamp, &payload), Ok(()), "{rate}");
+                    sent += 1;
+                } else {
+                    break;
+                }
+            }
+            bench.now_ns = start + pull * 10 * MS;
+            let mut pcm = alloc::vec![0; rate as usize / 100];
+            bench.reader.pull(bench.now_ns, &mut pcm).unwrap();
+        }
+        assert_eq!(bench.reader.stats().no_slot, 0, "{rate}, {packet_ms} ms");
+    }
+    let config = JitterConfig { packet_ms: 1, ..JitterConfig::at_rate(48_000) };
+    let mut map = DecoderMap::new();
+    map.insert(0, alloc::boxed::Box::new(L16::new(48_000, 2).unwrap())).unwrap();
+    let made = create(&JitterConfig { max_delay_ms: 1000, ..config }, map);
+    assert!(matches!(made, Err(JitterError::Slots)), "told when it is made");
 }
 
 #[test]

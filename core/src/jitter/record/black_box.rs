@@ -33,7 +33,7 @@ const HEADER_BYTES: usize = 8 + 20 + 1 + State::BYTES + 4;
 /// Smallest log that holds anything of use: the largest packet and some pulls.
 pub(crate) const MIN_BYTES: usize = 2048;
 const FRAME_NS: u64 = 10_000_000;
-/// The bits of a length; a payload has at most 1500 bytes.
+/// The bits of a length; a payload has fewer.
 const LENGTH: u16 = 0x1fff;
 
 /// What records are differences from.
