@@ -775,7 +775,10 @@ typedef struct {
   uint32_t max_delay_ms;
   /* The delay of the modes that keep one, in ms. Default 60. */
   uint32_t target_delay_ms;
-  /* Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 40. */
+  /*
+   * Packets of 160 bytes that can wait, 8 to 1024; memory for all is taken at creation. Default 0, as
+   * many as it takes for the codecs, packets of 20 ms and the maximum delay (40 for G.711).
+   */
   uint32_t slots;
   /*
    * Bytes of a log of what the buffer saw and decided, 0 for none; a minute of G.711 takes about

@@ -69,7 +69,8 @@ pub struct ale_jitter_config {
     pub max_delay_ms: u32,
     /// The delay of the modes that keep one, in ms. Default 60.
     pub target_delay_ms: u32,
-    /// Packets that can wait, 8 to 1024; memory for all is taken at creation. Default 40.
+    /// Packets of 160 bytes that can wait, 8 to 1024; memory for all is taken at creation. Default 0, as
+    /// many as it takes for the codecs, packets of 20 ms and the maximum delay (40 for G.711).
     pub slots: u32,
     /// Bytes of a log of what the buffer saw and decided, 0 for none; a minute of G.711 takes about
     /// 50 KB, with audio ten times that, and the oldest is dropped. Default 0.

@@ -33,6 +33,10 @@ impl Decoder for L16 {
         self.format
     }
 
+    fn bytes_per_second(&self) -> u32 {
+        self.frame_bytes() as u32 * self.format.sample_rate_hz
+    }
+
     fn is_stateless(&self) -> bool {
         true
     }

@@ -89,6 +89,11 @@ pub trait Decoder: Send {
     /// hold anything then.
     fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError>;
 
+    /// Payload bytes in a second of sound, at most as a rule; what waits is given room by this.
+    fn bytes_per_second(&self) -> u32 {
+        8_000
+    }
+
     /// Whether a payload decodes to the same samples whatever was decoded before, so that it may be
     /// looked into out of turn (G.711).
     fn is_stateless(&self) -> bool {

@@ -9,8 +9,15 @@ use core::fmt;
 pub const MAX_DELAY_MS: u16 = 1000;
 /// Most slots that a buffer may have.
 pub const MAX_SLOTS: u16 = 1024;
-/// Largest payload that is ever accepted, in bytes; it may span several slots.
-pub const MAX_PAYLOAD_BYTES: usize = 1500;
+/// Longest packet that is played, in milliseconds (RFC 3551 section 4.2 asks receivers to take 200 ms).
+pub const MAX_PACKET_MS: u16 = 200;
+/// Fewest slots.
+const LEAST_SLOTS: u16 = 8;
+/// What may come and wait beyond the maximum delay, in milliseconds: a burst, before the next pull.
+const BEYOND_DELAY_MS: u32 = 200;
+/// Largest payload that is ever accepted, in bytes: 200 ms of G.711, 20 ms of L16 at 48 kHz; it may span
+/// several slots.
+pub const MAX_PAYLOAD_BYTES: usize = 1920;
 
 /// How the playout delay is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,13 +49,19 @@ pub enum DriftMode {
 
 /// What a jitter buffer is made from. All memory is taken at creation and follows from `slots`,
 /// `slot_bytes` and `sample_rate_hz`; the default takes less than 20 KiB for G.711.
+///
+/// Slots that are not given follow from the codecs, the packet time and the maximum delay, so that
+/// nothing is refused within that delay; at most [`MAX_SLOTS`] of `slot_bytes`, or the buffer is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JitterConfig {
     /// Rate of the mono PCM that is pulled: 8000, 16000, 32000 or 48000 Hz.
     pub sample_rate_hz: u32,
-    /// Packets that can wait, 8 to [`MAX_SLOTS`].
+    /// Packets of `slot_bytes` that can wait, 8 to [`MAX_SLOTS`]; 0 for as many as it takes.
     pub slots: u16,
+    /// Milliseconds in the shortest packets that are to be expected, 1 to [`MAX_PACKET_MS`]: what slots are
+    /// reckoned with.
+    pub packet_ms: u16,
     /// Payload bytes of one slot, 32 to [`MAX_PAYLOAD_BYTES`]. A larger payload takes several.
     pub slot_bytes: u16,
     /// Largest payload that is accepted, in bytes, up to [`MAX_PAYLOAD_BYTES`].
@@ -77,7 +90,8 @@ impl Default for JitterConfig {
     fn default() -> Self {
         Self {
             sample_rate_hz: 8000,
-            slots: 40,
+            slots: 0,
+            packet_ms: 20,
             slot_bytes: 160,
             max_payload_bytes: MAX_PAYLOAD_BYTES as u16,
             min_delay_ms: 0,
@@ -106,8 +120,11 @@ impl JitterConfig {
         if !matches!(self.sample_rate_hz, 8000 | 16000 | 32000 | 48000) {
             return Err(JitterError::SampleRate);
         }
-        if !(8..=MAX_SLOTS).contains(&self.slots) {
+        if self.slots != 0 && !(LEAST_SLOTS..=MAX_SLOTS).contains(&self.slots) {
             return Err(JitterError::Slots);
+        }
+        if !(1..=MAX_PACKET_MS).contains(&self.packet_ms) {
+            return Err(JitterError::PacketTime);
         }
         let payload = 32..=MAX_PAYLOAD_BYTES as u16;
         if !payload.contains(&self.slot_bytes) || !payload.contains(&self.max_payload_bytes) {
@@ -121,6 +138,22 @@ impl JitterConfig {
         }
         Ok(())
     }
+
+    /// The same with the number of slots that it takes for a codec of that many bytes a second.
+    pub(crate) fn with_room_for(self, bytes_per_second: u32) -> Result<Self, JitterError> {
+        if self.slots != 0 {
+            return Ok(self);
+        }
+        let packet_ms = u32::from(self.packet_ms.max(1));
+        let packets = (u32::from(self.max_delay_ms) + BEYOND_DELAY_MS).div_ceil(packet_ms);
+        let bytes = bytes_per_second.saturating_mul(packet_ms).div_ceil(1000);
+        let bytes = bytes.clamp(1, u32::from(self.max_payload_bytes));
+        let slots = packets * bytes.div_ceil(u32::from(self.slot_bytes.max(1)));
+        if slots > u32::from(MAX_SLOTS) {
+            return Err(JitterError::Slots);
+        }
+        Ok(Self { slots: (slots as u16).max(LEAST_SLOTS), ..self })
+    }
 }
 
 /// Why a jitter buffer could not be made or set.
@@ -129,8 +162,10 @@ impl JitterConfig {
 pub enum JitterError {
     /// The output rate is not 8000, 16000, 32000 or 48000 Hz.
     SampleRate,
-    /// Fewer than 8 slots or more than [`MAX_SLOTS`].
+    /// Fewer than 8 slots or more than [`MAX_SLOTS`], or codecs and delay that take more.
     Slots,
+    /// A packet time of nothing, or above [`MAX_PACKET_MS`].
+    PacketTime,
     /// A slot or payload size below 32 or above [`MAX_PAYLOAD_BYTES`] bytes.
     SlotBytes,
     /// Minimum, target and maximum delay contradict each other or [`MAX_DELAY_MS`].
@@ -148,6 +183,7 @@ impl fmt::Display for JitterError {
         f.write_str(match self {
             Self::SampleRate => "output rate is not 8000, 16000, 32000 or 48000 Hz",
             Self::Slots => "number of slots out of range",
+            Self::PacketTime => "packet time out of range",
             Self::SlotBytes => "slot or payload size out of range",
             Self::Delay => "minimum, target and maximum delay contradict each other",
             Self::PayloadType => "payload type above 127",
@@ -164,6 +200,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn slots_follow_from_codec_packet_time_and_delay_and_what_takes_too_many_is_refused() {
+        let slots = |bytes_per_second, packet_ms, max_delay_ms| {
+            let config = JitterConfig { packet_ms, max_delay_ms, ..JitterConfig::default() };
+            config.with_room_for(bytes_per_second).map(|config| config.slots)
+        };
+        assert_eq!(slots(8_000, 20, 600), Ok(40));
+        assert_eq!(slots(8_000, 5, 600), Ok(160));
+        assert_eq!(slots(8_000, 200, 20), Ok(LEAST_SLOTS.max(2 * 10)));
+        // L16 at 48 kHz: 96 bytes a millisecond, six slots for 10 ms.
+        assert_eq!(slots(96_000, 10, 600), Ok(480));
+        assert_eq!(slots(96_000, 5, 1000), Ok(720));
+        assert_eq!(slots(8_000, 1, 1000), Err(JitterError::Slots));
+        let given = JitterConfig { slots: 9, ..JitterConfig::default() };
+        assert_eq!(given.with_room_for(1 << 30), Ok(given));
+    }
+
+    #[test]
     fn the_default_is_valid_at_every_rate_and_contradictions_are_refused() {
         for rate in [8000, 16000, 32000, 48000] {
             assert_eq!(JitterConfig::at_rate(rate).validate(), Ok(()));
@@ -173,6 +226,8 @@ mod tests {
             (JitterConfig { sample_rate_hz: 44100, ..base }, JitterError::SampleRate),
             (JitterConfig { slots: 7, ..base }, JitterError::Slots),
             (JitterConfig { slots: MAX_SLOTS + 1, ..base }, JitterError::Slots),
+            (JitterConfig { packet_ms: 0, ..base }, JitterError::PacketTime),
+            (JitterConfig { packet_ms: 201, ..base }, JitterError::PacketTime),
             (JitterConfig { slot_bytes: 0, ..base }, JitterError::SlotBytes),
             (JitterConfig { max_payload_bytes: 2000, ..base }, JitterError::SlotBytes),
             (JitterConfig { max_delay_ms: 10, ..base }, JitterError::Delay),

@@ -7,8 +7,8 @@ use core::cell::Cell;
 use core::fmt;
 use core::num::NonZeroUsize;
 
-use super::config::JitterError;
-use crate::codec::{CodecError, Decoder, Format, MAX_PACKET_MS};
+use super::config::{JitterError, MAX_PACKET_MS};
+use crate::codec::{CodecError, Decoder, Format};
 use crate::dsp::resample::Resampler;
 use crate::within::Within;
 
@@ -31,7 +31,7 @@ pub(super) fn to_mono_at(
         Resampler::new(format.sample_rate_hz, rate_hz).map_err(|_| JitterError::DecoderFormat)?;
     let rate = |hz| NonZeroUsize::new(hz as usize).ok_or(JitterError::DecoderFormat);
     let channels = usize::from(format.channels);
-    let longest = MAX_PACKET_MS * format.sample_rate_hz as usize / 1000 * channels;
+    let longest = usize::from(MAX_PACKET_MS) * format.sample_rate_hz as usize / 1000 * channels;
     Ok(Box::new(Converted {
         inner,
         from_hz: rate(format.sample_rate_hz)?,
@@ -102,6 +102,10 @@ impl Decoder for Converted {
     fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
         let decoded = self.inner.decode(payload, &mut self.scratch)?;
         self.convert(decoded, pcm)
+    }
+
+    fn bytes_per_second(&self) -> u32 {
+        self.inner.bytes_per_second()
     }
 
     fn conceals(&self) -> bool {

@@ -127,6 +127,11 @@ impl DecoderMap {
         self.decoders.get_mut(usize::from(index))
     }
 
+    /// Of the codec that takes most.
+    pub(crate) fn bytes_per_second(&self) -> u32 {
+        self.decoders.iter().map(|decoder| decoder.bytes_per_second()).max().unwrap_or(0)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.decoders.is_empty()
     }

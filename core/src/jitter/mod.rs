@@ -5,12 +5,12 @@
 //! [`JitterReader`] for the audio thread, [`JitterControl`] for any thread.
 //!
 //! ```text
-//! JitterWriter::insert -> ingest (slots, two rings) -> JitterReader::pull
-//!                                                        timeline   wire numbers to media time
-//!                                                        estimator  how late packets come
-//!                                                        target     how much delay to keep
-//!                                                        window     packets in order
-//!                                                        playout    decode, conceal, stretch, play
+//! JitterWriter::insert -> arrival (slots, two rings) -> JitterReader::pull
+//!                                                         delay    where packets belong in time, how
+//!                                                                  late they come, how much to keep
+//!                                                         window   packets in order
+//!                                                         playout  decode, conceal, stretch, play
+//!                                                         record   the black box, and its replay
 //! ```
 //!
 //! RTP (RFC 3550), its audio profile (RFC 3551), comfort noise (RFC 3389) and redundant audio (RFC
@@ -21,46 +21,40 @@
 //! listens from outside; the delay control weighs late packets against delay on the E-model's scale
 //! (ITU-T G.107; Cole and Rosenbluth 2001).
 
-mod black_box;
-#[cfg(all(test, feature = "std", not(loom)))]
-mod black_box_tests;
+mod arrival;
 mod config;
 mod control;
 mod convert;
 mod correlate;
 mod decoders;
-mod drift;
-#[cfg(all(test, feature = "std", not(loom)))]
-mod drift_tests;
-mod estimator;
+mod delay;
 mod history;
-mod ingest;
 mod playout;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod property_tests;
 mod reader;
-mod red;
-mod replay;
+mod record;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod sender_tests;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod source_tests;
 mod stats;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod stream_tests;
-mod target;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests;
-mod timeline;
 mod varispeed;
 mod window;
 mod writer;
 
 pub use config::{
-    DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_SLOTS,
+    DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PACKET_MS,
+    MAX_PAYLOAD_BYTES, MAX_SLOTS,
 };
 pub use control::JitterControl;
 pub use decoders::{DecoderMap, PreparedDecoders};
 pub use reader::{JitterReader, Missing, PullError};
-pub use replay::{Replay, ReplayError, ReplayedPull};
+pub use record::replay::{Replay, ReplayError, ReplayedPull};
 pub use stats::{JitterStats, Operation, PullInfo};
 pub use writer::{InsertError, JitterWriter};
 
@@ -83,7 +77,8 @@ pub fn create(
     if decoders.is_empty() {
         return Err(JitterError::NoDecoder);
     }
-    let (slot_writer, slot_reader) = ingest::pool(config.slots, config.slot_bytes);
+    let config = &config.with_room_for(decoders.bytes_per_second())?;
+    let (slot_writer, slot_reader) = arrival::ingest::pool(config.slots, config.slot_bytes);
     let playout = playout::Playout::new(config, slot_reader, decoders)?;
     let shared = Arc::new(control::Shared::new(config));
     let (publisher, stats) = snapshot(&JitterStats::default());

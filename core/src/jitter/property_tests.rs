@@ -18,6 +18,8 @@ enum Event {
     Old(u8),
     /// The stream's numbers jump.
     Jump(i32, u16),
+    /// A packet with a number and a timestamp that have nothing to do with each other, near the stream's.
+    Apart(i16, i32),
     /// Another source takes over.
     Source(u8),
     /// Another payload type.
@@ -39,9 +41,10 @@ fn event() -> impl Strategy<Value = Event> {
         12 => (0_u8..4).prop_map(Event::Next),
         2 => any::<u8>().prop_map(Event::Old),
         1 => (any::<i32>(), any::<u16>()).prop_map(|(t, s)| Event::Jump(t, s)),
+        2 => (-150_i16..150, -20_000_i32..20_000).prop_map(|(s, t)| Event::Apart(s, t)),
         1 => (0_u8..3).prop_map(Event::Source),
         1 => prop::sample::select(alloc::vec![0_u8, 0, 8, 9, 13, 101]).prop_map(Event::Type),
-        1 => prop::sample::select(alloc::vec![80_u16, 160, 240, 480, 960, 1, 961]).prop_map(Event::Samples),
+        1 => prop::sample::select(alloc::vec![80_u16, 160, 240, 480, 960, 1, 961, 1600, 1601]).prop_map(Event::Samples),
         1 => prop::collection::vec(any::<u8>(), 0..60).prop_map(Event::Bytes),
         14 => (1_u8..6, 1_u8..4).prop_map(|(n, m)| Event::Pull(n, m)),
         1 => (0_u16..3000).prop_map(Event::Wait),
@@ -67,6 +70,10 @@ fn run(events: Vec<Event>) -> Result<(), TestCaseError> {
             Event::Jump(ticks, numbers) => {
                 position += i64::from(ticks);
                 sequence = sequence.wrapping_add(numbers);
+            }
+            Event::Apart(number, ticks) => {
+                let sequence = sequence.wrapping_add_signed(number);
+                let _ = bench.send(sequence, position + i64::from(ticks), samples);
             }
             Event::Source(ssrc) => bench.ssrc = u32::from(ssrc),
             Event::Type(payload_type) => bench.payload_type = payload_type,

@@ -4,17 +4,18 @@
 
 use core::fmt;
 
-use super::black_box::BlackBox;
+use super::arrival::ingest::{PacketMeta, Slot};
 use super::config::{DelayMode, DriftMode, JitterConfig};
 use super::control::{Settings, Shared};
 use super::decoders::{Kind, PreparedDecoders};
-use super::drift::Drift;
-use super::estimator::Estimator;
-use super::ingest::{PacketMeta, Slot};
+use super::delay::drift::Drift;
+use super::delay::estimator::Estimator;
+use super::delay::standstill::{Standstill, Taken, Verdict};
+use super::delay::target::Target;
+use super::delay::timeline::{Delays, Placement, Sound, Timeline};
 use super::playout::{Goal, Playout};
+use super::record::black_box::BlackBox;
 use super::stats::{JitterStats, Operation, PullInfo};
-use super::target::Target;
-use super::timeline::{Placement, Timeline};
 use super::varispeed::Varispeed;
 use super::window::Entry;
 use crate::sync::primitive::Arc;
@@ -28,6 +29,10 @@ const CHOOSE_SOON_FRAMES: u32 = 3;
 const PUBLISH_FRAMES: u32 = 10;
 /// A delay this far from the usual is a jump of the timeline, not jitter.
 const JUMP_MS: f32 = 2000.0;
+/// A packet may follow a suspect that many sequence numbers later.
+const FOLLOWS: u16 = 4;
+/// How long nothing has to come behind a packet that was too late, for it not to have been held up.
+const WAIT_NS: u64 = 5_000_000;
 /// When no packet has come in time to be heard for this long, the sender or the network has stood still,
 /// and the stream is taken up again where it is now. What was held up and comes all at once takes less.
 const OUT_OF_REACH_NS: u64 = 400_000_000;
@@ -92,6 +97,9 @@ pub struct JitterReader {
     out_of_reach_since_ns: Option<u64>,
     /// The first packet that did not fit the stream, until a second one follows it.
     suspect: Option<(Slot, PacketMeta)>,
+    /// A packet that came after sender or network had stood still, until what follows tells which.
+    late_comer: Option<(Slot, PacketMeta, Sound)>,
+    standstill: Standstill,
     frames: u32,
     /// Frames since the target was chosen, and whether it is to be chosen anew before long.
     unchosen_frames: u32,
@@ -133,6 +141,8 @@ impl JitterReader {
             reach_ms: f32::MAX,
             out_of_reach_since_ns: None,
             suspect: None,
+            late_comer: None,
+            standstill: Standstill::default(),
             frames: 0,
             unchosen_frames: CHOOSE_FRAMES,
             choose_soon: false,
@@ -157,7 +167,7 @@ impl JitterReader {
         if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(PullError::Length);
         }
-        self.drain();
+        self.drain(now_ns);
         // The last of several frames is made when the first is due.
         self.ahead_ms = (pcm.len() / frame - 1) as f32 * 10.0;
         let settings = self.shared.settings();
@@ -236,7 +246,8 @@ impl JitterReader {
         let mut stats = self.playout.stats;
         self.shared.add_to(&mut stats);
         let packets = self.playout.window.entries().iter().filter(|e| !e.redundant).count();
-        stats.waiting = packets as u64 + u64::from(self.suspect.is_some());
+        let held = [self.suspect.is_some(), self.late_comer.is_some()];
+        stats.waiting = packets as u64 + held.map(u64::from).iter().sum::<u64>();
         let to_us = |ms: f32| (ms.max(0.0) * 1000.0) as u64;
         (stats.mean_delay_us, stats.delay_p95_us) = self.delay.mean_and_p95_us();
         stats.drift_ppm_bits = self.drift.ppm() as i64 as u64;
@@ -377,7 +388,7 @@ impl JitterReader {
     }
 
     /// Takes everything that arrived to its place.
-    fn drain(&mut self) {
+    fn drain(&mut self, now_ns: u64) {
         while let Some((slot, meta)) = self.playout.slots.take() {
             if let Some(black_box) = &mut self.black_box {
                 if black_box.has_audio() {
@@ -387,6 +398,11 @@ impl JitterReader {
                 }
             }
             self.place(slot, meta);
+        }
+        // What was held up comes all at once: nothing has come behind it.
+        let waited = |meta: &PacketMeta| now_ns.wrapping_sub(meta.arrival_ns) >= WAIT_NS;
+        if let Some((slot, meta, sound)) = self.late_comer.take_if(|(_, meta, _)| waited(meta)) {
+            self.resume(slot, &meta, sound);
         }
     }
 
@@ -399,36 +415,126 @@ impl JitterReader {
             self.playout.slots.release(slot);
             return;
         };
-        if meta.begins && !meta.redundant {
-            if let Some((stray, _)) = self.suspect.take() {
-                self.playout.stats.dropped += 1;
-                self.playout.slots.release(stray);
-            }
-            self.begin(slot, meta, clock_hz);
-            return;
-        }
         if meta.redundant {
             self.stand_by(slot, &meta, clock_hz);
             return;
         }
-        let level_ms = self.estimator.level_ms();
-        let (playout, reach_ms) = (&self.playout, self.reach_ms);
-        let since_ns = self.out_of_reach_since_ns;
-        let placement = self.timeline.place(&meta, clock_hz, |position| {
-            let late_ms = playout.lateness_ms(meta.arrival_ns, position);
-            (-JUMP_MS..JUMP_MS).contains(&(late_ms - level_ms))
-                && (late_ms <= reach_ms || !is_over(since_ns, meta.arrival_ns))
-        });
-        match placement {
-            Placement::Placed { position, sequence, skipped } => {
-                self.accept(slot, &meta, position, sequence, skipped, false);
+        let Some(samples) = self.playout.samples_of(&slot, &meta) else {
+            if let Some((_, skipped)) = self.timeline.pass(&meta) {
+                self.count_skipped(skipped);
             }
+            self.playout.stats.dropped += 1;
+            self.playout.slots.release(slot);
+            return;
+        };
+        let sound = Sound { clock_hz, samples };
+        if meta.begins {
+            if let Some((stray, _)) = self.suspect.take() {
+                self.playout.stats.dropped += 1;
+                self.playout.slots.release(stray);
+            }
+            if let Some((late, late_meta, late_sound)) = self.late_comer.take() {
+                self.resume(late, &late_meta, late_sound);
+            }
+            self.begin(slot, meta, sound);
+            return;
+        }
+        if let Some((late, late_meta, late_sound)) = self.late_comer.take() {
+            if self.came_on_its_own(&late_meta, late_sound, &meta) {
+                self.resume(late, &late_meta, late_sound);
+            } else {
+                self.put(late, late_meta, late_sound, true);
+            }
+        }
+        self.put(slot, meta, sound, false);
+    }
+
+    /// Whether the packet that follows one tells that it was not held up with it.
+    fn came_on_its_own(&self, late: &PacketMeta, sound: Sound, next: &PacketMeta) -> bool {
+        let later_ms = (next.arrival_ns.wrapping_sub(late.arrival_ns).cast_signed()) as f32 * 1e-6;
+        next.ssrc == late.ssrc
+            && next.sequence == late.sequence.wrapping_add(1)
+            && later_ms >= 0.5 * self.playout.ms(i64::from(sound.samples))
+    }
+
+    /// Puts a packet to its place; `held` has waited for what follows it.
+    fn put(&mut self, slot: Slot, meta: PacketMeta, sound: Sound, held: bool) {
+        let (playout, reach_ms) = (&self.playout, self.reach_ms);
+        let delays = Delays {
+            base_ms: self.estimator.base_ms(),
+            level_ms: self.estimator.level_ms(),
+            due_ms: (!held && playout.has_started()).then_some(self.goal_ms),
+            out_of_reach_ms: is_over(self.out_of_reach_since_ns, meta.arrival_ns)
+                .then_some(reach_ms),
+        };
+        let late_ms = |position| playout.lateness_ms(meta.arrival_ns, position);
+        match self.timeline.place(&meta, sound, delays, late_ms) {
             Placement::Duplicate => {
                 self.playout.stats.duplicate += 1;
                 self.playout.slots.release(slot);
             }
-            Placement::Strange => self.suspect(slot, meta, clock_hz),
+            Placement::Strange => self.suspect(slot, meta, sound),
+            Placement::StoodStill { excess_ms, too_late, spurt } => {
+                let verdict = self.standstill.judge(excess_ms, spurt);
+                if too_late && verdict == Verdict::Resume {
+                    self.resume(slot, &meta, sound);
+                } else if too_late && verdict == Verdict::Wait {
+                    self.late_comer = Some((slot, meta, sound));
+                } else {
+                    let taken = if too_late { Taken::Late } else { Taken::InTime };
+                    let level_ms = self.estimator.level_ms();
+                    self.standstill.watch(meta.arrival_ns, level_ms, excess_ms, taken);
+                    self.put(slot, meta, sound, true);
+                }
+            }
+            placed => {
+                let placed = if held { placed } else { self.follow(&meta, placed) };
+                self.accept(slot, &meta, sound, placed, false);
+            }
         }
+    }
+
+    /// Takes the stream up with the newest packet if what stood still will not catch up. Where it is still
+    /// in time, it is the delays that have to be seen anew.
+    fn follow(&mut self, meta: &PacketMeta, placed: Placement) -> Placement {
+        let Placement::Placed { position, sequence, skipped: Some(skipped), corrected } = placed
+        else {
+            return placed;
+        };
+        let late_ms = self.playout.lateness_ms(meta.arrival_ns, position);
+        let taken = self.standstill.follow(meta.arrival_ns, late_ms);
+        if let Some((Taken::InTime, ms)) = taken {
+            self.estimator.stood_still(ms);
+        }
+        if !matches!(taken, Some((Taken::Late, _))) {
+            return Placement::Placed { position, sequence, skipped: Some(skipped), corrected };
+        }
+        let position = self.resumed_position(meta).max(position);
+        self.timeline.move_newest(position, self.playout.lateness_ms(meta.arrival_ns, position));
+        self.playout.stats.resumptions += 1;
+        Placement::Placed { position, sequence, skipped: Some(skipped), corrected: true }
+    }
+
+    /// Where a packet belongs with which a stream that has stood still is taken up: as late as usual, but
+    /// behind what was played or made up.
+    fn resumed_position(&self, meta: &PacketMeta) -> i64 {
+        let usual = self.usual_position(meta, self.estimator.level_ms());
+        usual.max(self.playout.next_position().unwrap_or(usual))
+    }
+
+    /// Takes the stream up where it is, sender or network having stood still: the packet is as late as
+    /// usual, and played behind what there was.
+    fn resume(&mut self, slot: Slot, meta: &PacketMeta, sound: Sound) {
+        let resumed = self.resumed_position(meta);
+        let end = self.timeline.end().unwrap_or(resumed);
+        let position = resumed.max(end);
+        let level_ms = self.estimator.level_ms();
+        let excess_ms = self.playout.lateness_ms(meta.arrival_ns, end) - level_ms;
+        self.standstill.watch(meta.arrival_ns, level_ms, excess_ms, Taken::Resumed);
+        let late_ms = self.playout.lateness_ms(meta.arrival_ns, position);
+        let placed = self.timeline.put_at(meta, sound, position, late_ms);
+        self.playout.stats.resumptions += 1;
+        self.accept(slot, meta, sound, placed, false);
     }
 
     /// Takes in a packet that was no sound: it has its place in the sequence.
@@ -469,17 +575,18 @@ impl JitterReader {
         &mut self,
         slot: Slot,
         meta: &PacketMeta,
-        position: i64,
-        sequence: i64,
-        skipped: Option<u16>,
+        sound: Sound,
+        placement: Placement,
         fresh: bool,
     ) {
-        self.count_skipped(skipped);
-        let Some(samples) = self.playout.samples_of(&slot, meta) else {
+        let Placement::Placed { position, sequence, skipped, corrected } = placement else {
             self.playout.stats.dropped += 1;
             self.playout.slots.release(slot);
             return;
         };
+        let samples = sound.samples;
+        self.count_skipped(skipped);
+        self.playout.stats.corrected_timestamps += u64::from(corrected);
         if samples > 0 {
             let delay_ms = self.playout.lateness_ms(meta.arrival_ns, position);
             if delay_ms <= self.reach_ms {
@@ -488,7 +595,12 @@ impl JitterReader {
                 self.out_of_reach_since_ns.get_or_insert(meta.arrival_ns);
             }
             self.drift.observe(meta.arrival_ns, delay_ms);
-            self.packet_samples = samples;
+            if self.packet_samples != samples {
+                self.packet_samples = samples;
+                let packet_ms = self.playout.ms(i64::from(samples));
+                self.estimator.set_packet_ms(packet_ms);
+                self.target.set_packet_ms(packet_ms);
+            }
             let excess_ms = self.estimator.observe(meta.arrival_ns, delay_ms);
             self.choose_soon |= excess_ms > self.target.margin_ms();
         }
@@ -530,22 +642,28 @@ impl JitterReader {
 
     /// Keeps a packet that did not fit the stream until a second one follows it; then the stream
     /// goes on with these two.
-    fn suspect(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32) {
+    fn suspect(&mut self, slot: Slot, meta: PacketMeta, sound: Sound) {
         let first = !self.timeline.has_begun();
         let before = self.suspect.take();
+        // What is no sound has numbers, too.
         let follows = before.as_ref().is_some_and(|(_, b)| {
-            b.ssrc == meta.ssrc && b.sequence.wrapping_add(1) == meta.sequence
+            b.ssrc == meta.ssrc && (1..=FOLLOWS).contains(&meta.sequence.wrapping_sub(b.sequence))
         });
         if first {
-            self.begin(slot, meta, clock_hz);
+            self.begin(slot, meta, sound);
             return;
         }
         match before {
             Some((before_slot, before_meta)) if follows => {
                 let kind = self.playout.decoders.kind(before_meta.payload_type);
-                let before_clock = self.clock_hz(kind).unwrap_or(clock_hz);
-                self.begin(before_slot, before_meta, before_clock);
-                self.place(slot, meta);
+                let clock_hz = self.clock_hz(kind).unwrap_or(sound.clock_hz);
+                if let Some(samples) = self.playout.samples_of(&before_slot, &before_meta) {
+                    self.begin(before_slot, before_meta, Sound { clock_hz, samples });
+                } else {
+                    self.playout.stats.dropped += 1;
+                    self.playout.slots.release(before_slot);
+                }
+                self.put(slot, meta, sound, true);
             }
             before => {
                 if let Some((stray, _)) = before {
@@ -559,21 +677,26 @@ impl JitterReader {
 
     /// Starts a stream, or a new stretch of one: its first packet is placed where it would be if the
     /// network had held it up as usual, but behind what still waits of the old stretch.
-    fn begin(&mut self, slot: Slot, meta: PacketMeta, clock_hz: u32) {
+    fn begin(&mut self, slot: Slot, meta: PacketMeta, sound: Sound) {
         let fresh = self.timeline.has_begun();
         let position = if fresh {
             self.playout.stats.restarts += 1;
-            self.restart_position(&meta, clock_hz)
+            self.standstill.forget();
+            self.restart_position(&meta, sound.clock_hz)
         } else {
             self.playout.set_origin(meta.arrival_ns);
             0
         };
-        self.timeline.anchor(&meta, clock_hz, position);
-        if let Placement::Placed { position, sequence, .. } =
-            self.timeline.place(&meta, clock_hz, |_| true)
-        {
-            self.accept(slot, &meta, position, sequence, Some(0), fresh);
-        }
+        self.timeline.anchor(&meta, sound.clock_hz, position);
+        let late_ms = self.playout.lateness_ms(meta.arrival_ns, position);
+        let placed = self.timeline.put_at(&meta, sound, position, late_ms).as_told();
+        self.accept(slot, &meta, sound, placed, fresh);
+    }
+
+    /// Where a packet would be that came as late as usual.
+    fn usual_position(&self, meta: &PacketMeta, level_ms: f32) -> i64 {
+        let level_ns = (level_ms * 1e6) as i64;
+        self.playout.position_at(meta.arrival_ns.wrapping_sub(level_ns as u64))
     }
 
     fn restart_position(&self, meta: &PacketMeta, clock_hz: u32) -> i64 {
@@ -588,8 +711,7 @@ impl JitterReader {
                 return position;
             }
         }
-        let level_ns = (level_ms * 1e6) as i64;
-        let usual = self.playout.position_at(meta.arrival_ns.wrapping_sub(level_ns as u64));
+        let usual = self.usual_position(meta, level_ms);
         let waiting = self.playout.window.end();
         usual.max(waiting.unwrap_or(usual)).max(self.playout.next_position().unwrap_or(usual))
     }

@@ -92,6 +92,12 @@ counters! {
         pub recovered,
         /// Starts of a new stream or timeline (SSRC, sequence number, timestamp, clock).
         pub restarts,
+        /// Packets placed by their sequence number and arrival, since their timestamp contradicted them:
+        /// noise, other clocks, jumps without a loss.
+        pub corrected_timestamps,
+        /// Times that the sender's timestamps, or the network, had stood still, and the stream was taken up
+        /// where it was then.
+        pub resumptions,
         /// Samples pulled.
         pub samples,
         /// Samples pulled per operation: silence before the start,

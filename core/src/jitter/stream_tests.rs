@@ -78,10 +78,10 @@ fn a_timestamp_jump_costs_no_packet_and_no_delay() {
 }
 
 #[test]
-fn packet_times_from_10_to_120_ms_and_changes_of_them_play_to_the_sample() {
+fn packet_times_from_10_to_200_ms_and_changes_of_them_play_to_the_sample() {
     let mut bench = Bench::new(&JitterConfig::default());
     let (mut sequence, mut position) = (0_u16, 0_i64);
-    for packet_ms in [20, 10, 60, 120, 30, 40] {
+    for packet_ms in [20, 10, 60, 120, 30, 40, 150, 200] {
         let mut elapsed = 0;
         while elapsed < 2400 {
             // A packet leaves when its last sample has been taken.
@@ -97,10 +97,53 @@ fn packet_times_from_10_to_120_ms_and_changes_of_them_play_to_the_sample() {
     bench.pull();
     let stats = bench.reader.stats();
     assert_eq!((stats.missing, stats.dropped, stats.late), (0, 0, 0), "{stats:?}");
-    for at in [1600, 30_000, 50_000, 70_000, 90_000, 110_000] {
+    for at in [1600, 30_000, 50_000, 70_000, 90_000, 110_000, 130_000, 150_000] {
         assert!(find(&bench.heard, &coded(at, 800)).is_some(), "at {at}");
     }
     bench.assert_accounted();
+}
+
+#[test]
+fn nothing_is_refused_within_the_maximum_delay_whatever_codec_and_packet_time() {
+    use crate::codec::l16::L16;
+    for (rate, packet_ms, min_delay_ms) in
+        [(48_000, 10, 500), (48_000, 5, 100), (16_000, 20, 600), (8_000, 5, 600), (8_000, 20, 600)]
+    {
+        let mut map = DecoderMap::new();
+        map.insert(0, alloc::boxed::Box::new(L16::new(rate, 1).unwrap())).unwrap();
+        let config = JitterConfig {
+            packet_ms,
+            min_delay_ms,
+            max_delay_ms: 1000.min(min_delay_ms + 200),
+            ..JitterConfig::at_rate(rate)
+        };
+        let mut bench = Bench::with_decoders(&config, map);
+        let samples = rate as usize / 1000 * usize::from(packet_ms);
+        let start = bench.now_ns;
+        let mut sent = 0;
+        for pull in 0..400_u64 {
+            while u64::from(sent) * u64::from(packet_ms) <= pull * 10 {
+                // A burst of 100 ms each second.
+                if pull % 100 >= 10 || pull == 0 {
+                    let payload = alloc::vec![1; 2 * samples];
+                    let timestamp = u32::from(sent) * samples as u32;
+                    assert_eq!(bench.send_payload(sent, timestamp, &payload), Ok(()), "{rate}");
+                    sent += 1;
+                } else {
+                    break;
+                }
+            }
+            bench.now_ns = start + pull * 10 * MS;
+            let mut pcm = alloc::vec![0; rate as usize / 100];
+            bench.reader.pull(bench.now_ns, &mut pcm).unwrap();
+        }
+        assert_eq!(bench.reader.stats().no_slot, 0, "{rate}, {packet_ms} ms");
+    }
+    let config = JitterConfig { packet_ms: 1, ..JitterConfig::at_rate(48_000) };
+    let mut map = DecoderMap::new();
+    map.insert(0, alloc::boxed::Box::new(L16::new(48_000, 2).unwrap())).unwrap();
+    let made = create(&JitterConfig { max_delay_ms: 1000, ..config }, map);
+    assert!(matches!(made, Err(JitterError::Slots)), "told when it is made");
 }
 
 #[test]
@@ -420,6 +463,73 @@ fn deep_redundancy_stands_in_for_a_gap_of_80_ms() {
     };
     let (with, without) = (recovered(200), recovered(0));
     assert!(with >= 60 && without == 0, "{with} of 80 with it, {without} without");
+}
+
+/// A call in Opus packets of `packet_ms`, of which one in ten is lost; gives the counters, and how the
+/// loudest step of what is heard compares with the loudest of what was said.
+#[cfg(feature = "opus")]
+fn opus_call(packet_ms: usize, fec: bool) -> (JitterStats, f32) {
+    use crate::codec::Encoder;
+    use crate::codec::opus::{self, OpusConfig, OpusDecoder, OpusEncoder};
+    let mut map = DecoderMap::new();
+    map.insert(96, alloc::boxed::Box::new(OpusDecoder::new(16_000, 1).unwrap())).unwrap();
+    let mut bench = Bench::with_decoders(&JitterConfig::at_rate(16_000), map);
+    bench.payload_type = 96;
+    let mut encoder = OpusEncoder::new(&OpusConfig {
+        sample_rate_hz: 16_000,
+        bit_rate_bps: 20_000,
+        expected_loss_percent: 20,
+        inband_fec: fec,
+        ..OpusConfig::default()
+    })
+    .unwrap();
+    let samples = packet_ms * 16;
+    let (mut said_step, mut last) = (0, 0);
+    for n in 0..12_000 / packet_ms {
+        let pcm: Vec<i16> = (0..samples)
+            .map(|i| {
+                let t = (n * samples + i) as f32;
+                let strength = 4_000.0 + 3_000.0 * crate::math::sin(t * 2e-3);
+                let phase = t * 0.05 + 3.0 * crate::math::sin(t * 1e-4);
+                (strength * (crate::math::sin(phase) + 0.4 * crate::math::sin(2.0 * phase))) as i16
+            })
+            .collect();
+        for &sample in &pcm {
+            said_step = said_step.max((i32::from(sample) - last).abs());
+            last = i32::from(sample);
+        }
+        let mut payload = [0; 400];
+        let length = encoder.encode(&pcm, &mut payload).unwrap();
+        for _ in 0..packet_ms / 10 {
+            let mut pcm = [0; 160];
+            bench.reader.pull(bench.now_ns, &mut pcm).unwrap();
+            bench.heard.extend(pcm);
+            bench.now_ns += 10 * MS;
+        }
+        if n % 10 != 5 {
+            let timestamp = (n * packet_ms) as u32 * (opus::RTP_CLOCK_HZ / 1000);
+            bench.send_payload(n as u16, timestamp, &payload[..length]).unwrap();
+        }
+    }
+    bench.assert_accounted_but_for_the_ring();
+    // From where the delay waits for redundancy.
+    let heard = &bench.heard[32_000..];
+    let steps = heard.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+    (bench.reader.stats(), steps.max().unwrap() as f32 / said_step as f32)
+}
+
+#[test]
+#[cfg(feature = "opus")]
+fn redundancy_is_waited_for_at_any_packet_time_and_joined_without_a_step() {
+    for packet_ms in [20, 40, 60] {
+        let (stats, step) = opus_call(packet_ms, true);
+        // Not every packet carries some.
+        assert!(stats.recovered * 2 > stats.missing, "{packet_ms} ms: {stats:?}");
+        assert!(step < 1.8, "{packet_ms} ms: a step of {step}");
+        let (stats, _) = opus_call(packet_ms, false);
+        assert_eq!(stats.recovered, 0, "{packet_ms} ms: there is nothing to recover");
+        assert!(stats.missing > 10);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use super::ingest::Slot;
+use super::arrival::ingest::Slot;
 use crate::within::{Within, insert_in};
 
 /// A packet in its place on the media timeline.
@@ -25,7 +25,7 @@ pub(crate) struct Entry {
     pub(crate) fresh: bool,
     /// A copy of a packet that may have been lost.
     pub(crate) redundant: bool,
-    /// As in [`PacketMeta`](super::ingest::PacketMeta).
+    /// As in [`PacketMeta`](super::arrival::ingest::PacketMeta).
     pub(crate) level_dbov: u8,
 }
 
@@ -103,8 +103,8 @@ impl Window {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::ingest::{PacketMeta, pool};
     use super::*;
+    use crate::jitter::arrival::ingest::{PacketMeta, pool};
     use proptest::prelude::*;
 
     proptest! {

@@ -3,9 +3,9 @@
 
 use core::fmt;
 
+use super::arrival::ingest::{PacketMeta, SlotWriter};
+use super::arrival::red;
 use super::control::Shared;
-use super::ingest::{PacketMeta, SlotWriter};
-use super::red;
 use crate::rtp::RtpPacket;
 use crate::sync::primitive::Arc;
 
@@ -107,6 +107,7 @@ impl JitterWriter {
             sequence: packet.sequence(),
             payload_type: packet.payload_type(),
             level_dbov,
+            marker: packet.marker(),
             begins: self.begins,
             ..PacketMeta::default()
         };

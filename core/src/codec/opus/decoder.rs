@@ -159,7 +159,7 @@ impl Decoder for OpusDecoder {
         if before < pcm.len() {
             return Err(CodecError::InvalidArgument);
         }
-        let samples = if before == packet && pcm.len() == packet && has_lbrr(next) {
+        let samples = if before == packet && pcm.len() == packet && libopus::has_redundancy(next) {
             self.inner.decode(Some(next), pcm, true)?
         } else {
             self.recover_deep(next, before, pcm)?
@@ -171,27 +171,4 @@ impl Decoder for OpusDecoder {
         self.forget_redundancy();
         self.inner.reset();
     }
-}
-
-/// Whether the first frame of a packet carries low-bit-rate redundancy for the packet before it:
-/// only SILK and hybrid frames can (RFC 6716 section 4.2.4), and the flag behind the first
-/// channel's voice-activity flags says whether this one does.
-fn has_lbrr(packet: &[u8]) -> bool {
-    let Some(&toc) = packet.first() else { return false };
-    let configuration = toc >> 3;
-    if configuration >= 16 {
-        return false; // CELT only
-    }
-    // SILK frames in an Opus frame: one for 10 and 20 ms, two for 40, three for 60.
-    let vad_flags = match (configuration < 12, configuration & 3) {
-        (true, 2) => 2,
-        (true, 3) => 3,
-        _ => 1,
-    };
-    // Code 0 packets hold one frame right behind the TOC byte. The other codes carry several, and
-    // libopus itself finds out.
-    if toc & 3 != 0 {
-        return true;
-    }
-    packet.get(1).is_some_and(|flags| flags >> (7 - vad_flags) & 1 != 0)
 }

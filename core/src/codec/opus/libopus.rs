@@ -39,6 +39,17 @@ fn made<T>(object: *mut T, error: c_int) -> Result<NonNull<T>, CodecError> {
     NonNull::new(object).ok_or(CodecError::Internal)
 }
 
+/// Whether a packet's first frame carries low-bit-rate redundancy for the packet before it (RFC 6716
+/// section 4.2.4).
+pub(super) fn has_redundancy(packet: &[u8]) -> bool {
+    let Ok(bytes) = length(packet.len()) else { return false };
+    if packet.is_empty() {
+        return false;
+    }
+    // SAFETY: `packet` has `bytes` bytes, of which libopus reads the first before it looks at their number.
+    unsafe { sys::opus_packet_has_lbrr(packet.as_ptr(), bytes) == 1 }
+}
+
 /// `OpusDecoder`.
 #[derive(Debug)]
 pub(super) struct Decoder {

@@ -87,7 +87,9 @@ impl Playout {
         let Some(entry) = self.window.entries().get(at) else { return false };
         let (packet, quantum, frame) =
             (entry.samples as usize, self.quantum(), self.frame_samples());
-        if !self.pcm.reserve(gap + packet + frame) {
+        // What was played over by repetition may be longer: packets of other lengths came before.
+        let unheard = if self.repeats { self.unheard(self.next) } else { 0 };
+        if !self.pcm.reserve((gap + packet + frame).max(unheard)) {
             return false;
         }
         let Some(index) = self.decoder_index(entry) else { return false };
@@ -98,8 +100,12 @@ impl Playout {
         }
         let fresh = entry.fresh;
         self.wake(fresh, index, 0);
-        let seam = self.repeats.then(|| self.seam(gap));
-        let played = if self.repeats { self.unheard(self.next) } else { 0 };
+        // The decoder has made up the beginning of a packet, and its redundancy brings all of it anew.
+        let halfway = !self.repeats && self.concealed > 1 && gap < packet;
+        if halfway {
+            self.lag = find_lag(self.pcm.all().last_of(PAST * self.unit), self.unit);
+        }
+        let seam = (self.repeats || halfway).then(|| self.seam(gap));
         let Some(entry) = self.window.entries().get(at) else { return false };
         let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
         let mut scratch = Scratch::none();
@@ -107,8 +113,8 @@ impl Playout {
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         let tail = self.pcm.tail_mut();
         let (mut done, mut recovered) = (0, 0);
-        if played > 0 {
-            let _ = decoder.conceal(tail.head_mut(played));
+        if unheard > 0 {
+            let _ = decoder.conceal(tail.head_mut(unheard));
         }
         // A packet shorter than a quantum is reached with more than the gap.
         while gap.saturating_sub(done) > packet {

@@ -39,11 +39,11 @@ use self::hush::Hush;
 use self::noise::Noise;
 use self::pause::Pause;
 use self::sleep::Sleep;
-use super::config::{JitterConfig, JitterError};
+use super::arrival::ingest::SlotReader;
+use super::config::{JitterConfig, JitterError, MAX_PACKET_MS};
 use super::correlate::power;
 use super::decoders::DecoderMap;
 use super::history::PcmBuffer;
-use super::ingest::SlotReader;
 use super::stats::{JitterStats, Operation};
 use super::window::{Entry, Window};
 use crate::within::Within;
@@ -54,10 +54,10 @@ const AHEAD: usize = 320;
 /// Longest gap that is filled from both sides.
 const MAX_GAP: usize = 640;
 /// Longest packet.
-const MAX_PACKET: usize = 960;
+const MAX_PACKET: usize = 8 * MAX_PACKET_MS as usize;
 /// Room for pending samples: the longest packet behind what is decoded ahead and a join; a longest
 /// gap and two packets of usual length.
-const PENDING: usize = 1640;
+const PENDING: usize = AHEAD + MAX_PACKET + merge::SEARCH;
 /// Packets decoded in a 10 ms frame before what is not urgent waits for the next frame.
 const DECODES: u32 = 4;
 /// Concealment fades from here on, and is noise from there on (samples at 8 kHz).
@@ -278,7 +278,7 @@ impl Playout {
     }
 
     #[inline]
-    fn ms(&self, samples: i64) -> f32 {
+    pub(crate) fn ms(&self, samples: i64) -> f32 {
         samples as f32 / (8 * self.unit) as f32
     }
 

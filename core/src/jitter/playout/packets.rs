@@ -3,10 +3,10 @@
 
 use super::hush::Hush;
 use super::{Fate, MAX_PACKET, Playout};
+use crate::jitter::arrival::ingest::{PacketMeta, Slot, SlotReader};
 use crate::jitter::config::MAX_PAYLOAD_BYTES;
 use crate::jitter::correlate::power;
 use crate::jitter::decoders::{Kind, PreparedDecoders};
-use crate::jitter::ingest::{PacketMeta, Slot, SlotReader};
 use crate::jitter::window::Entry;
 use crate::math;
 use crate::within::Within;

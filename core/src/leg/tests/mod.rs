@@ -599,7 +599,7 @@ fn wrong_configurations_are_named() {
     assert_eq!(refused(|c| c.receive.clear()), Some(LegError::NoReceiveCodec));
     assert_eq!(refused(|c| c.send.packet_ms = 25), Some(LegError::PacketTime(25)));
     assert_eq!(refused(|c| c.cname.clear()), Some(LegError::CanonicalName));
-    assert!(matches!(refused(|c| c.jitter.slots = 0), Some(LegError::Jitter(_))));
+    assert!(matches!(refused(|c| c.jitter.slots = 7), Some(LegError::Jitter(_))));
 }
 
 proptest! {

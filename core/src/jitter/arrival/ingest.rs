@@ -36,12 +36,14 @@ pub(crate) struct PacketMeta {
     pub(crate) redundant: bool,
     /// No audio at all: it has a place in the sequence, and that is all.
     pub(crate) filler: bool,
+    /// The marker bit: the first packet of a talk spurt (RFC 3551 section 4.1).
+    pub(crate) marker: bool,
     /// The first packet of a stream that has nothing to do with the one before.
     pub(crate) begins: bool,
     /// How loud its header says that it is, in -dBov; 0, the loudest, where it says nothing.
     pub(crate) level_dbov: u8,
     /// The slot that holds the payload's next part, while there is one.
-    pub(super) next: u16,
+    pub(in crate::jitter) next: u16,
 }
 
 /// Possession of a slot. Can be neither copied nor made up outside this file.

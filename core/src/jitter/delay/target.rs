@@ -25,11 +25,12 @@ const PRIOR_PACKETS: f32 = 400.0;
 const MARGIN_MS: f32 = 2.0;
 const JITTER_MARGIN_MS: f32 = 6.0;
 /// With losses, the packet after a gap should be there when the gap is: it is filled better
-/// (both sides known, or redundancy in that packet).
+/// (both sides known, or redundancy in that packet). It comes a packet's length later, and some more.
 const LOSS_THRESHOLD: f32 = 0.008;
 /// And until losses are rarer than this: the delay should not follow each of them.
 const LOSS_CLEAR: f32 = 0.003;
-const LOSS_MARGIN_MS: f32 = 45.0;
+const LOSS_MARGIN_MS: f32 = 25.0;
+const LEAST_LOSS_MARGIN_MS: f32 = 45.0;
 /// How fast the margin may fall, per second.
 const FALL_MS_PER_S: f32 = 20.0;
 
@@ -38,6 +39,7 @@ const FALL_MS_PER_S: f32 = 20.0;
 pub(crate) struct Target {
     margin_ms: f32,
     lossy: bool,
+    packet_ms: f32,
 }
 
 impl Target {
@@ -47,6 +49,11 @@ impl Target {
         self.margin_ms
     }
 
+    /// Says how long packets are.
+    pub(crate) fn set_packet_ms(&mut self, packet_ms: f32) {
+        self.packet_ms = packet_ms;
+    }
+
     /// Chooses anew, `elapsed_ms` after the last time.
     pub(crate) fn choose(&mut self, estimator: &mut Estimator, outside_ms: f32, elapsed_ms: f32) {
         let best_ms = best_margin_ms(estimator, outside_ms);
@@ -54,7 +61,7 @@ impl Target {
         let threshold = if self.lossy { LOSS_CLEAR } else { LOSS_THRESHOLD };
         self.lossy = estimator.loss() > threshold;
         if self.lossy {
-            margin = margin.max(LOSS_MARGIN_MS);
+            margin = margin.max((self.packet_ms + LOSS_MARGIN_MS).max(LEAST_LOSS_MARGIN_MS));
         }
         let fallen = self.margin_ms - FALL_MS_PER_S * 1e-3 * elapsed_ms;
         self.margin_ms = margin.max(fallen);
@@ -106,6 +113,21 @@ mod tests {
         assert!((45.0..55.0).contains(&frequent), "{frequent}");
         let rare = after((0..3000).map(|n| if n % 1000 == 500 { 400.0 } else { 40.0 }));
         assert!(rare < 10.0, "{rare}");
+    }
+
+    #[test]
+    fn with_losses_the_packet_behind_a_gap_is_waited_for() {
+        for (packet_ms, least_ms) in [(10.0, 45.0), (20.0, 45.0), (60.0, 80.0), (120.0, 140.0)] {
+            let mut estimator = Estimator::new();
+            for n in 0..200 {
+                estimator.count(u16::from(n % 20 == 0));
+                estimator.observe(n * 20_000_000, 40.0);
+            }
+            let mut target = Target::default();
+            target.set_packet_ms(packet_ms);
+            target.choose(&mut estimator, 60.0, 30.0);
+            assert!((least_ms..least_ms + 10.0).contains(&target.margin_ms()), "{packet_ms}");
+        }
     }
 
     #[test]

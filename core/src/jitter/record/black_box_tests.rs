@@ -4,8 +4,8 @@
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
-use super::tests::{Bench, MS, decoders};
-use super::*;
+use crate::jitter::tests::{Bench, MS, decoders};
+use crate::jitter::*;
 
 /// Half a minute of a bad network: jitter, losses, duplicates, a pause, settings that change, another
 /// source.

@@ -3,7 +3,7 @@
 //!
 //! A packet's *delay* is the time at which it could be used less its media time: only differences
 //! between delays mean anything. The *base* is the least delay of the last 16 s, the *level* follows
-//! the least of the last 25 packets (so it moves with routes and queues that fill), and what a delay
+//! the least of the last half second (so it moves with routes and queues that fill), and what a delay
 //! exceeds the level by goes into a histogram in which older packets weigh less and less. Audio
 //! thread only; everything is bounded, nothing allocates after creation.
 
@@ -19,8 +19,11 @@ const COARSE_BINS: usize = 218;
 pub(crate) const HISTOGRAM_BINS: usize = FINE_BINS + COARSE_BINS;
 /// How much the weight of what was seen before shrinks with each packet.
 const FORGET: f32 = 0.999;
-/// Packets whose least delay is the short-term minimum.
-const LEVEL_PACKETS: usize = 25;
+/// Packets of this long together, at least so many and at most, whose least delay is the short-term
+/// minimum.
+const LEVEL_MS: f32 = 500.0;
+const LEAST_PACKETS: usize = 4;
+const MOST_PACKETS: usize = 50;
 /// A rise of the short-term minimum that the level follows, ms; less is jitter.
 const LEVEL_RISE_MS: f32 = 25.0;
 /// Buckets of one second whose least delay is the base.
@@ -75,7 +78,10 @@ pub(crate) struct Estimator {
     total: f32,
     /// No bin above this has weight that matters.
     highest_bin: usize,
-    recent_ms: [f32; LEVEL_PACKETS],
+    recent_ms: [f32; MOST_PACKETS],
+    /// Where the next goes, and how many of the latest count.
+    next_recent: usize,
+    level_packets: usize,
     packets: u32,
     second_minima_ms: [f32; BASE_SECONDS],
     second: u64,
@@ -93,7 +99,9 @@ impl Estimator {
             weight: 1.0,
             total: 0.0,
             highest_bin: 0,
-            recent_ms: [f32::MAX; LEVEL_PACKETS],
+            recent_ms: [f32::MAX; MOST_PACKETS],
+            next_recent: 0,
+            level_packets: 25,
             packets: 0,
             second_minima_ms: [f32::MAX; BASE_SECONDS],
             second: 0,
@@ -132,6 +140,21 @@ impl Estimator {
         self.loss -= LOSS_STEP * self.loss;
     }
 
+    /// The sender has stood still for so long: what it sent before would come that much later.
+    pub(crate) fn stood_still(&mut self, ms: f32) {
+        for least_ms in &mut self.second_minima_ms {
+            *least_ms += ms;
+        }
+        self.base_ms += ms;
+        self.level_ms = self.level_ms.max(self.base_ms);
+    }
+
+    /// Says how long packets are, so that the level follows in time and not in packets.
+    pub(crate) fn set_packet_ms(&mut self, packet_ms: f32) {
+        let packets = (LEVEL_MS / packet_ms.max(1.0)) as usize;
+        self.level_packets = packets.clamp(LEAST_PACKETS, MOST_PACKETS);
+    }
+
     /// Takes in a packet of sound; returns by how much its delay exceeds the level.
     #[inline]
     pub(crate) fn observe(&mut self, arrival_ns: u64, delay_ms: f32) -> f32 {
@@ -160,7 +183,9 @@ impl Estimator {
     }
 
     fn observe_level(&mut self, arrival_ns: u64, delay_ms: f32) {
-        self.recent_ms[self.packets as usize % LEVEL_PACKETS] = delay_ms;
+        self.next_recent =
+            if self.next_recent + 1 < MOST_PACKETS { self.next_recent + 1 } else { 0 };
+        self.recent_ms[self.next_recent] = delay_ms;
         let second = arrival_ns / 1_000_000_000;
         if self.packets == 0 {
             self.second = second;
@@ -174,7 +199,11 @@ impl Estimator {
         let bucket = &mut self.second_minima_ms[(self.second % BASE_SECONDS as u64) as usize];
         *bucket = bucket.min(delay_ms);
         self.base_ms = least(&self.second_minima_ms);
-        let recent_ms = least(&self.recent_ms);
+        // The latest end at `next_recent`, and may begin at the far end.
+        let (late, early) = self.recent_ms.cut(self.next_recent + 1);
+        let before = self.level_packets.saturating_sub(late.len());
+        let recent_ms = least(late.last_of(self.level_packets.min(late.len())))
+            .min(least(early.last_of(before.min(early.len()))));
         self.packets = self.packets.saturating_add(1);
         if self.packets <= 5
             || recent_ms < self.level_ms
@@ -270,6 +299,26 @@ mod tests {
         // After 16 s on another route nothing remembers the old one.
         feed(&mut estimator, 60.0, 850);
         assert_eq!(estimator.base_ms(), 60.0);
+    }
+
+    #[test]
+    fn the_level_follows_in_time_whatever_the_packets_length() {
+        for packet_ms in [10_u64, 20, 40, 60, 120, 200] {
+            let mut estimator = Estimator::new();
+            estimator.set_packet_ms(packet_ms as f32);
+            let mut at = 0;
+            for n in 0..200 {
+                at = n * packet_ms;
+                estimator.observe(at * MS, 40.0);
+            }
+            let begun = at;
+            while estimator.level_ms() < 100.0 {
+                at += packet_ms;
+                estimator.observe(at * MS, 120.0);
+            }
+            let took = at - begun;
+            assert!((400..=500).contains(&took) || took == 4 * packet_ms, "{packet_ms}: {took}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! 0 packet, whole     arrival_ns u64, ssrc u32, timestamp u32, sequence u16, length u16,
 //!                     payload type u8 (top bit: a redundant copy)
 //! 1 packet, usual     arrival less the last packet's, ns, u32
-//!                     (top bits of the length: no audio; the first of a stream)
+//!                     (top bits of the length: no audio, the first of a stream, the marker)
 //! 2 pull, whole       now_ns u64, settings u64, frames u16, then as 3
 //! 3 pull, usual       operation u8, delay and target in steps of 0.1 ms, u16 each
 //! 4 the source is gone
@@ -21,10 +21,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::config::{DriftMode, JitterConfig};
-use super::control::Settings;
-use super::ingest::PacketMeta;
-use super::stats::{Operation, PullInfo};
+use crate::jitter::arrival::ingest::PacketMeta;
+use crate::jitter::config::{DriftMode, JitterConfig};
+use crate::jitter::control::Settings;
+use crate::jitter::stats::{Operation, PullInfo};
 use crate::within::Within;
 
 const MAGIC: &[u8; 8] = b"ALEJBB\0\x02";
@@ -33,8 +33,8 @@ const HEADER_BYTES: usize = 8 + 20 + 1 + State::BYTES + 4;
 /// Smallest log that holds anything of use: the largest packet and some pulls.
 pub(crate) const MIN_BYTES: usize = 2048;
 const FRAME_NS: u64 = 10_000_000;
-/// The bits of a length; a payload has at most 1500 bytes.
-const LENGTH: u16 = 0x3fff;
+/// The bits of a length; a payload has fewer.
+const LENGTH: u16 = 0x1fff;
 
 /// What records are differences from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +57,7 @@ impl State {
             sequence: self.packet.sequence.wrapping_add(1),
             timestamp: self.packet.timestamp.wrapping_add(self.step),
             begins: false,
+            marker: false,
             ..self.packet
         }
     }
@@ -269,7 +270,8 @@ fn packet_bytes(meta: &PacketMeta) -> [u8; 21] {
     bytes[8..12].copy_from_slice(&meta.ssrc.to_le_bytes());
     bytes[12..16].copy_from_slice(&meta.timestamp.to_le_bytes());
     bytes[16..18].copy_from_slice(&meta.sequence.to_le_bytes());
-    let flags = u16::from(meta.filler) << 15 | u16::from(meta.begins) << 14;
+    let flags =
+        u16::from(meta.filler) << 15 | u16::from(meta.begins) << 14 | u16::from(meta.marker) << 13;
     bytes[18..20].copy_from_slice(&(meta.len & LENGTH | flags).to_le_bytes());
     bytes[20] = meta.payload_type & 0x7f | u8::from(meta.redundant) << 7;
     bytes
@@ -290,6 +292,7 @@ fn packet_of(bytes: &[u8], at: usize) -> Option<PacketMeta> {
         len: length & LENGTH,
         filler: length >> 15 != 0,
         begins: length >> 14 & 1 != 0,
+        marker: length >> 13 & 1 != 0,
         payload_type: kind & 0x7f,
         redundant: kind & 0x80 != 0,
         ..PacketMeta::default()

@@ -4,8 +4,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::*;
 use crate::codec::l16::L16;
+use crate::jitter::*;
 use crate::rtp::RtpHeader;
 
 const RATE: usize = 16_000;

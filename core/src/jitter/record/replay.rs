@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::black_box::{Decided, Log, Record};
-use super::config::JitterError;
-use super::decoders::DecoderMap;
-use super::reader::JitterReader;
-use super::stats::{Operation, PullInfo};
-use super::{JitterControl, JitterWriter, create};
+use crate::jitter::config::JitterError;
+use crate::jitter::decoders::DecoderMap;
+use crate::jitter::reader::JitterReader;
+use crate::jitter::stats::{Operation, PullInfo};
+use crate::jitter::{JitterControl, JitterWriter, create};
 
 /// Why a log can't be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where packets belong in time, how late they come, and how much delay to keep. Numbers in, numbers out:
+//! touches neither packets' payloads nor sound. Audio thread only.
+
+mod cadence;
+pub(in crate::jitter) mod drift;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod drift_tests;
+pub(in crate::jitter) mod estimator;
+pub(in crate::jitter) mod standstill;
+pub(in crate::jitter) mod target;
+pub(in crate::jitter) mod timeline;
