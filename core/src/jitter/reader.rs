@@ -344,7 +344,8 @@ impl JitterReader {
                     let steered_ms = self.target.margin_ms() + STEERED_MARGIN_MS;
                     (within(level_ms + steered_ms), within(level_ms + steered_ms))
                 } else {
-                    (within(level_ms + self.target.margin_ms()), within(level_ms + START_MS))
+                    let margin_ms = self.target.margin_ms().max(START_MS);
+                    (within(level_ms + margin_ms), within(level_ms + START_MS))
                 }
             }
             _ => (fixed_ms, fixed_ms),

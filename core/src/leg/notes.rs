@@ -3,8 +3,8 @@
 
 use super::digits::Press;
 
-/// Notes that may wait: a third of a second of events without a pull.
-pub(super) const NOTES: usize = 16;
+/// Notes that may wait: 160 ms of events without a pull.
+pub(super) const NOTES: usize = 8;
 
 /// One thing to tell.
 #[derive(Debug, Clone, Copy)]
