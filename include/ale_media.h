@@ -1337,7 +1337,7 @@ typedef struct {
   uint64_t shared_payloads;
   /* Members that are heard just now, where not all are. */
   uint64_t speakers;
-  /* Gains beyond max_pair_gains. */
+  /* Calls that were refused: too many wait, no place or pair gain is left, no such member. */
   uint64_t refused;
   /* Ticks that did not come: gaps of more than 15 ms, in whole ticks. */
   uint64_t missed_ticks;
@@ -2392,11 +2392,11 @@ ale_status ale_conference_set_private(const ale_conference *conference,
 /*
  * How loud one listener hears one talker from the next tick on, as a factor from 0 to 8 on top of
  * the talker's own gain; a negative factor goes back to what everybody hears, after a ramp of a tick
- * in which it still counts. Gains beyond max_pair_gains are counted as refused. Any thread.
- * Real-time.
+ * in which it still counts. Any thread. Real-time.
  *
- * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the latter also for a
- * member and itself, and for two whose PCM has different rates.
+ * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY, ALE_ERR_FULL where max_pair_gains are in use, and
+ * ALE_ERR_INVALID_ARGUMENT; the latter also for a member and itself, and for two whose PCM has
+ * different rates.
  */
 ale_status ale_conference_set_pair_gain(const ale_conference *conference,
                                         uint64_t listener,

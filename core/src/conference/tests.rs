@@ -247,14 +247,49 @@ fn a_coach_is_heard_by_its_trainee_alone_and_hears_everybody() {
     assert_eq!(infinite, Err(ConferenceError::InvalidGain));
     let wide = phone(&control, 9, opus(16_000), 0.0).id;
     assert_eq!(control.set_pair_gain(trainee, wide, None), Err(ConferenceError::InvalidPair));
-    for _ in 0..3 {
-        // One is left of four; those beyond are counted.
-        control.set_pair_gain(customer, coach, Some(1.0)).unwrap();
-        control.set_pair_gain(customer, trainee, Some(1.0)).unwrap();
-        control.set_pair_gain(coach, customer, Some(1.0)).unwrap();
-    }
-    sing(&mut conference, &mut phones, 240..241);
     assert_eq!(control.stats().refused, 3);
+}
+
+#[test]
+fn a_pair_gain_that_finds_no_room_is_refused_when_it_is_given() {
+    let config = ConferenceConfig { max_pair_gains: 2, ..Default::default() };
+    let (mut conference, control) = Conference::new(&config).unwrap();
+    let mut phones: Vec<_> =
+        (0..3).map(|n| phone(&control, n, CodecSpec::Pcma, 400.0 + 300.0 * n as f32)).collect();
+    let [a, b, c] = [phones[0].id, phones[1].id, phones[2].id];
+    let mut at = 0;
+    let mut tick = |conference: &mut Conference, phones: &mut [Phone]| {
+        sing(conference, phones, at..at + 1);
+        at += 1;
+    };
+    // Before the tick and after it, the same answers.
+    for _ in 0..2 {
+        control.set_pair_gain(a, b, Some(0.5)).unwrap();
+        control.set_pair_gain(a, c, Some(0.5)).unwrap();
+        assert_eq!(control.set_pair_gain(b, c, Some(0.5)), Err(ConferenceError::Full));
+        control.set_pair_gain(a, b, Some(0.25)).expect("one that is there may change");
+        control.set_pair_gain(b, c, None).expect("it has none");
+        tick(&mut conference, &mut phones);
+    }
+    assert_eq!(control.stats().refused, 2);
+    // Taken away, it ramps out for a tick; then its room is another's.
+    control.set_pair_gain(a, c, None).unwrap();
+    tick(&mut conference, &mut phones);
+    tick(&mut conference, &mut phones);
+    control.set_pair_gain(b, c, Some(0.0)).unwrap();
+    assert_eq!(control.set_pair_gain(c, b, Some(0.0)), Err(ConferenceError::Full));
+    // A talker that leaves takes its gains along, also those that were ordered too late.
+    control.leave(c).unwrap();
+    tick(&mut conference, &mut phones);
+    control.set_pair_gain(b, a, Some(0.5)).unwrap();
+    tick(&mut conference, &mut phones);
+    assert_eq!(control.set_pair_gain(b, c, Some(0.5)), Err(ConferenceError::UnknownMember));
+    // A listener too.
+    control.set_pair_gain(b, a, Some(0.25)).unwrap();
+    control.leave(b).unwrap();
+    tick(&mut conference, &mut phones);
+    assert!(conference.rates.pair_gains() == 0);
+    assert!(control.shared_pair_slots_free(), "nothing is held");
 }
 
 #[test]

@@ -34,7 +34,8 @@ impl Drop for Until<'_> {
 /// One thread ticks, one is a member's, and two steer.
 #[test]
 fn members_come_and_go_while_it_ticks() {
-    let config = ConferenceConfig { max_members: 3, ..ConferenceConfig::default() };
+    let config =
+        ConferenceConfig { max_members: 3, max_pair_gains: 1, ..ConferenceConfig::default() };
     let (mut conference, control) = Conference::new(&config).unwrap();
     let mut outgoing = Outgoing::new(1);
     let over = &AtomicBool::new(false);

@@ -174,4 +174,18 @@ impl Mixer {
         self.place(listener)?.pairs = head;
         Ok(())
     }
+
+    /// Gains of one participant for another that there are, those included that are on their way
+    /// out.
+    pub(crate) fn pair_gains(&self) -> usize {
+        self.pairs.used
+    }
+
+    /// Whether a listener has a gain for a talker, one on its way out included.
+    pub(crate) fn has_pair_gain(&self, listener: ParticipantId, talker: ParticipantId) -> bool {
+        let place = self.places.get(listener.index as usize);
+        place.is_some_and(|place| {
+            place.generation == listener.generation && self.pairs.has(place.pairs, talker)
+        })
+    }
 }
