@@ -1196,6 +1196,29 @@ typedef struct {
   ale_jitter_counters jitter;
 } ale_leg_counters;
 
+/*
+ * What the leg's transport has seen beside ale_leg_counters. Grows at its end: see
+ * ale_leg_session_stats.
+ */
+typedef struct {
+  /* RTP of sources that have not yet proved valid (RFC 3550 appendix A.1). */
+  uint64_t probation;
+  /* STUN, DTLS, ZRTP and TURN, handed back. */
+  uint64_t not_rtp;
+  /* Datagrams that came before the keys, the first of which are kept. */
+  uint64_t before_keys;
+  /* RTP not played because of the leg's direction. */
+  uint64_t not_wanted;
+  /* Times that the source began anew under its SSRC. */
+  uint64_t restarts;
+  /* Times that the leg turned to another source. */
+  uint64_t source_changes;
+  /* Packets of RTCP compounds that could not be read, beside others that could. */
+  uint64_t rtcp_skipped;
+  /* Packets that could not be protected: the key is used up, or none has come yet. */
+  uint64_t not_protected;
+} ale_leg_session_counters;
+
 /* A source whose sound is in a mix. */
 typedef struct {
   /* Its synchronization source. */
@@ -2115,6 +2138,21 @@ ale_status ale_leg_update(ale_leg_control *control,
                           const ale_leg_config *config);
 
 /*
+ * Makes a new leg of a living one, for what ale_leg_update can't change: sample_rate_hz, the jitter buffer.
+ * The three handles stay, and are those of the new leg. Keys, counters, sequence numbers, addresses,
+ * statistics of the transport, digits that wait and muting go on; codecs, jitter buffer and events begin
+ * anew. Exclusive, with all three halves: no other thread may be using any, and the media half is in no
+ * conference. Not real-time.
+ *
+ * Can return what ale_leg_create can, ALE_ERR_INVALID_ARGUMENT for halves of different legs,
+ * ALE_ERR_UNSUPPORTED for another max_sources, and ALE_ERR_BUSY; nothing has changed then.
+ */
+ale_status ale_leg_renew(ale_leg_receiver *receiver,
+                         ale_leg_media *media,
+                         ale_leg_control *control,
+                         const ale_leg_config *config);
+
+/*
  * As ale_leg_receive, and learns where the peer is (symmetric RTP): the first address that valid
  * sound comes from is latched to. With SRTP the latch follows authenticated packets; without, another
  * address is learnt only for learning_ms, and nothing from elsewhere is taken after. Exclusive.
@@ -2266,6 +2304,14 @@ ale_status ale_repacketizer_push(ale_repacketizer *repacketizer,
 
 /* Reads what can be said of a leg just now. Real-time. */
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
+
+/*
+ * Reads counters of a leg's transport: so many bytes of them as the caller's struct has (sizeof). What a
+ * newer header has and this library does not know is 0. Any number of threads. Real-time.
+ */
+ale_status ale_leg_session_stats(const ale_leg_control *control,
+                                 ale_leg_session_counters *counters,
+                                 size_t size);
 
 /*
  * Writes who is heard in what the peer sends, by the last packet that came (RFC 6465), to as many

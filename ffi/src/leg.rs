@@ -684,3 +684,31 @@ pub unsafe extern "C" fn ale_leg_update(
         Ok(control.0.update(&config)?)
     })
 }
+
+/// Makes a new leg of a living one, for what ale_leg_update can't change: sample_rate_hz, the jitter buffer.
+/// The three handles stay, and are those of the new leg. Keys, counters, sequence numbers, addresses,
+/// statistics of the transport, digits that wait and muting go on; codecs, jitter buffer and events begin
+/// anew. Exclusive, with all three halves: no other thread may be using any, and the media half is in no
+/// conference. Not real-time.
+///
+/// Can return what ale_leg_create can, ALE_ERR_INVALID_ARGUMENT for halves of different legs,
+/// ALE_ERR_UNSUPPORTED for another max_sources, and ALE_ERR_BUSY; nothing has changed then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_renew(
+    receiver: *mut ale_leg_receiver,
+    media: *mut ale_leg_media,
+    control: *mut ale_leg_control,
+    config: *const ale_leg_config,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let receiver = unsafe { pointer::exclusive(receiver) }?;
+        // SAFETY: the header's contract.
+        let (media, control) =
+            unsafe { (pointer::exclusive(media)?, pointer::exclusive(control)?) };
+        // SAFETY: the header's contract.
+        let config = unsafe { pointer::config(config)?.to_leg_config() }?;
+        receiver.passed = None;
+        Ok(Leg::renew(&config, &mut receiver.receiver, &mut media.0, &mut control.0)?)
+    })
+}

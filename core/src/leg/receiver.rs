@@ -231,11 +231,8 @@ impl LegReceiver {
         result
     }
 
-    /// The session below, for a leg that comes after this one ([`Leg::on_session`](super::Leg::on_session)).
-    ///
-    /// Real-time: no (frees the rest).
-    pub fn into_session(self) -> SessionReceiver {
-        self.session
+    pub(super) fn session_mut(&mut self) -> &mut SessionReceiver {
+        &mut self.session
     }
 
     /// Where the peer's datagrams come from, or where signalling says that it is; `None` before either

@@ -134,6 +134,11 @@ impl SessionSender {
         if self.sealer.session().is_some() { MAX_TRAILER_BYTES } else { 0 }
     }
 
+    /// Whether `stats` reads this half's.
+    pub(super) fn is_read_by(&self, stats: &Snapshot<{ SenderStats::WORDS }>) -> bool {
+        self.publisher.is_read_by(stats)
+    }
+
     /// Counters.
     pub fn stats(&self) -> SenderStats {
         self.counts

@@ -68,6 +68,11 @@ impl<const N: usize> Publisher<N> {
         self.sequence = self.sequence.wrapping_add(2);
         self.shared.sequence.store(self.sequence, Ordering::Release);
     }
+
+    /// Whether `snapshot` reads what is published here.
+    pub fn is_read_by(&self, snapshot: &Snapshot<N>) -> bool {
+        Arc::ptr_eq(&self.shared, &snapshot.shared)
+    }
 }
 
 /// The reading half; may be cloned and used from any number of threads.
