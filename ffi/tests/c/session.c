@@ -78,6 +78,13 @@ static int event_of(end *leg, ale_leg_event_kind kind, ale_leg_event *found)
     return count;
 }
 
+static ale_leg_session_counters transport(const end *leg)
+{
+    ale_leg_session_counters counters;
+    EXPECT(ale_leg_session_stats(leg->control, &counters, sizeof counters) == ALE_OK);
+    return counters;
+}
+
 static void updates(void)
 {
     end a, b;
@@ -124,6 +131,7 @@ static void updates(void)
     EXPECT(ale_leg_update(b.control, &b.config) == ALE_OK);
     talk(&a, &b, 2600, 2800);
     EXPECT(b.received[ALE_RECEIVED_NOT_WANTED] >= 8);
+    EXPECT(transport(&b).not_wanted == (uint64_t)b.received[ALE_RECEIVED_NOT_WANTED]);
     /* What can't be done changes nothing. */
     b.config.direction = 4;
     INVALID(ale_leg_update(b.control, &b.config));
@@ -212,6 +220,7 @@ static void late_keys(void)
     make(&b);
     talk(&a, &b, 0, 200);
     EXPECT(b.received[ALE_RECEIVED_KEPT] == 10 && a.received[ALE_RECEIVED_MEDIA] == 0);
+    EXPECT(transport(&b).before_keys == 10 && transport(&b).not_protected > 0);
     INVALID(ale_leg_rekey(b.control, KEY_2, NULL));
     EXPECT(ale_leg_rekey(b.control, KEY_2, KEY_1) == ALE_OK);
     talk(&a, &b, 200, 400);
@@ -313,6 +322,7 @@ static void not_rtp(void)
     end leg;
     uint8_t stun[20] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, dtls[40] = {22, 0xfe, 0xfd};
     uint8_t zrtp[24] = {0x10, 0, 0, 1, 'Z', 'R', 'T', 'P'}, turn[8] = {0x40, 0, 0, 4};
+    uint8_t odd[20] = {0x80, 201, 0, 1, 0, 0, 0, 7, 0x81, 202, 0, 2, 0, 0, 0, 7, 1, 200, 'x', 'y'};
     uint8_t junk[30] = {0};
     ale_received received;
     set_up(&leg, 1);
@@ -326,6 +336,10 @@ static void not_rtp(void)
     EXPECT(ale_leg_receive(leg.receiver, turn, 8, 4, &received) == ALE_OK);
     EXPECT(received == ALE_RECEIVED_TURN);
     EXPECT(ale_leg_receive(leg.receiver, junk, 30, 5, &received) == ALE_ERR_MALFORMED);
+    EXPECT(transport(&leg).not_rtp == 4);
+    /* An SDES chunk without its end, behind a report that can be read. */
+    EXPECT(ale_leg_receive(leg.receiver, odd, sizeof odd, 6, &received) == ALE_OK);
+    EXPECT(received == ALE_RECEIVED_REPORT && transport(&leg).rtcp_skipped == 1);
     destroy(&leg);
 }
 
