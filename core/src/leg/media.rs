@@ -513,7 +513,7 @@ impl LegMedia {
             // No keys yet: time goes by, and nothing is said.
             let waiting = self.backlog_samples;
             if waiting >= self.packetizer.packet_samples {
-                self.stats.suppressed += 1;
+                self.session.skip((waiting / self.packetizer.packet_samples) as u64);
                 self.backlog_samples = 0;
                 self.rested_samples += waiting;
                 self.rest_whole_packets();

@@ -159,7 +159,7 @@ impl SessionSender {
             Sealer::Srtp(session) => session.protect(out, bytes),
             Sealer::Plain => Ok(bytes),
             Sealer::Pending => {
-                self.counts.without_keys += 1;
+                self.skip(1);
                 return None;
             }
         };
@@ -173,6 +173,11 @@ impl SessionSender {
                 None
             }
         }
+    }
+
+    /// Counts packets that are not made or sent for want of keys.
+    pub(crate) fn skip(&mut self, packets: u64) {
+        self.counts.without_keys += packets;
     }
 
     /// Counts a packet that will be protected together with others'.
