@@ -7,6 +7,8 @@ pub mod black_box;
 pub mod c_api;
 pub mod conference;
 pub mod jitter;
+pub mod session;
+
 pub mod srtp;
 
 use std::net::SocketAddr;
