@@ -36,7 +36,7 @@ use super::replay::Position;
 use super::session_keys::{KeyRing, SessionKeys, TRACES, Trace};
 use super::stream::memory::Memory;
 use super::stream::{RTCP_WINDOW_WORDS, Stream};
-use super::{Receiver, Sender, SrtpError, Suite};
+use super::{Receiver, Sender, SrtpError, Suite, wiping_stack};
 
 /// Most packets that one checkpoint may reserve: receivers follow a gap of so many.
 pub const MAX_RESERVE: u32 = 0x7000;
@@ -81,6 +81,10 @@ impl Restored {
     /// # Errors
     /// [`SrtpError::InvalidCheckpoint`] if it is damaged, or wrapped with another key.
     pub fn open(key: &[u8; 32], checkpoint: &[u8]) -> Result<Self, SrtpError> {
+        wiping_stack(|| Self::unwrap(key, checkpoint))
+    }
+
+    fn unwrap(key: &[u8; 32], checkpoint: &[u8]) -> Result<Self, SrtpError> {
         let invalid = SrtpError::InvalidCheckpoint;
         let mut bytes = Zeroizing::new(checkpoint.to_vec());
         let head = bytes.first_chunk::<HEAD_BYTES>().ok_or(invalid)?;
@@ -234,14 +238,14 @@ impl Sender {
         }
         self.pending_reserve = reserve;
         let spent = reserve.saturating_mul(streams.len() as u64);
-        let mut body = Zeroizing::new(Vec::new());
+        let mut body = body(self.checkpoint_bytes());
         self.half.describe(&mut body);
         write_keys(&mut body, &self.half.ring.keys, spent);
         write_traces(&mut body, self.half.ring.fresh, &self.half.traces);
         // What has made room is left out: what is restored refuses those SSRCs like all that it does
         // not know, since they may have come back here.
         write_streams(&mut body, &Memory::default(), &streams, self.half.epoch);
-        wrap(wrapping, 0, self.generation, &body)
+        wiping_stack(|| wrap(wrapping, 0, self.generation, &body))
     }
 
     /// Bytes that [`Sender::checkpoint`] would return now.
@@ -288,7 +292,7 @@ impl Receiver {
         wrapping: &Wrapping<'_>,
         generation: u64,
     ) -> Result<Vec<u8>, SrtpError> {
-        let mut body = Zeroizing::new(Vec::new());
+        let mut body = body(self.checkpoint_bytes());
         self.half.describe(&mut body);
         write_keys(&mut body, &self.half.ring.keys, 0);
         // The previous keys are not in the checkpoint, but have to be known again.
@@ -300,7 +304,7 @@ impl Receiver {
         let streams: Vec<_> =
             self.half.streams.iter().map(|(s, bits)| (*s, bits.to_vec())).collect();
         write_streams(&mut body, self.half.streams.memory(), &streams, self.half.epoch);
-        wrap(wrapping, 1, generation, &body)
+        wiping_stack(|| wrap(wrapping, 1, generation, &body))
     }
 
     /// Bytes that [`Receiver::checkpoint`] would return now.
@@ -316,6 +320,11 @@ impl Receiver {
             self.half.streams.memory(),
         )
     }
+}
+
+/// What is wrapped, with room for all of it: a list that grows leaves copies behind.
+fn body(bytes: usize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(bytes))
 }
 
 const POLICIES: [Policy; 3] = [Policy::Strict, Policy::Interop, Policy::Legacy];
