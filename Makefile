@@ -161,7 +161,7 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
-	$(MAKE) c-sanitize c-debug
+	$(MAKE) c-sanitize c-debug c-wiped
 
 c-sanitize: library ## the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@.ci/install-tools clang libclang-rt
@@ -180,6 +180,16 @@ c-debug: ## what only a debug build of the library does: to find out what is des
 	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
 	$(TARGET_DIR)/debug/c/destroyed_twice
 	$(TARGET_DIR)/debug/c/destroyed_twice taken
+
+# Not under valgrind, which minds that a stack and blocks are read as they are.
+c-wiped: library ## no copy of a key on the stack or in freed memory, in release and debug builds
+	$(CARGO) build --quiet -p ale-media-ffi
+	@mkdir -p $(RELEASE)/c $(TARGET_DIR)/debug/c
+	$(CC) $(C_FLAGS) -Iffi/tests/c ffi/tests/memory/wiped.c -o $(RELEASE)/c/wiped $(ARCHIVE) $(C_LIBS)
+	$(CC) $(C_FLAGS) -Iffi/tests/c ffi/tests/memory/wiped.c -o $(TARGET_DIR)/debug/c/wiped \
+	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
+	$(RELEASE)/c/wiped
+	$(TARGET_DIR)/debug/c/wiped
 
 # Symbols and lines are kept, for real-time to tell.
 SYMBOLS := --config profile.firmware.strip=false --config 'profile.firmware.debug="line-tables-only"'

@@ -49,8 +49,10 @@ pub(crate) struct HeaderKey {
 }
 
 impl HeaderKey {
-    /// The initialization vector of a packet: that of counter mode (RFC 3711 section 4.1.1), whatever
-    /// the suite (RFC 6904 section 3.2).
+    /// The initialization vector of a packet: that of counter mode (RFC 3711 section 4.1.1) under GCM too
+    /// (RFC 7714 section 8.3). Counter mode wants 112 bits of salt; of GCM's 96, the salt of the header
+    /// has as many as the master salt, and 16 zero bits behind, as the master salt itself is padded for key
+    /// derivation (RFC 7714 section 11). RFC 6904 leaves the length open; libsrtp has settled it so.
     pub(crate) fn iv(&self, ssrc: u32, index: u64) -> u128 {
         self.salt ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16
     }
@@ -74,7 +76,7 @@ impl SessionKeys {
             let key = &mut key[..suite.key_bytes()];
             derive(master, Label::HeaderCipher, 0, key);
             let mut salt = [0; 16];
-            derive(master, Label::HeaderSalt, 0, &mut salt[..14]);
+            derive(master, Label::HeaderSalt, 0, salt.head_mut(suite.salt_bytes()));
             let aes = portable::Aes::new(key);
             key.zeroize();
             Some(Box::new(HeaderKey { aes: aes?, salt: u128::from_be_bytes(salt) }))
