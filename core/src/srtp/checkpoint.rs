@@ -42,7 +42,7 @@ use super::{Receiver, Sender, SrtpError, Suite, wiping_stack};
 pub const MAX_RESERVE: u32 = 0x7000;
 
 const MAGIC: [u8; 4] = *b"ALES";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Magic, version, kind, generation and nonce.
 const HEAD_BYTES: usize = 4 + 1 + 1 + 8 + 12;
 const TAG_BYTES: usize = 16;
@@ -332,8 +332,8 @@ const POLICIES: [Policy; 3] = [Policy::Strict, Policy::Interop, Policy::Legacy];
 /// What both halves say of their configuration.
 pub(super) struct Description<'a> {
     pub(super) suite: Suite,
-    /// SRTP plain, SRTCP plain, cryptex, any SSRC.
-    pub(super) flags: [bool; 4],
+    /// SRTP plain, SRTCP plain, short SRTCP tags, cryptex, any SSRC.
+    pub(super) flags: [bool; 5],
     pub(super) policy: Policy,
     pub(super) initial_roc: u32,
     pub(super) rate_log2: Option<u8>,
@@ -344,7 +344,7 @@ pub(super) struct Description<'a> {
 impl Description<'_> {
     /// Bytes that [`Description::write`] writes for so many encrypted extensions.
     pub(super) fn bytes(encrypted_extensions: usize) -> usize {
-        1 + 4 + 1 + 4 + 1 + 1 + 1 + encrypted_extensions.min(255)
+        1 + 5 + 1 + 4 + 1 + 1 + 1 + encrypted_extensions.min(255)
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
@@ -488,7 +488,8 @@ impl<'a> Reader<'a> {
 
 fn read(reader: &mut Reader<'_>, sender: bool, generation: u64) -> Option<Restored> {
     let suite = *Suite::ALL.get(usize::from(reader.byte()?))?;
-    let [plain_rtp, plain_rtcp, cryptex, any_ssrc] = reader.word::<4>()?.map(|flag| flag != 0);
+    let [plain_rtp, plain_rtcp, short_rtcp_tags, cryptex, any_ssrc] =
+        reader.word::<5>()?.map(|flag| flag != 0);
     let policy = *POLICIES.get(usize::from(reader.byte()?))?;
     let initial_roc = u32::from_be_bytes(reader.word()?);
     let rate = reader.byte()?;
@@ -516,6 +517,7 @@ fn read(reader: &mut Reader<'_>, sender: bool, generation: u64) -> Option<Restor
     config.allow_null_cipher = suite.is_null();
     config.unencrypted_srtp = plain_rtp;
     config.unencrypted_srtcp = plain_rtcp;
+    config.short_rtcp_tags = short_rtcp_tags;
     config.cryptex = cryptex;
     config.encrypted_extensions = extensions;
     config.key_derivation_rate_log2 = (rate != 255).then_some(rate);

@@ -208,7 +208,10 @@ impl KeyRing {
             mki_bytes: config.keys.first().map_or(0, |key| key.mki().len()),
             rate_log2: config.key_derivation_rate_log2,
             rtp_tag_bytes: config.suite.tag_bytes(),
-            rtcp_tag_bytes: config.suite.rtcp_tag_bytes(),
+            rtcp_tag_bytes: match config.short_rtcp_tags {
+                true => config.suite.tag_bytes(),
+                false => config.suite.rtcp_tag_bytes(),
+            },
             aead: config.suite.is_aead(),
             plain_rtp: config.unencrypted_srtp,
             plain_rtcp: config.unencrypted_srtcp || config.suite.is_null(),
