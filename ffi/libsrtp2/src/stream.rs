@@ -119,13 +119,13 @@ impl Stream {
     /// Other keys, with which indices and windows go on. All halves are asked before one changes.
     pub(crate) fn rekey(&mut self, agreed: &Arc<Agreed>) -> Result<(), Status> {
         let before = std::mem::replace(&mut self.agreed, agreed.clone());
-        let rules = |agreed: &Agreed| {
-            (agreed.rtp.encrypted_extensions.clone(), agreed.rtp.replay_window)
-        };
+        let rules =
+            |agreed: &Agreed| (agreed.rtp.encrypted_extensions.clone(), agreed.rtp.replay_window);
         let other_rules = rules(&before) != rules(agreed);
         let changed = Kind::BOTH.into_iter().try_for_each(|kind| self.renew(kind, false, false));
-        let changed = changed
-            .and_then(|()| Kind::BOTH.into_iter().try_for_each(|kind| self.renew(kind, true, other_rules)));
+        let changed = changed.and_then(|()| {
+            Kind::BOTH.into_iter().try_for_each(|kind| self.renew(kind, true, other_rules))
+        });
         match changed {
             Ok(()) => self.sent.clear(),
             Err(_) => self.agreed = before,
