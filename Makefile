@@ -61,8 +61,11 @@ check: tools header-check header-compiles unsafe-budget ## formatting, lints, do
 	$(CARGO) check -p ale-media-fuzz --bins --features libfuzzer --quiet
 	@if command -v cargo-deny >/dev/null; then \
 	    $(CARGO) deny --log-level error check licenses bans sources; \
+	    $(CARGO) deny --log-level error --offline check advisories 2>$(TARGET_DIR)/advisories || \
+	        { if grep -q '^error\[' $(TARGET_DIR)/advisories; then cat $(TARGET_DIR)/advisories; exit 1; fi; \
+	          echo "check: no database of advisories at hand (cargo deny fetch); they are not looked at"; }; \
 	else \
-	    echo "check: licences and sources are not looked at without cargo-deny: cargo install cargo-deny"; \
+	    echo "check: licences, sources and advisories are not looked at without cargo-deny: .ci/rust-tool cargo-deny"; \
 	fi
 
 tools: ## install what the build needs and this machine lacks
@@ -115,7 +118,7 @@ deb-test: deb ## a phone built with what is in the Debian package, and a call wi
 	CC="$(CC)" ffi/tests/package/deb $(abspath $(DEB)) $(abspath $(TARGET_DIR))/deb-test
 
 sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx), in target
-	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: cargo install --locked cargo-cyclonedx"; exit 1; }
+	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: .ci/rust-tool cargo-cyclonedx"; exit 1; }
 	@mkdir -p $(TARGET_DIR)
 	ffi/package/sbom $(SBOM)
 

@@ -26,7 +26,7 @@ thread_local! {
     /// What this thread's allocator looks for.
     static SOUGHT: Cell<*const Secrets> = const { Cell::new(null()) };
     /// The last that it has found, and in a block of how many bytes.
-    static FOUND: Cell<Option<(&str, usize)>> = const { Cell::new(None) };
+    static FOUND: Cell<Option<Found>> = const { Cell::new(None) };
 }
 
 struct Searching;
@@ -56,15 +56,15 @@ unsafe impl GlobalAlloc for Searching {
 #[global_allocator]
 static ALLOCATOR: Searching = Searching;
 
-/// What `work` has left in a block, with the block's size; and on the stack, with how deep.
-fn left_behind(
-    secrets: &Secrets,
-    work: &mut dyn FnMut(),
-) -> (Option<(&'static str, usize)>, Vec<(&'static str, usize)>) {
+/// A secret, and where: in a block of how many bytes, or how deep on the stack.
+type Found = (&'static str, usize);
+
+/// What `work` has left in a block, and on the stack.
+fn left_behind(secrets: &Secrets, work: &mut dyn FnMut()) -> (Option<Found>, Vec<Found>) {
     struct Order<'a> {
         secrets: *const Secrets,
         work: &'a mut dyn FnMut(),
-        in_block: Option<(&'static str, usize)>,
+        in_block: Option<Found>,
     }
     extern "C" fn run(order: *mut c_void) -> *mut c_void {
         // SAFETY: what `left_behind` gives the thread, which it waits for.

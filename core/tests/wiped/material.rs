@@ -154,7 +154,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
         .map(|six| six.iter().fold(0, |v, bit| v << 1 | bit) << (6 - six.len()))
         .map(|value| char::from(DIGITS[usize::from(value)]))
         .collect();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text
