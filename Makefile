@@ -61,8 +61,11 @@ check: tools header-check header-compiles unsafe-budget ## formatting, lints, do
 	$(CARGO) check -p ale-media-fuzz --bins --features libfuzzer --quiet
 	@if command -v cargo-deny >/dev/null; then \
 	    $(CARGO) deny --log-level error check licenses bans sources; \
+	    $(CARGO) deny --log-level error --offline check advisories 2>$(TARGET_DIR)/advisories || \
+	        { if grep -q '^error\[' $(TARGET_DIR)/advisories; then cat $(TARGET_DIR)/advisories; exit 1; fi; \
+	          echo "check: no database of advisories at hand (cargo deny fetch); they are not looked at"; }; \
 	else \
-	    echo "check: licences and sources are not looked at without cargo-deny: cargo install cargo-deny"; \
+	    echo "check: licences, sources and advisories are not looked at without cargo-deny: .ci/rust-tool cargo-deny"; \
 	fi
 
 tools: ## install what the build needs and this machine lacks
@@ -115,7 +118,7 @@ deb-test: deb ## a phone built with what is in the Debian package, and a call wi
 	CC="$(CC)" ffi/tests/package/deb $(abspath $(DEB)) $(abspath $(TARGET_DIR))/deb-test
 
 sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx), in target
-	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: cargo install --locked cargo-cyclonedx"; exit 1; }
+	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: .ci/rust-tool cargo-cyclonedx"; exit 1; }
 	@mkdir -p $(TARGET_DIR)
 	ffi/package/sbom $(SBOM)
 
@@ -161,7 +164,7 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
-	$(MAKE) c-sanitize c-debug
+	$(MAKE) c-sanitize c-debug c-wiped
 
 c-sanitize: library ## the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@.ci/install-tools clang libclang-rt
@@ -180,6 +183,16 @@ c-debug: ## what only a debug build of the library does: to find out what is des
 	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
 	$(TARGET_DIR)/debug/c/destroyed_twice
 	$(TARGET_DIR)/debug/c/destroyed_twice taken
+
+# Not under valgrind, which minds that a stack and blocks are read as they are.
+c-wiped: library ## no copy of a key on the stack or in freed memory, in release and debug builds
+	$(CARGO) build --quiet -p ale-media-ffi
+	@mkdir -p $(RELEASE)/c $(TARGET_DIR)/debug/c
+	$(CC) $(C_FLAGS) -Iffi/tests/c ffi/tests/memory/wiped.c -o $(RELEASE)/c/wiped $(ARCHIVE) $(C_LIBS)
+	$(CC) $(C_FLAGS) -Iffi/tests/c ffi/tests/memory/wiped.c -o $(TARGET_DIR)/debug/c/wiped \
+	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
+	$(RELEASE)/c/wiped
+	$(TARGET_DIR)/debug/c/wiped
 
 # Symbols and lines are kept, for real-time to tell.
 SYMBOLS := --config profile.firmware.strip=false --config 'profile.firmware.debug="line-tables-only"'

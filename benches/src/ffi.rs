@@ -191,7 +191,7 @@ fn sessions(library: &Library, filter: &str) {
     const LENGTH: usize = 172;
     let key = crate::srtp::master(Suite::AeadAes128Gcm, 1);
     let line = CryptoAttribute::new(1, Suite::AeadAes128Gcm, key).line();
-    let line = CString::new(line).expect("no zero byte");
+    let line = CString::new(line.as_bytes()).expect("no zero byte");
     let config = crate::srtp::config(Suite::AeadAes128Gcm, 1, Default::default());
     let mut sender = Sender::new(&config).expect("a session");
     let other = make(library.srtp, Some(&line));

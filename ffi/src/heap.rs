@@ -3,8 +3,8 @@
 //!
 //! Rust ends the process when an allocation fails. So that a host's allocator may refuse, what it
 //! refuses comes from the system for the time being: a creation in which that has happened is undone
-//! and says so ([`creating`]). Such blocks are kept in a list, by which their release finds them; as
-//! long as nothing is refused the list is empty, and costs one load of a counter.
+//! and says so ([`creating`]). Such blocks, and those of measurements, are kept in a list, by which their
+//! release finds them; otherwise the list is empty, and costs one load of a counter.
 
 use core::alloc::{GlobalAlloc, Layout};
 #[cfg(feature = "std")]
@@ -36,7 +36,7 @@ const HOST: u8 = 3;
 
 static STATE: AtomicU8 = AtomicU8::new(UNUSED);
 static ALLOCATOR: Shared<ale_allocator> = Shared(UnsafeCell::new(ale_allocator::NONE));
-static REFUSED: List = List {
+static LISTED: List = List {
     count: AtomicUsize::new(0),
     locked: AtomicBool::new(false),
     first: Shared(UnsafeCell::new(null_mut())),
@@ -112,7 +112,8 @@ pub(crate) fn creating<T>(make: impl FnOnce() -> Result<T, ale_status>) -> Resul
 }
 
 /// What it takes to make something, which is thrown away again; by memory of the system's, so that
-/// it can be asked before there is an allocator and does not disturb one.
+/// it can be asked before there is an allocator and does not disturb one. Those blocks are in the list:
+/// a function of the host's that is called meanwhile may free and keep others.
 ///
 /// # Errors
 /// Those of `make`.
@@ -168,16 +169,15 @@ fn scope() -> Scope {
     }
 }
 
-// SAFETY: a block goes back to where it came from. Blocks of a measurement begin and end in it, on
-// one thread, with the system; all others are the host's or in the list, if there is a host's
-// allocator, and the system's if there is none, which never changes once there has been a block.
+// SAFETY: a block goes back to where it came from. Those in the list are the system's with what stands in
+// front of them; all others are the host's, if there is a host's allocator, and the system's if there is
+// none, which never changes once there has been such a block.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match scope() {
             Scope::Measuring(memory) => {
                 SCOPE.set(Scope::Measuring(memory.with(layout.size())));
-                // SAFETY: the caller's.
-                unsafe { System.alloc(layout) }
+                LISTED.allocate(layout)
             }
             scope => match host() {
                 // SAFETY: the caller's.
@@ -186,22 +186,22 @@ unsafe impl GlobalAlloc for Heap {
                     if matches!(scope, Scope::Creating { .. }) {
                         SCOPE.set(Scope::Creating { refused: true });
                     }
-                    REFUSED.allocate(layout)
+                    LISTED.allocate(layout)
                 }),
             },
         }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if let Scope::Measuring(memory) = scope() {
-            SCOPE.set(Scope::Measuring(memory.without(layout.size())));
-            // SAFETY: the caller's.
-            return unsafe { System.dealloc(block, layout) };
+        if LISTED.release(block) {
+            if let Scope::Measuring(memory) = scope() {
+                SCOPE.set(Scope::Measuring(memory.without(layout.size())));
+            }
+            return;
         }
         match host() {
             // SAFETY: the caller's.
             None => unsafe { System.dealloc(block, layout) },
-            Some(_) if REFUSED.release(block) => {}
             Some(host) => host.release(block, layout),
         }
     }
@@ -241,7 +241,7 @@ unsafe impl GlobalAlloc for Heap {
 
 /// Whether memory is simply the system's.
 fn is_plain() -> bool {
-    matches!(scope(), Scope::Ordinary) && host().is_none()
+    matches!(scope(), Scope::Ordinary) && host().is_none() && LISTED.is_empty()
 }
 
 impl ale_allocator {
@@ -265,7 +265,8 @@ impl ale_allocator {
     }
 }
 
-/// Blocks of the system's that stand in for refused ones.
+/// Blocks of the system's that are known by their address, whoever gives the others: those that stand in for
+/// refused ones, and those of measurements.
 struct List {
     count: AtomicUsize,
     locked: AtomicBool,
@@ -301,9 +302,14 @@ impl List {
         block
     }
 
+    /// Whether there are none; a block that this thread has been given is seen.
+    fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether the block was one of these; it is gone then.
     fn release(&self, block: *mut u8) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return false;
         }
         let found = self.with(|first| {

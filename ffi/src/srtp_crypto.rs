@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_char};
 
 use ale_media::srtp::dtls::{self, Role};
 use ale_media::srtp::sdes::{CryptoAttribute, SdesError};
-use ale_media::srtp::{MAX_KEYS, MAX_MKI_BYTES, MAX_RTP_LIFETIME, MasterKey, Suite};
+use ale_media::srtp::{MAX_KEYS, MAX_MKI_BYTES, MAX_RTP_LIFETIME, MasterKey, Suite, wiping_stack};
 
 use crate::panic::guard;
 use crate::pointer::{self, Versioned};
@@ -150,7 +150,8 @@ pub unsafe extern "C" fn ale_srtp_crypto_parse(
         if from.keys.len() > ALE_SRTP_MAX_KEYS {
             return Err(ale_status::ALE_ERR_SRTP_KEY);
         }
-        let mut to = ale_srtp_crypto {
+        // The keys are written to where C wants them, and nowhere else.
+        *out = ale_srtp_crypto {
             tag: from.tag,
             suite: spelling(from.suite_name).as_ptr(),
             key_count: from.keys.len() as u32,
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn ale_srtp_crypto_parse(
             window_size_hint: from.window_size_hint.unwrap_or(0),
             ..ale_srtp_crypto::default()
         };
-        for (to, key) in to.keys.iter_mut().zip(&from.keys) {
+        for (to, key) in out.keys.iter_mut().zip(&from.keys) {
             let bytes = key.key().iter().chain(key.salt());
             to.key_bytes = (key.key().len() + key.salt().len()) as u32;
             to.key.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
@@ -168,7 +169,6 @@ pub unsafe extern "C" fn ale_srtp_crypto_parse(
             to.mki.iter_mut().zip(key.mki()).for_each(|(to, from)| *to = *from);
             to.lifetime_packets = key.lifetime();
         }
-        *out = to;
         Ok(())
     })
 }
@@ -185,33 +185,43 @@ pub unsafe extern "C" fn ale_srtp_crypto_print(
 ) -> ale_status {
     guard(|| {
         // SAFETY: the header's contract.
-        let from = unsafe { pointer::config(crypto) }?;
+        let out = unsafe { pointer::slice_mut(line, capacity) }?;
         // SAFETY: the header's contract.
-        let suite = unsafe { pointer::text(from.suite) }?;
-        let suite = suite.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        let (suite, name) = Suite::named(suite).ok_or(ale_status::ALE_ERR_UNSUPPORTED)?;
-        let wrong = ale_status::ALE_ERR_SRTP_KEY;
-        let keys = from.keys.get(..from.key_count as usize).ok_or(wrong)?;
-        let keys: Result<Vec<_>, ale_status> = keys.iter().map(|key| master(suite, key)).collect();
-        let keys = keys?;
-        let rate = match from.key_derivation_rate_log2 {
-            -1 => None,
-            rate => Some(rate.try_into().map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?),
-        };
-        let mut to = CryptoAttribute::new(from.tag, suite, keys.first().ok_or(wrong)?.clone());
-        to.suite_name = name;
-        to.keys = keys;
-        to.key_derivation_rate_log2 = rate;
-        to.unencrypted_srtp = from.unencrypted_srtp != 0;
-        to.unencrypted_srtcp = from.unencrypted_srtcp != 0;
-        to.window_size_hint = (from.window_size_hint != 0).then_some(from.window_size_hint);
+        let attribute = wiping_stack(|| unsafe { attribute(crypto) })?;
+        let line = attribute.line();
         // What a session would refuse is refused here too.
-        CryptoAttribute::parse(&to.line())
+        CryptoAttribute::parse(&line)
             .map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?
             .to_config()?;
-        // SAFETY: the header's contract.
-        write_line(&to.line(), unsafe { pointer::slice_mut(line, capacity) }?)
+        write_line(&line, out)
     })
+}
+
+/// # Safety
+/// `crypto` is NULL or what the header says.
+unsafe fn attribute(crypto: *const ale_srtp_crypto) -> Result<CryptoAttribute, ale_status> {
+    // SAFETY: the caller's.
+    let from = unsafe { pointer::config(crypto) }?;
+    // SAFETY: the caller's.
+    let suite = unsafe { pointer::text(from.suite) }?;
+    let suite = suite.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+    let (suite, name) = Suite::named(suite).ok_or(ale_status::ALE_ERR_UNSUPPORTED)?;
+    let wrong = ale_status::ALE_ERR_SRTP_KEY;
+    let keys = from.keys.get(..from.key_count as usize).ok_or(wrong)?;
+    let keys: Result<Vec<_>, ale_status> = keys.iter().map(|key| master(suite, key)).collect();
+    let mut to = CryptoAttribute::with_keys(from.tag, suite, keys?);
+    if to.keys.is_empty() {
+        return Err(wrong);
+    }
+    to.suite_name = name;
+    to.key_derivation_rate_log2 = match from.key_derivation_rate_log2 {
+        -1 => None,
+        rate => Some(rate.try_into().map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?),
+    };
+    to.unencrypted_srtp = from.unencrypted_srtp != 0;
+    to.unencrypted_srtcp = from.unencrypted_srtcp != 0;
+    to.window_size_hint = (from.window_size_hint != 0).then_some(from.window_size_hint);
+    Ok(to)
 }
 
 fn master(suite: Suite, key: &ale_srtp_key) -> Result<MasterKey, ale_status> {

@@ -36,13 +36,13 @@ use super::replay::Position;
 use super::session_keys::{KeyRing, SessionKeys, TRACES, Trace};
 use super::stream::memory::Memory;
 use super::stream::{RTCP_WINDOW_WORDS, Stream};
-use super::{Receiver, Sender, SrtpError, Suite};
+use super::{Receiver, Sender, SrtpError, Suite, wiping_stack};
 
 /// Most packets that one checkpoint may reserve: receivers follow a gap of so many.
 pub const MAX_RESERVE: u32 = 0x7000;
 
 const MAGIC: [u8; 4] = *b"ALES";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Magic, version, kind, generation and nonce.
 const HEAD_BYTES: usize = 4 + 1 + 1 + 8 + 12;
 const TAG_BYTES: usize = 16;
@@ -81,6 +81,10 @@ impl Restored {
     /// # Errors
     /// [`SrtpError::InvalidCheckpoint`] if it is damaged, or wrapped with another key.
     pub fn open(key: &[u8; 32], checkpoint: &[u8]) -> Result<Self, SrtpError> {
+        wiping_stack(|| Self::unwrap(key, checkpoint))
+    }
+
+    fn unwrap(key: &[u8; 32], checkpoint: &[u8]) -> Result<Self, SrtpError> {
         let invalid = SrtpError::InvalidCheckpoint;
         let mut bytes = Zeroizing::new(checkpoint.to_vec());
         let head = bytes.first_chunk::<HEAD_BYTES>().ok_or(invalid)?;
@@ -234,14 +238,14 @@ impl Sender {
         }
         self.pending_reserve = reserve;
         let spent = reserve.saturating_mul(streams.len() as u64);
-        let mut body = Zeroizing::new(Vec::new());
+        let mut body = body(self.checkpoint_bytes());
         self.half.describe(&mut body);
         write_keys(&mut body, &self.half.ring.keys, spent);
         write_traces(&mut body, self.half.ring.fresh, &self.half.traces);
         // What has made room is left out: what is restored refuses those SSRCs like all that it does
         // not know, since they may have come back here.
         write_streams(&mut body, &Memory::default(), &streams, self.half.epoch);
-        wrap(wrapping, 0, self.generation, &body)
+        wiping_stack(|| wrap(wrapping, 0, self.generation, &body))
     }
 
     /// Bytes that [`Sender::checkpoint`] would return now.
@@ -288,7 +292,7 @@ impl Receiver {
         wrapping: &Wrapping<'_>,
         generation: u64,
     ) -> Result<Vec<u8>, SrtpError> {
-        let mut body = Zeroizing::new(Vec::new());
+        let mut body = body(self.checkpoint_bytes());
         self.half.describe(&mut body);
         write_keys(&mut body, &self.half.ring.keys, 0);
         // The previous keys are not in the checkpoint, but have to be known again.
@@ -300,7 +304,7 @@ impl Receiver {
         let streams: Vec<_> =
             self.half.streams.iter().map(|(s, bits)| (*s, bits.to_vec())).collect();
         write_streams(&mut body, self.half.streams.memory(), &streams, self.half.epoch);
-        wrap(wrapping, 1, generation, &body)
+        wiping_stack(|| wrap(wrapping, 1, generation, &body))
     }
 
     /// Bytes that [`Receiver::checkpoint`] would return now.
@@ -318,13 +322,18 @@ impl Receiver {
     }
 }
 
+/// What is wrapped, with room for all of it: a list that grows leaves copies behind.
+fn body(bytes: usize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(bytes))
+}
+
 const POLICIES: [Policy; 3] = [Policy::Strict, Policy::Interop, Policy::Legacy];
 
 /// What both halves say of their configuration.
 pub(super) struct Description<'a> {
     pub(super) suite: Suite,
-    /// SRTP plain, SRTCP plain, cryptex, any SSRC.
-    pub(super) flags: [bool; 4],
+    /// SRTP plain, SRTCP plain, short SRTCP tags, cryptex, any SSRC.
+    pub(super) flags: [bool; 5],
     pub(super) policy: Policy,
     pub(super) initial_roc: u32,
     pub(super) rate_log2: Option<u8>,
@@ -335,7 +344,7 @@ pub(super) struct Description<'a> {
 impl Description<'_> {
     /// Bytes that [`Description::write`] writes for so many encrypted extensions.
     pub(super) fn bytes(encrypted_extensions: usize) -> usize {
-        1 + 4 + 1 + 4 + 1 + 1 + 1 + encrypted_extensions.min(255)
+        1 + 5 + 1 + 4 + 1 + 1 + 1 + encrypted_extensions.min(255)
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
@@ -479,7 +488,8 @@ impl<'a> Reader<'a> {
 
 fn read(reader: &mut Reader<'_>, sender: bool, generation: u64) -> Option<Restored> {
     let suite = *Suite::ALL.get(usize::from(reader.byte()?))?;
-    let [plain_rtp, plain_rtcp, cryptex, any_ssrc] = reader.word::<4>()?.map(|flag| flag != 0);
+    let [plain_rtp, plain_rtcp, short_rtcp_tags, cryptex, any_ssrc] =
+        reader.word::<5>()?.map(|flag| flag != 0);
     let policy = *POLICIES.get(usize::from(reader.byte()?))?;
     let initial_roc = u32::from_be_bytes(reader.word()?);
     let rate = reader.byte()?;
@@ -507,6 +517,7 @@ fn read(reader: &mut Reader<'_>, sender: bool, generation: u64) -> Option<Restor
     config.allow_null_cipher = suite.is_null();
     config.unencrypted_srtp = plain_rtp;
     config.unencrypted_srtcp = plain_rtcp;
+    config.short_rtcp_tags = short_rtcp_tags;
     config.cryptex = cryptex;
     config.encrypted_extensions = extensions;
     config.key_derivation_rate_log2 = (rate != 255).then_some(rate);

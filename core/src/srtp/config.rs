@@ -67,6 +67,9 @@ pub struct SessionConfig {
     pub key_derivation_rate_log2: Option<u8>,
     /// Sends SRTCP with the E bit clear, and accepts it. Default false.
     pub unencrypted_srtcp: bool,
+    /// SRTCP has tags as long as the suite's SRTP tags, 32 bits too, where RFC 3711 section 5.2 and RFC 5764
+    /// section 4.1.2 want 80: for peers that leave the RFCs there. Default false.
+    pub short_rtcp_tags: bool,
     /// Sends SRTP unencrypted but authenticated (SDES `UNENCRYPTED_SRTP`). Default false.
     pub unencrypted_srtp: bool,
     /// Permits the NULL suites. Default false.
@@ -100,6 +103,7 @@ impl SessionConfig {
             rekey_overlap_packets: 256,
             key_derivation_rate_log2: None,
             unencrypted_srtcp: false,
+            short_rtcp_tags: false,
             unencrypted_srtp: false,
             allow_null_cipher: false,
             encrypted_extensions: Vec::new(),
@@ -139,6 +143,7 @@ impl SessionConfig {
             rekey_overlap_packets: self.rekey_overlap_packets,
             key_derivation_rate_log2: self.key_derivation_rate_log2,
             unencrypted_srtcp: self.unencrypted_srtcp,
+            short_rtcp_tags: self.short_rtcp_tags,
             unencrypted_srtp: self.unencrypted_srtp,
             allow_null_cipher: self.allow_null_cipher,
             encrypted_extensions: self.encrypted_extensions.clone(),

@@ -10,6 +10,7 @@ use super::crypto::{CryptoKey, Engine, Job, Kernel};
 use super::event::{Event, FailureCause};
 use super::receiver::{KeyPlace, Plan, Receiver};
 use super::session_keys::rtp_material;
+use super::wipe::wiping_stack;
 use super::{SessionConfig, SrtpError, Suite};
 use crate::rtp::RtpPacket;
 
@@ -104,6 +105,10 @@ impl Receiver {
         config: &SessionConfig,
         datagram: &[u8],
     ) -> Result<Option<FailureCause>, SrtpError> {
+        wiping_stack(|| Self::search(config, datagram))
+    }
+
+    fn search(config: &SessionConfig, datagram: &[u8]) -> Result<Option<FailureCause>, SrtpError> {
         let packet = RtpPacket::parse(datagram).map_err(|_| SrtpError::Malformed)?;
         let (ssrc, sequence) = (packet.ssrc(), u64::from(packet.sequence()));
         let mut copy = datagram.to_vec();

@@ -227,6 +227,7 @@ impl Half {
             flags: [
                 self.ring.plain_rtp,
                 self.ring.plain_rtcp && !self.ring.suite.is_null(),
+                self.ring.rtcp_tag_bytes != self.ring.suite.rtcp_tag_bytes(),
                 rules.cryptex,
                 rules.any_ssrc,
             ],

@@ -9,6 +9,7 @@ use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroize;
 
 use super::keys::MasterKey;
+use super::wipe::wiping_stack;
 
 /// What a derived key is for (RFC 3711 section 4.3.1, RFC 6904 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,14 @@ pub(crate) enum Label {
 /// Fills `out` with the key of `label`; `r` is the packet index divided by the key derivation
 /// rate, 0 when the rate is 0.
 pub(crate) fn derive(master: &MasterKey, label: Label, r: u64, out: &mut [u8]) {
+    // Here, not only where all of it is done: the master key's round keys would be taken along in the
+    // unused parts of what is moved next.
+    wiping_stack(|| derive_into(master, label, r, out));
+}
+
+fn derive_into(master: &MasterKey, label: Label, r: u64, out: &mut [u8]) {
     let mut x = [0_u8; 16];
-    x[..14].copy_from_slice(&master.padded_salt());
+    x[..14].copy_from_slice(master.padded_salt());
     x[7] ^= label as u8;
     for (byte, r) in x[8..14].iter_mut().zip(&r.to_be_bytes()[2..]) {
         *byte ^= r;

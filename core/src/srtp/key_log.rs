@@ -5,11 +5,8 @@
 //! A line is an a=crypto attribute (RFC 4568) of one direction, which is what programs that decrypt
 //! captures take.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use super::receiver::Receiver;
-use super::sdes::CryptoAttribute;
+use super::sdes::{CryptoAttribute, CryptoLine};
 use super::sender::Sender;
 use super::session_keys::KeyRing;
 
@@ -18,7 +15,7 @@ impl Sender {
     /// [`Sender::rekey`].
     ///
     /// Real-time: no.
-    pub fn key_log_line(&self) -> String {
+    pub fn key_log_line(&self) -> CryptoLine {
         line(&self.half.ring)
     }
 }
@@ -28,16 +25,14 @@ impl Receiver {
     /// [`Receiver::rekey`].
     ///
     /// Real-time: no.
-    pub fn key_log_line(&self) -> String {
+    pub fn key_log_line(&self) -> CryptoLine {
         line(&self.half.ring)
     }
 }
 
-fn line(ring: &KeyRing) -> String {
-    let keys: Vec<_> = ring.keys.iter().map(|key| key.master.clone()).collect();
-    let Some(first) = keys.first() else { return String::new() };
-    let mut attribute = CryptoAttribute::new(1, ring.suite, first.clone());
-    attribute.keys = keys;
+fn line(ring: &KeyRing) -> CryptoLine {
+    let keys = ring.keys.iter().map(|key| key.master.clone()).collect();
+    let mut attribute = CryptoAttribute::with_keys(1, ring.suite, keys);
     attribute.key_derivation_rate_log2 = ring.rate_log2;
     attribute.line()
 }

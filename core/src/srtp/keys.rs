@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Master keys as the signalling delivers them. Made on any thread; never on the packet path.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -18,15 +19,37 @@ pub const MAX_RTCP_LIFETIME: u64 = 1 << 31;
 
 /// A master key and its salt, optionally with a master key identifier (MKI) and a lifetime.
 ///
-/// The bytes are overwritten when the value is dropped, and `Debug` does not show them.
-#[derive(Clone)]
+/// The bytes stay in one place on the heap, wherever the value moves; they are overwritten when it is
+/// dropped, and `Debug` does not show them.
 pub struct MasterKey {
-    key: [u8; 32],
+    secret: Box<Secret>,
     key_bytes: u8,
-    salt: [u8; 14],
     salt_bytes: u8,
     mki: Vec<u8>,
     lifetime: u64,
+}
+
+/// Key and salt, filled in and wiped where they are.
+#[derive(Default)]
+struct Secret {
+    key: [u8; 32],
+    salt: [u8; 14],
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.key.zeroize();
+        self.salt.zeroize();
+    }
+}
+
+impl Clone for MasterKey {
+    fn clone(&self) -> Self {
+        let mut secret = Box::<Secret>::default();
+        secret.key.copy_from_slice(&self.secret.key);
+        secret.salt.copy_from_slice(&self.secret.salt);
+        Self { secret, mki: self.mki.clone(), ..*self }
+    }
 }
 
 impl MasterKey {
@@ -41,15 +64,14 @@ impl MasterKey {
             return Err(SrtpError::KeyLength);
         }
         let mut this = Self {
-            key: [0; 32],
+            secret: Box::default(),
             key_bytes: key.len() as u8,
-            salt: [0; 14],
             salt_bytes: salt.len() as u8,
             mki: Vec::new(),
             lifetime: MAX_RTP_LIFETIME,
         };
-        this.key[..key.len()].copy_from_slice(key);
-        this.salt[..salt.len()].copy_from_slice(salt);
+        this.secret.key[..key.len()].copy_from_slice(key);
+        this.secret.salt[..salt.len()].copy_from_slice(salt);
         Ok(this)
     }
 
@@ -102,19 +124,22 @@ impl MasterKey {
 
     /// The key's bytes: a secret.
     pub fn key(&self) -> &[u8] {
-        self.key.get(..usize::from(self.key_bytes)).unwrap_or(&self.key)
+        self.secret.key.get(..usize::from(self.key_bytes)).unwrap_or(&self.secret.key)
     }
 
     /// The salt's bytes.
     pub fn salt(&self) -> &[u8] {
-        self.salt.get(..usize::from(self.salt_bytes)).unwrap_or(&self.salt)
+        self.secret.salt.get(..usize::from(self.salt_bytes)).unwrap_or(&self.secret.salt)
     }
 
     /// Whether key and salt are the same, in constant time.
     pub fn same_material(&self, other: &Self) -> bool {
         self.key_bytes == other.key_bytes
             && self.salt_bytes == other.salt_bytes
-            && bool::from(self.key.ct_eq(&other.key) & self.salt.ct_eq(&other.salt))
+            && bool::from(
+                self.secret.key.ct_eq(&other.secret.key)
+                    & self.secret.salt.ct_eq(&other.secret.salt),
+            )
     }
 
     /// Whether the lengths are the suite's.
@@ -124,15 +149,8 @@ impl MasterKey {
 
     /// The salt as the 112 bits that key derivation wants: GCM's 96 are padded with zeros on the
     /// right (RFC 7714 section 11).
-    pub(crate) fn padded_salt(&self) -> [u8; 14] {
-        self.salt
-    }
-}
-
-impl Drop for MasterKey {
-    fn drop(&mut self) {
-        self.key.zeroize();
-        self.salt.zeroize();
+    pub(crate) fn padded_salt(&self) -> &[u8; 14] {
+        &self.secret.salt
     }
 }
 

@@ -75,6 +75,7 @@ mod suite;
 mod test_support;
 #[cfg(test)]
 mod tests;
+mod wipe;
 
 pub use batch::{Job, Sessions, protect_batch, unprotect_batch};
 pub use config::{MAX_KEYS, MAX_ROC_RETRY, MAX_STREAMS, SessionConfig, SsrcPolicy};
@@ -87,6 +88,7 @@ pub use receiver::Receiver;
 pub use sender::Sender;
 pub use session_keys::{PreparedKeys, RetiredKeys};
 pub use suite::Suite;
+pub use wipe::wiping_stack;
 
 use stream::Stream;
 

@@ -471,10 +471,10 @@ impl Receiver {
             Header::Clear => {}
             Header::Elements { at } => {
                 let keys = ring.and_then(|ring| ring.keys.get(plan.key.position));
-                if let Some((aes, salt)) = keys.and_then(|keys| keys.header.as_deref()) {
-                    let iv = salt ^ u128::from(plan.ssrc) << 64 ^ u128::from(plan.index) << 16;
+                if let Some(key) = keys.and_then(|keys| keys.header.as_deref()) {
+                    let iv = key.iv(plan.ssrc, plan.index);
                     let ids = &self.half.rules.encrypted_extensions;
-                    extension::crypt_elements(datagram, at, plan.header_bytes, ids, aes, iv);
+                    extension::crypt_elements(datagram, at, plan.header_bytes, ids, &key.aes, iv);
                 }
             }
             Header::Cryptex { at, sources, profile } => {

@@ -2,14 +2,15 @@
 //! The `a=crypto` attribute of SDP (RFC 4568): parsing, printing, and the way to a
 //! [`SessionConfig`]. For the signalling thread; nothing here is real-time.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use core::ops::Deref;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::keys::{MAX_MKI_BYTES, MAX_RTP_LIFETIME};
-use super::{MasterKey, SessionConfig, SrtpError, Suite};
+use super::{MasterKey, SessionConfig, SrtpError, Suite, wiping_stack};
 
 /// Why an attribute was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +92,12 @@ pub struct CryptoAttribute {
 impl CryptoAttribute {
     /// An attribute with one key and no session parameters.
     pub fn new(tag: u32, suite: Suite, key: MasterKey) -> Self {
-        Self { tag, keys: alloc::vec![key], ..Self::bare(suite) }
+        Self::with_keys(tag, suite, alloc::vec![key])
+    }
+
+    /// An attribute with keys and no session parameters.
+    pub fn with_keys(tag: u32, suite: Suite, keys: Vec<MasterKey>) -> Self {
+        Self { tag, keys, ..Self::bare(suite) }
     }
 
     /// Parses an attribute, with or without `a=crypto:` in front and white space around.
@@ -99,6 +105,10 @@ impl CryptoAttribute {
     /// # Errors
     /// [`SdesError`].
     pub fn parse(line: &str) -> Result<Self, SdesError> {
+        wiping_stack(|| Self::parse_line(line))
+    }
+
+    fn parse_line(line: &str) -> Result<Self, SdesError> {
         let line = line.trim();
         let line = line.strip_prefix("a=").unwrap_or(line);
         let line = line.strip_prefix("crypto:").unwrap_or(line);
@@ -112,13 +122,14 @@ impl CryptoAttribute {
         let (suite, suite_name) = Suite::named(suite).ok_or(SdesError::UnknownSuite)?;
         let keys = parse_keys(words.next().ok_or(SdesError::Syntax)?, suite)?;
         let mut this = Self { tag, suite_name, keys, ..Self::bare(suite) };
+        let name_of = |word: &str| word.split('=').next().map_or(0, str::len);
         let mut seen = Vec::new();
         for word in words {
-            let name = word.split('=').next().unwrap_or(word).to_ascii_uppercase();
-            if seen.contains(&name) {
+            let (name, _) = word.split_at(name_of(word));
+            if seen.iter().any(|before: &&str| before.eq_ignore_ascii_case(name)) {
                 return Err(SdesError::Parameter);
             }
-            this.parse_parameter(word, &name)?;
+            this.parse_parameter(word, name)?;
             seen.push(name);
         }
         Ok(this)
@@ -142,22 +153,23 @@ impl CryptoAttribute {
 
     fn parse_parameter(&mut self, word: &str, name: &str) -> Result<(), SdesError> {
         let value = word.split_once('=').map(|(_, value)| value);
-        match (name, value) {
-            ("KDR", Some(value)) => {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        match value {
+            Some(value) if is("KDR") => {
                 let rate = decimal(value).filter(|&rate| rate <= 24).ok_or(SdesError::Parameter)?;
                 self.key_derivation_rate_log2 = Some(rate as u8);
             }
-            ("UNENCRYPTED_SRTP", None) => self.unencrypted_srtp = true,
-            ("UNENCRYPTED_SRTCP", None) => self.unencrypted_srtcp = true,
-            ("UNAUTHENTICATED_SRTP", None) => self.unauthenticated_srtp = true,
-            ("FEC_ORDER", Some(value)) if value.eq_ignore_ascii_case("FEC_SRTP") => {
+            None if is("UNENCRYPTED_SRTP") => self.unencrypted_srtp = true,
+            None if is("UNENCRYPTED_SRTCP") => self.unencrypted_srtcp = true,
+            None if is("UNAUTHENTICATED_SRTP") => self.unauthenticated_srtp = true,
+            Some(value) if is("FEC_ORDER") && value.eq_ignore_ascii_case("FEC_SRTP") => {
                 self.fec_order = Some(FecOrder::FecThenSrtp);
             }
-            ("FEC_ORDER", Some(value)) if value.eq_ignore_ascii_case("SRTP_FEC") => {
+            Some(value) if is("FEC_ORDER") && value.eq_ignore_ascii_case("SRTP_FEC") => {
                 self.fec_order = Some(FecOrder::SrtpThenFec);
             }
-            ("FEC_KEY", Some(value)) => self.fec_keys = parse_keys(value, self.suite)?,
-            ("WSH", Some(value)) => {
+            Some(value) if is("FEC_KEY") => self.fec_keys = parse_keys(value, self.suite)?,
+            Some(value) if is("WSH") => {
                 let hint = decimal(value).filter(|hint| (64..=1 << 24).contains(hint));
                 self.window_size_hint = Some(hint.ok_or(SdesError::Parameter)? as u32);
             }
@@ -196,15 +208,32 @@ impl CryptoAttribute {
     }
 
     /// The attribute without `a=crypto:`; it contains the keys, so it is as secret as they are.
-    pub fn value(&self) -> String {
-        let mut out = String::new();
+    pub fn value(&self) -> CryptoLine {
+        self.print("")
+    }
+
+    /// The whole line, with `a=crypto:` and without a line end; as secret as the keys.
+    pub fn line(&self) -> CryptoLine {
+        self.print("a=crypto:")
+    }
+
+    fn print(&self, prefix: &str) -> CryptoLine {
+        let mut line = CryptoLine::with_room(MAX_PARAMETERS_BYTES, &[&self.keys, &self.fec_keys]);
+        let (room, out) = (line.0.capacity(), &mut *line.0);
+        wiping_stack(|| self.write(prefix, out));
+        debug_assert_eq!(line.0.capacity(), room, "what a string grows out of is not wiped");
+        line
+    }
+
+    fn write(&self, prefix: &str, out: &mut String) {
+        out.push_str(prefix);
         // Writing to a String does not fail.
         let name = match Suite::named(self.suite_name) {
             Some((suite, name)) if suite == self.suite => name,
             _ => self.suite.sdes_name(),
         };
         let _ = write!(out, "{} {name} ", self.tag);
-        print_keys(&mut out, &self.keys);
+        print_keys(out, &self.keys);
         if let Some(rate) = self.key_derivation_rate_log2 {
             let _ = write!(out, " KDR={rate}");
         }
@@ -224,19 +253,44 @@ impl CryptoAttribute {
         }
         if !self.fec_keys.is_empty() {
             out.push_str(" FEC_KEY=");
-            print_keys(&mut out, &self.fec_keys);
+            print_keys(out, &self.fec_keys);
         }
         if let Some(hint) = self.window_size_hint {
             let _ = write!(out, " WSH={hint}");
         }
-        out
     }
+}
 
-    /// The whole line, with `a=crypto:` and without a line end; as secret as the keys.
-    pub fn line(&self) -> String {
-        let mut out = "a=crypto:".to_string();
-        out.push_str(&self.value());
-        out
+/// Tag, suite and all session parameters of a line, and what stands between them.
+const MAX_PARAMETERS_BYTES: usize = 256;
+
+/// A printed attribute. It is overwritten when it is dropped, and `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CryptoLine(Zeroizing<String>);
+
+impl CryptoLine {
+    fn with_room(besides: usize, keys: &[&[MasterKey]]) -> Self {
+        let of_one = |key: &MasterKey| {
+            let base64 = (key.key().len() + key.salt().len()).div_ceil(3) * 4;
+            // `;inline:`, a lifetime of up to 15 digits, and an MKI of up to 2.5 digits a byte.
+            8 + base64 + 1 + 15 + 1 + 3 * key.mki().len() + 4
+        };
+        let keys: usize = keys.iter().copied().flatten().map(of_one).sum();
+        Self(Zeroizing::new(String::with_capacity(besides + keys)))
+    }
+}
+
+impl Deref for CryptoLine {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CryptoLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CryptoLine").finish_non_exhaustive()
     }
 }
 

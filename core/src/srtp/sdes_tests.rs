@@ -24,7 +24,7 @@ fn example_of_rfc_4568_section_4_1_is_parsed() {
             .replace(' ', "")
             .as_str())
     );
-    assert_eq!(attribute.line(), line);
+    assert_eq!(&*attribute.line(), line);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn all_session_parameters_are_parsed_and_printed() {
     let attribute = CryptoAttribute::parse(line).unwrap();
     assert_eq!(attribute.keys[1].mki(), [0, 1, 2, 3]);
     assert_eq!(attribute.keys[1].lifetime(), 1000);
-    assert_eq!(attribute.value(), line);
+    assert_eq!(&*attribute.value(), line);
     assert_eq!(attribute.to_config().unwrap_err(), SrtpError::NotPermitted);
 }
 
@@ -124,7 +124,7 @@ fn an_alias_is_read_and_answered_in_the_offers_spelling() {
         let offered = offered.replace(suite.sdes_name(), name);
         let offer = CryptoAttribute::parse(&offered).unwrap();
         assert_eq!((offer.suite, offer.suite_name), (suite, name));
-        assert_eq!(offer.line(), offered);
+        assert_eq!(&*offer.line(), offered);
         let mut answer = CryptoAttribute::new(offer.tag, offer.suite, key);
         assert!(answer.line().starts_with(&alloc::format!("a=crypto:3 {} ", suite.sdes_name())));
         answer.suite_name = offer.suite_name;

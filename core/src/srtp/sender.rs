@@ -226,10 +226,9 @@ impl Sender {
         match header {
             Header::Clear => {}
             Header::Elements { at } => {
-                let salt_iv = u128::from(ssrc) << 64 | u128::from(index) << 16;
-                if let Some((aes, salt)) = keys.header.as_deref() {
-                    let (ids, iv) = (&self.half.rules.encrypted_extensions, salt ^ salt_iv);
-                    extension::crypt_elements(buffer, at, plan.clear, ids, aes, iv);
+                if let Some(key) = keys.header.as_deref() {
+                    let (ids, iv) = (&self.half.rules.encrypted_extensions, key.iv(ssrc, index));
+                    extension::crypt_elements(buffer, at, plan.clear, ids, &key.aes, iv);
                 }
             }
             Header::Cryptex { what, sources, at } => {

@@ -6,7 +6,6 @@
 //! be dropped on any thread, so that the thread in between neither allocates nor frees.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroize;
@@ -16,6 +15,7 @@ use super::crypto::{CryptoKey, Material, portable};
 use super::kdf::{Label, derive};
 use super::keys::{MAX_RTCP_LIFETIME, MasterKey};
 use super::suite::Cipher;
+use super::wipe::{WipedList, wiping_stack};
 use super::{SrtpError, Suite};
 use crate::within::Within;
 
@@ -29,7 +29,7 @@ pub(crate) struct SessionKeys {
     pub(crate) rtp: CryptoKey,
     pub(crate) rtcp: CryptoKey,
     /// Cipher and salt for header extension elements (RFC 6904), if any are encrypted.
-    pub(crate) header: Option<Box<(portable::Aes, u128)>>,
+    pub(crate) header: Option<Box<HeaderKey>>,
     /// Packets left, and at how many left the notice is due.
     pub(crate) rtp_left: u64,
     pub(crate) rtcp_left: u64,
@@ -39,6 +39,29 @@ pub(crate) struct SessionKeys {
     /// Index divided by the key derivation rate, for which the keys are derived.
     rtp_epoch: u64,
     rtcp_epoch: u64,
+}
+
+/// Cipher and salt of header extension elements.
+pub(crate) struct HeaderKey {
+    pub(crate) aes: portable::Aes,
+    /// Where the IV has it.
+    salt: u128,
+}
+
+impl HeaderKey {
+    /// The initialization vector of a packet: that of counter mode (RFC 3711 section 4.1.1) under GCM too
+    /// (RFC 7714 section 8.3). Counter mode wants 112 bits of salt; of GCM's 96, the salt of the header
+    /// has as many as the master salt, and 16 zero bits behind, as the master salt itself is padded for key
+    /// derivation (RFC 7714 section 11). RFC 6904 leaves the length open; libsrtp has settled it so.
+    pub(crate) fn iv(&self, ssrc: u32, index: u64) -> u128 {
+        self.salt ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16
+    }
+}
+
+impl Drop for HeaderKey {
+    fn drop(&mut self) {
+        self.salt.zeroize();
+    }
 }
 
 impl SessionKeys {
@@ -53,10 +76,10 @@ impl SessionKeys {
             let key = &mut key[..suite.key_bytes()];
             derive(master, Label::HeaderCipher, 0, key);
             let mut salt = [0; 16];
-            derive(master, Label::HeaderSalt, 0, &mut salt[..14]);
+            derive(master, Label::HeaderSalt, 0, salt.head_mut(suite.salt_bytes()));
             let aes = portable::Aes::new(key);
             key.zeroize();
-            Some(Box::new((aes?, u128::from_be_bytes(salt))))
+            Some(Box::new(HeaderKey { aes: aes?, salt: u128::from_be_bytes(salt) }))
         };
         Ok(Self {
             rtp,
@@ -130,7 +153,7 @@ fn material(suite: Suite, master: &MasterKey, r: u64, labels: [Label; 3]) -> Mat
 /// The keys of a session at one time.
 pub(crate) struct KeyRing {
     pub(crate) suite: Suite,
-    pub(crate) keys: Vec<SessionKeys>,
+    pub(crate) keys: WipedList<SessionKeys>,
     /// The key to send under, or the one that was last received under.
     pub(crate) active: usize,
     pub(crate) mki_bytes: usize,
@@ -171,11 +194,13 @@ pub(crate) const TRACES: usize = 4;
 impl KeyRing {
     fn new(config: &SessionConfig) -> Result<Self, SrtpError> {
         config.validate()?;
-        // Collecting results would take room for four.
-        let mut keys = Vec::with_capacity(config.keys.len());
-        for master in &config.keys {
-            keys.push(SessionKeys::new(config, master)?);
-        }
+        let mut keys = WipedList::with_capacity(config.keys.len());
+        wiping_stack(|| {
+            config.keys.iter().try_for_each(|master| {
+                keys.push(SessionKeys::new(config, master)?);
+                Ok(())
+            })
+        })?;
         Ok(Self {
             suite: config.suite,
             keys,
@@ -183,7 +208,10 @@ impl KeyRing {
             mki_bytes: config.keys.first().map_or(0, |key| key.mki().len()),
             rate_log2: config.key_derivation_rate_log2,
             rtp_tag_bytes: config.suite.tag_bytes(),
-            rtcp_tag_bytes: config.suite.rtcp_tag_bytes(),
+            rtcp_tag_bytes: match config.short_rtcp_tags {
+                true => config.suite.tag_bytes(),
+                false => config.suite.rtcp_tag_bytes(),
+            },
             aead: config.suite.is_aead(),
             plain_rtp: config.unencrypted_srtp,
             plain_rtcp: config.unencrypted_srtcp || config.suite.is_null(),
@@ -202,7 +230,7 @@ impl KeyRing {
                 && a.master.mki() == b.master.mki()
                 && a.master.lifetime() == b.master.lifetime()
         };
-        parameters(self) == parameters(other) && self.keys.iter().zip(&other.keys).all(same)
+        parameters(self) == parameters(other) && self.keys.iter().zip(other.keys.iter()).all(same)
     }
 
     /// Whether any key is in both.
@@ -216,7 +244,7 @@ impl KeyRing {
     /// Notes what is needed to know these keys again, in place of earlier notes of them or else of the
     /// oldest ones.
     pub(crate) fn leave_traces(&self, traces: &mut [Trace; TRACES]) {
-        for key in &self.keys {
+        for key in self.keys.iter() {
             let earlier = traces.iter().position(|trace| trace.fingerprint == key.fingerprint);
             traces.head_mut(earlier.map_or(TRACES, |at| at + 1)).last_to_front();
             if let Some(first) = traces.first_mut() {
@@ -232,7 +260,7 @@ impl KeyRing {
     /// Whether a key has left a trace; what was left of its lifetime is all that is left.
     pub(crate) fn follow_traces(&mut self, traces: &[Trace; TRACES]) -> bool {
         let mut known = false;
-        for key in &mut self.keys {
+        for key in self.keys.iter_mut() {
             for trace in traces.iter().filter(|trace| trace.fingerprint == key.fingerprint) {
                 known = true;
                 key.rtp_left = key.rtp_left.min(trace.rtp_left);
@@ -267,7 +295,8 @@ impl KeyRing {
         if let Some(keys) = self.keys.get_mut(position)
             && keys.rtp_epoch != r
         {
-            keys.rtp.replace(&rtp_material(self.suite, &keys.master, r));
+            let suite = self.suite;
+            wiping_stack(|| keys.rtp.replace(&rtp_material(suite, &keys.master, r)));
             keys.rtp_epoch = r;
         }
     }
@@ -279,15 +308,16 @@ impl KeyRing {
         if let Some(keys) = self.keys.get_mut(position)
             && keys.rtcp_epoch != r
         {
-            keys.rtcp.replace(&rtcp_material(self.suite, &keys.master, r));
+            let suite = self.suite;
+            wiping_stack(|| keys.rtcp.replace(&rtcp_material(suite, &keys.master, r)));
             keys.rtcp_epoch = r;
         }
     }
 
     /// Keys that were in `old` too go on with what is left of their lifetime.
     pub(crate) fn carry_lifetimes(&mut self, old: &Self) {
-        for key in &mut self.keys {
-            for before in &old.keys {
+        for key in self.keys.iter_mut() {
+            for before in old.keys.iter() {
                 if key.master.same_material(&before.master) {
                     key.rtp_left = key.rtp_left.min(before.rtp_left);
                     key.rtcp_left = key.rtcp_left.min(before.rtcp_left);

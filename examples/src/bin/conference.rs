@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use ale_media::codec::CodecSpec;
 use ale_media::leg::{LegConfig, LegControl, LegStats, SrtpConfig};
-use ale_media::srtp::sdes::CryptoAttribute;
+use ale_media::srtp::sdes::{CryptoAttribute, CryptoLine};
 use ale_media::srtp::{MasterKey, Suite};
 use clap::Parser;
 use examples::bridge::Bridge;
@@ -136,8 +136,8 @@ impl Plan {
 struct Ends {
     phone: LegConfig,
     bridge: LegConfig,
-    phone_line: Option<String>,
-    bridge_line: Option<String>,
+    phone_line: Option<CryptoLine>,
+    bridge_line: Option<CryptoLine>,
 }
 
 fn ends(plan: &Plan) -> Result<Ends, Failure> {

@@ -14,6 +14,7 @@ pub(crate) const NO_SUCH_OP: Status = 12;
 pub(crate) const NO_CTX: Status = 13;
 pub(crate) const CANT_CHECK: Status = 14;
 pub(crate) const KEY_EXPIRED: Status = 15;
+pub(crate) const PARSE_ERR: Status = 21;
 pub(crate) const BAD_MKI: Status = 25;
 
 pub(crate) const NULL_CIPHER: u32 = 0;
@@ -36,6 +37,7 @@ pub(crate) const MAX_KEY_BYTES: usize = 46;
 /// srtp_event_t.
 #[derive(Clone, Copy)]
 pub(crate) enum EventKind {
+    SsrcCollision = 0,
     KeyNearLimit = 1,
     KeyExhausted = 2,
     IndexExhausted = 3,
@@ -69,6 +71,17 @@ impl srtp_crypto_policy_t {
 pub struct srtp_ssrc_t {
     pub kind: c_int,
     pub value: c_uint,
+}
+
+impl srtp_ssrc_t {
+    pub(crate) fn direction(self) -> Result<Direction, Status> {
+        match self.kind {
+            1 => Ok(Direction::Specific(self.value)),
+            2 => Ok(Direction::AnyInbound),
+            3 => Ok(Direction::AnyOutbound),
+            _ => Err(BAD_PARAM),
+        }
+    }
 }
 
 /// srtp_master_key_t.
@@ -123,6 +136,8 @@ pub(crate) struct PolicyView<'a> {
     pub(crate) rtp: srtp_crypto_policy_t,
     pub(crate) rtcp: srtp_crypto_policy_t,
     pub(crate) window_size: usize,
+    /// allow_repeat_tx.
+    pub(crate) repeats: bool,
     raw: &'a srtp_policy_t,
 }
 
@@ -130,14 +145,18 @@ impl<'a> PolicyView<'a> {
     /// # Safety
     /// The policy's pointers are what libsrtp's header says.
     pub(crate) unsafe fn new(raw: &'a srtp_policy_t) -> Result<Self, Status> {
-        let direction = match raw.ssrc.kind {
-            1 => Direction::Specific(raw.ssrc.value),
-            2 => Direction::AnyInbound,
-            3 => Direction::AnyOutbound,
-            _ => return Err(BAD_PARAM),
-        };
-        let window_size = raw.window_size as usize;
-        Ok(Self { direction, rtp: raw.rtp, rtcp: raw.rtcp, window_size, raw })
+        // EKT was never finished, and libsrtp refuses it too.
+        if !raw.deprecated_ekt.is_null() {
+            return Err(BAD_PARAM);
+        }
+        Ok(Self {
+            direction: raw.ssrc.direction()?,
+            rtp: raw.rtp,
+            rtcp: raw.rtcp,
+            window_size: raw.window_size as usize,
+            repeats: raw.allow_repeat_tx != 0,
+            raw,
+        })
     }
 
     /// Keys of `bytes` bytes, and their identifiers.

@@ -2,17 +2,17 @@
 //! libsrtp 2's ABI on this library's SRTP sessions, for programs that are linked with libsrtp to try
 //! them unchanged: `LD_LIBRARY_PATH` with the folder of this `libsrtp2.so.1`.
 //!
-//! What is different: policies without authentication and with 64-bit GCM tags are refused
-//! (srtp_err_status_bad_param), an index is never sent twice (allow_repeat_tx is ignored, and gives
-//! srtp_err_status_replay_fail), and libsrtp's internal functions are not there.
+//! What is different, and why, is in the `README.md` beside this crate's sources.
 #![allow(unsafe_code)] // a C ABI
 #![allow(non_camel_case_types)] // names of C's
 #![allow(missing_docs, clippy::missing_safety_doc)] // libsrtp's header documents its functions
 #![allow(unreachable_pub)] // exported by name
 
 mod abi;
+mod agreed;
 mod policy;
 mod session;
+mod stream;
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,9 +20,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use abi::{
     BAD_PARAM, EventKind, FAIL, MAX_KEY_BYTES, NO_SUCH_OP, OK, PolicyView, Status,
-    srtp_event_data_t, srtp_policy_t,
+    srtp_event_data_t, srtp_policy_t, srtp_ssrc_t,
 };
-use session::{Kind, Session};
+use session::Session;
+use stream::{Kind, Way};
 
 type Handler = unsafe extern "C" fn(*mut srtp_event_data_t);
 
@@ -166,11 +167,15 @@ unsafe fn protect(
         if packet.is_null() {
             return Err(BAD_PARAM);
         }
-        let trailer = session.trailer_bytes(kind, key.is_some())?;
+        // SAFETY: libsrtp's header.
+        let plain = unsafe { std::slice::from_raw_parts(packet.cast::<u8>(), bytes) };
+        let stream = session.outgoing(kind, plain)?;
+        let trailer = stream.trailer_bytes(kind, key)?;
         // SAFETY: libsrtp's header: room for the trailer behind the packet.
         let buffer = unsafe { std::slice::from_raw_parts_mut(packet.cast(), bytes + trailer) };
-        let tell = |ssrc, event| tell(handle, ssrc, event);
-        *length = session.protect(kind, buffer, bytes, key, tell)? as c_int;
+        let mut tell = |ssrc, event| tell(handle, ssrc, event);
+        stream.goes(Way::Out, &mut tell);
+        *length = stream.protect(kind, buffer, bytes, key, &mut tell)? as c_int;
         Ok(())
     })
 }
@@ -270,11 +275,11 @@ pub unsafe extern "C" fn srtp_unprotect_rtcp_mki(
 
 /// # Safety
 /// As the functions that libsrtp's header documents.
-unsafe fn trailer(handle: *mut c_void, kind: Kind, use_mki: u32, length: *mut u32) -> Status {
+unsafe fn trailer(handle: *mut c_void, kind: Kind, key: Option<usize>, length: *mut u32) -> Status {
     guard(|| {
         // SAFETY: libsrtp's header.
         let (session, length) = unsafe { (session(handle)?, length.as_mut().ok_or(BAD_PARAM)?) };
-        *length = session.trailer_bytes(kind, use_mki != 0)? as u32;
+        *length = session.trailer_bytes(kind, key)? as u32;
         Ok(())
     })
 }
@@ -283,22 +288,24 @@ unsafe fn trailer(handle: *mut c_void, kind: Kind, use_mki: u32, length: *mut u3
 pub unsafe extern "C" fn srtp_get_protect_trailer_length(
     handle: *mut c_void,
     use_mki: u32,
-    _mki_index: u32,
+    mki_index: u32,
     length: *mut u32,
 ) -> Status {
+    let key = (use_mki != 0).then_some(mki_index as usize);
     // SAFETY: libsrtp's header.
-    unsafe { trailer(handle, Kind::Rtp, use_mki, length) }
+    unsafe { trailer(handle, Kind::Rtp, key, length) }
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn srtp_get_protect_rtcp_trailer_length(
     handle: *mut c_void,
     use_mki: u32,
-    _mki_index: u32,
+    mki_index: u32,
     length: *mut u32,
 ) -> Status {
+    let key = (use_mki != 0).then_some(mki_index as usize);
     // SAFETY: libsrtp's header.
-    unsafe { trailer(handle, Kind::Rtcp, use_mki, length) }
+    unsafe { trailer(handle, Kind::Rtcp, key, length) }
 }
 
 /// The source is in the machine's byte order here, as libsrtp has it.
@@ -322,11 +329,27 @@ pub unsafe extern "C" fn srtp_get_stream_roc(
     })
 }
 
+/// Encrypts header extensions and contributing sources of a stream, or of a template's streams, whole
+/// (RFC 9335). libsrtp has it from 2.8 on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn srtp_set_stream_use_cryptex(
+    handle: *mut c_void,
+    ssrc: *const srtp_ssrc_t,
+    enable: c_int,
+) -> Status {
+    guard(|| {
+        // SAFETY: libsrtp's header.
+        let (session, ssrc) = unsafe { (session(handle)?, ssrc.as_ref().ok_or(BAD_PARAM)?) };
+        session.set_cryptex(ssrc.direction()?, enable != 0)
+    })
+}
+
 /// The stream of a source in network byte order: not to be looked into, but NULL if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn srtp_get_stream(handle: *mut c_void, ssrc: u32) -> *mut c_void {
     // SAFETY: libsrtp's header.
-    let known = unsafe { session(handle) }.is_ok_and(|session| session.knows(u32::from_be(ssrc)));
+    let known =
+        unsafe { session(handle) }.is_ok_and(|session| session.roc(u32::from_be(ssrc)).is_some());
     if known { handle } else { std::ptr::null_mut() }
 }
 

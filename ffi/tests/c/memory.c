@@ -367,6 +367,61 @@ static void calls_take_nothing(void)
     ale_conference_destroy(conference);
 }
 
+/* A backend that frees one session and gives another new keys whenever it is to schedule some. */
+static ale_srtp *dropped, *rekeyed;
+
+static int32_t schedule(void *context, const ale_srtp_backend_keys *keys, void **key)
+{
+    (void)context;
+    (void)keys;
+    *key = NULL;
+    ale_srtp_destroy(dropped);
+    dropped = NULL;
+    if (rekeyed != NULL)
+        OK(ale_srtp_rekey(rekeyed, NULL, LINE));
+    return 0;
+}
+
+static void forget(void *context, void *key)
+{
+    (void)context;
+    (void)key;
+}
+
+static void leave(void *context, ale_srtp_backend_job *jobs, size_t count)
+{
+    (void)context;
+    (void)jobs;
+    (void)count;
+}
+
+/* What a measurement makes is the system's, and what others make and free meanwhile stays the host's. */
+static void measured_while_others_come_and_go(void)
+{
+    ale_srtp_backend_config functions;
+    ale_srtp_config plain, config;
+    ale_srtp_backend *backend;
+    ale_memory quiet, busy;
+    size_t before = host.live_bytes;
+    OK(ale_srtp_backend_config_init(&functions));
+    functions.schedule = schedule;
+    functions.release = forget;
+    functions.seal = functions.open = leave;
+    OK(ale_srtp_backend_create(&functions, &backend));
+    OK(ale_srtp_config_init(&config));
+    plain = config;
+    config.send_crypto = config.receive_crypto = plain.receive_crypto = LINE;
+    config.backend = backend;
+    OK(ale_srtp_memory_required(&config, &quiet));
+    OK(ale_srtp_create(&plain, &dropped));
+    OK(ale_srtp_create(&plain, &rekeyed));
+    OK(ale_srtp_memory_required(&config, &busy));
+    EXPECT(dropped == NULL && busy.kept_bytes >= quiet.kept_bytes);
+    ale_srtp_destroy(rekeyed);
+    ale_srtp_backend_destroy(backend);
+    EXPECT(host.live_bytes == before);
+}
+
 int main(void)
 {
     ale_allocator allocator;
@@ -390,6 +445,7 @@ int main(void)
         refused_in_turn(i);
     ale_jitter_reader_destroy(a_reader);
     calls_take_nothing();
+    measured_while_others_come_and_go();
     EXPECT(host.live_bytes == 0 && host.live_blocks == 0);
     return 0;
 }

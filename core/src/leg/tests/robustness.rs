@@ -110,6 +110,29 @@ fn what_is_wrong_with_datagrams_is_counted_and_named_now_and_then() {
 }
 
 #[test]
+fn an_odd_packet_in_a_compound_is_counted_and_costs_no_other() {
+    let (config, _) = pair(CodecSpec::Pcma, None);
+    let mut end = end(&config);
+    let mut report = vec![0; 32];
+    let block = ReportBlock { ssrc: config.local_ssrc, ..ReportBlock::default() };
+    CompoundWriter::new(&mut report).receiver_report(0xaa, &[block]).unwrap();
+    // A NACK without entries, an SDES cut within its item; transport-wide feedback, whose padding is 3
+    // bytes, is none of those that are read, and so not odd.
+    let odd: [&[u8]; 3] = [
+        &[0x81, 205, 0, 2, 0, 0, 0, 9, 0, 0, 0, 1],
+        &[0x81, 202, 0, 2, 0, 0, 0, 9, 1, 200, b'a', b'b'],
+        &[0xaf, 205, 0, 3, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 3],
+    ];
+    for (n, odd) in odd.iter().enumerate() {
+        let mut compound = [&report[..], odd, &report].concat();
+        assert_eq!(end.receiver.receive(&mut compound, n as u64), Ok(Received::Report));
+        assert_eq!(end.receiver.stats().reports_received, 2 * (n as u64 + 1));
+    }
+    assert_eq!(end.receiver.stats().rtcp_skipped, 2);
+    assert_eq!(end.receiver.stats().malformed, 0);
+}
+
+#[test]
 fn a_plain_leg_latches_once_and_nobody_else_gets_in() {
     let (a, b) = pair(CodecSpec::Pcma, None);
     let (mut a, mut b) = (end(&a), end(&b));

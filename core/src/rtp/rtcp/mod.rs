@@ -2,9 +2,10 @@
 //! RTCP packets: sender and receiver reports, source descriptions, BYE (RFC 3550 section 6), extended
 //! reports ([`xr`], RFC 3611) and negative acknowledgements ([`feedback`], RFC 4585).
 //!
-//! [`Packets`] walks a compound packet without copying; what is malformed ends the walk with an
-//! error, and what is unknown is skipped, as section 6.1 asks. [`CompoundWriter`] writes into a
-//! caller's buffer.
+//! [`Packets`] walks a compound packet without copying. A packet that can't be read is an error in its
+//! place and vetoes nothing before or behind it, since its header says how long it is; of what is not read
+//! here nothing else is looked at (section 6.1: unknown types are skipped). [`CompoundWriter`] writes into
+//! a caller's buffer.
 
 pub mod feedback;
 mod writer;
@@ -154,7 +155,8 @@ impl Iterator for Sources<'_> {
     }
 }
 
-/// Walks the packets of a compound; ends after the first error.
+/// Walks the packets of a compound; ends where the length of a packet is not known: after a header that is
+/// cut off, of another version, or whose length leads out of the datagram.
 #[derive(Debug, Clone)]
 pub struct Packets<'a> {
     rest: &'a [u8],
@@ -168,26 +170,32 @@ impl<'a> Packets<'a> {
         Self { rest: datagram }
     }
 
-    fn read(&mut self) -> Result<Packet<'a>, RtcpError> {
-        let (header, _) = self.rest.split_first_chunk::<4>().ok_or(RtcpError::Truncated)?;
+    /// Header and body of the next packet.
+    fn split(&mut self) -> Result<([u8; 4], &'a [u8]), RtcpError> {
+        let rest = core::mem::take(&mut self.rest);
+        let (&header, _) = rest.split_first_chunk::<4>().ok_or(RtcpError::Truncated)?;
         if header[0] >> 6 != 2 {
             return Err(RtcpError::Version);
         }
-        let length = 4 * (usize::from(u16::from_be_bytes([header[2], header[3]])) + 1);
-        let packet = self.rest.get(..length).ok_or(RtcpError::Truncated)?;
-        self.rest = &self.rest[length..];
-        let mut body = &packet[4..];
-        if header[0] & 0x20 != 0 {
-            body = match body.last() {
-                Some(&count)
-                    if count != 0 && count % 4 == 0 && usize::from(count) <= body.len() =>
-                {
-                    &body[..body.len() - usize::from(count)]
-                }
-                _ => return Err(RtcpError::Padding),
-            };
-        }
+        let words = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        let body = rest.get(4..4 * (words + 1)).ok_or(RtcpError::Truncated)?;
+        self.rest = rest.get(4 * (words + 1)..).unwrap_or(&[]);
+        Ok((header, body))
+    }
+
+    fn read(header: [u8; 4], whole: &'a [u8]) -> Result<Packet<'a>, RtcpError> {
         let count = usize::from(header[0] & 31);
+        let is_read = match header[1] {
+            SENDER_REPORT | RECEIVER_REPORT | EXTENDED_REPORT | GOODBYE => true,
+            SOURCE_DESCRIPTION => count > 0,
+            TRANSPORT_FEEDBACK => count == feedback::GENERIC_NACK,
+            _ => false,
+        };
+        if !is_read {
+            // Its padding, too, is its own affair: that of transport-wide feedback is 1 to 3 bytes.
+            return Ok(Packet::Other(header[1]));
+        }
+        let body = without_padding(header, whole)?;
         let take = |body: &'a [u8], at: usize, len: usize| {
             body.get(at..at + len).ok_or(RtcpError::Truncated)
         };
@@ -207,11 +215,11 @@ impl<'a> Packets<'a> {
                 let ssrc = word(take(body, 0, 4)?, 0);
                 Packet::ReceiverReport(ssrc, Blocks(take(body, 4, 24 * count)?))
             }
-            SOURCE_DESCRIPTION if count > 0 => {
+            SOURCE_DESCRIPTION => {
                 let ssrc = word(take(body, 0, 4)?, 0);
                 Packet::SourceDescription(ssrc, cname(&body[4..])?)
             }
-            TRANSPORT_FEEDBACK if count == feedback::GENERIC_NACK => {
+            TRANSPORT_FEEDBACK => {
                 let ssrcs = take(body, 0, 8)?;
                 Packet::Nack(word(ssrcs, 0), word(ssrcs, 4), Nacks::new(&body[8..])?)
             }
@@ -232,12 +240,18 @@ impl<'a> Iterator for Packets<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let packet = self.read();
-        if packet.is_err() {
-            self.rest = &[];
-        }
-        Some(packet)
+        Some(self.split().and_then(|(header, body)| Self::read(header, body)))
     }
+}
+
+/// The body without the padding that the header announces (section 6.4.1).
+fn without_padding(header: [u8; 4], body: &[u8]) -> Result<&[u8], RtcpError> {
+    if header[0] & 0x20 == 0 {
+        return Ok(body);
+    }
+    let count = usize::from(body.last().copied().unwrap_or(0));
+    let kept = body.len().checked_sub(count).filter(|_| count != 0 && count.is_multiple_of(4));
+    body.get(..kept.ok_or(RtcpError::Padding)?).ok_or(RtcpError::Padding)
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -266,6 +280,7 @@ fn cname(mut items: &[u8]) -> Result<Option<&[u8]>, RtcpError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -336,6 +351,7 @@ mod tests {
             writer.source_description(1, b"a@b").unwrap();
             writer.goodbye(1).unwrap();
             prop_assert_eq!(writer.len(), 56);
+            // A cut behind a header's length leaves a packet that is too short for it, never a readable one.
             let whole = [0, 32, 48].contains(&cut);
             prop_assert_eq!(Packets::new(&out[..cut]).all(|p| p.is_ok()), whole);
         }
@@ -347,6 +363,63 @@ mod tests {
         let kinds: Vec<_> = Packets::new(&bytes).map(|p| p.unwrap()).collect();
         assert!(matches!(kinds[0], Packet::Other(206)));
         assert!(matches!(kinds[1], Packet::Goodbye(s) if { s }.next() == Some(7)));
+    }
+
+    /// Bytes of a packet whose length field is right, whatever else is not.
+    fn odd(first: u8, kind: u8, body: &[u8]) -> Vec<u8> {
+        assert_eq!(body.len() % 4, 0);
+        let words = (body.len() / 4) as u16;
+        [&[first, kind][..], &words.to_be_bytes(), body].concat()
+    }
+
+    #[test]
+    fn an_odd_packet_of_known_length_vetoes_nothing_before_or_behind_it() {
+        let mut report = [0; 32];
+        CompoundWriter::new(&mut report).receiver_report(1, &[ReportBlock::default()]).unwrap();
+        let mut goodbye = [0; 8];
+        CompoundWriter::new(&mut goodbye).goodbye(7).unwrap();
+        let refused = [
+            ("NACK without entries", odd(0x81, 205, &[0; 8])),
+            ("NACK with an odd padding", odd(0xa1, 205, &[0, 0, 0, 1, 0, 0, 0, 2, 0, 9, 0, 3])),
+            ("SDES cut within an item", odd(0x81, 202, &[0, 0, 0, 1, 1, 255, b'a', b'b'])),
+            ("SDES without its chunk", odd(0x81, 202, &[])),
+            ("XR whose block is longer than it", odd(0x80, 207, &[0, 0, 0, 1, 4, 0, 0, 9])),
+            ("RR with fewer blocks than it counts", odd(0x82, 201, &[0; 28])),
+            ("SR without its information", odd(0x80, 200, &[0; 8])),
+            ("RR with a padding of 0", odd(0xa0, 201, &[0; 4])),
+            ("RR that is all padding and more", odd(0xa0, 201, &[0, 0, 0, 8])),
+            ("BYE of more than it has", odd(0x83, 203, &[0; 8])),
+        ];
+        let skipped = [
+            ("transport-wide feedback with 3 bytes of padding", odd(0xaf, 205, &[3; 20])),
+            ("transport-wide feedback with 1 byte of padding", odd(0xaf, 205, &[1; 20])),
+            ("APP with 3 bytes of padding", odd(0xa0, 204, b"\0\0\0\x01NAMEx\x03\x03\x03")),
+            ("payload feedback", odd(0x8f, 206, &[0; 8])),
+            ("SDES of no source", odd(0x80, 202, &[])),
+        ];
+        let all = refused.into_iter().map(|odd| (odd, false));
+        for ((name, odd), readable) in all.chain(skipped.into_iter().map(|odd| (odd, true))) {
+            let compound = [&report[..], &odd, &goodbye].concat();
+            let packets: Vec<_> = Packets::new(&compound).collect();
+            assert_eq!(packets.len(), 3, "{name}");
+            assert!(matches!(packets[0], Ok(Packet::ReceiverReport(1, _))), "{name}");
+            assert_eq!(packets[1].is_ok(), readable, "{name}");
+            assert!(!readable || matches!(packets[1], Ok(Packet::Other(_))), "{name}");
+            assert!(
+                matches!(packets[2], Ok(Packet::Goodbye(s)) if { s }.next() == Some(7)),
+                "{name}"
+            );
+        }
+        // Where the length is not known, nothing behind it is taken for a packet.
+        for (name, lost) in [
+            ("another version", odd(0x41, 201, &[0; 4])),
+            ("a length out of the datagram", vec![0x80, 201, 0, 200]),
+            ("half a header", vec![0x80, 201]),
+        ] {
+            let compound = [&report[..], &lost].concat();
+            let packets: Vec<_> = Packets::new(&compound).collect();
+            assert!(matches!(packets[..], [Ok(_), Err(_)]), "{name}");
+        }
     }
 
     #[test]

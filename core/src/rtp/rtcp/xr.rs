@@ -83,7 +83,7 @@ pub enum Block<'a> {
     Dlrr(Dlrrs<'a>),
     /// What a call sounds like (section 4.7).
     VoipMetrics(VoipMetrics),
-    /// A block type that is not read here.
+    /// A block type that is not read here, or a block that has not the length of its type.
     Other(u8),
 }
 
@@ -105,7 +105,7 @@ impl Iterator for Dlrrs<'_> {
     }
 }
 
-/// Blocks of an extended report, not copied; their lengths have been checked.
+/// Blocks of an extended report, not copied; none leads out of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Blocks<'a>(&'a [u8]);
 
@@ -113,18 +113,7 @@ impl<'a> Blocks<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, RtcpError> {
         let mut rest = body;
         while !rest.is_empty() {
-            let (block, behind) = split(rest).ok_or(RtcpError::Truncated)?;
-            let length = block.len() - 4;
-            let possible = match block[0] {
-                RECEIVER_REFERENCE_TIME => length == 8,
-                DELAY_SINCE_LAST_RECEIVER_REPORT => length.is_multiple_of(12),
-                VOIP_METRICS => length == VOIP_METRICS_BYTES,
-                _ => true,
-            };
-            if !possible {
-                return Err(RtcpError::Truncated);
-            }
-            rest = behind;
+            (_, rest) = split(rest).ok_or(RtcpError::Truncated)?;
         }
         Ok(Self(body))
     }
@@ -145,12 +134,14 @@ impl<'a> Iterator for Blocks<'a> {
         self.0 = rest;
         let body = &block[4..];
         Some(match block[0] {
-            RECEIVER_REFERENCE_TIME => {
+            RECEIVER_REFERENCE_TIME if body.len() == 8 => {
                 let ntp = u64::from(word(body, 0)) << 32 | u64::from(word(body, 4));
                 Block::ReceiverReferenceTime(ntp)
             }
-            DELAY_SINCE_LAST_RECEIVER_REPORT => Block::Dlrr(Dlrrs(body)),
-            VOIP_METRICS => Block::VoipMetrics(metrics(body)),
+            DELAY_SINCE_LAST_RECEIVER_REPORT if body.len().is_multiple_of(12) => {
+                Block::Dlrr(Dlrrs(body))
+            }
+            VOIP_METRICS if body.len() == VOIP_METRICS_BYTES => Block::VoipMetrics(metrics(body)),
             other => Block::Other(other),
         })
     }
@@ -326,9 +317,21 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_a_wrong_length_spoils_the_packet() {
-        let short_time = [0x80, 207, 0, 3, 0, 0, 0, 1, 4, 0, 0, 1, 0, 0, 0, 0];
-        assert!(matches!(Packets::new(&short_time).next(), Some(Err(RtcpError::Truncated))));
+    fn a_block_of_a_wrong_length_vetoes_no_other() {
+        let (time, answer) = ([4, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2], [5, 0, 0, 0]);
+        for odd in
+            [&[4, 0, 0, 1, 0, 0, 0, 0][..], &[5, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0], &[7, 0, 0, 0]]
+        {
+            let body = [&[0, 0, 0, 1], &time[..], odd, &answer].concat();
+            let header = [0x80, 207, 0, (body.len() / 4) as u8];
+            let packet = [&header[..], &body].concat();
+            let (_, blocks) = read(&packet);
+            assert!(matches!(blocks[0], Block::ReceiverReferenceTime(0x1_0000_0002)));
+            assert!(matches!(blocks[1], Block::Other(kind) if kind == odd[0]));
+            assert!(matches!(blocks[2..], [Block::Dlrr(_)]));
+        }
+        let endless = [0x80, 207, 0, 2, 0, 0, 0, 1, 99, 0, 0, 1];
+        assert!(matches!(Packets::new(&endless).next(), Some(Err(RtcpError::Truncated))));
         let unknown = [0x80, 207, 0, 3, 0, 0, 0, 1, 99, 0, 0, 1, 0, 0, 0, 0];
         assert!(matches!(read(&unknown).1[..], [Block::Other(99)]));
     }

@@ -26,6 +26,7 @@ pub use engine::{Engine, Kernel};
 use zeroize::Zeroize;
 
 use super::suite::Cipher;
+use super::wipe::wiping_stack;
 use super::{SrtpError, Suite};
 
 /// A tag, of which a suite sends the first bytes.
@@ -124,6 +125,13 @@ enum Schedule {
     X86(x86::Key),
     #[cfg(target_arch = "aarch64")]
     Arm(aarch64::Key),
+}
+
+impl Drop for CryptoKey {
+    fn drop(&mut self) {
+        // The schedules wipe themselves.
+        self.salt.zeroize();
+    }
 }
 
 impl CryptoKey {
@@ -295,7 +303,8 @@ pub(crate) fn lane_tags(
             let Schedule::X86(key) = &key.schedule else { return false };
             *to = Some((key, *message));
         }
-        x86::lane_tags(&scheduled, tags)
+        // Sixteen keys' states at a time don't stay in registers.
+        wiping_stack(|| x86::lane_tags(&scheduled, tags))
     }
     #[cfg(not(target_arch = "x86_64"))]
     {

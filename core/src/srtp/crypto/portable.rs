@@ -17,6 +17,7 @@ use zeroize::Zeroize;
 use super::{Job, Material, Tag};
 use crate::srtp::SrtpError;
 use crate::srtp::suite::Cipher;
+use crate::srtp::wipe::wiping_stack;
 
 /// Keys ready for use.
 pub(crate) enum Key {
@@ -138,26 +139,28 @@ impl Key {
     pub(crate) fn seal(&self, mut job: Job<'_>) -> Tag {
         let job = &mut job;
         match self {
-            Self::Gcm { aes, ghash } => {
+            Self::Gcm { aes, .. } => {
                 aes.xor_keystream(job.iv.wrapping_add(2), job.text());
-                gcm_tag(aes, ghash, job)
             }
-            Self::CounterMode { aes, hmac } => {
-                aes.xor_keystream(job.iv, job.text());
-                hmac_tag(hmac, job)
-            }
-            Self::Null { hmac } => hmac_tag(hmac, job),
+            Self::CounterMode { aes, .. } => aes.xor_keystream(job.iv, job.text()),
+            Self::Null { .. } => {}
         }
+        self.tag(job)
+    }
+
+    /// The tag of a sealed job.
+    fn tag(&self, job: &Job<'_>) -> Tag {
+        // States of hash functions are copied to begin with, and moved to be ended.
+        wiping_stack(|| match self {
+            Self::Gcm { aes, ghash } => gcm_tag(aes, ghash, job),
+            Self::CounterMode { hmac, .. } | Self::Null { hmac } => hmac_tag(hmac, job),
+        })
     }
 
     /// Verifies the tag, and only if it matches decrypts the text in place.
     pub(crate) fn open(&self, mut job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
         let job = &mut job;
-        let tag = match self {
-            Self::Gcm { aes, ghash } => gcm_tag(aes, ghash, job),
-            Self::CounterMode { hmac, .. } | Self::Null { hmac } => hmac_tag(hmac, job),
-        };
-        if !super::tags_match(tag, expected, tag_bytes) {
+        if !super::tags_match(self.tag(job), expected, tag_bytes) {
             return false;
         }
         match self {

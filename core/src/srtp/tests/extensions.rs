@@ -157,7 +157,7 @@ fn listed_elements_are_encrypted_as_rfc_6904_says_and_others_are_not() {
             let mut key = alloc::vec![0; suite.key_bytes()];
             derive(master, Label::HeaderCipher, 0, &mut key);
             let mut salt = [0; 16];
-            derive(master, Label::HeaderSalt, 0, &mut salt[..14]);
+            derive(master, Label::HeaderSalt, 0, &mut salt[..suite.salt_bytes()]);
             let iv =
                 u128::from_be_bytes(salt) ^ 0xcafe_babe_u128 << 64 ^ u128::from(sequence) << 16;
             let mut keystream = Vec::new();

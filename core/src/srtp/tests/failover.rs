@@ -25,9 +25,20 @@ fn send(sender: &mut Sender, ssrc: u32, sequence: u16) -> Result<Vec<u8>, SrtpEr
     Ok(packet)
 }
 
+/// Sends a report; its SRTCP index, which stands last under GCM (RFC 7714 section 9.2).
+fn report(sender: &mut Sender, ssrc: u32) -> Result<u32, SrtpError> {
+    let mut packet = [0; 8 + MAX_TRAILER_BYTES];
+    packet[..4].copy_from_slice(&[0x80, 201, 0, 1]);
+    packet[4..8].copy_from_slice(&ssrc.to_be_bytes());
+    let len = sender.protect_rtcp(&mut packet, 8)?;
+    let word = packet[..len].last_chunk::<4>().unwrap();
+    Ok(u32::from_be_bytes(*word) & 0x7fff_ffff)
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Send { ssrc: u32, count: u8, gap: u8 },
+    Report { ssrc: u32, count: u8 },
     Checkpoint { reserve: u32 },
     Confirm,
     Crash { which: prop::sample::Index },
@@ -37,6 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0_u32..2, any::<u8>(), 0_u8..40)
             .prop_map(|(ssrc, count, gap)| Step::Send { ssrc, count, gap }),
+        3 => (0_u32..2, any::<u8>()).prop_map(|(ssrc, count)| Step::Report { ssrc, count }),
         2 => (1_u32..600).prop_map(|reserve| Step::Checkpoint { reserve }),
         2 => Just(Step::Confirm),
         1 => any::<prop::sample::Index>().prop_map(|which| Step::Crash { which }),
@@ -50,6 +62,7 @@ proptest! {
         let config = config(Suite::AeadAes128Gcm, 1);
         let mut sender = Sender::new(&config).unwrap();
         let mut used = BTreeSet::new();
+        let mut used_by_reports = BTreeSet::new();
         // What is stored: every checkpoint from the last confirmed one on.
         let mut stored: Vec<Vec<u8>> = Vec::new();
         let mut begin = |sender: &mut Sender| {
@@ -71,6 +84,14 @@ proptest! {
                             let index = u64::from(state.roc) << 16 | u64::from(next);
                             prop_assert!(used.insert((ssrc, index)), "index {} twice", index);
                         }
+                        Err(error) => prop_assert_eq!(error, SrtpError::CheckpointDue),
+                    }
+                },
+                Step::Report { ssrc, count } => for _ in 0..count {
+                    match report(&mut sender, ssrc) {
+                        Ok(index) => prop_assert!(
+                            used_by_reports.insert((ssrc, index)), "SRTCP index {} twice", index
+                        ),
                         Err(error) => prop_assert_eq!(error, SrtpError::CheckpointDue),
                     }
                 },
