@@ -2336,8 +2336,8 @@ ale_status ale_conference_join(const ale_conference *conference,
                                uint64_t *member);
 
 /*
- * Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
- * Real-time.
+ * Lets a member go at the next tick, in which it fades; ale_conference_reclaim then gives its half back.
+ * Any thread. Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
  */
