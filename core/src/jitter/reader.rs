@@ -316,7 +316,8 @@ impl JitterReader {
         self.frames = self.frames.wrapping_add(1);
         self.unchosen_frames += 1;
         let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
-        if self.unchosen_frames >= enough {
+        let bursts = self.estimator.burst_ms() > self.target.margin_ms();
+        if bursts || self.unchosen_frames >= enough {
             let elapsed_ms = 10.0 * self.unchosen_frames as f32;
             self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
             self.latest_ms = self.estimator.excess_of_ms(TOO_LATE);
@@ -360,6 +361,7 @@ impl JitterReader {
             max_ms,
             patience_ms: level_ms + self.latest_ms + PATIENCE_MS,
             adapt: settings.mode != DelayMode::Frozen && self.varispeed.is_none(),
+            settles: settings.mode == DelayMode::Adaptive && self.target.is_settling(),
             rewind,
             conceal: settings.mode != DelayMode::Frozen,
             hold: settings.mode == DelayMode::Frozen,

@@ -33,6 +33,8 @@ const LOSS_MARGIN_MS: f32 = 25.0;
 const LEAST_LOSS_MARGIN_MS: f32 = 45.0;
 /// How fast the margin may fall, per second.
 const FALL_MS_PER_S: f32 = 20.0;
+/// For so long after a network has become calm, the delay comes down in speech too.
+const SETTLING_MS: f32 = 4_000.0;
 
 /// The target delay.
 #[derive(Debug, Default)]
@@ -40,6 +42,7 @@ pub(crate) struct Target {
     margin_ms: f32,
     lossy: bool,
     packet_ms: f32,
+    settling_ms: f32,
 }
 
 impl Target {
@@ -47,6 +50,12 @@ impl Target {
     #[inline]
     pub(crate) fn margin_ms(&self) -> f32 {
         self.margin_ms
+    }
+
+    /// Whether the network has just become calm: the delay is to come down soon.
+    #[inline]
+    pub(crate) fn is_settling(&self) -> bool {
+        self.settling_ms > 0.0
     }
 
     /// Says how long packets are.
@@ -63,8 +72,17 @@ impl Target {
         if self.lossy {
             margin = margin.max((self.packet_ms + LOSS_MARGIN_MS).max(LEAST_LOSS_MARGIN_MS));
         }
+        if estimator.burst_ms() > 0.0 {
+            margin = margin.max(estimator.burst_ms() + MARGIN_MS + JITTER_MARGIN_MS);
+        }
         let fallen = self.margin_ms - FALL_MS_PER_S * 1e-3 * elapsed_ms;
-        self.margin_ms = margin.max(fallen);
+        // What has been forgotten holds nothing up.
+        self.settling_ms = (self.settling_ms - elapsed_ms).max(0.0);
+        if estimator.take_calmed() {
+            self.settling_ms = SETTLING_MS;
+            self.margin_ms = margin;
+        }
+        self.margin_ms = margin.max(fallen.min(self.margin_ms));
     }
 }
 
