@@ -255,12 +255,10 @@ fn after_a_wild_network_the_delay_is_back_within_five_seconds() {
         }
         let wild = bench.infos[2_000].delay_ms;
         assert!(wild > 0.4 * wild_ms as f32, "{wild}");
-        // The last packet that was held up came after 20 s and `wild_ms`. The network needs 10. A cut in
-        // speech needs 25 ms behind it; the rest goes in the next pause.
-        for (after_ms, most_ms) in [(5_000, 33.0), (7_500, 30.0)] {
-            let after = &bench.infos[(20_000 + wild_ms as usize + after_ms) / 10..];
-            let delay_ms = after.iter().map(|info| info.delay_ms).fold(0.0, f32::max);
-            assert!(delay_ms <= most_ms, "{wild_ms}: {delay_ms}");
-        }
+        // The last packet that was held up came after 20 s and `wild_ms`. The network needs 10, and a cut
+        // in speech needs 22 behind it.
+        let after = &bench.infos[(25_000 + wild_ms as usize) / 10..];
+        let most_ms = after.iter().map(|info| info.delay_ms).fold(0.0, f32::max);
+        assert!(most_ms <= 33.0, "{wild_ms}: {most_ms}");
     }
 }
