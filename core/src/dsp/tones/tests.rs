@@ -47,23 +47,85 @@ fn every_digit_is_heard_once_at_every_rate_and_through_g711() {
     }
 }
 
-#[test]
-fn shifted_frequencies_are_digits_within_the_tolerance_of_q24_only() {
-    // 1.5 % must be taken, 3.5 % must not: the tone of another rate is shifted by their ratio.
-    let shifted = |promille: i32| {
-        let mut pcm = vec![0; 800];
-        for (n, sample) in pcm.iter_mut().enumerate() {
-            let t = n as f32 / 8_000.0 * (1.0 + promille as f32 / 1_000.0);
-            let tone = |hz: f32| (core::f32::consts::TAU * hz * t).sin();
-            *sample = (4_000.0 * (tone(770.0) + tone(1_336.0))) as i16;
-        }
-        heard(8_000, &pcm)
+/// A row and a column, each with its level in dBm0 and its deviation in per mille, for so long.
+fn two_tones(event: u8, ms: usize, dbm0: [f32; 2], promille: [i32; 2], phase: f32) -> Vec<f32> {
+    let (row_hz, column_hz) = dtmf_frequencies_hz(event).unwrap();
+    let tone = |hz: u16, n: usize, level: f32, promille: i32| {
+        let hz = f32::from(hz) * (1.0 + promille as f32 / 1_000.0);
+        // A sine of full scale is 3.17 dBm0.
+        let peak = 32_768.0 * 10_f32.powf((level - 3.17) / 20.0);
+        peak * (core::f32::consts::TAU * hz * n as f32 / 8_000.0 + phase).sin()
     };
-    for promille in [-15, -8, 0, 8, 15] {
-        assert_eq!(shifted(promille), [5], "{promille} per mille off");
+    (0..ms * 8)
+        .map(|n| {
+            tone(row_hz, n, dbm0[0], promille[0]) + tone(column_hz, n, dbm0[1], promille[1])
+        })
+        .collect()
+}
+
+/// What is heard of each digit, with pauses before and behind, at several phases; `wanted` of it.
+fn assert_each_digit(
+    wanted: bool,
+    [ms, pause_ms]: [usize; 2],
+    dbm0: [f32; 2],
+    promille: [i32; 2],
+    noise_db: Option<f32>,
+) {
+    let mut seed = 1_u32;
+    let mut noise = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed as i32 as f32) / 2_147_483_648.0
+    };
+    // Of noise evenly spread in -1..1, whose mean square is 1/3.
+    let scale = noise_db.map_or(0.0, |db| 32_768.0 * 10_f32.powf(db / 20.0) * 1.732);
+    for event in 0..16 {
+        for turn in 0..4 {
+            let phase = turn as f32 * 1.3;
+            let mut pcm = vec![0.0; pause_ms * 8 + 13 * turn];
+            for _ in 0..3 {
+                pcm.extend(two_tones(event, ms, dbm0, promille, phase));
+                pcm.extend(vec![0.0; pause_ms * 8]);
+            }
+            let pcm: Vec<i16> = pcm.iter().map(|x| (x + scale * noise()) as i16).collect();
+            let expected = if wanted { vec![event; 3] } else { vec![] };
+            let told = (ms, pause_ms, dbm0, promille, noise_db);
+            assert_eq!(heard(8_000, &pcm), expected, "{told:?} at phase {phase}");
+        }
     }
-    for promille in [-70, 70] {
-        assert_eq!(shifted(promille), [0_u8; 0], "{promille} per mille off");
+}
+
+/// ITU-T Q.24 table A-1, with what most administrations ask for: every digit.
+#[test]
+fn every_digit_is_taken_or_refused_as_q24_says() {
+    const PLAIN: [f32; 2] = [-10.0, -10.0];
+    for [row, column] in [[0, 0], [15, 15], [-15, -15], [15, -15], [-15, 15], [18, 0], [0, -18]] {
+        assert_each_digit(true, [60, 60], PLAIN, [row, column], None);
+    }
+    for [row, column] in [[35, 0], [-35, 0], [0, 35], [0, -35], [35, 35], [-35, -35], [60, -60]] {
+        assert_each_digit(false, [60, 60], PLAIN, [row, column], None);
+    }
+    for dbm0 in [[0.0, 0.0], [-25.0, -25.0], [-2.0, -10.0], [-10.0, -2.0], [-26.0, -18.0]] {
+        assert_each_digit(true, [60, 60], dbm0, [15, -15], None);
+    }
+    for dbm0 in [[-10.0, -24.0], [-24.0, -10.0], [-42.0, -42.0]] {
+        assert_each_digit(false, [60, 60], dbm0, [0, 0], None);
+    }
+    // 40 ms are a digit and 23 are none, pauses of 40 part digits; Q.24 wants these and leaves the rest.
+    for times in [[40, 40], [50, 50], [100, 40]] {
+        assert_each_digit(true, times, PLAIN, [15, 15], None);
+    }
+    assert_each_digit(false, [23, 60], PLAIN, [0, 0], None);
+    // 15 dB above the noise.
+    assert_each_digit(true, [60, 60], PLAIN, [10, -10], Some(-28.0));
+}
+
+#[test]
+fn a_break_of_10_ms_does_not_part_a_digit() {
+    for event in 0..16 {
+        let tone = two_tones(event, 60, [-10.0, -10.0], [0, 0], 0.3);
+        let pcm = [vec![0.0; 400], tone.clone(), vec![0.0; 80], tone, vec![0.0; 800]].concat();
+        let pcm: Vec<i16> = pcm.iter().map(|x| *x as i16).collect();
+        assert_eq!(heard(8_000, &pcm), [event]);
     }
 }
 
