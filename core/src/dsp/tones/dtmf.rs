@@ -11,6 +11,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
+use super::sinusoid::Sinusoid;
 use super::{COLUMNS_HZ, KEYS, ROWS_HZ};
 use crate::math;
 use crate::within::Within;
@@ -165,8 +166,7 @@ impl DtmfDetector {
             (row, column, row_energy, column_energy)
         };
         let left: f32 = window.iter().map(|x| x * x).sum();
-        let balanced =
-            row_energy <= TWIST * column_energy && column_energy <= TWIST * row_energy;
+        let balanced = row_energy <= TWIST * column_energy && column_energy <= TWIST * row_energy;
         let key = KEYS.get(row)?.get(column)?;
         (balanced && left <= (1.0 - MIN_SHARE) * total).then_some(*key)
     }
@@ -199,50 +199,6 @@ fn resonance(samples: &[f32], coefficient: f32) -> f32 {
         (s1, s2) = (x + coefficient * s1 - s2, s1);
     }
     s1 * s1 + s2 * s2 - coefficient * s1 * s2
-}
-
-/// A sinusoid in a window: its angular frequency, and the amplitudes of its cosine and sine.
-#[derive(Clone, Copy)]
-struct Sinusoid {
-    w: f32,
-    cosine: f32,
-    sine: f32,
-}
-
-impl Sinusoid {
-    fn fit(window: &[f32], hz: f32) -> Self {
-        let w = core::f32::consts::TAU * hz / 8_000.0;
-        let (mut cosine, mut sine) = (0.0, 0.0);
-        turning(w, window.len(), |n, c, s| {
-            let x = window.get(n).copied().unwrap_or(0.0);
-            cosine += x * c;
-            sine += x * s;
-        });
-        let scale = 2.0 / window.len() as f32;
-        Self { w, cosine: cosine * scale, sine: sine * scale }
-    }
-
-    fn square(&self) -> f32 {
-        self.cosine * self.cosine + self.sine * self.sine
-    }
-
-    fn subtract_from(&self, window: &mut [f32]) {
-        turning(self.w, window.len(), |n, c, s| {
-            if let Some(x) = window.get_mut(n) {
-                *x -= self.cosine * c + self.sine * s;
-            }
-        });
-    }
-}
-
-/// Cosine and sine of `count` steps of `w`.
-fn turning(w: f32, count: usize, mut each: impl FnMut(usize, f32, f32)) {
-    let (step_c, step_s) = (math::cos(w), math::sin(w));
-    let (mut c, mut s) = (1.0, 0.0);
-    for n in 0..count {
-        each(n, c, s);
-        (c, s) = (c * step_c - s * step_s, s * step_c + c * step_s);
-    }
 }
 
 /// Takes the strongest of a group out of the window, if it stands out; which it is, and its energy.

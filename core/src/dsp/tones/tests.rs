@@ -57,9 +57,7 @@ fn two_tones(event: u8, ms: usize, dbm0: [f32; 2], promille: [i32; 2], phase: f3
         peak * (core::f32::consts::TAU * hz * n as f32 / 8_000.0 + phase).sin()
     };
     (0..ms * 8)
-        .map(|n| {
-            tone(row_hz, n, dbm0[0], promille[0]) + tone(column_hz, n, dbm0[1], promille[1])
-        })
+        .map(|n| tone(row_hz, n, dbm0[0], promille[0]) + tone(column_hz, n, dbm0[1], promille[1]))
         .collect()
 }
 
@@ -215,6 +213,91 @@ fn progress_tones_sound_and_pause_as_their_plan_says() {
     let mut pcm = vec![0; 16_000];
     Generator::new(8_000, cadence(Plan::Europe, Signal::Information), 10).fill(&mut pcm);
     assert!(pcm[8_000..15_900].iter().all(|s| *s == 0), "a second of pause behind three steps");
+}
+
+fn noisy(pcm: &[i16], db: f32) -> Vec<i16> {
+    let scale = 32_768.0 * 10_f32.powf(db / 20.0) * 1.732;
+    let mut seed = 7_u32;
+    let noise = |x: &i16| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (f32::from(*x) + scale * seed as i32 as f32 / 2_147_483_648.0) as i16
+    };
+    pcm.iter().map(noise).collect()
+}
+
+#[test]
+fn a_fax_is_heard_10_db_above_noise_at_every_frequency_that_t30_allows() {
+    for (hz, wanted) in [
+        (1_062, Tone::FaxCalling),
+        (1_080, Tone::FaxCalling),
+        (1_100, Tone::FaxCalling),
+        (1_138, Tone::FaxCalling),
+        (2_085, Tone::Answering),
+        (2_115, Tone::Answering),
+    ] {
+        let part = Part { frequencies_hz: [hz, 0], on_ms: 500, off_ms: 0 };
+        let cadence = Cadence { parts: [part, Part::default(), Part::default()] };
+        for snr_db in [10.0, 15.0, 25.0] {
+            let mut pcm = vec![0; 4_000];
+            Generator::new(8_000, cadence, 20).fill(&mut pcm);
+            let pcm = noisy(&[vec![0; 777], pcm, vec![0; 4_000]].concat(), -20.0 - snr_db);
+            let mut detector = ToneDetector::new(8_000).unwrap();
+            let found: Vec<_> = pcm.chunks(80).filter_map(|f| detector.process(f)).collect();
+            assert_eq!(found, [wanted], "{hz} Hz, {snr_db} dB");
+        }
+    }
+    let mut detector = ToneDetector::new(8_000).unwrap();
+    assert_eq!(detector.process(&noisy(&vec![0; 80_000], -20.0)), None);
+}
+
+#[test]
+fn call_progress_is_told_by_name_and_is_no_beep() {
+    use Signal::{Busy, Congestion, Dial, Information, Ringing};
+    let one = |first, second, on_ms, off_ms| Cadence {
+        parts: [
+            Part { frequencies_hz: [first, second], on_ms, off_ms },
+            Part::default(),
+            Part::default(),
+        ],
+    };
+    let europe = [Plan::Europe, Plan::France, Plan::UnitedKingdom]
+        .into_iter()
+        .flat_map(|plan| [Dial, Ringing, Busy].map(|signal| (cadence(plan, signal), signal)));
+    // North America: the precise tone plan.
+    let america = [
+        (one(350, 440, u16::MAX, 0), Dial),
+        (one(440, 480, 2_000, 4_000), Ringing),
+        (one(480, 620, 500, 500), Busy),
+        (one(480, 620, 250, 250), Congestion),
+        (cadence(Plan::Europe, Congestion), Congestion),
+    ];
+    let mut all: Vec<_> = europe.chain(america).map(|(c, s)| (c, vec![s])).collect();
+    all.push((cadence(Plan::Europe, Information), vec![]));
+    for (cadence, expected) in all {
+        for db in [-90.0, -38.0] {
+            let mut pcm = vec![0; 8 * 14_000];
+            Generator::new(8_000, cadence, 19).fill(&mut pcm);
+            let pcm = noisy(&[vec![0; 1_234], pcm].concat(), db);
+            let mut progress = ProgressDetector::new(8_000).unwrap();
+            let found: Vec<_> = pcm.chunks(80).filter_map(|f| progress.process(f)).collect();
+            assert_eq!(found, expected, "{cadence:?}, noise at {db}");
+            let mut tones = ToneDetector::new(8_000).unwrap();
+            let beeps: Vec<_> = pcm.chunks(80).filter_map(|f| tones.process(f)).collect();
+            assert_eq!(beeps, [], "{cadence:?}");
+        }
+    }
+}
+
+#[test]
+fn speech_is_no_call_progress() {
+    let speech = speech();
+    for step in 11..=23 {
+        let pcm: Vec<i16> =
+            (0..speech.len() * 16 / step).map(|n| speech[n * step / 16]).collect();
+        let mut progress = ProgressDetector::new(16_000).unwrap();
+        let found: Vec<_> = pcm.chunks(160).filter_map(|f| progress.process(f)).collect();
+        assert_eq!(found, [], "at {step}/16 of the speed");
+    }
 }
 
 #[test]
