@@ -626,6 +626,12 @@ impl JitterReader {
     fn stand_by(&mut self, slot: Slot, meta: &PacketMeta, clock_hz: u32) {
         let position = self.timeline.position(meta, clock_hz);
         let samples = self.playout.samples_of(&slot, meta).filter(|&samples| samples > 0);
+        if let (Some(position), Some(samples), Some(end)) = (position, samples, self.timeline.end())
+        {
+            // It stands behind its own place by as many packets as the newest does.
+            let behind = (end - position) as f32 / samples as f32 - 1.0;
+            self.target.set_repeated(behind.max(0.0));
+        }
         match position.zip(samples) {
             Some((start, samples)) if self.playout.wants(start, start + i64::from(samples)) => {
                 self.playout.insert(Entry {

@@ -49,8 +49,7 @@ const INFORMATION_HOLD_FRAMES: u32 = 55;
 const LEAST_SHARE: f32 = 0.85;
 /// The part of a frame's energy that a fax tone has in noise, and its frequencies.
 const FAX_SHARE: f32 = 0.78;
-const FAX_HZ: [f32; 8] =
-    [1_062.0, 1_081.0, 1_100.0, 1_119.0, 1_138.0, 2_085.0, 2_100.0, 2_115.0];
+const FAX_HZ: [f32; 8] = [1_062.0, 1_081.0, 1_100.0, 1_119.0, 1_138.0, 2_085.0, 2_100.0, 2_115.0];
 /// Frequencies within this belong to the same tone, in Hz.
 const TOLERANCE_HZ: f32 = 30.0;
 

@@ -292,8 +292,7 @@ fn call_progress_is_told_by_name_and_is_no_beep() {
 fn speech_is_no_call_progress() {
     let speech = speech();
     for step in 11..=23 {
-        let pcm: Vec<i16> =
-            (0..speech.len() * 16 / step).map(|n| speech[n * step / 16]).collect();
+        let pcm: Vec<i16> = (0..speech.len() * 16 / step).map(|n| speech[n * step / 16]).collect();
         let mut progress = ProgressDetector::new(16_000).unwrap();
         let found: Vec<_> = pcm.chunks(160).filter_map(|f| progress.process(f)).collect();
         assert_eq!(found, [], "at {step}/16 of the speed");

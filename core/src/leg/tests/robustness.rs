@@ -76,7 +76,7 @@ fn our_own_packets_coming_back_are_told_once_and_a_new_source_says_goodbye_for_t
 fn what_is_wrong_with_datagrams_is_counted_and_named_now_and_then() {
     let (config, _) = pair(CodecSpec::Pcma, None);
     let mut config = config;
-    config.redundancy = Some(Redundant { payload_type: 121, generations: 1 });
+    config.redundancy = Some(Redundant { payload_type: 121, generations: 1, follows_loss: false });
     let mut end = end(&config);
     let rtp = |sequence: u16, payload_type: u8, payload: &[u8]| {
         let mut packet = vec![0; 12];
