@@ -1061,6 +1061,11 @@ typedef struct {
    * Rollover counter (RFC 3711) of the first packet to come, for a leg that joins late. Default 0.
    */
   uint32_t receive_roc;
+  /*
+   * Not 0 makes redundancy_generations the most, and has how many it is follow the loss that the peer
+   * reports: none, and not a byte more, below 1 %. Default 0.
+   */
+  uint32_t redundancy_follows_loss;
 } ale_leg_config;
 
 /* An address and port. */
@@ -2382,8 +2387,8 @@ ale_status ale_conference_join(const ale_conference *conference,
                                uint64_t *member);
 
 /*
- * Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
- * Real-time.
+ * Lets a member go at the next tick, in which it fades; ale_conference_reclaim then gives its half back.
+ * Any thread. Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
  */

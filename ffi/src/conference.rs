@@ -314,7 +314,8 @@ pub unsafe extern "C" fn ale_conference_join(
     })
 }
 
-/// Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
+/// Lets a member go at the next tick, in which it fades; ale_conference_reclaim then gives its half back.
+/// Any thread.
 /// Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.

@@ -149,6 +149,9 @@ pub struct ale_leg_config {
     pub sample_rate_hz: u32,
     /// Rollover counter (RFC 3711) of the first packet to come, for a leg that joins late. Default 0.
     pub receive_roc: u32,
+    /// Not 0 makes redundancy_generations the most, and has how many it is follow the loss that the peer
+    /// reports: none, and not a byte more, below 1 %. Default 0.
+    pub redundancy_follows_loss: u32,
 }
 
 impl Default for ale_leg_config {
@@ -201,6 +204,7 @@ impl Default for ale_leg_config {
             learning_ms: 2_000,
             sample_rate_hz: 0,
             receive_roc: 0,
+            redundancy_follows_loss: 0,
         }
     }
 }
@@ -269,7 +273,11 @@ impl ale_leg_config {
         let byte = |value: u32| u8::try_from(value).map_err(|_| invalid);
         if let Some(payload_type) = optional_payload_type(self.redundancy_payload_type)? {
             let generations = byte(self.redundancy_generations)?;
-            config.redundancy = Some(Redundant { payload_type, generations });
+            config.redundancy = Some(Redundant {
+                payload_type,
+                generations,
+                follows_loss: self.redundancy_follows_loss != 0,
+            });
         }
         config.inband_tones = match self.inband_tones {
             0 => InbandTones::Ignored,

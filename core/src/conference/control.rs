@@ -292,7 +292,8 @@ impl ConferenceControl {
         let _ = self.shared.free.push(id.index);
     }
 
-    /// Lets a member go at the next tick; [`ConferenceControl::reclaim`] gives its half back.
+    /// Lets a member go at the next tick, in which it fades; [`ConferenceControl::reclaim`] gives its
+    /// half back after that.
     ///
     /// Real-time: yes.
     ///

@@ -141,6 +141,8 @@ pub struct Conference {
     members: Box<[Option<Member>]>,
     /// Indices of the members present, in no order.
     present: Vec<u32>,
+    /// Indices of those that leave at the end of this tick.
+    leaving: Vec<u32>,
     voices: Box<[Voice]>,
     speakers: Speakers,
     /// Who is heard, and how many members are told.
@@ -219,6 +221,7 @@ impl Conference {
             rates: Rates::new(config).map_err(|_| ConferenceError::InvalidConfig)?,
             members: (0..places).map(|_| None).collect(),
             present: Vec::with_capacity(places),
+            leaving: Vec::with_capacity(places),
             voices: vec![Voice::default(); places].into_boxed_slice(),
             speakers: Speakers::new(config.max_speakers),
             contributions: Contributions::new(),
@@ -311,6 +314,9 @@ impl Conference {
                 self.serve(*index, now_ns, outgoing);
             }
             self.protect(outgoing);
+            while let Some(index) = self.leaving.pop() {
+                self.remove(index);
+            }
         }
         self.stats.ticks += 1;
         self.stats.members = self.present.len() as u64;
@@ -488,6 +494,13 @@ impl Conference {
                 }
             }
         }
+        // After all orders, so that none of them lets somebody be heard on that goes.
+        for index in &self.leaving {
+            let Some(Some(member)) = self.members.get(*index as usize) else { continue };
+            let mixer = self.rates.mixer(member.rate);
+            let _ = mixer.set_muted(member.place, true);
+            let _ = mixer.set_listening(member.place, false);
+        }
     }
 
     fn member(&mut self, id: MemberId) -> Option<(&mut Rates, &mut Member)> {
@@ -537,8 +550,7 @@ impl Conference {
         };
         let mixer = self.rates.mixer(rate);
         let _ = mixer.set_private(place, options.private);
-        let _ = mixer.start_at(place, options.gain, options.muted || self.speakers.is_selective());
-        let _ = mixer.set_muted(place, options.muted);
+        let _ = mixer.start_at(place, options.gain, options.muted);
         let _ = mixer.set_selected(place, !self.speakers.is_selective());
         let _ = mixer.set_listening(place, options.listening);
         if let Some(voice) = self.voices.get_mut(id.index as usize) {
@@ -560,12 +572,18 @@ impl Conference {
         self.stats.joins += 1;
     }
 
+    /// A member goes at the end of this tick, over which it falls silent to the others and they to it.
     fn leave(&mut self, id: MemberId) {
-        let Some(slot) = self.members.get_mut(id.index as usize) else { return };
-        if slot.as_ref().is_none_or(|member| member.id != id) {
-            return;
+        if self.member(id).is_some() && !self.leaving.contains(&id.index) {
+            push_in(&mut self.leaving, id.index);
         }
-        let Some(member) = slot.take() else { return };
+    }
+
+    fn remove(&mut self, index: u32) {
+        let Some(member) = self.members.get_mut(index as usize).and_then(Option::take) else {
+            return;
+        };
+        let id = member.id;
         let _ = self.rates.mixer(member.rate).remove(member.place);
         self.speakers.forget(id.index);
         swap_out(&mut self.present, member.position as usize);

@@ -166,6 +166,57 @@ fn who_leaves_is_not_heard_any_more_and_its_place_can_be_taken_again() {
     assert_eq!(control.set_muted(gone, true), Err(ConferenceError::UnknownMember));
 }
 
+/// Who comes or goes in the middle of a loud tone makes no step, neither for those who stay nor, on the
+/// line, for who comes or goes.
+#[test]
+fn comings_and_goings_are_ramps() {
+    for limiter in [false, true] {
+        for max_speakers in [0, 1] {
+            let config = ConferenceConfig { limiter, max_speakers, ..Default::default() };
+            let (mut conference, control) = Conference::new(&config).unwrap();
+            let join = || {
+                let (ours, end) = LinkEnd::pair(8_000).unwrap();
+                let id = control.join_link(Box::new(ours), JoinOptions::default());
+                (id.map_err(|(error, _)| error).unwrap(), end)
+            };
+            let (mut stays, mut comes) = (join(), None);
+            let mut heard = [vec![0_i16], vec![0_i16]];
+            for tick in 0..60 {
+                if tick == 20 {
+                    comes = Some(join());
+                } else if tick == 40 {
+                    control.leave(comes.as_ref().unwrap().0).unwrap();
+                }
+                // What is to be fed is a tone's crest, on which a step would be largest.
+                // With one speaker, who comes is it.
+                stays.1.push(&[if max_speakers == 0 { 8_000 } else { 0 }; 80]);
+                if let Some(line) = &mut comes {
+                    assert!(line.1.push(&[12_000; 80]) || tick > 40);
+                }
+                conference.tick(tick * TICK_NS, &mut Outgoing::new(1));
+                let mut pcm = [0; 80];
+                assert!(stays.1.pull(&mut pcm));
+                heard[0].extend(pcm);
+                if comes.as_mut().is_some_and(|line| line.1.pull(&mut pcm)) {
+                    heard[1].extend(pcm);
+                }
+            }
+            assert_eq!(control.stats().members, 1);
+            let crest = |heard: &[i16]| heard.iter().copied().max();
+            assert_eq!(crest(&heard[0]), Some(12_000));
+            assert_eq!(heard[0].last(), Some(&0), "nobody is there any more");
+            assert_eq!(heard[1].last(), Some(&0), "a fade ends the line");
+            for heard in &heard {
+                let step = heard.windows(2).map(|pair| pair[0].abs_diff(pair[1])).max();
+                assert!(
+                    step < Some(400),
+                    "{step:?} with limiter {limiter}, {max_speakers} speakers"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn muting_and_gain_take_effect_for_the_others() {
     let (mut conference, control) =

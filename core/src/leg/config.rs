@@ -70,8 +70,11 @@ pub enum InbandTones {
 pub struct Redundant {
     /// As [`SendCodec::payload_type`].
     pub payload_type: u8,
-    /// How many earlier payloads each packet sent repeats, 1 to 4.
+    /// How many earlier payloads each packet sent repeats, 1 to 4: each costs the codec's bit rate once more.
     pub generations: u8,
+    /// Whether that many are the most, and how many it is follows the loss that the peer reports: none, and
+    /// not a byte more, below 1 %.
+    pub follows_loss: bool,
 }
 
 /// Whose word is taken for it that a packet is silent (RFC 6464): such packets need not be decoded.

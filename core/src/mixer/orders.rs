@@ -58,7 +58,8 @@ impl Mixer {
         Ok(())
     }
 
-    /// Sets gain and muting at once and without a ramp, for who has not been heard yet.
+    /// Sets gain and muting of who has neither been heard nor heard anything yet: both begin in silence
+    /// and rise over the next 10 ms, since who comes may be speaking, and so may the others.
     ///
     /// Real-time: yes.
     ///
@@ -73,8 +74,8 @@ impl Mixer {
         let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
         let place = self.place(id)?;
         (place.factor, place.muted) = (factor, muted);
-        place.own = Gain::steady(if muted { 0 } else { factor });
-        place.heard = if place.private { Gain::steady(0) } else { place.own };
+        (place.own, place.heard) = (Gain::steady(0), Gain::steady(0));
+        place.listening = Gain::steady(0);
         Ok(())
     }
 

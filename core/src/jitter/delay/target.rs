@@ -31,8 +31,13 @@ const LOSS_THRESHOLD: f32 = 0.008;
 const LOSS_CLEAR: f32 = 0.003;
 const LOSS_MARGIN_MS: f32 = 25.0;
 const LEAST_LOSS_MARGIN_MS: f32 = 45.0;
+/// Most packets that redundancy is waited for, and how long one is remembered after the last that came.
+const MOST_REPEATED: f32 = 4.0;
+const REPEATED_MS: f32 = 5_000.0;
 /// How fast the margin may fall, per second.
 const FALL_MS_PER_S: f32 = 20.0;
+/// For so long after a network has become calm, the delay comes down in speech too.
+const SETTLING_MS: f32 = 4_000.0;
 
 /// The target delay.
 #[derive(Debug, Default)]
@@ -40,6 +45,9 @@ pub(crate) struct Target {
     margin_ms: f32,
     lossy: bool,
     packet_ms: f32,
+    settling_ms: f32,
+    /// Packets behind its own in which a payload comes again, lately.
+    repeated: f32,
 }
 
 impl Target {
@@ -47,6 +55,18 @@ impl Target {
     #[inline]
     pub(crate) fn margin_ms(&self) -> f32 {
         self.margin_ms
+    }
+
+    /// Whether the network has just become calm: the delay is to come down soon.
+    #[inline]
+    pub(crate) fn is_settling(&self) -> bool {
+        self.settling_ms > 0.0
+    }
+
+    /// Says that a payload has come again so many packets behind its own: where packets are lost, those are
+    /// waited for.
+    pub(crate) fn set_repeated(&mut self, packets: f32) {
+        self.repeated = self.repeated.max(packets.min(MOST_REPEATED));
     }
 
     /// Says how long packets are.
@@ -61,10 +81,21 @@ impl Target {
         let threshold = if self.lossy { LOSS_CLEAR } else { LOSS_THRESHOLD };
         self.lossy = estimator.loss() > threshold;
         if self.lossy {
-            margin = margin.max((self.packet_ms + LOSS_MARGIN_MS).max(LEAST_LOSS_MARGIN_MS));
+            let awaited_ms = self.packet_ms * self.repeated.max(1.0);
+            margin = margin.max((awaited_ms + LOSS_MARGIN_MS).max(LEAST_LOSS_MARGIN_MS));
+        }
+        self.repeated = (self.repeated - elapsed_ms * (1.0 / REPEATED_MS)).max(0.0);
+        if estimator.burst_ms() > 0.0 {
+            margin = margin.max(estimator.burst_ms() + MARGIN_MS + JITTER_MARGIN_MS);
         }
         let fallen = self.margin_ms - FALL_MS_PER_S * 1e-3 * elapsed_ms;
-        self.margin_ms = margin.max(fallen);
+        // What has been forgotten holds nothing up.
+        self.settling_ms = (self.settling_ms - elapsed_ms).max(0.0);
+        if estimator.take_calmed() {
+            self.settling_ms = SETTLING_MS;
+            self.margin_ms = margin;
+        }
+        self.margin_ms = margin.max(fallen.min(self.margin_ms));
     }
 }
 
