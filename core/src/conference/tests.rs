@@ -332,12 +332,14 @@ fn a_pair_gain_that_finds_no_room_is_refused_when_it_is_given() {
     // A talker that leaves takes its gains along, also those that were ordered too late.
     control.leave(c).unwrap();
     tick(&mut conference, &mut phones);
+    tick(&mut conference, &mut phones);
     control.set_pair_gain(b, a, Some(0.5)).unwrap();
     tick(&mut conference, &mut phones);
     assert_eq!(control.set_pair_gain(b, c, Some(0.5)), Err(ConferenceError::UnknownMember));
     // A listener too.
     control.set_pair_gain(b, a, Some(0.25)).unwrap();
     control.leave(b).unwrap();
+    tick(&mut conference, &mut phones);
     tick(&mut conference, &mut phones);
     assert!(conference.rates.pair_gains() == 0);
     assert!(control.shared_pair_slots_free(), "nothing is held");
