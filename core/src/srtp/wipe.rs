@@ -12,7 +12,12 @@ use core::ops::{Deref, DerefMut};
 use zeroize::Zeroize;
 
 /// Words of the stack that are overwritten. Without optimization each copy has a place of its own.
-const WORDS: usize = if cfg!(debug_assertions) { 8192 } else { 1024 };
+const WORDS: usize = 1024 * UNOPTIMIZED;
+const UNOPTIMIZED: usize = if cfg!(debug_assertions) { 8 } else { 1 };
+/// Words that the hashing of one packet and that of a batch's lanes use at most.
+const PACKET_WORDS: usize = 128 * UNOPTIMIZED;
+#[cfg(target_arch = "x86_64")]
+const LANES_WORDS: usize = 512 * UNOPTIMIZED;
 
 /// Runs `work` and overwrites what it used of the stack, up to 8 KiB (64 KiB in debug builds). What it
 /// returns must hold no key but in a box.
@@ -21,7 +26,24 @@ const WORDS: usize = if cfg!(debug_assertions) { 8192 } else { 1024 };
 #[inline(always)]
 pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
     let result = apart(work);
-    overwrite();
+    overwrite::<WORDS>();
+    result
+}
+
+/// The same for the hashing of one packet, which uses less than 1 KiB.
+#[inline(always)]
+pub(crate) fn wiping_a_packet_s_stack<T>(work: impl FnOnce() -> T) -> T {
+    let result = apart(work);
+    overwrite::<PACKET_WORDS>();
+    result
+}
+
+/// The same for the hashing of a batch's lanes, which uses less than 4 KiB.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(crate) fn wiping_the_lanes_stack<T>(work: impl FnOnce() -> T) -> T {
+    let result = apart(work);
+    overwrite::<LANES_WORDS>();
     result
 }
 
@@ -32,7 +54,7 @@ fn apart<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[inline(never)]
-fn overwrite() {
+fn overwrite<const WORDS: usize>() {
     // A volatile write a word would take ten times as long, and this is done for every batch of packets.
     // That it is done at all is tested (core/tests/wiped.rs).
     core::hint::black_box(&mut [0_u64; WORDS]);
