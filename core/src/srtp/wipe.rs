@@ -11,8 +11,10 @@ use core::ops::{Deref, DerefMut};
 
 use zeroize::Zeroize;
 
-/// Words of the stack that are overwritten. Without optimization each copy has a place of its own.
+/// Words of the stack that are overwritten after work of any kind, and after a derivation alone. Without
+/// optimization each copy has a place of its own.
 const WORDS: usize = if cfg!(debug_assertions) { 8192 } else { 1024 };
+const FEW_WORDS: usize = if cfg!(debug_assertions) { 4096 } else { 320 };
 
 /// Runs `work` and overwrites what it used of the stack, up to 8 KiB (64 KiB in debug builds). What it
 /// returns must hold no key but in a box.
@@ -21,7 +23,15 @@ const WORDS: usize = if cfg!(debug_assertions) { 8192 } else { 1024 };
 #[inline(always)]
 pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
     let result = apart(work);
-    overwrite();
+    overwrite::<WORDS>();
+    result
+}
+
+/// As [`wiping_stack`], for work that needs a few words.
+#[inline(always)]
+pub(crate) fn wiping_little<T>(work: impl FnOnce() -> T) -> T {
+    let result = apart(work);
+    overwrite::<FEW_WORDS>();
     result
 }
 
@@ -32,10 +42,10 @@ fn apart<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[inline(never)]
-fn overwrite() {
+fn overwrite<const COUNT: usize>() {
     // A volatile write a word would take ten times as long, and this is done for every batch of packets.
     // That it is done at all is tested (core/tests/wiped.rs).
-    core::hint::black_box(&mut [0_u64; WORDS]);
+    core::hint::black_box(&mut [0_u64; COUNT]);
 }
 
 /// A list that does not grow, and whose block is overwritten whole when it is dropped. What its values
