@@ -447,23 +447,18 @@ fn print_keys(out: &mut String, keys: &[MasterKey]) {
 /// The value of a base64 digit, computed rather than looked up, so that neither a branch nor a
 /// memory address depends on the key; `None` would be a branch too, so errors are the value 64.
 fn digit_value(digit: u8) -> u8 {
-    let between = |low: u8, high: u8| {
-        let (d, low, high) = (i16::from(digit), i16::from(low), i16::from(high));
-        // All ones if low <= d <= high.
-        !(((d - low) | (high - d)) >> 15) as u8
-    };
-    let upper = between(b'A', b'Z');
-    let lower = between(b'a', b'z');
-    let number = between(b'0', b'9');
-    let plus = between(b'+', b'+');
-    let slash = between(b'/', b'/');
-    let any = upper | lower | number | plus | slash;
-    (upper & digit.wrapping_sub(b'A'))
-        | (lower & digit.wrapping_sub(b'a' - 26))
-        | (number & digit.wrapping_add(52 - b'0'))
-        | (plus & 62)
-        | (slash & 63)
-        | (!any & 64)
+    let mut value = 64;
+    for (low, high, first) in
+        [(b'A', b'Z', 0_u8), (b'a', b'z', 26), (b'0', b'9', 52), (b'+', b'+', 62), (b'/', b'/', 63)]
+    {
+        let [d, low, high] = [digit, low, high].map(i16::from);
+        // All ones if low <= d <= high; hidden, or the compiler makes a branch of it.
+        let outside = (d.wrapping_sub(low) | high.wrapping_sub(d)) >> 15;
+        let within = core::hint::black_box(!outside as u8);
+        let candidate = digit.wrapping_sub(low as u8).wrapping_add(first);
+        value ^= within & (value ^ candidate);
+    }
+    value
 }
 
 /// Decodes exactly `out.len()` bytes, without padding.
