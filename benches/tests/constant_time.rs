@@ -7,6 +7,7 @@
 
 use std::process::Command;
 
+use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{MasterKey, Policy, Receiver, Sender, SessionConfig, Suite};
 use benches::valgrind::{self, request};
 
@@ -55,6 +56,7 @@ fn under_valgrind() {
             session(suite, payload);
         }
     }
+    a_line_of_sdes();
     planted_leaks_are_seen();
 }
 
@@ -85,6 +87,24 @@ fn session(suite: Suite, payload: usize) {
     assert_eq!(opened, Ok(len));
     assert!(verdict <= 2, "{suite:?}, {payload} bytes: {verdict} jumps or addresses in unprotect");
     packet[..sealed].fill(0x80);
+}
+
+/// A line whose key's characters are secret: one jump tells for each key whether they are Base64.
+fn a_line_of_sdes() {
+    let key = "PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR";
+    let line = format!(
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}|2^20|1:4;inline:{key}|2^20|2:4 KDR=1"
+    );
+    let places: Vec<usize> = line.match_indices(key).map(|(at, _)| at).collect();
+    for at in places {
+        request(MAKE_UNDEFINED, line.as_ptr() as usize + at, key.len());
+    }
+    let before = errors();
+    let attribute = CryptoAttribute::parse(&line).unwrap();
+    let verdicts = errors() - before;
+    assert_eq!(attribute.keys.len(), 2);
+    assert!(verdicts <= 2, "{verdicts} jumps or addresses in the parser");
+    request(MAKE_DEFINED, line.as_ptr() as usize, line.len());
 }
 
 /// The measuring instrument, measured.

@@ -109,18 +109,22 @@ impl CryptoAttribute {
     }
 
     fn parse_line(line: &str) -> Result<Self, SdesError> {
-        let line = line.trim();
+        let line = line.trim_start();
         let line = line.strip_prefix("a=").unwrap_or(line);
         let line = line.strip_prefix("crypto:").unwrap_or(line);
-        let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
-        let tag = words.next().ok_or(SdesError::Syntax)?;
+        let (tag, line) = first_word(line).ok_or(SdesError::Syntax)?;
         if tag.len() > 9 || !tag.bytes().all(|b| b.is_ascii_digit()) {
             return Err(SdesError::Tag);
         }
         let tag = tag.parse().map_err(|_| SdesError::Tag)?;
-        let suite = words.next().ok_or(SdesError::Syntax)?;
+        let (suite, line) = first_word(line).ok_or(SdesError::Syntax)?;
         let (suite, suite_name) = Suite::named(suite).ok_or(SdesError::UnknownSuite)?;
-        let keys = parse_keys(words.next().ok_or(SdesError::Syntax)?, suite)?;
+        let line = line.trim_start();
+        if line.is_empty() {
+            return Err(SdesError::Syntax);
+        }
+        let (keys, line) = parse_keys(line, suite)?;
+        let words = line.trim().split([' ', '\t']).filter(|word| !word.is_empty());
         let mut this = Self { tag, suite_name, keys, ..Self::bare(suite) };
         let name_of = |word: &str| word.split('=').next().map_or(0, str::len);
         let mut seen = Vec::new();
@@ -168,7 +172,10 @@ impl CryptoAttribute {
             Some(value) if is("FEC_ORDER") && value.eq_ignore_ascii_case("SRTP_FEC") => {
                 self.fec_order = Some(FecOrder::SrtpThenFec);
             }
-            Some(value) if is("FEC_KEY") => self.fec_keys = parse_keys(value, self.suite)?,
+            Some(value) if is("FEC_KEY") => match parse_keys(value, self.suite)? {
+                (keys, "") => self.fec_keys = keys,
+                _ => return Err(SdesError::Key),
+            },
             Some(value) if is("WSH") => {
                 let hint = decimal(value).filter(|hint| (64..=1 << 24).contains(hint));
                 self.window_size_hint = Some(hint.ok_or(SdesError::Parameter)? as u32);
@@ -294,34 +301,63 @@ impl fmt::Debug for CryptoLine {
     }
 }
 
-/// `key-param *(";" key-param)`.
-fn parse_keys(text: &str, suite: Suite) -> Result<Vec<MasterKey>, SdesError> {
-    let keys = text.split(';').map(|part| parse_key(part, suite)).collect::<Result<Vec<_>, _>>()?;
-    if keys.len() > 1 {
-        let bytes = keys.first().map_or(0, |key| key.mki().len());
-        if bytes == 0 || keys.iter().any(|key| key.mki().len() != bytes) {
-            return Err(SdesError::Mki);
-        }
-    }
-    Ok(keys)
+/// The first word of a line and what is behind it.
+fn first_word(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim_start();
+    let end = line.find(char::is_whitespace).unwrap_or(line.len());
+    (end > 0).then(|| line.split_at(end))
 }
 
-/// `inline:` base64 [`|` lifetime] [`|` mki `:` length].
-fn parse_key(text: &str, suite: Suite) -> Result<MasterKey, SdesError> {
+/// `key-param *(";" key-param)`, and what is behind it. Where a key ends is told by its suite, and not by
+/// looking for what follows: no branch depends on a key's characters but the one whether they are Base64.
+fn parse_keys(mut text: &str, suite: Suite) -> Result<(Vec<MasterKey>, &str), SdesError> {
+    let mut keys: Vec<MasterKey> = Vec::new();
+    loop {
+        let (key, behind) = parse_key(text, suite)?;
+        let end = behind.find(|c: char| c == ';' || c.is_whitespace()).unwrap_or(behind.len());
+        let (parts, rest) = behind.split_at(end);
+        keys.push(with_parts(key, parts)?);
+        match rest.strip_prefix(';') {
+            Some(next) => text = next,
+            None => {
+                let bytes = keys.first().map_or(0, |key| key.mki().len());
+                let alike = bytes != 0 && keys.iter().all(|key| key.mki().len() == bytes);
+                return if keys.len() == 1 || alike {
+                    Ok((keys, rest))
+                } else {
+                    Err(SdesError::Mki)
+                };
+            }
+        }
+    }
+}
+
+/// `inline:` base64, and what is behind it.
+fn parse_key(text: &str, suite: Suite) -> Result<(MasterKey, &str), SdesError> {
     let (method, info) = text.split_once(':').ok_or(SdesError::Key)?;
     if !method.eq_ignore_ascii_case("inline") {
         return Err(SdesError::Key);
     }
-    let mut parts = info.split('|');
     let mut bytes = [0; MAX_KEY_BYTES];
     let wanted = suite.key_bytes() + suite.salt_bytes();
     let out = bytes.get_mut(..wanted).ok_or(SdesError::Key)?;
-    let decoded = decode_base64(parts.next().unwrap_or(""), out).ok_or(SdesError::Key);
+    let digits = (wanted * 8).div_ceil(6);
+    let (digits, behind) = info.split_at_checked(digits).ok_or(SdesError::Key)?;
+    let decoded = decode_base64(digits.as_bytes(), out).ok_or(SdesError::Key);
     let key =
         decoded.and_then(|()| MasterKey::from_concatenated(suite, out).map_err(|_| SdesError::Key));
     bytes.zeroize();
-    let mut key = key?;
-    for (i, part) in parts.enumerate() {
+    // The padding may be left out, as some peers do.
+    let behind = behind.trim_start_matches('=');
+    if behind.starts_with(|c: char| !matches!(c, '|' | ';') && !c.is_whitespace()) {
+        return Err(SdesError::Key);
+    }
+    Ok((key?, behind))
+}
+
+/// [`|` lifetime] [`|` mki `:` length].
+fn with_parts(mut key: MasterKey, parts: &str) -> Result<MasterKey, SdesError> {
+    for (i, part) in parts.split('|').skip(1).enumerate() {
         key = match part.split_once(':') {
             Some((mki, bytes)) if i < 2 && key.mki().is_empty() => {
                 let bytes = decimal(bytes).filter(|b| (1..=MAX_MKI_BYTES as u64).contains(b));
@@ -411,28 +447,22 @@ fn print_keys(out: &mut String, keys: &[MasterKey]) {
 /// The value of a base64 digit, computed rather than looked up, so that neither a branch nor a
 /// memory address depends on the key; `None` would be a branch too, so errors are the value 64.
 fn digit_value(digit: u8) -> u8 {
-    let between = |low: u8, high: u8| {
-        let (d, low, high) = (i16::from(digit), i16::from(low), i16::from(high));
-        // All ones if low <= d <= high.
-        !(((d - low) | (high - d)) >> 15) as u8
-    };
-    let upper = between(b'A', b'Z');
-    let lower = between(b'a', b'z');
-    let number = between(b'0', b'9');
-    let plus = between(b'+', b'+');
-    let slash = between(b'/', b'/');
-    let any = upper | lower | number | plus | slash;
-    (upper & digit.wrapping_sub(b'A'))
-        | (lower & digit.wrapping_sub(b'a' - 26))
-        | (number & digit.wrapping_add(52 - b'0'))
-        | (plus & 62)
-        | (slash & 63)
-        | (!any & 64)
+    let mut value = 64;
+    for (low, high, first) in
+        [(b'A', b'Z', 0_u8), (b'a', b'z', 26), (b'0', b'9', 52), (b'+', b'+', 62), (b'/', b'/', 63)]
+    {
+        let [d, low, high] = [digit, low, high].map(i16::from);
+        // All ones if low <= d <= high; hidden, or the compiler makes a branch of it.
+        let outside = (d.wrapping_sub(low) | high.wrapping_sub(d)) >> 15;
+        let within = core::hint::black_box(!outside as u8);
+        let candidate = digit.wrapping_sub(low as u8).wrapping_add(first);
+        value ^= within & (value ^ candidate);
+    }
+    value
 }
 
-/// Decodes exactly `out.len()` bytes; the padding may be left out, as some peers do.
-fn decode_base64(text: &str, out: &mut [u8]) -> Option<()> {
-    let text = text.trim_end_matches('=').as_bytes();
+/// Decodes exactly `out.len()` bytes, without padding.
+fn decode_base64(text: &[u8], out: &mut [u8]) -> Option<()> {
     if text.len() != (out.len() * 8).div_ceil(6) {
         return None;
     }

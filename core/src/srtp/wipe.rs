@@ -11,13 +11,18 @@ use core::ops::{Deref, DerefMut};
 
 use zeroize::Zeroize;
 
-/// Words of the stack that are overwritten. Without optimization each copy has a place of its own.
-const WORDS: usize = 1024 * UNOPTIMIZED;
+/// Without optimization each copy has a place of its own.
 const UNOPTIMIZED: usize = if cfg!(debug_assertions) { 8 } else { 1 };
-/// Words that the hashing of one packet and that of a batch's lanes use at most.
-const PACKET_WORDS: usize = 128 * UNOPTIMIZED;
+
+/// Words of the stack that work of any kind uses at most.
+const ANY: usize = 1024 * UNOPTIMIZED;
+/// A derivation alone.
+pub(crate) const DERIVATION: usize = 320 * UNOPTIMIZED;
+/// The hashing of one packet.
+pub(crate) const PACKET: usize = 128 * UNOPTIMIZED;
+/// The hashing of a batch's lanes.
 #[cfg(target_arch = "x86_64")]
-const LANES_WORDS: usize = 512 * UNOPTIMIZED;
+pub(crate) const LANES: usize = 512 * UNOPTIMIZED;
 
 /// Runs `work` and overwrites what it used of the stack, up to 8 KiB (64 KiB in debug builds). What it
 /// returns must hold no key but in a box.
@@ -25,25 +30,14 @@ const LANES_WORDS: usize = 512 * UNOPTIMIZED;
 /// Real-time: yes, if `work` is; it costs some hundred cycles.
 #[inline(always)]
 pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
+    wiping::<ANY, T>(work)
+}
+
+/// As [`wiping_stack`], for work that uses so many words at most: one of the constants above.
+#[inline(always)]
+pub(crate) fn wiping<const WORDS: usize, T>(work: impl FnOnce() -> T) -> T {
     let result = apart(work);
     overwrite::<WORDS>();
-    result
-}
-
-/// The same for the hashing of one packet, which uses less than 1 KiB.
-#[inline(always)]
-pub(crate) fn wiping_a_packet_s_stack<T>(work: impl FnOnce() -> T) -> T {
-    let result = apart(work);
-    overwrite::<PACKET_WORDS>();
-    result
-}
-
-/// The same for the hashing of a batch's lanes, which uses less than 4 KiB.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(crate) fn wiping_the_lanes_stack<T>(work: impl FnOnce() -> T) -> T {
-    let result = apart(work);
-    overwrite::<LANES_WORDS>();
     result
 }
 
