@@ -328,7 +328,7 @@ static void farewell(void)
 static void what_is_refused(void)
 {
     ale_leg_config a, b;
-    uint8_t junk[40] = {0x80, 96}, rtp[1900] = {0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1};
+    uint8_t junk[40] = {0x80, 96}, rtp[1960] = {0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1};
     ale_leg_ticket ticket;
     ale_leg_event event;
     unsigned n;
