@@ -2392,7 +2392,8 @@ ale_status ale_conference_join(const ale_conference *conference,
  *
  * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
  */
-ale_status ale_conference_leave(const ale_conference *conference, uint64_t member);
+ale_status ale_conference_leave(const ale_conference *conference,
+                                uint64_t member);
 
 /*
  * Gives back the half of a member that has left, now the caller's, and its number. Until then its

@@ -315,8 +315,7 @@ pub unsafe extern "C" fn ale_conference_join(
 }
 
 /// Lets a member go at the next tick, in which it fades; ale_conference_reclaim then gives its half back.
-/// Any thread.
-/// Real-time.
+/// Any thread. Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
 #[unsafe(no_mangle)]

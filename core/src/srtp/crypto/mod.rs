@@ -303,8 +303,8 @@ pub(crate) fn lane_tags(
             *to = Some((key, *message));
         }
         // Sixteen keys' states at a time don't stay in registers.
-        use super::wipe::{LANES, wiping};
-        wiping::<LANES, _>(|| x86::lane_tags(&scheduled, tags))
+        use super::wipe;
+        wipe::wiping::<{ wipe::LANES }, _>(|| x86::lane_tags(&scheduled, tags))
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
