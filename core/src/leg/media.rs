@@ -513,7 +513,8 @@ impl LegMedia {
             // No keys yet: time goes by, and nothing is said.
             let waiting = self.backlog_samples;
             if waiting >= self.packetizer.packet_samples {
-                self.session.skip((waiting / self.packetizer.packet_samples) as u64);
+                let packets = waiting.checked_div(self.packetizer.packet_samples);
+                self.session.skip(packets.unwrap_or(0) as u64);
                 self.backlog_samples = 0;
                 self.rested_samples += waiting;
                 self.rest_whole_packets();

@@ -25,10 +25,7 @@ impl Cadence {
     #[inline]
     pub(super) fn sound(&self, told: i64) -> i64 {
         let (sound, of) = self.factor;
-        if of == 0 {
-            return told;
-        }
-        (told * sound).div_euclid(of)
+        (told * sound).checked_div_euclid(of).unwrap_or(told)
     }
 
     /// Takes in a packet that follows its predecessor directly: `told` samples later by timestamps (as

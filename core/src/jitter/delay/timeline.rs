@@ -334,10 +334,8 @@ impl Stream {
 
     /// The position a whole number of packets from the newest, if that is about what the timestamp tells.
     fn without_noise(&self, told: i64) -> i64 {
-        if !self.noisy || self.samples == 0 {
-            return told;
-        }
-        let packets = (told - self.position + self.samples / 2).div_euclid(self.samples);
+        let packets = (told - self.position + self.samples / 2).checked_div_euclid(self.samples);
+        let Some(packets) = packets.filter(|_| self.noisy) else { return told };
         let whole = self.position + packets * self.samples;
         if (told - whole).abs() * NOISE_PART <= self.samples { whole } else { told }
     }
