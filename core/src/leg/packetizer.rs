@@ -90,7 +90,7 @@ impl Packetizer {
             converter,
             packet_samples: (rate_hz / 1_000 * packet_ms) as usize,
             rtp_clock_hz: format.rtp_clock_hz,
-            silence: config.silence_manner().map(|manner| Silence::new(manner, packet_ms)),
+            silence: config.silence_manner().map(|manner| Silence::new(manner, packet_ms, rate_hz)),
             redundancy: config
                 .redundancy
                 .map(|red| Redundancy::new(red.payload_type, red.generations, red.follows_loss)),
