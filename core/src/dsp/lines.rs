@@ -154,7 +154,7 @@ fn transform(work: &mut [[f32; 2]; WINDOW], turn: &[[f32; 2]; WINDOW]) {
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
-    use std::vec::Vec;
+    use alloc::vec::Vec;
 
     fn uniform(seed: &mut u32) -> f32 {
         *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -2,7 +2,7 @@
 //! What is sent and what is not, by the sound alone.
 
 use super::*;
-use std::vec::Vec;
+use alloc::vec::Vec;
 
 const RATE: usize = 8_000;
 const PACKET: usize = 160;
