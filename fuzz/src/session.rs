@@ -214,8 +214,7 @@ fn tick(ends: &mut [End; 2], n: usize, now_ns: u64, sent: &mut Sent) {
     ends[n].media.pull(now_ns, &mut pcm).expect("10 ms");
     pcm.iter_mut().enumerate().for_each(|(at, s)| *s = (at * 37 % 2_000) as i16);
     ends[n].media.push(&pcm).expect("10 ms");
-    loop {
-        let Some(datagram) = ends[n].media.poll_transmit(now_ns) else { break };
+    while let Some(datagram) = ends[n].media.poll_transmit(now_ns) {
         let mut datagram = datagram.to_vec();
         if let (Some(line), Ok(packet)) = (ends[n].sends_under, RtpPacket::parse(&datagram))
             && classify(&datagram) == Some(Protocol::Rtp)
@@ -278,7 +277,7 @@ fn change(end: &mut End, input: &mut Input<'_>) {
             }
             9 => {
                 new.nack =
-                    [Nack::Off, Nack::Compound, Nack::ReducedSize][usize::from(input.choice(3))]
+                    [Nack::Off, Nack::Compound, Nack::ReducedSize][usize::from(input.choice(3))];
             }
             10 => new.plain = input.choice(2) == 0,
             _ => new.remote_ssrc = (input.choice(2) == 0).then_some(u32::from(input.choice(3))),
