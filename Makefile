@@ -33,7 +33,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
-        loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
+        loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare judge fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -350,6 +350,9 @@ coverage: ## lines of core/ that tests and corpora reach; fails below 90 %
 budget: tools ## instructions of each operation under callgrind, mean and worst case; fails over 5 % above benches/budget.txt
 	$(CARGO) build --release -p benches --bin budget
 	benches/budget $(RELEASE)/budget
+
+judge: programs ## voice quality on 22 networks beside NetEQ and others (JUDGE="--traces wifi --plot"), see benches/judge
+	@benches/judge/run $(abspath $(RELEASE))/playout $(abspath $(TARGET_DIR))/judge $(JUDGE)
 
 fuzz: ## each fuzz target for SECONDS (needs a nightly toolchain)
 	@.ci/rust-tool $(NEEDS_fuzz)

@@ -207,6 +207,17 @@ typedef enum {
   ALE_LEG_KEY_EXHAUSTED = 16,
   /* count events were lost, since nobody read them. */
   ALE_LEG_EVENTS_LOST = 17,
+  /*
+   * Dial tone is heard (ITU-T E.180), told with call_progress as the three that follow: once as long as
+   * it lasts.
+   */
+  ALE_LEG_DIAL_TONE = 18,
+  /* The ringing tone: the other telephone rings. */
+  ALE_LEG_RINGING_TONE = 19,
+  /* The busy tone. */
+  ALE_LEG_BUSY_TONE = 20,
+  /* The congestion tone: the network is busy. */
+  ALE_LEG_CONGESTION_TONE = 21,
 } ale_leg_event_kind;
 
 /* How the playout delay is chosen. */
@@ -1066,6 +1077,11 @@ typedef struct {
    * reports: none, and not a byte more, below 1 %. Default 0.
    */
   uint32_t redundancy_follows_loss;
+  /*
+   * Not 0 tells dial tone, ringing, busy and congestion in what is received as events, by name.
+   * Default 0.
+   */
+  uint32_t call_progress;
 } ale_leg_config;
 
 /* An address and port. */

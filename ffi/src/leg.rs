@@ -152,6 +152,9 @@ pub struct ale_leg_config {
     /// Not 0 makes redundancy_generations the most, and has how many it is follow the loss that the peer
     /// reports: none, and not a byte more, below 1 %. Default 0.
     pub redundancy_follows_loss: u32,
+    /// Not 0 tells dial tone, ringing, busy and congestion in what is received as events, by name.
+    /// Default 0.
+    pub call_progress: u32,
 }
 
 impl Default for ale_leg_config {
@@ -205,6 +208,7 @@ impl Default for ale_leg_config {
             sample_rate_hz: 0,
             receive_roc: 0,
             redundancy_follows_loss: 0,
+            call_progress: 0,
         }
     }
 }
@@ -285,6 +289,7 @@ impl ale_leg_config {
             2 => InbandTones::DigitsRemoved,
             _ => return Err(invalid),
         };
+        config.call_progress = self.call_progress != 0;
         config.freeze_for_modems = self.freeze_for_modems != 0;
         config.nack = match self.nack {
             0 => Nack::Off,

@@ -4,6 +4,7 @@
 use core::ffi::c_char;
 
 use ale_media::dsp::tones::Tone;
+use ale_media::dsp::tones::plans::Signal;
 use ale_media::leg::LegEvent;
 use ale_media::rtp::telephone_event::{digit_of_event, event_of_digit};
 
@@ -51,6 +52,15 @@ pub enum ale_leg_event_kind {
     ALE_LEG_KEY_EXHAUSTED = 16,
     /// count events were lost, since nobody read them.
     ALE_LEG_EVENTS_LOST = 17,
+    /// Dial tone is heard (ITU-T E.180), told with call_progress as the three that follow: once as long as
+    /// it lasts.
+    ALE_LEG_DIAL_TONE = 18,
+    /// The ringing tone: the other telephone rings.
+    ALE_LEG_RINGING_TONE = 19,
+    /// The busy tone.
+    ALE_LEG_BUSY_TONE = 20,
+    /// The congestion tone: the network is busy.
+    ALE_LEG_CONGESTION_TONE = 21,
 }
 
 use ale_leg_event_kind::*;
@@ -116,6 +126,7 @@ impl From<LegEvent> for ale_leg_event {
             LegEvent::Tone(Tone::Beep { frequency_hz }) => {
                 Self { kind: ALE_LEG_BEEP, frequency_hz: frequency_hz.into(), ..none }
             }
+            LegEvent::CallProgress(signal) => Self { kind: progress(signal), ..none },
             LegEvent::SsrcCollision { ssrc } => Self { kind: ALE_LEG_SSRC_COLLISION, ssrc, ..none },
             LegEvent::AddressChanged { .. } => Self { kind: ALE_LEG_ADDRESS_CHANGED, ..none },
             LegEvent::Refused { error, count } => Self {
@@ -136,6 +147,17 @@ impl From<LegEvent> for ale_leg_event {
             LegEvent::Lost { count } => Self { kind: ALE_LEG_EVENTS_LOST, count, ..none },
             _ => none,
         }
+    }
+}
+
+fn progress(signal: Signal) -> ale_leg_event_kind {
+    match signal {
+        Signal::Dial => ALE_LEG_DIAL_TONE,
+        Signal::Ringing => ALE_LEG_RINGING_TONE,
+        Signal::Busy => ALE_LEG_BUSY_TONE,
+        Signal::Congestion => ALE_LEG_CONGESTION_TONE,
+        // Made by the generator, and not told.
+        Signal::CallWaiting | Signal::Information => ALE_LEG_EVENT_OTHER,
     }
 }
 

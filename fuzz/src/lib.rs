@@ -101,6 +101,7 @@ pub fn leg(data: &[u8]) {
             Some(Redundant { payload_type: 121, generations: 2, follows_loss: true });
         config.header_extensions.audio_level = Some(1);
         config.inband_tones = InbandTones::DigitsRemoved;
+        config.call_progress = true;
         config.freeze_for_modems = true;
         config.silence_suppression = true;
     }

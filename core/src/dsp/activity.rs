@@ -59,6 +59,11 @@ impl Activity {
         self.hangover_ms = self.hangover_ms.saturating_sub(frame_ms);
         within
     }
+
+    /// Whether the last stretch was speech by itself, not only in the hangover of what came before it.
+    pub fn holds(&self) -> bool {
+        self.hangover_ms == HANGOVER_MS
+    }
 }
 
 /// Level in dB relative to a full-scale square wave.

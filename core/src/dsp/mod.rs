@@ -3,6 +3,7 @@
 //!
 //! - [`activity`]: whether somebody speaks.
 //! - [`level`]: how loud a stretch of samples is (RFC 6464's dBov).
+//! - [`lines`]: whether a sound is a tone, a chord or music rather than noise.
 //! - `odd_rates` (feature `odd-rates`): between rates of any ratio, with correction of drift.
 //! - [`resample`]: between 8, 16, 32 and 48 kHz.
 //! - [`tones`]: DTMF, call progress, fax and modem tones, made and heard.
@@ -12,6 +13,7 @@
 
 pub mod activity;
 pub mod level;
+pub mod lines;
 #[cfg(feature = "odd-rates")]
 pub mod odd_rates;
 pub mod resample;

@@ -179,6 +179,9 @@ pub struct LegConfig {
     pub telephone_events: Vec<TelephoneEvents>,
     /// Tones in what is received.
     pub inband_tones: InbandTones,
+    /// Whether dial tone, ringing, busy and congestion in what is received are told as events, by name.
+    /// Each 20 ms of sound above -43 dBov is compared with 25 frequencies, three times over.
+    pub call_progress: bool,
     /// Whether the jitter buffer freezes ([`DelayMode::Frozen`](crate::jitter::DelayMode::Frozen))
     /// when a fax or modem is heard in what is received: neither survives concealment and changes
     /// of the time scale. Their tones are told as events then, too. The control half thaws it.
@@ -251,6 +254,7 @@ impl LegConfig {
             comfort_noise_payload_type: Some(13),
             telephone_events: Vec::new(),
             inband_tones: InbandTones::Ignored,
+            call_progress: false,
             freeze_for_modems: false,
             redundancy: None,
             silence_suppression: false,

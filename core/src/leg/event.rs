@@ -4,6 +4,7 @@
 use core::net::SocketAddr;
 
 use crate::dsp::tones::Tone;
+use crate::dsp::tones::plans::Signal;
 use crate::session::{ReceiveError, SessionEvent};
 
 /// Digits that may wait to be read: 10 a second, each started and ended, leave room.
@@ -35,6 +36,9 @@ pub enum LegEvent {
     },
     /// A fax, a modem or an answering machine has been recognised in the sound.
     Tone(Tone),
+    /// A call progress tone has been recognised in the sound by its rhythm (ITU-T E.180), once as long as
+    /// it lasts: dial tone, ringing, busy or congestion.
+    CallProgress(Signal),
     /// The leg listens to another source from now on.
     SourceChanged {
         /// The new source.

@@ -42,7 +42,7 @@ pub(super) struct Packetizer {
     events: EventFormat,
     /// From the leg's rate to the codec's, where those differ, and a packet at the codec's.
     converter: Option<(Resampler, Box<[i16]>)>,
-    silence: Option<Silence>,
+    silence: Option<Box<Silence>>,
     redundancy: Option<Redundancy>,
     extensions: HeaderExtensions,
     /// Who is heard in the next packet.
@@ -90,7 +90,9 @@ impl Packetizer {
             converter,
             packet_samples: (rate_hz / 1_000 * packet_ms) as usize,
             rtp_clock_hz: format.rtp_clock_hz,
-            silence: config.silence_manner().map(|manner| Silence::new(manner, packet_ms)),
+            silence: config
+                .silence_manner()
+                .map(|manner| Box::new(Silence::new(manner, packet_ms, rate_hz))),
             redundancy: config
                 .redundancy
                 .map(|red| Redundancy::new(red.payload_type, red.generations, red.follows_loss)),

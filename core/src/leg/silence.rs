@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What need not be sent: pauses, told by a description of their background (RFC 3389) or, for a
 //! codec with discontinuous transmission of its own, by nothing. The encoder is not called in either
-//! case: libopus would spend as much on digital silence as on speech.
+//! case: libopus would spend as much on digital silence as on speech. A tone, a chord or music is no
+//! background, however steady: noise of its level and spectrum is not heard as it.
 
 use crate::codec::comfort_noise::{Background, PAYLOAD_BYTES};
 use crate::dsp::activity::Activity;
+use crate::dsp::lines::Lines;
 
 /// A description is repeated after this long, in ms, for whoever lost the last.
 const REPEAT_MS: u32 = 500;
@@ -40,6 +42,7 @@ pub(super) struct Silence {
     manner: Manner,
     packet_ms: u32,
     activity: Activity,
+    lines: Lines,
     background: Background,
     /// In a pause: since the last packet that told of it.
     since_ms: Option<u32>,
@@ -47,11 +50,12 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    pub(super) fn new(manner: Manner, packet_ms: u32) -> Self {
+    pub(super) fn new(manner: Manner, packet_ms: u32, rate_hz: u32) -> Self {
         Self {
             manner,
             packet_ms,
             activity: Activity::new(),
+            lines: Lines::new(rate_hz),
             background: Background::default(),
             since_ms: None,
             told_dbov: 0,
@@ -60,7 +64,16 @@ impl Silence {
 
     /// Takes in the sound of the next packet time.
     pub(super) fn decide(&mut self, pcm: &[i16]) -> Decision {
-        if self.activity.is_speech(pcm, self.packet_ms) {
+        let speech = self.activity.is_speech(pcm, self.packet_ms);
+        // Listened for in the hangover and after it only, which is when it matters and costs nothing to
+        // those who speak.
+        let lines = if self.activity.holds() {
+            self.lines.restart();
+            false
+        } else {
+            self.lines.hear(pcm)
+        };
+        if speech || lines {
             self.since_ms = None;
             self.background.restart();
             return Decision::Sound;
@@ -82,3 +95,7 @@ impl Silence {
         Decision::Description(payload_type, self.background.describe())
     }
 }
+
+#[cfg(all(test, feature = "std"))]
+#[path = "silence_tests.rs"]
+mod tests;

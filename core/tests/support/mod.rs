@@ -282,6 +282,7 @@ fn switch_on(config: &mut LegConfig) {
     };
     config.silence_suppression = true;
     config.inband_tones = InbandTones::DigitsRemoved;
+    config.call_progress = true;
     config.freeze_for_modems = true;
     config.nack = Nack::ReducedSize;
     config.pass_through = vec![PassThrough { payload_type: RELAYED, rtp_clock_hz: 90_000 }];

@@ -153,6 +153,7 @@ static ale_status create_leg(ale_memory *memory)
     in.leg.telephone_event_payload_type = 101;
     in.leg.silence_suppression = 1;
     in.leg.inband_tones = 2;
+    in.leg.call_progress = 1;
     if (memory != NULL)
         return ale_leg_memory_required(&in.leg, memory);
     return ale_leg_create(&in.leg, MADE(ale_leg_receiver, 0), MADE(ale_leg_media, 1),

@@ -195,6 +195,48 @@ static void tones_in_the_sound(void)
     }
 }
 
+static void rhythm(double low, double high, unsigned on, unsigned off, unsigned times)
+{
+    for (; times > 0; times--) {
+        tone(low, high, on);
+        tone(0, 0, off);
+    }
+}
+
+/* Tones of Germany, of the United Kingdom and of North America (ITU-T E.180 supplement 2), and a digit,
+   which is none of them. */
+static void call_progress(void)
+{
+    uint32_t wanted;
+    for (wanted = 0; wanted <= 1; wanted++) {
+        ale_leg_config a, b;
+        ale_leg_event event;
+        unsigned kinds[32] = {0};
+        configs(&a, &b);
+        b.call_progress = wanted;
+        start(&a, &b);
+        tone(770, 1336, 15);
+        tone(0, 0, 700);
+        tone(425, 0, 300);
+        tone(0, 0, 700);
+        rhythm(440, 480, 200, 400, 2);
+        tone(0, 0, 700);
+        rhythm(480, 620, 50, 50, 4);
+        tone(0, 0, 700);
+        rhythm(425, 0, 25, 25, 4);
+        while (ale_leg_next_event(c.b.control, &event) == ALE_OK) {
+            EXPECT((unsigned)event.kind < 32);
+            kinds[event.kind]++;
+        }
+        EXPECT(kinds[ALE_LEG_DIAL_TONE] == wanted);
+        EXPECT(kinds[ALE_LEG_RINGING_TONE] == wanted);
+        EXPECT(kinds[ALE_LEG_BUSY_TONE] == wanted);
+        EXPECT(kinds[ALE_LEG_CONGESTION_TONE] == wanted);
+        EXPECT(kinds[ALE_LEG_INBAND_DIGIT] == 0 && kinds[ALE_LEG_BEEP] == 0);
+        end(&c);
+    }
+}
+
 static int loses_a_late_one(call *call, int from_a, uint8_t *bytes, size_t *length)
 {
     (void)length;
@@ -231,6 +273,7 @@ int main(void)
     no_comfort_noise();
     digits();
     tones_in_the_sound();
+    call_progress();
     modems_freeze_the_buffer();
     puts("wiring of sound: ok");
     return 0;

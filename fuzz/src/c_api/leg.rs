@@ -103,6 +103,7 @@ unsafe fn create(objects: &mut Objects, input: &mut Input<'_>, n: usize) {
             &mut config.absolute_send_time_id,
             &mut config.mid_id,
             &mut config.inband_tones,
+            &mut config.call_progress,
             &mut config.extended_reports,
             &mut config.freeze_for_modems,
             &mut config.nack,

@@ -129,9 +129,7 @@ impl ProgressDetector {
             self.frames = self.frames.saturating_add(1);
             return match (sounds, self.frames) {
                 (true, DIAL) => self.tell(Signal::Dial, 1),
-                (false, RINGING_PAUSE) if within(RINGING, self.sound_frames) => {
-                    self.tell(Signal::Ringing, 1)
-                }
+                (false, RINGING_PAUSE) if self.may_be_ringing() => self.tell(Signal::Ringing, 1),
                 (false, OVER) => {
                     (self.sound_frames, self.rhythm, self.times, self.told) = (0, None, 0, false);
                     None
@@ -155,6 +153,12 @@ impl ProgressDetector {
         } else {
             None
         }
+    }
+
+    /// Whether the sound before this long pause was ringing, and not the last of a busy tone.
+    fn may_be_ringing(&self) -> bool {
+        let busy = self.told && self.rhythm == Some(Signal::Busy);
+        within(RINGING, self.sound_frames) && !(busy && within(BUSY, self.sound_frames))
     }
 
     fn tell(&mut self, signal: Signal, needed: u32) -> Option<Signal> {

@@ -5,6 +5,7 @@ mod batch;
 mod relay;
 mod robustness;
 mod sizes;
+mod tones;
 
 use super::*;
 use crate::codec::CodecSpec;
