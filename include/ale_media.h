@@ -1061,6 +1061,11 @@ typedef struct {
    * Rollover counter (RFC 3711) of the first packet to come, for a leg that joins late. Default 0.
    */
   uint32_t receive_roc;
+  /*
+   * Not 0 makes redundancy_generations the most, and has how many it is follow the loss that the peer
+   * reports: none, and not a byte more, below 1 %. Default 0.
+   */
+  uint32_t redundancy_follows_loss;
 } ale_leg_config;
 
 /* An address and port. */
@@ -1195,6 +1200,29 @@ typedef struct {
   /* The jitter buffer. */
   ale_jitter_counters jitter;
 } ale_leg_counters;
+
+/*
+ * What the leg's transport has seen beside ale_leg_counters. Grows at its end: see
+ * ale_leg_session_stats.
+ */
+typedef struct {
+  /* RTP of sources that have not yet proved valid (RFC 3550 appendix A.1). */
+  uint64_t probation;
+  /* STUN, DTLS, ZRTP and TURN, handed back. */
+  uint64_t not_rtp;
+  /* Datagrams that came before the keys, the first of which are kept. */
+  uint64_t before_keys;
+  /* RTP not played because of the leg's direction. */
+  uint64_t not_wanted;
+  /* Times that the source began anew under its SSRC. */
+  uint64_t restarts;
+  /* Times that the leg turned to another source. */
+  uint64_t source_changes;
+  /* Packets of RTCP compounds that could not be read, beside others that could. */
+  uint64_t rtcp_skipped;
+  /* Packets that could not be protected: the key is used up, or none has come yet. */
+  uint64_t not_protected;
+} ale_leg_session_counters;
 
 /* A source whose sound is in a mix. */
 typedef struct {
@@ -1337,7 +1365,7 @@ typedef struct {
   uint64_t shared_payloads;
   /* Members that are heard just now, where not all are. */
   uint64_t speakers;
-  /* Gains beyond max_pair_gains. */
+  /* Calls that were refused: too many wait, no place or pair gain is left, no such member. */
   uint64_t refused;
   /* Ticks that did not come: gaps of more than 15 ms, in whole ticks. */
   uint64_t missed_ticks;
@@ -2115,6 +2143,21 @@ ale_status ale_leg_update(ale_leg_control *control,
                           const ale_leg_config *config);
 
 /*
+ * Makes a new leg of a living one, for what ale_leg_update can't change: sample_rate_hz, the jitter buffer.
+ * The three handles stay, and are those of the new leg. Keys, counters, sequence numbers, addresses,
+ * statistics of the transport, digits that wait and muting go on; codecs, jitter buffer and events begin
+ * anew. Exclusive, with all three halves: no other thread may be using any, and the media half is in no
+ * conference. Not real-time.
+ *
+ * Can return what ale_leg_create can, ALE_ERR_INVALID_ARGUMENT for halves of different legs,
+ * ALE_ERR_UNSUPPORTED for another max_sources, and ALE_ERR_BUSY; nothing has changed then.
+ */
+ale_status ale_leg_renew(ale_leg_receiver *receiver,
+                         ale_leg_media *media,
+                         ale_leg_control *control,
+                         const ale_leg_config *config);
+
+/*
  * As ale_leg_receive, and learns where the peer is (symmetric RTP): the first address that valid
  * sound comes from is latched to. With SRTP the latch follows authenticated packets; without, another
  * address is learnt only for learning_ms, and nothing from elsewhere is taken after. Exclusive.
@@ -2268,6 +2311,14 @@ ale_status ale_repacketizer_push(ale_repacketizer *repacketizer,
 ale_status ale_leg_stats(const ale_leg_control *control, ale_leg_counters *stats);
 
 /*
+ * Reads counters of a leg's transport: so many bytes of them as the caller's struct has (sizeof). What a
+ * newer header has and this library does not know is 0. Any number of threads. Real-time.
+ */
+ale_status ale_leg_session_stats(const ale_leg_control *control,
+                                 ale_leg_session_counters *counters,
+                                 size_t size);
+
+/*
  * Writes who is heard in what the peer sends, by the last packet that came (RFC 6465), to as many
  * places as there are (15 is enough), and how many there are to *count. Nobody is where
  * mixer_levels_id is 0. Real-time.
@@ -2336,12 +2387,13 @@ ale_status ale_conference_join(const ale_conference *conference,
                                uint64_t *member);
 
 /*
- * Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
- * Real-time.
+ * Lets a member go at the next tick, in which it fades; ale_conference_reclaim then gives its half back.
+ * Any thread. Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
  */
-ale_status ale_conference_leave(const ale_conference *conference, uint64_t member);
+ale_status ale_conference_leave(const ale_conference *conference,
+                                uint64_t member);
 
 /*
  * Gives back the half of a member that has left, now the caller's, and its number. Until then its
@@ -2392,11 +2444,11 @@ ale_status ale_conference_set_private(const ale_conference *conference,
 /*
  * How loud one listener hears one talker from the next tick on, as a factor from 0 to 8 on top of
  * the talker's own gain; a negative factor goes back to what everybody hears, after a ramp of a tick
- * in which it still counts. Gains beyond max_pair_gains are counted as refused. Any thread.
- * Real-time.
+ * in which it still counts. Any thread. Real-time.
  *
- * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the latter also for a
- * member and itself, and for two whose PCM has different rates.
+ * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY, ALE_ERR_FULL where max_pair_gains are in use, and
+ * ALE_ERR_INVALID_ARGUMENT; the latter also for a member and itself, and for two whose PCM has
+ * different rates.
  */
 ale_status ale_conference_set_pair_gain(const ale_conference *conference,
                                         uint64_t listener,

@@ -135,7 +135,7 @@ pub struct ale_conference_counters {
     pub shared_payloads: u64,
     /// Members that are heard just now, where not all are.
     pub speakers: u64,
-    /// Gains beyond max_pair_gains.
+    /// Calls that were refused: too many wait, no place or pair gain is left, no such member.
     pub refused: u64,
     /// Ticks that did not come: gaps of more than 15 ms, in whole ticks.
     pub missed_ticks: u64,
@@ -314,8 +314,8 @@ pub unsafe extern "C" fn ale_conference_join(
     })
 }
 
-/// Lets a member go at the next tick; ale_conference_reclaim then gives its half back. Any thread.
-/// Real-time.
+/// Lets a member go at the next tick, in which it fades; ale_conference_reclaim then gives its half back.
+/// Any thread. Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
 #[unsafe(no_mangle)]
@@ -411,11 +411,11 @@ pub unsafe extern "C" fn ale_conference_set_private(
 
 /// How loud one listener hears one talker from the next tick on, as a factor from 0 to 8 on top of
 /// the talker's own gain; a negative factor goes back to what everybody hears, after a ramp of a tick
-/// in which it still counts. Gains beyond max_pair_gains are counted as refused. Any thread.
-/// Real-time.
+/// in which it still counts. Any thread. Real-time.
 ///
-/// Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the latter also for a
-/// member and itself, and for two whose PCM has different rates.
+/// Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY, ALE_ERR_FULL where max_pair_gains are in use, and
+/// ALE_ERR_INVALID_ARGUMENT; the latter also for a member and itself, and for two whose PCM has
+/// different rates.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_conference_set_pair_gain(
     conference: *const ale_conference,

@@ -149,6 +149,9 @@ pub struct ale_leg_config {
     pub sample_rate_hz: u32,
     /// Rollover counter (RFC 3711) of the first packet to come, for a leg that joins late. Default 0.
     pub receive_roc: u32,
+    /// Not 0 makes redundancy_generations the most, and has how many it is follow the loss that the peer
+    /// reports: none, and not a byte more, below 1 %. Default 0.
+    pub redundancy_follows_loss: u32,
 }
 
 impl Default for ale_leg_config {
@@ -201,6 +204,7 @@ impl Default for ale_leg_config {
             learning_ms: 2_000,
             sample_rate_hz: 0,
             receive_roc: 0,
+            redundancy_follows_loss: 0,
         }
     }
 }
@@ -269,7 +273,11 @@ impl ale_leg_config {
         let byte = |value: u32| u8::try_from(value).map_err(|_| invalid);
         if let Some(payload_type) = optional_payload_type(self.redundancy_payload_type)? {
             let generations = byte(self.redundancy_generations)?;
-            config.redundancy = Some(Redundant { payload_type, generations });
+            config.redundancy = Some(Redundant {
+                payload_type,
+                generations,
+                follows_loss: self.redundancy_follows_loss != 0,
+            });
         }
         config.inband_tones = match self.inband_tones {
             0 => InbandTones::Ignored,
@@ -682,5 +690,33 @@ pub unsafe extern "C" fn ale_leg_update(
         // SAFETY: the header's contract.
         let config = unsafe { config.to_leg_config() }?;
         Ok(control.0.update(&config)?)
+    })
+}
+
+/// Makes a new leg of a living one, for what ale_leg_update can't change: sample_rate_hz, the jitter buffer.
+/// The three handles stay, and are those of the new leg. Keys, counters, sequence numbers, addresses,
+/// statistics of the transport, digits that wait and muting go on; codecs, jitter buffer and events begin
+/// anew. Exclusive, with all three halves: no other thread may be using any, and the media half is in no
+/// conference. Not real-time.
+///
+/// Can return what ale_leg_create can, ALE_ERR_INVALID_ARGUMENT for halves of different legs,
+/// ALE_ERR_UNSUPPORTED for another max_sources, and ALE_ERR_BUSY; nothing has changed then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_renew(
+    receiver: *mut ale_leg_receiver,
+    media: *mut ale_leg_media,
+    control: *mut ale_leg_control,
+    config: *const ale_leg_config,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let receiver = unsafe { pointer::exclusive(receiver) }?;
+        // SAFETY: the header's contract.
+        let (media, control) =
+            unsafe { (pointer::exclusive(media)?, pointer::exclusive(control)?) };
+        // SAFETY: the header's contract.
+        let config = unsafe { pointer::config(config)?.to_leg_config() }?;
+        receiver.passed = None;
+        Ok(Leg::renew(&config, &mut receiver.receiver, &mut media.0, &mut control.0)?)
     })
 }

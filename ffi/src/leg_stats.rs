@@ -128,6 +128,62 @@ pub unsafe extern "C" fn ale_leg_stats(
     })
 }
 
+/// What the leg's transport has seen beside ale_leg_counters. Grows at its end: see
+/// ale_leg_session_stats.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_leg_session_counters {
+    /// RTP of sources that have not yet proved valid (RFC 3550 appendix A.1).
+    pub probation: u64,
+    /// STUN, DTLS, ZRTP and TURN, handed back.
+    pub not_rtp: u64,
+    /// Datagrams that came before the keys, the first of which are kept.
+    pub before_keys: u64,
+    /// RTP not played because of the leg's direction.
+    pub not_wanted: u64,
+    /// Times that the source began anew under its SSRC.
+    pub restarts: u64,
+    /// Times that the leg turned to another source.
+    pub source_changes: u64,
+    /// Packets of RTCP compounds that could not be read, beside others that could.
+    pub rtcp_skipped: u64,
+    /// Packets that could not be protected: the key is used up, or none has come yet.
+    pub not_protected: u64,
+}
+
+impl From<LegStats> for ale_leg_session_counters {
+    fn from(stats: LegStats) -> Self {
+        let (received, sent) = (stats.receiver, stats.media);
+        Self {
+            probation: received.probation,
+            not_rtp: received.not_rtp,
+            before_keys: received.before_keys,
+            not_wanted: received.not_wanted,
+            restarts: received.restarts,
+            source_changes: received.source_changes,
+            rtcp_skipped: received.rtcp_skipped,
+            not_protected: sent.protect_errors + sent.without_keys,
+        }
+    }
+}
+
+/// Reads counters of a leg's transport: so many bytes of them as the caller's struct has (sizeof). What a
+/// newer header has and this library does not know is 0. Any number of threads. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_leg_session_stats(
+    control: *const ale_leg_control,
+    counters: *mut ale_leg_session_counters,
+    size: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let control = unsafe { pointer::shared(control) }?;
+        let read = ale_leg_session_counters::from(control.0.stats());
+        // SAFETY: the header's contract; the struct is 64-bit words throughout.
+        unsafe { pointer::write_sized(counters, size, &read) }
+    })
+}
+
 /// A source whose sound is in a mix.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -225,3 +225,26 @@ pub(crate) unsafe fn init_sized<T: Versioned>(
     }
     Ok(())
 }
+
+/// Writes a struct that grows at its end to a caller who says how large its own is; what is beyond this
+/// one is zeroed.
+///
+/// # Safety
+/// `pointer` is NULL or points to `size` writable bytes; `T` has no padding.
+pub(crate) unsafe fn write_sized<T: Copy>(
+    pointer: *mut T,
+    size: usize,
+    value: &T,
+) -> Result<(), ale_status> {
+    // A size that is none means a mistake, not a newer header.
+    if pointer.is_null() || size == 0 || size > 16 * size_of::<T>() {
+        return Err(INVALID);
+    }
+    let known = size.min(size_of::<T>());
+    // SAFETY: not NULL and `size` bytes writable by the caller's word; `known` is no more than either.
+    unsafe {
+        core::ptr::write_bytes(pointer.cast::<u8>(), 0, size);
+        core::ptr::copy_nonoverlapping((&raw const *value).cast(), pointer.cast::<u8>(), known);
+    }
+    Ok(())
+}

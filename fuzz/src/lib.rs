@@ -7,6 +7,8 @@ pub mod black_box;
 pub mod c_api;
 pub mod conference;
 pub mod jitter;
+pub mod session;
+
 pub mod srtp;
 
 use std::net::SocketAddr;
@@ -95,7 +97,8 @@ pub fn leg(data: &[u8]) {
     if choice & 2 == 2 {
         // Everything that a packet can steer: digits, redundancy, extensions, tones, pauses.
         config.telephone_events = vec![TelephoneEvents { payload_type: 101, clock_hz: None }];
-        config.redundancy = Some(Redundant { payload_type: 121, generations: 2 });
+        config.redundancy =
+            Some(Redundant { payload_type: 121, generations: 2, follows_loss: true });
         config.header_extensions.audio_level = Some(1);
         config.inband_tones = InbandTones::DigitsRemoved;
         config.freeze_for_modems = true;

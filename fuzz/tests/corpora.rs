@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 18] = [
+const TARGETS: [Target; 20] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("capture", ale_media_fuzz::capture),
@@ -17,6 +17,8 @@ const TARGETS: [Target; 18] = [
     ("sdes", ale_media_fuzz::srtp::sdes),
     ("jitter", ale_media_fuzz::jitter::commands),
     ("leg", ale_media_fuzz::leg),
+    ("session", ale_media_fuzz::session::demux),
+    ("updates", ale_media_fuzz::session::updates),
     ("conference", ale_media_fuzz::conference::commands),
     ("black_box", ale_media_fuzz::black_box::replay),
     ("c_api", ale_media_fuzz::c_api::calls),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The control half of a conference, for any number of threads.
 //!
-//! A table of states, one atomic word a place, says at once whether an order makes sense; the
-//! order itself waits in a queue for the next tick.
+//! A table of states, one atomic word a place, says at once whether a command makes sense, and what it
+//! needs (a place, a slot for a pair gain) is taken when it is given; the command itself waits in a
+//! queue for the next tick, which can carry all of them out and never waits for a control thread.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -10,13 +11,17 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use crossbeam::queue::ArrayQueue;
 
+use super::pair_slots::PairSlots;
 use super::{ConferenceStats, LinkEnd, MemberId};
 use crate::dsp::resample::RATES_HZ;
 use crate::leg::LegMedia;
 use crate::mixer::MAX_GAIN;
+use crate::sync::mpsc::{self, Receiver, Sender};
+use crate::sync::ring::{self, Producer};
 use crate::sync::snapshot::Snapshot;
+use crate::sync::turns::Turns;
 
-/// Orders that may wait, a place: each member may join, leave and be set twice between two ticks.
+/// Commands that may wait, a place: each member may join, leave and be set twice between two ticks.
 const COMMANDS_A_PLACE: usize = 4;
 
 /// How a member joins.
@@ -47,9 +52,10 @@ impl Default for JoinOptions {
 pub enum ConferenceError {
     /// A number of members of 0 or above the mixer's limit, or more speakers than members.
     InvalidConfig,
-    /// All places are taken, or not yet reclaimed.
+    /// All places are taken, or not yet reclaimed; for a pair gain: all
+    /// [`ConferenceConfig::max_pair_gains`](super::ConferenceConfig::max_pair_gains) are in use.
     Full,
-    /// Too many orders wait: the conference is not being ticked.
+    /// Too many commands wait: the conference is not being ticked.
     Busy,
     /// No such member: never joined, or already told to leave.
     UnknownMember,
@@ -65,8 +71,8 @@ impl fmt::Display for ConferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InvalidConfig => "number of conference members or speakers out of range",
-            Self::Full => "conference has no place left",
-            Self::Busy => "too many orders wait for the conference's tick",
+            Self::Full => "conference has no place or pair gain left",
+            Self::Busy => "too many commands wait for the conference's tick",
             Self::UnknownMember => "no such member, or it has been told to leave",
             Self::InvalidGain => "gain is negative, too large or not a number",
             Self::UnsupportedRate => "leg's rate is not 8, 16, 32 or 48 kHz",
@@ -104,7 +110,8 @@ pub(super) enum Command {
     SetGain(MemberId, f32),
     SetListening(MemberId, bool),
     SetPrivate(MemberId, bool),
-    SetPairGain(MemberId, MemberId, Option<f32>),
+    /// Listener, talker, gain, and the slot that it holds.
+    SetPairGain(MemberId, MemberId, Option<f32>, usize),
 }
 
 /// What a conference tells.
@@ -130,46 +137,74 @@ fn word(generation: u32, state: u32) -> u32 {
 
 /// What both halves hold.
 pub(super) struct Shared {
-    commands: ArrayQueue<Command>,
-    returned: ArrayQueue<(MemberId, Attached)>,
-    free: ArrayQueue<u32>,
     states: Box<[AtomicU32]>,
     /// Rates of those present.
     rates_hz: Box<[AtomicU32]>,
-    events: ArrayQueue<ConferenceEvent>,
+    /// Control threads take places from it and may wait for each other; the tick has no part in it.
+    free: ArrayQueue<u32>,
+    pub(super) pair_slots: PairSlots,
+    returned: Turns<(MemberId, Attached)>,
+    events: Turns<ConferenceEvent>,
+    refused: AtomicU32,
 }
 
-impl Shared {
-    pub(super) fn new(places: usize) -> Self {
+/// What the tick holds of the ways between the halves.
+pub(super) struct Ways {
+    pub(super) shared: Arc<Shared>,
+    commands: Receiver<Command>,
+    returned: Producer<(MemberId, Attached)>,
+    events: Producer<ConferenceEvent>,
+    /// An event that found no room.
+    late: Option<ConferenceEvent>,
+}
+
+impl Ways {
+    /// Makes both ends of the ways for so many places and pair gains.
+    pub(super) fn new(
+        places: usize,
+        pair_gains: usize,
+        stats: Snapshot<{ ConferenceStats::WORDS }>,
+    ) -> (Self, ConferenceControl) {
         let free = ArrayQueue::new(places);
         for index in 0..places as u32 {
             let _ = free.push(index);
         }
-        Self {
-            commands: ArrayQueue::new(places * COMMANDS_A_PLACE),
-            returned: ArrayQueue::new(places),
-            free,
+        let (to_tick, commands) = mpsc::queue(places * COMMANDS_A_PLACE);
+        let (returned, back) = ring::channel(places);
+        let (events, told) = ring::channel(EVENTS);
+        let shared = Arc::new(Shared {
             states: (0..places).map(|_| AtomicU32::new(word(0, FREE))).collect(),
             rates_hz: (0..places).map(|_| AtomicU32::new(0)).collect(),
-            events: ArrayQueue::new(EVENTS),
-        }
+            free,
+            pair_slots: PairSlots::new(pair_gains),
+            returned: Turns::new(back),
+            events: Turns::new(told),
+            refused: AtomicU32::new(0),
+        });
+        let control = ConferenceControl { shared: Arc::clone(&shared), commands: to_tick, stats };
+        (Self { shared, commands, returned, events, late: None }, control)
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.commands.len()
+    /// Commands that are taken in one tick at most, so that busy control threads can't hold it up.
+    pub(super) fn commands_a_tick(&self) -> usize {
+        self.commands.capacity()
     }
 
-    pub(super) fn next_command(&self) -> Option<Command> {
+    pub(super) fn next_command(&mut self) -> Option<Command> {
         self.commands.pop()
     }
 
-    /// Hands a member's half back; there is room for one a place.
-    pub(super) fn give_back(&self, id: MemberId, attached: Attached) {
+    /// Hands a member's half back. A place has at most one here, and the ring has room for one a
+    /// place: whoever is taking one out has not freed its place yet.
+    pub(super) fn give_back(&mut self, id: MemberId, attached: Attached) {
         let _ = self.returned.push((id, attached));
     }
 
-    pub(super) fn tell(&self, event: ConferenceEvent) {
-        self.events.force_push(event);
+    /// Reports an event, or keeps it until there is room; then the newest of those kept is reported.
+    pub(super) fn report(&mut self, event: Option<ConferenceEvent>) {
+        if let Some(event) = event.or(self.late) {
+            self.late = self.events.push(event).err();
+        }
     }
 }
 
@@ -177,14 +212,11 @@ impl Shared {
 #[derive(Clone)]
 pub struct ConferenceControl {
     shared: Arc<Shared>,
+    commands: Sender<Command>,
     stats: Snapshot<{ ConferenceStats::WORDS }>,
 }
 
 impl ConferenceControl {
-    pub(super) fn new(shared: Arc<Shared>, stats: Snapshot<{ ConferenceStats::WORDS }>) -> Self {
-        Self { shared, stats }
-    }
-
     /// Lets a leg's audio half in at the next tick.
     ///
     /// Real-time: yes.
@@ -199,13 +231,13 @@ impl ConferenceControl {
     ) -> Result<MemberId, (ConferenceError, Box<LegMedia>)> {
         let id = match self.reserve(media.sample_rate_hz(), &options) {
             Ok(id) => id,
-            Err(error) => return Err((error, media)),
+            Err(error) => return Err((self.refused(error), media)),
         };
-        match self.shared.commands.push(Command::Join(id, Attached::Leg(media), options)) {
+        match self.commands.push(Command::Join(id, Attached::Leg(media), options)) {
             // What comes back is what was pushed.
             Err(Command::Join(_, Attached::Leg(media), _)) => {
                 self.release(id);
-                Err((ConferenceError::Busy, media))
+                Err((self.refused(ConferenceError::Busy), media))
             }
             _ => Ok(id),
         }
@@ -225,13 +257,13 @@ impl ConferenceControl {
     ) -> Result<MemberId, (ConferenceError, Box<LinkEnd>)> {
         let id = match self.reserve(end.sample_rate_hz(), &options) {
             Ok(id) => id,
-            Err(error) => return Err((error, end)),
+            Err(error) => return Err((self.refused(error), end)),
         };
-        match self.shared.commands.push(Command::Join(id, Attached::Link(end), options)) {
+        match self.commands.push(Command::Join(id, Attached::Link(end), options)) {
             // What comes back is what was pushed.
             Err(Command::Join(_, Attached::Link(end), _)) => {
                 self.release(id);
-                Err((ConferenceError::Busy, end))
+                Err((self.refused(ConferenceError::Busy), end))
             }
             _ => Ok(id),
         }
@@ -260,19 +292,24 @@ impl ConferenceControl {
         let _ = self.shared.free.push(id.index);
     }
 
-    /// Lets a member go at the next tick; [`ConferenceControl::reclaim`] gives its half back.
+    /// Lets a member go at the next tick, in which it fades; [`ConferenceControl::reclaim`] gives its
+    /// half back after that.
     ///
     /// Real-time: yes.
     ///
     /// # Errors
     /// [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`].
     pub fn leave(&self, id: MemberId) -> Result<(), ConferenceError> {
+        self.try_leave(id).map_err(|error| self.refused(error))
+    }
+
+    fn try_leave(&self, id: MemberId) -> Result<(), ConferenceError> {
         let state = self.state(id)?;
         let (present, leaving) = (word(id.generation, PRESENT), word(id.generation, LEAVING));
         state
             .compare_exchange(present, leaving, Ordering::AcqRel, Ordering::Acquire)
             .map_err(|_| ConferenceError::UnknownMember)?;
-        self.shared.commands.push(Command::Leave(id)).map_err(|_| {
+        self.commands.push(Command::Leave(id)).map_err(|_| {
             state.store(present, Ordering::Release);
             ConferenceError::Busy
         })
@@ -297,7 +334,7 @@ impl ConferenceControl {
     /// [`ConferenceError::InvalidGain`].
     pub fn set_gain(&self, id: MemberId, factor: f32) -> Result<(), ConferenceError> {
         if !valid_gain(factor) {
-            return Err(ConferenceError::InvalidGain);
+            return Err(self.refused(ConferenceError::InvalidGain));
         }
         self.order(id, Command::SetGain(id, factor))
     }
@@ -323,16 +360,26 @@ impl ConferenceControl {
     }
 
     /// How loud one listener hears one talker, from the next tick on, as a factor on top of the
-    /// talker's own gain; `None` for what everybody hears. Gains beyond
-    /// [`ConferenceConfig::max_pair_gains`](super::ConferenceConfig::max_pair_gains) are counted in
-    /// [`ConferenceStats::refused`] and change nothing.
+    /// talker's own gain; `None` for what everybody hears. A pair's room is free again when its gain
+    /// has been taken away, or one of the two has left, and the next tick is over.
     ///
-    /// Real-time: yes.
+    /// Real-time: yes; it looks through the pair gains that there may be.
     ///
     /// # Errors
     /// [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`],
-    /// [`ConferenceError::InvalidGain`], [`ConferenceError::InvalidPair`].
+    /// [`ConferenceError::InvalidGain`], [`ConferenceError::InvalidPair`];
+    /// [`ConferenceError::Full`] where
+    /// [`ConferenceConfig::max_pair_gains`](super::ConferenceConfig::max_pair_gains) are in use.
     pub fn set_pair_gain(
+        &self,
+        listener: MemberId,
+        talker: MemberId,
+        factor: Option<f32>,
+    ) -> Result<(), ConferenceError> {
+        self.try_pair_gain(listener, talker, factor).map_err(|error| self.refused(error))
+    }
+
+    fn try_pair_gain(
         &self,
         listener: MemberId,
         talker: MemberId,
@@ -341,10 +388,8 @@ impl ConferenceControl {
         if factor.is_some_and(|factor| !valid_gain(factor)) {
             return Err(ConferenceError::InvalidGain);
         }
-        if self.state(talker)?.load(Ordering::Acquire) != word(talker.generation, PRESENT) {
-            return Err(ConferenceError::UnknownMember);
-        }
-        self.state(listener)?;
+        self.present(talker)?;
+        self.present(listener)?;
         let rate = |id: MemberId| {
             let rate_hz = self.shared.rates_hz.get(id.index as usize);
             rate_hz.map(|rate_hz| rate_hz.load(Ordering::Relaxed))
@@ -352,11 +397,24 @@ impl ConferenceControl {
         if listener == talker || rate(listener) != rate(talker) {
             return Err(ConferenceError::InvalidPair);
         }
-        self.order(listener, Command::SetPairGain(listener, talker, factor))
+        let slots = &self.shared.pair_slots;
+        let slot = match factor {
+            Some(_) => slots.find_or_take(listener, talker).ok_or(ConferenceError::Full)?,
+            None => match slots.find(listener, talker) {
+                Some(slot) => slot,
+                // It has none.
+                None => return Ok(()),
+            },
+        };
+        self.commands.push(Command::SetPairGain(listener, talker, factor, slot)).map_err(|_| {
+            slots.let_go(slot);
+            ConferenceError::Busy
+        })
     }
 
     /// The audio half of a leg that has left; its place is free again after this. To be called
-    /// until there is none: ends of lines that have left are dropped on the way.
+    /// until there is none: ends of lines that have left are dropped on the way. `None` also while
+    /// another thread is in the middle of this call.
     ///
     /// Real-time: yes; freeing it is not.
     pub fn reclaim(&self) -> Option<(MemberId, Box<LegMedia>)> {
@@ -371,23 +429,45 @@ impl ConferenceControl {
         }
     }
 
-    /// The oldest event that has not been read; only the newest are kept.
+    /// The oldest event that has not been read. When nobody reads, the first ones and the newest are
+    /// kept. `None` also while another thread is in the middle of this call.
     ///
     /// Real-time: yes.
     pub fn next_event(&self) -> Option<ConferenceEvent> {
         self.shared.events.pop()
     }
 
-    /// Counters, as of the last tick.
+    /// Counters, as of the last tick; [`ConferenceStats::refused`] as of now.
     pub fn stats(&self) -> ConferenceStats {
-        self.stats.read().unwrap_or_default()
+        let mut stats: ConferenceStats = self.stats.read().unwrap_or_default();
+        stats.refused = u64::from(self.shared.refused.load(Ordering::Relaxed));
+        stats
     }
 
     fn order(&self, id: MemberId, command: Command) -> Result<(), ConferenceError> {
-        if self.state(id)?.load(Ordering::Acquire) != word(id.generation, PRESENT) {
-            return Err(ConferenceError::UnknownMember);
+        self.present(id)
+            .and_then(|()| self.commands.push(command).map_err(|_| ConferenceError::Busy))
+            .map_err(|error| self.refused(error))
+    }
+
+    fn refused(&self, error: ConferenceError) -> ConferenceError {
+        self.shared.refused.fetch_add(1, Ordering::Relaxed);
+        error
+    }
+
+    #[cfg(all(test, feature = "opus"))]
+    pub(super) fn shared_pair_slots_free(&self) -> bool {
+        self.shared.pair_slots.all_free()
+    }
+
+    /// Whether somebody is a member.
+    fn present(&self, id: MemberId) -> Result<(), ConferenceError> {
+        let state = self.state(id)?.load(Ordering::Acquire);
+        if state == word(id.generation, PRESENT) {
+            Ok(())
+        } else {
+            Err(ConferenceError::UnknownMember)
         }
-        self.shared.commands.push(command).map_err(|_| ConferenceError::Busy)
     }
 
     fn state(&self, id: MemberId) -> Result<&AtomicU32, ConferenceError> {

@@ -27,21 +27,22 @@ mod contributions;
 mod control;
 mod link;
 mod outgoing;
+mod pair_slots;
 mod rates;
 pub mod shard;
 mod speakers;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
 use contributions::Contributions;
-use control::{Attached, Command, Shared};
+use control::{Attached, Command, Ways};
 pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions};
 pub use link::LinkEnd;
 pub use outgoing::{Outgoing, OutgoingDatagram};
+use pair_slots::LivePairs;
 use rates::Rates;
 use shard::PartialSums;
 use speakers::{SOFT_DBOV, Speakers, Voice};
@@ -127,8 +128,7 @@ counters! {
         pub shared_payloads,
         /// Members that are heard just now, where not all are; not a count.
         pub speakers,
-        /// Orders that the tick could not carry out: gains beyond
-        /// [`ConferenceConfig::max_pair_gains`].
+        /// Commands refused when they were given ([`ConferenceError`]).
         pub refused,
         /// Ticks that did not come: gaps of more than 15 ms between two, in whole ticks.
         pub missed_ticks,
@@ -141,6 +141,8 @@ pub struct Conference {
     members: Box<[Option<Member>]>,
     /// Indices of the members present, in no order.
     present: Vec<u32>,
+    /// Indices of those that leave at the end of this tick.
+    leaving: Vec<u32>,
     voices: Box<[Voice]>,
     speakers: Speakers,
     /// Who is heard, and how many members are told.
@@ -150,7 +152,8 @@ pub struct Conference {
     /// What one member hears.
     pcm: Box<[i16]>,
     last_tick_ns: Option<u64>,
-    shared: Arc<Shared>,
+    ways: Ways,
+    pairs: LivePairs,
     stats: ConferenceStats,
     publisher: Publisher<{ ConferenceStats::WORDS }>,
 }
@@ -213,11 +216,12 @@ impl Conference {
             return Err(ConferenceError::InvalidConfig);
         }
         let (publisher, snapshot) = snapshot::snapshot(&ConferenceStats::default());
-        let shared = Arc::new(Shared::new(places));
+        let (ways, control) = Ways::new(places, config.max_pair_gains, snapshot);
         let conference = Self {
             rates: Rates::new(config).map_err(|_| ConferenceError::InvalidConfig)?,
             members: (0..places).map(|_| None).collect(),
             present: Vec::with_capacity(places),
+            leaving: Vec::with_capacity(places),
             voices: vec![Voice::default(); places].into_boxed_slice(),
             speakers: Speakers::new(config.max_speakers),
             contributions: Contributions::new(),
@@ -225,11 +229,12 @@ impl Conference {
             once: EncodeOnce::new(config.encode_groups),
             pcm: vec![0; rates::MAX_FRAME_SAMPLES].into_boxed_slice(),
             last_tick_ns: None,
-            shared: Arc::clone(&shared),
+            ways,
+            pairs: LivePairs::new(config.max_pair_gains),
             stats: ConferenceStats::default(),
             publisher,
         };
-        Ok((conference, ConferenceControl::new(shared, snapshot)))
+        Ok((conference, control))
     }
 
     /// Plays and mixes 10 ms: takes orders, pulls every leg, mixes, encodes, and leaves the
@@ -279,6 +284,7 @@ impl Conference {
         self.count_gap(now_ns);
         self.apply_commands();
         if self.present.is_empty() {
+            self.sweep_pair_gains();
             return;
         }
         self.once.advance();
@@ -287,6 +293,7 @@ impl Conference {
             self.choose_speakers();
         }
         self.rates.gather();
+        self.sweep_pair_gains();
         if self.told > 0 {
             self.name_contributors();
         }
@@ -307,6 +314,9 @@ impl Conference {
                 self.serve(*index, now_ns, outgoing);
             }
             self.protect(outgoing);
+            while let Some(index) = self.leaving.pop() {
+                self.remove(index);
+            }
         }
         self.stats.ticks += 1;
         self.stats.members = self.present.len() as u64;
@@ -377,9 +387,8 @@ impl Conference {
             }
         });
         let dominant = speakers.dominant().filter(|dominant| before != Some(*dominant));
-        if let Some(Some(member)) = dominant.and_then(|index| members.get(index as usize)) {
-            self.shared.tell(ConferenceEvent::DominantSpeaker(member.id));
-        }
+        let member = dominant.and_then(|index| members.get(index as usize)?.as_ref());
+        self.ways.report(member.map(|member| ConferenceEvent::DominantSpeaker(member.id)));
     }
 
     /// Gives a member what it hears, and takes the datagrams that it has to send; once a tick.
@@ -454,9 +463,8 @@ impl Conference {
     }
 
     fn apply_commands(&mut self) {
-        // As many as were waiting, so that a busy control thread can't hold the tick up.
-        for _ in 0..self.shared.waiting() {
-            let Some(command) = self.shared.next_command() else { break };
+        for _ in 0..self.ways.commands_a_tick() {
+            let Some(command) = self.ways.next_command() else { break };
             match command {
                 Command::Join(id, attached, options) => self.join(id, attached, options),
                 Command::Leave(id) => self.leave(id),
@@ -481,10 +489,17 @@ impl Conference {
                         let _ = rates.mixer(member.rate).set_private(member.place, private);
                     }
                 }
-                Command::SetPairGain(listener, talker, factor) => {
-                    self.set_pair_gain(listener, talker, factor);
+                Command::SetPairGain(listener, talker, factor, slot) => {
+                    self.set_pair_gain(listener, talker, factor, slot);
                 }
             }
+        }
+        // After all orders, so that none of them lets somebody be heard on that goes.
+        for index in &self.leaving {
+            let Some(Some(member)) = self.members.get(*index as usize) else { continue };
+            let mixer = self.rates.mixer(member.rate);
+            let _ = mixer.set_muted(member.place, true);
+            let _ = mixer.set_listening(member.place, false);
         }
     }
 
@@ -493,16 +508,35 @@ impl Conference {
         (member.id == id).then_some((&mut self.rates, member))
     }
 
-    fn set_pair_gain(&mut self, listener: MemberId, talker: MemberId, factor: Option<f32>) {
-        // Whoever has left meanwhile has nothing to be set.
+    fn set_pair_gain(
+        &mut self,
+        listener: MemberId,
+        talker: MemberId,
+        factor: Option<f32>,
+        slot: usize,
+    ) {
+        let existed = self.has_pair_gain(listener, talker);
         let place = |members: &mut Self, id| members.member(id).map(|(_, m)| (m.rate, m.place));
-        let (Some((_, talker)), Some((rate, listener))) =
-            (place(self, talker), place(self, listener))
-        else {
-            return;
-        };
-        let set = self.rates.mixer(rate).set_pair_gain(listener, talker, factor);
-        self.stats.refused += u64::from(set.is_err());
+        // Whoever has left meanwhile has nothing to be set.
+        if let (Some((rate, to)), Some((_, from))) = (place(self, listener), place(self, talker)) {
+            // The slot stands for its room, and the control half has checked the rest.
+            let _ = self.rates.mixer(rate).set_pair_gain(to, from, factor);
+        }
+        let exists = self.has_pair_gain(listener, talker);
+        let slots = &self.ways.shared.pair_slots;
+        self.pairs.applied(slots, slot, (listener, talker), existed, exists);
+    }
+
+    fn has_pair_gain(&self, listener: MemberId, talker: MemberId) -> bool {
+        has_pair_gain(&self.members, &self.rates, listener, talker)
+    }
+
+    /// Frees the slots of pair gains that have ended.
+    fn sweep_pair_gains(&mut self) {
+        let Self { pairs, ways, members, rates, .. } = self;
+        pairs.sweep(&ways.shared.pair_slots, rates.pair_gains(), |listener, talker| {
+            has_pair_gain(members, rates, listener, talker)
+        });
     }
 
     fn join(&mut self, id: MemberId, attached: Attached, options: JoinOptions) {
@@ -511,13 +545,12 @@ impl Conference {
             .and_then(|rate| Some((rate, self.rates.mixer(rate).add().ok()?)));
         let (Some((rate, place)), Some(slot)) = (place, self.members.get_mut(id.index as usize))
         else {
-            self.shared.give_back(id, attached);
+            self.ways.give_back(id, attached);
             return;
         };
         let mixer = self.rates.mixer(rate);
         let _ = mixer.set_private(place, options.private);
-        let _ = mixer.start_at(place, options.gain, options.muted || self.speakers.is_selective());
-        let _ = mixer.set_muted(place, options.muted);
+        let _ = mixer.start_at(place, options.gain, options.muted);
         let _ = mixer.set_selected(place, !self.speakers.is_selective());
         let _ = mixer.set_listening(place, options.listening);
         if let Some(voice) = self.voices.get_mut(id.index as usize) {
@@ -539,12 +572,18 @@ impl Conference {
         self.stats.joins += 1;
     }
 
+    /// A member goes at the end of this tick, over which it falls silent to the others and they to it.
     fn leave(&mut self, id: MemberId) {
-        let Some(slot) = self.members.get_mut(id.index as usize) else { return };
-        if slot.as_ref().is_none_or(|member| member.id != id) {
-            return;
+        if self.member(id).is_some() && !self.leaving.contains(&id.index) {
+            push_in(&mut self.leaving, id.index);
         }
-        let Some(member) = slot.take() else { return };
+    }
+
+    fn remove(&mut self, index: u32) {
+        let Some(member) = self.members.get_mut(index as usize).and_then(Option::take) else {
+            return;
+        };
+        let id = member.id;
         let _ = self.rates.mixer(member.rate).remove(member.place);
         self.speakers.forget(id.index);
         swap_out(&mut self.present, member.position as usize);
@@ -560,8 +599,21 @@ impl Conference {
             media.skip_softer_than(None);
             media.set_contributors(&Contributors::default());
         }
-        self.shared.give_back(id, attached);
+        self.ways.give_back(id, attached);
     }
+}
+
+/// Whether a mixer has a gain of one member for another.
+fn has_pair_gain(
+    members: &[Option<Member>],
+    rates: &Rates,
+    listener: MemberId,
+    talker: MemberId,
+) -> bool {
+    let member =
+        |id: MemberId| members.get(id.index as usize)?.as_ref().filter(|member| member.id == id);
+    let (Some(listener), Some(talker)) = (member(listener), member(talker)) else { return false };
+    rates.has_pair_gain(listener.rate, listener.place, talker.place)
 }
 
 impl fmt::Debug for Conference {

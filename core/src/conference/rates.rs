@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::ConferenceConfig;
 use super::shard::PartialSums;
 use crate::dsp::resample::{RATES_HZ, Resampler};
-use crate::mixer::{Mixer, MixerConfig, MixerError};
+use crate::mixer::{Mixer, MixerConfig, MixerError, ParticipantId};
 use crate::within::Within;
 
 pub(super) const RATES: usize = RATES_HZ.len();
@@ -69,6 +69,21 @@ impl Rates {
     /// The mixer of a rate; `rate` comes from [`Rates::index_of`].
     pub(super) fn mixer(&mut self, rate: usize) -> &mut Mixer {
         &mut self.mixers[rate % RATES]
+    }
+
+    /// Pair gains in all mixers.
+    pub(super) fn pair_gains(&self) -> usize {
+        self.mixers.iter().map(Mixer::pair_gains).sum()
+    }
+
+    /// Whether the mixer of a rate has a gain of one of its participants for another.
+    pub(super) fn has_pair_gain(
+        &self,
+        rate: usize,
+        listener: ParticipantId,
+        talker: ParticipantId,
+    ) -> bool {
+        self.mixers[rate % RATES].has_pair_gain(listener, talker)
     }
 
     /// Adds up each rate for itself.

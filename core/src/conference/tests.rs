@@ -166,6 +166,57 @@ fn who_leaves_is_not_heard_any_more_and_its_place_can_be_taken_again() {
     assert_eq!(control.set_muted(gone, true), Err(ConferenceError::UnknownMember));
 }
 
+/// Who comes or goes in the middle of a loud tone makes no step, neither for those who stay nor, on the
+/// line, for who comes or goes.
+#[test]
+fn comings_and_goings_are_ramps() {
+    for limiter in [false, true] {
+        for max_speakers in [0, 1] {
+            let config = ConferenceConfig { limiter, max_speakers, ..Default::default() };
+            let (mut conference, control) = Conference::new(&config).unwrap();
+            let join = || {
+                let (ours, end) = LinkEnd::pair(8_000).unwrap();
+                let id = control.join_link(Box::new(ours), JoinOptions::default());
+                (id.map_err(|(error, _)| error).unwrap(), end)
+            };
+            let (mut stays, mut comes) = (join(), None);
+            let mut heard = [vec![0_i16], vec![0_i16]];
+            for tick in 0..60 {
+                if tick == 20 {
+                    comes = Some(join());
+                } else if tick == 40 {
+                    control.leave(comes.as_ref().unwrap().0).unwrap();
+                }
+                // What is to be fed is a tone's crest, on which a step would be largest.
+                // With one speaker, who comes is it.
+                stays.1.push(&[if max_speakers == 0 { 8_000 } else { 0 }; 80]);
+                if let Some(line) = &mut comes {
+                    assert!(line.1.push(&[12_000; 80]) || tick > 40);
+                }
+                conference.tick(tick * TICK_NS, &mut Outgoing::new(1));
+                let mut pcm = [0; 80];
+                assert!(stays.1.pull(&mut pcm));
+                heard[0].extend(pcm);
+                if comes.as_mut().is_some_and(|line| line.1.pull(&mut pcm)) {
+                    heard[1].extend(pcm);
+                }
+            }
+            assert_eq!(control.stats().members, 1);
+            let crest = |heard: &[i16]| heard.iter().copied().max();
+            assert_eq!(crest(&heard[0]), Some(12_000));
+            assert_eq!(heard[0].last(), Some(&0), "nobody is there any more");
+            assert_eq!(heard[1].last(), Some(&0), "a fade ends the line");
+            for heard in &heard {
+                let step = heard.windows(2).map(|pair| pair[0].abs_diff(pair[1])).max();
+                assert!(
+                    step < Some(400),
+                    "{step:?} with limiter {limiter}, {max_speakers} speakers"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn muting_and_gain_take_effect_for_the_others() {
     let (mut conference, control) =
@@ -247,14 +298,51 @@ fn a_coach_is_heard_by_its_trainee_alone_and_hears_everybody() {
     assert_eq!(infinite, Err(ConferenceError::InvalidGain));
     let wide = phone(&control, 9, opus(16_000), 0.0).id;
     assert_eq!(control.set_pair_gain(trainee, wide, None), Err(ConferenceError::InvalidPair));
-    for _ in 0..3 {
-        // One is left of four; those beyond are counted.
-        control.set_pair_gain(customer, coach, Some(1.0)).unwrap();
-        control.set_pair_gain(customer, trainee, Some(1.0)).unwrap();
-        control.set_pair_gain(coach, customer, Some(1.0)).unwrap();
-    }
-    sing(&mut conference, &mut phones, 240..241);
     assert_eq!(control.stats().refused, 3);
+}
+
+#[test]
+fn a_pair_gain_that_finds_no_room_is_refused_when_it_is_given() {
+    let config = ConferenceConfig { max_pair_gains: 2, ..Default::default() };
+    let (mut conference, control) = Conference::new(&config).unwrap();
+    let mut phones: Vec<_> =
+        (0..3).map(|n| phone(&control, n, CodecSpec::Pcma, 400.0 + 300.0 * n as f32)).collect();
+    let [a, b, c] = [phones[0].id, phones[1].id, phones[2].id];
+    let mut at = 0;
+    let mut tick = |conference: &mut Conference, phones: &mut [Phone]| {
+        sing(conference, phones, at..at + 1);
+        at += 1;
+    };
+    // Before the tick and after it, the same answers.
+    for _ in 0..2 {
+        control.set_pair_gain(a, b, Some(0.5)).unwrap();
+        control.set_pair_gain(a, c, Some(0.5)).unwrap();
+        assert_eq!(control.set_pair_gain(b, c, Some(0.5)), Err(ConferenceError::Full));
+        control.set_pair_gain(a, b, Some(0.25)).expect("one that is there may change");
+        control.set_pair_gain(b, c, None).expect("it has none");
+        tick(&mut conference, &mut phones);
+    }
+    assert_eq!(control.stats().refused, 2);
+    // Taken away, it ramps out for a tick; then its room is another's.
+    control.set_pair_gain(a, c, None).unwrap();
+    tick(&mut conference, &mut phones);
+    tick(&mut conference, &mut phones);
+    control.set_pair_gain(b, c, Some(0.0)).unwrap();
+    assert_eq!(control.set_pair_gain(c, b, Some(0.0)), Err(ConferenceError::Full));
+    // A talker that leaves takes its gains along, also those that were ordered too late.
+    control.leave(c).unwrap();
+    tick(&mut conference, &mut phones);
+    tick(&mut conference, &mut phones);
+    control.set_pair_gain(b, a, Some(0.5)).unwrap();
+    tick(&mut conference, &mut phones);
+    assert_eq!(control.set_pair_gain(b, c, Some(0.5)), Err(ConferenceError::UnknownMember));
+    // A listener too.
+    control.set_pair_gain(b, a, Some(0.25)).unwrap();
+    control.leave(b).unwrap();
+    tick(&mut conference, &mut phones);
+    tick(&mut conference, &mut phones);
+    assert!(conference.rates.pair_gains() == 0);
+    assert!(control.shared_pair_slots_free(), "nothing is held");
 }
 
 #[test]

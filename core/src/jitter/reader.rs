@@ -316,7 +316,8 @@ impl JitterReader {
         self.frames = self.frames.wrapping_add(1);
         self.unchosen_frames += 1;
         let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
-        if self.unchosen_frames >= enough {
+        let bursts = self.estimator.burst_ms() > self.target.margin_ms();
+        if bursts || self.unchosen_frames >= enough {
             let elapsed_ms = 10.0 * self.unchosen_frames as f32;
             self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
             self.latest_ms = self.estimator.excess_of_ms(TOO_LATE);
@@ -360,6 +361,7 @@ impl JitterReader {
             max_ms,
             patience_ms: level_ms + self.latest_ms + PATIENCE_MS,
             adapt: settings.mode != DelayMode::Frozen && self.varispeed.is_none(),
+            settles: settings.mode == DelayMode::Adaptive && self.target.is_settling(),
             rewind,
             conceal: settings.mode != DelayMode::Frozen,
             hold: settings.mode == DelayMode::Frozen,
@@ -624,6 +626,12 @@ impl JitterReader {
     fn stand_by(&mut self, slot: Slot, meta: &PacketMeta, clock_hz: u32) {
         let position = self.timeline.position(meta, clock_hz);
         let samples = self.playout.samples_of(&slot, meta).filter(|&samples| samples > 0);
+        if let (Some(position), Some(samples), Some(end)) = (position, samples, self.timeline.end())
+        {
+            // It stands behind its own place by as many packets as the newest does.
+            let behind = (end - position) as f32 / samples as f32 - 1.0;
+            self.target.set_repeated(behind.max(0.0));
+        }
         match position.zip(samples) {
             Some((start, samples)) if self.playout.wants(start, start + i64::from(samples)) => {
                 self.playout.insert(Entry {

@@ -203,3 +203,62 @@ fn of_a_step_of_the_delay_at_most_the_step_is_lost_at_any_packet_time() {
         }
     }
 }
+
+/// A sender, or a link, that hands over so many packets at once.
+fn in_bursts(packets: usize, seconds: usize) -> Bench {
+    let mut bench = Bench::new(&JitterConfig::default());
+    let mut sequence = 0_u16;
+    for step in 0..seconds * 100 {
+        if step % (2 * packets) == 0 {
+            for _ in 0..packets {
+                bench.send(sequence, i64::from(sequence) * 160, 160).unwrap();
+                sequence += 1;
+            }
+        }
+        bench.pull();
+    }
+    bench
+}
+
+#[test]
+fn bursts_of_up_to_half_a_second_are_learnt_within_two() {
+    for packets in [5, 10, 15, 20, 25] {
+        let bench = in_bursts(packets, 8);
+        let conceals =
+            |infos: &[PullInfo]| infos.iter().filter(|i| i.operation == Operation::Conceal).count();
+        // Where the third burst ends.
+        let (learning, learnt) = bench.infos.split_at(6 * packets);
+        assert_eq!(conceals(learnt), 0, "{packets} packets at once");
+        assert!(conceals(learning) <= 2 * packets, "{packets} packets at once");
+    }
+}
+
+#[test]
+fn after_a_wild_network_the_delay_is_back_within_five_seconds() {
+    for wild_ms in [100_u64, 200, 400] {
+        let mut bench = Bench::new(&JitterConfig::default());
+        let mut coming: Vec<(u64, u16)> = (0..1_500_u64)
+            .map(|n| {
+                let wild = (250..1_000).contains(&n);
+                // Spread evenly, and in no order.
+                let held_ms = if wild { n * n * 7_919 % wild_ms } else { 0 };
+                (n * 20 + held_ms, n as u16)
+            })
+            .collect();
+        coming.sort_unstable();
+        let mut coming = coming.into_iter().peekable();
+        for step in 0..3_000_u64 {
+            while let Some((_, n)) = coming.next_if(|(at_ms, _)| *at_ms <= step * 10) {
+                bench.send(n, i64::from(n) * 160, 160).unwrap();
+            }
+            bench.pull();
+        }
+        let wild = bench.infos[2_000].delay_ms;
+        assert!(wild > 0.4 * wild_ms as f32, "{wild}");
+        // The last packet that was held up came after 20 s and `wild_ms`. The network needs 10, and a cut
+        // in speech needs 22 behind it.
+        let after = &bench.infos[(25_000 + wild_ms as usize) / 10..];
+        let most_ms = after.iter().map(|info| info.delay_ms).fold(0.0, f32::max);
+        assert!(most_ms <= 33.0, "{wild_ms}: {most_ms}");
+    }
+}

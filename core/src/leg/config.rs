@@ -70,8 +70,11 @@ pub enum InbandTones {
 pub struct Redundant {
     /// As [`SendCodec::payload_type`].
     pub payload_type: u8,
-    /// How many earlier payloads each packet sent repeats, 1 to 4.
+    /// How many earlier payloads each packet sent repeats, 1 to 4: each costs the codec's bit rate once more.
     pub generations: u8,
+    /// Whether that many are the most, and how many it is follows the loss that the peer reports: none, and
+    /// not a byte more, below 1 %.
+    pub follows_loss: bool,
 }
 
 /// Whose word is taken for it that a packet is silent (RFC 6464): such packets need not be decoded.
@@ -196,8 +199,9 @@ pub struct LegConfig {
     pub remote_ssrc: Option<u32>,
     /// Keys. A leg made anew with the keys and the source of another sends under the same key stream again,
     /// which gives the text away (RFC 3711 section 9.1): [`LegControl::update`](super::LegControl::update)
-    /// and [`Leg::on_session`](super::Leg::on_session) go on where the session is. Without keys the leg waits for [`LegControl::set_keys`](super::LegControl::set_keys),
-    /// sends nothing and keeps what comes, unless plain RTP is asked for.
+    /// and [`Leg::renew`](super::Leg::renew) go on where the session is. Without keys the leg waits for
+    /// [`LegControl::set_keys`](super::LegControl::set_keys), sends nothing and keeps what comes, unless
+    /// plain RTP is asked for.
     pub srtp: Option<SrtpConfig>,
     /// Plain RTP, where there are no keys.
     pub plain: bool,
@@ -491,6 +495,8 @@ pub enum LegError {
     Busy,
     /// Keys for one direction, and none for the other.
     OneDirection,
+    /// Halves of different legs.
+    Halves,
     /// Nothing to receive.
     NoReceiveCodec,
     /// A payload type to be passed through without a clock.
@@ -530,6 +536,7 @@ impl fmt::Display for LegError {
             Self::Fixed(member) => write!(f, "only a new leg can have another {member}"),
             Self::Busy => f.write_str("earlier orders to the leg still wait"),
             Self::OneDirection => f.write_str("keys for one direction, and none for the other"),
+            Self::Halves => f.write_str("the halves are of different legs"),
             Self::NoReceiveCodec => f.write_str("a leg needs a codec to receive"),
             Self::PacketTime(ms) => {
                 write!(f, "packet time {ms} ms is not a multiple of 10 up to 120")
@@ -563,7 +570,7 @@ impl LegError {
             Self::Jitter(_) => "jitter",
             Self::Srtp(_) | Self::OneDirection => "srtp",
             Self::Fixed(member) => member,
-            Self::Busy => "",
+            Self::Busy | Self::Halves => "",
         }
     }
 }

@@ -220,17 +220,39 @@ impl LegControl {
         if config.jitter != self.config.jitter {
             return Err(LegError::Fixed("jitter"));
         }
-        if config.max_sources != self.config.max_sources {
-            return Err(LegError::Fixed("max_sources"));
-        }
-        let has_keys = self.session.receive_suite().is_some();
-        if config.srtp.is_none() && config.plain != self.config.plain && has_keys {
-            return Err(LegError::Fixed("plain"));
-        }
+        self.check_transport(&new)?;
         let decoders = self.decoders_for(&new)?;
         // The digits stay with the packetizer that there is; this end is given back unused.
         let (_, no_digits) = ring::channel(1);
         let media = MediaUpdate::new(&new, no_digits, decoders).map_err(LegError::Codec)?;
+        let leg_receiver = Box::new(LegReceiverUpdate::new(&new));
+        if self.to_receiver.vacant_now() == 0 || self.to_media.vacant_now() == 0 {
+            return Err(LegError::Busy);
+        }
+        self.order_transport(&new)?;
+        let _ = self.to_receiver.push(LegReceiverCommand::Update(leg_receiver));
+        let _ = self.to_media.push(MediaCommand::Update(Box::new(media)));
+        self.assessor = new.assessor();
+        self.codec = new.main_codec().name().into();
+        new.srtp = None;
+        *self.config = new;
+        Ok(())
+    }
+
+    /// Whether the session could become what `new` says.
+    pub(super) fn check_transport(&mut self, new: &LegConfig) -> Result<(), LegError> {
+        if new.max_sources != self.config.max_sources {
+            return Err(LegError::Fixed("max_sources"));
+        }
+        let has_keys = self.session.receive_suite().is_some();
+        if new.srtp.is_none() && new.plain != self.config.plain && has_keys {
+            return Err(LegError::Fixed("plain"));
+        }
+        Ok(())
+    }
+
+    /// Orders the session to become what `new` says, all of it or nothing.
+    pub(super) fn order_transport(&mut self, new: &LegConfig) -> Result<(), LegError> {
         let receiver = ReceiverUpdate {
             types: Box::new(new.payload_types()),
             remote_ssrc: new.remote_ssrc,
@@ -243,14 +265,10 @@ impl LegControl {
             extended_reports: new.extended_reports,
             rtcp_interval_ms: new.rtcp_interval_ms,
         };
-        let leg_receiver = Box::new(LegReceiverUpdate::new(&new));
         let changes_ssrc = new.local_ssrc != self.session.local_ssrc();
         // Room for this order, for keys, and for another source.
         let room = 1 + usize::from(new.srtp.is_some() || new.plain) + usize::from(changes_ssrc);
-        if !self.session.has_room_for(room)
-            || self.to_receiver.vacant_now() == 0
-            || self.to_media.vacant_now() == 0
-        {
+        if !self.session.has_room_for(room) {
             return Err(LegError::Busy);
         }
         match &new.srtp {
@@ -262,13 +280,18 @@ impl LegControl {
             self.session.change_ssrc(new.local_ssrc)?;
         }
         self.session.update(Box::new(receiver), Box::new(sender));
-        let _ = self.to_receiver.push(LegReceiverCommand::Update(leg_receiver));
-        let _ = self.to_media.push(MediaCommand::Update(Box::new(media)));
-        self.assessor = new.assessor();
-        self.codec = new.main_codec().name().into();
-        new.srtp = None;
-        *self.config = new;
         Ok(())
+    }
+
+    pub(super) fn session(&self) -> &SessionControl {
+        &self.session
+    }
+
+    /// Takes over the session of the control half `before`, and the digits that wait.
+    pub(super) fn continue_from(&mut self, before: &mut Self) {
+        core::mem::swap(&mut self.session, &mut before.session);
+        core::mem::swap(&mut self.digits, &mut before.digits);
+        self.digits_given = before.digits_given;
     }
 
     /// Decoders for what is received from now on, those that there are kept; `None` where nothing changes.
@@ -423,11 +446,6 @@ impl LegControl {
         receive: Option<&SessionConfig>,
     ) -> Result<(), ControlError> {
         Ok(self.session.rekey(send, receive)?)
-    }
-
-    /// The session below, for a leg that comes after this one ([`Leg::on_session`](super::Leg::on_session)).
-    pub fn into_session(self) -> SessionControl {
-        self.session
     }
 
     /// The jitter buffer's settings.

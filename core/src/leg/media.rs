@@ -268,11 +268,16 @@ impl LegMedia {
         })
     }
 
-    /// The session below, for a leg that comes after this one ([`Leg::on_session`](super::Leg::on_session)).
-    ///
-    /// Real-time: no (frees the rest).
-    pub fn into_session(self) -> SessionSender {
-        self.session
+    /// Takes over the session of `before`, and goes on where it was: see [`Leg::renew`](super::Leg::renew).
+    pub(super) fn continue_from(&mut self, before: &mut Self) {
+        core::mem::swap(&mut self.session, &mut before.session);
+        self.packetizer.continue_from(&mut before.packetizer);
+        self.muted = before.muted;
+        self.reports_seen = before.reports_seen;
+    }
+
+    pub(super) fn session_mut(&mut self) -> &mut SessionSender {
+        &mut self.session
     }
 
     /// Samples a second of the PCM in both directions.
@@ -508,7 +513,7 @@ impl LegMedia {
             // No keys yet: time goes by, and nothing is said.
             let waiting = self.backlog_samples;
             if waiting >= self.packetizer.packet_samples {
-                self.stats.suppressed += 1;
+                self.session.skip((waiting / self.packetizer.packet_samples) as u64);
                 self.backlog_samples = 0;
                 self.rested_samples += waiting;
                 self.rest_whole_packets();

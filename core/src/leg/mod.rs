@@ -74,19 +74,44 @@ impl Leg {
     pub fn new(config: &LegConfig) -> Result<(LegReceiver, LegMedia, LegControl), LegError> {
         config.check()?;
         let session = session::create(&config.session()).map_err(LegError::Srtp)?;
-        Self::on_session(config, session)
+        Self::on(config, session)
     }
 
-    /// Makes a leg on a session that exists already, such as that of a leg before
-    /// ([`LegReceiver::into_session`] and its like): keys, counters, addresses and statistics of the
-    /// transport go on. What `config` says of the transport has no effect before
-    /// [`LegControl::update`].
+    /// Makes a new leg of a living one, in the place of its halves, for what
+    /// [`LegControl::update`] can't change: the rate of the PCM, the jitter buffer. The session goes on:
+    /// keys, counters, addresses, sequence numbers, timestamps, statistics of the transport, digits that
+    /// wait, and muting; all of the voice begins anew. What `config` says is taken as
+    /// [`LegControl::update`] takes it.
     ///
-    /// Real-time: no.
+    /// Real-time: no (takes memory for a new leg and frees the old one's).
     ///
     /// # Errors
-    /// As [`Leg::new`].
-    pub fn on_session(
+    /// As [`LegControl::update`], and [`LegError::Halves`] where the three are not of one leg. Nothing
+    /// has changed then.
+    pub fn renew(
+        config: &LegConfig,
+        receiver: &mut LegReceiver,
+        media: &mut LegMedia,
+        control: &mut LegControl,
+    ) -> Result<(), LegError> {
+        config.check()?;
+        control.check_transport(config)?;
+        if !control.session().is_of(receiver.session_mut(), media.session_mut()) {
+            return Err(LegError::Halves);
+        }
+        // Its own session goes with the old leg.
+        let spare = session::SessionConfig::new(config.local_ssrc);
+        let spare = session::create(&spare).map_err(LegError::Srtp)?;
+        let (mut new_receiver, mut new_media, mut new_control) = Self::on(config, spare)?;
+        control.order_transport(config)?;
+        core::mem::swap(receiver.session_mut(), new_receiver.session_mut());
+        new_media.continue_from(media);
+        new_control.continue_from(control);
+        (*receiver, *media, *control) = (new_receiver, new_media, new_control);
+        Ok(())
+    }
+
+    fn on(
         config: &LegConfig,
         (receiver, sender, control): (
             session::SessionReceiver,
@@ -94,7 +119,6 @@ impl Leg {
             session::SessionControl,
         ),
     ) -> Result<(LegReceiver, LegMedia, LegControl), LegError> {
-        config.check()?;
         let (writer, reader, jitter_control) =
             jitter::create(&config.jitter_config(), config.decoders()?)
                 .map_err(LegError::Jitter)?;

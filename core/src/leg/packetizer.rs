@@ -93,7 +93,7 @@ impl Packetizer {
             silence: config.silence_manner().map(|manner| Silence::new(manner, packet_ms)),
             redundancy: config
                 .redundancy
-                .map(|red| Redundancy::new(red.payload_type, red.generations)),
+                .map(|red| Redundancy::new(red.payload_type, red.generations, red.follows_loss)),
             extensions: config.header_extensions,
             contributors: Contributors::default(),
             ssrc: config.local_ssrc,
@@ -107,11 +107,14 @@ impl Packetizer {
         })
     }
 
-    /// Prepares the encoder for the loss that the peer reports, in 1/256: more at once, less by and
+    /// Prepares the encoder, and redundancy that follows it, for the loss that the peer reports, in 1/256: more at once, less by and
     /// by. Returns what is expected now, in percent.
     ///
     /// Real-time: yes.
     pub(super) fn expect_loss(&mut self, fraction_lost: u8) -> u8 {
+        if let Some(redundancy) = &mut self.redundancy {
+            redundancy.expect_loss(fraction_lost);
+        }
         let reported = (u32::from(fraction_lost) * 100).div_ceil(256) as u8;
         let expected =
             reported.max(self.expected_loss_percent - self.expected_loss_percent.div_ceil(4));
@@ -138,6 +141,9 @@ impl Packetizer {
         self.relayed = before.relayed;
         self.contributors = before.contributors;
         core::mem::swap(&mut self.digits, &mut before.digits);
+        if let (Some(redundancy), Some(before)) = (&mut self.redundancy, &before.redundancy) {
+            redundancy.continue_from(before);
+        }
         let same_rate = self.converter.is_none() && before.converter.is_none();
         if same_rate && self.encoder.is_for(&before.encoder) {
             core::mem::swap(&mut self.encoder, &mut before.encoder);
@@ -263,6 +269,7 @@ impl Packetizer {
         let payload_type = self
             .redundancy
             .as_ref()
+            .filter(|redundancy| redundancy.is_used())
             .map_or(self.payload_type, |redundancy| redundancy.payload_type);
         let (sources, levels, count) = match self.contributors.as_slice() {
             [] => Default::default(),

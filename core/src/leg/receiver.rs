@@ -33,8 +33,10 @@ use crate::within::Within;
 pub struct LegReceiver {
     session: SessionReceiver,
     writer: JitterWriter,
-    /// The last packet of a source on probation, which is played if the next one proves it valid.
+    /// The last packet of a source on probation, which is played if the next one proves it valid; the
+    /// call's first is not kept.
     waiting: Waiting,
+    opening: Opening,
     digits: DigitReceiver,
     /// Digits alone: nothing else pushes them out.
     digit_events: EventSink<LegEvent>,
@@ -45,6 +47,15 @@ pub struct LegReceiver {
     contributors: Publisher<{ Contributors::WORDS }>,
     commands: Consumer<LegReceiverCommand>,
     spent: Producer<LegSpent>,
+}
+
+/// The call's first packet. It is played at once, since a packet time of probation would stay in the delay
+/// of the whole call; what is played if it was a stray one is a packet. Other sources wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    Awaited,
+    Played { ssrc: u32, sequence: u16 },
+    Over,
 }
 
 /// Room for a packet of any codec but linear PCM: 60 ms of G.711.
@@ -150,6 +161,7 @@ impl LegReceiver {
             session,
             writer,
             waiting: Waiting::new(config),
+            opening: Opening::Awaited,
             digits: DigitReceiver::new(ends),
             digit_events: EventSink::new(digit_events, |count| LegEvent::Lost { count }),
             notes,
@@ -231,11 +243,8 @@ impl LegReceiver {
         result
     }
 
-    /// The session below, for a leg that comes after this one ([`Leg::on_session`](super::Leg::on_session)).
-    ///
-    /// Real-time: no (frees the rest).
-    pub fn into_session(self) -> SessionReceiver {
-        self.session
+    pub(super) fn session_mut(&mut self) -> &mut SessionReceiver {
+        &mut self.session
     }
 
     /// Where the peer's datagrams come from, or where signalling says that it is; `None` before either
@@ -266,7 +275,10 @@ impl LegReceiver {
             (Role::Voice, Standing::Heard) => {
                 let level_dbov = self.level(&rtp.packet);
                 if rtp.turned {
-                    self.writer.begin_stream();
+                    if !self.is_opened_by(&rtp.packet) {
+                        self.writer.begin_stream();
+                    }
+                    self.opening = Opening::Over;
                     self.play_waiting(rtp);
                 }
                 self.insert(&rtp.packet, rtp.payload.len(), level_dbov, arrival_ns)?;
@@ -274,7 +286,13 @@ impl LegReceiver {
             }
             (Role::Voice, _) => {
                 let level_dbov = self.level(&rtp.packet);
-                self.waiting.keep(rtp, level_dbov, arrival_ns);
+                if self.opening == Opening::Awaited {
+                    let (ssrc, sequence) = (rtp.packet.ssrc(), rtp.packet.sequence());
+                    self.opening = Opening::Played { ssrc, sequence };
+                    self.insert(&rtp.packet, rtp.payload.len(), level_dbov, arrival_ns)?;
+                } else {
+                    self.waiting.keep(rtp, level_dbov, arrival_ns);
+                }
                 Ok(Received::Probation)
             }
             (Role::Event, standing) => {
@@ -352,6 +370,13 @@ impl LegReceiver {
             self.contributors.publish(&Contributors::of(packet, id));
         }
         level_dbov
+    }
+
+    /// Whether the call's first packet was of the same stream.
+    fn is_opened_by(&self, packet: &RtpPacket<'_>) -> bool {
+        let Opening::Played { ssrc, sequence } = self.opening else { return false };
+        let later = packet.sequence().wrapping_sub(sequence).cast_signed();
+        ssrc == packet.ssrc() && (1..100).contains(&later)
     }
 
     /// A source has proved valid: what it sent first is played, too.

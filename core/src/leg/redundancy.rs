@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Older payloads again in every packet (RFC 2198), so that a lost packet costs nothing once the
-//! next has come.
+//! next has come. How many follows the peer's reports where that is wanted: none on a clean network, where
+//! packets are then plain ones of the codec's type.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -11,6 +12,12 @@ use crate::within::Within;
 const MAX_BLOCK_BYTES: usize = 1_023;
 /// Farthest that a repeated payload may lie back: its offset has 14 bits.
 const MAX_OFFSET_TICKS: u32 = (1 << 14) - 1;
+
+/// The loss, in 1/256, from which on so many payloads are repeated: 1, 5, 12 and 25 %. Where losses are
+/// independent, what they leave is below half a per cent up to the next step.
+const FROM_LOSS: [u8; 4] = [3, 13, 31, 64];
+/// Reports in a row that ask for less before one payload less is repeated: losses come back.
+const CALM_REPORTS: u8 = 3;
 
 #[derive(Debug, Clone)]
 struct Sent {
@@ -30,13 +37,62 @@ impl Sent {
 pub(super) struct Redundancy {
     pub(super) payload_type: u8,
     sent: Box<[Sent]>,
+    /// How many of them are repeated now.
+    repeated: usize,
+    follows_loss: bool,
+    /// The loss in 1/256, over the last few reports: each is of few packets.
+    loss: u8,
+    calm_reports: u8,
 }
 
 impl Redundancy {
-    /// Repeats the last `generations` payloads in packets of `payload_type`.
-    pub(super) fn new(payload_type: u8, generations: u8) -> Self {
+    /// Repeats the last `generations` payloads in packets of `payload_type`; if it `follows_loss`, up to so
+    /// many, and none before the first report.
+    pub(super) fn new(payload_type: u8, generations: u8, follows_loss: bool) -> Self {
         let none = Sent { timestamp: 0, payload: vec![0; MAX_BLOCK_BYTES].into(), bytes: 0 };
-        Self { payload_type, sent: vec![none; usize::from(generations)].into() }
+        let most = usize::from(generations);
+        let repeated = if follows_loss { 0 } else { most };
+        Self {
+            payload_type,
+            sent: vec![none; most].into(),
+            repeated,
+            follows_loss,
+            loss: 0,
+            calm_reports: 0,
+        }
+    }
+
+    /// Whether packets are redundant ones now.
+    pub(super) fn is_used(&self) -> bool {
+        self.repeated > 0
+    }
+
+    /// The peer reports a loss of so many 1/256.
+    ///
+    /// Real-time: yes.
+    pub(super) fn expect_loss(&mut self, fraction_lost: u8) {
+        if !self.follows_loss {
+            return;
+        }
+        self.loss = ((u16::from(self.loss) + u16::from(fraction_lost)) / 2) as u8;
+        let wanted = FROM_LOSS.iter().filter(|from| self.loss >= **from).count();
+        let wanted = wanted.min(self.sent.len());
+        if wanted >= self.repeated {
+            (self.repeated, self.calm_reports) = (wanted, 0);
+            return;
+        }
+        self.calm_reports += 1;
+        if self.calm_reports == CALM_REPORTS {
+            (self.repeated, self.calm_reports) = (self.repeated - 1, 0);
+        }
+    }
+
+    /// Goes on with as much as `before` did.
+    pub(super) fn continue_from(&mut self, before: &Self) {
+        if self.follows_loss && before.follows_loss {
+            self.repeated = before.repeated.min(self.sent.len());
+            self.loss = before.loss;
+        }
     }
 
     /// Puts the repeated payloads before the `bytes` of `payload`, as many as there is room for, and
@@ -48,10 +104,15 @@ impl Redundancy {
         out: &mut [u8],
         bytes: usize,
     ) -> usize {
+        if !self.is_used() {
+            self.remember(timestamp, out.head(bytes));
+            return bytes;
+        }
         let usable = |sent: &&Sent| {
             sent.bytes > 0 && timestamp.wrapping_sub(sent.timestamp) <= MAX_OFFSET_TICKS
         };
-        let mut repeated = self.sent.head(self.sent.iter().take_while(usable).count());
+        let repeated = self.sent.head(self.repeated);
+        let mut repeated = repeated.head(repeated.iter().take_while(usable).count());
         let size = |sent: &[Sent]| sent.iter().map(|sent| 4 + sent.bytes).sum::<usize>() + 1;
         while let [newer @ .., _] = repeated
             && size(repeated) + bytes > out.len()
@@ -96,7 +157,7 @@ mod tests {
 
     #[test]
     fn older_payloads_come_first_with_their_offsets() {
-        let mut redundancy = Redundancy::new(121, 2);
+        let mut redundancy = Redundancy::new(121, 2, false);
         let mut out = [0; 64];
         let mut send = |timestamp, payload: &[u8]| {
             out[..payload.len()].copy_from_slice(payload);
@@ -114,11 +175,37 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_left_out() {
-        let mut redundancy = Redundancy::new(121, 1);
+        let mut redundancy = Redundancy::new(121, 1, false);
         let mut out = [7; 100];
         assert_eq!(redundancy.wrap(0, 0, &mut out, 60), 61);
         assert_eq!(redundancy.wrap(0, 160, &mut out, 60), 61, "60 more would not fit 100");
         assert_eq!(redundancy.wrap(0, 320, &mut out, 30), 95);
         assert_eq!(redundancy.wrap(0, 480, &mut out, 100), 100, "not even the header");
+    }
+
+    #[test]
+    fn as_much_is_repeated_as_the_reports_ask_for() {
+        let mut redundancy = Redundancy::new(121, 3, true);
+        let mut out = [0; 64];
+        let mut n = 0;
+        let mut bytes_after = |redundancy: &mut Redundancy, fraction_lost: &[u8]| {
+            fraction_lost.iter().for_each(|lost| redundancy.expect_loss(*lost));
+            n += 1;
+            (redundancy.is_used(), redundancy.wrap(8, n * 160, &mut out, 10))
+        };
+        assert_eq!(bytes_after(&mut redundancy, &[]), (false, 10));
+        assert_eq!(bytes_after(&mut redundancy, &[0, 1, 2]), (false, 10), "a clean network");
+        assert_eq!(bytes_after(&mut redundancy, &[8]), (true, 10 + 1 + 14), "3 %");
+        assert_eq!(bytes_after(&mut redundancy, &[26]), (true, 10 + 1 + 28), "10 %");
+        assert_eq!(
+            bytes_after(&mut redundancy, &[255]),
+            (true, 10 + 1 + 42),
+            "no more than allowed"
+        );
+        // Back from 53 % by halves: twelve reports until the last is not repeated any more.
+        assert_eq!(bytes_after(&mut redundancy, &[0; 3]), (true, 10 + 1 + 42));
+        assert_eq!(bytes_after(&mut redundancy, &[0; 3]), (true, 10 + 1 + 28));
+        assert_eq!(bytes_after(&mut redundancy, &[0; 3]), (true, 10 + 1 + 14));
+        assert_eq!(bytes_after(&mut redundancy, &[0; 3]), (false, 10));
     }
 }

@@ -58,7 +58,8 @@ impl Mixer {
         Ok(())
     }
 
-    /// Sets gain and muting at once and without a ramp, for who has not been heard yet.
+    /// Sets gain and muting of who has neither been heard nor heard anything yet: both begin in silence
+    /// and rise over the next 10 ms, since who comes may be speaking, and so may the others.
     ///
     /// Real-time: yes.
     ///
@@ -73,8 +74,8 @@ impl Mixer {
         let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
         let place = self.place(id)?;
         (place.factor, place.muted) = (factor, muted);
-        place.own = Gain::steady(if muted { 0 } else { factor });
-        place.heard = if place.private { Gain::steady(0) } else { place.own };
+        (place.own, place.heard) = (Gain::steady(0), Gain::steady(0));
+        place.listening = Gain::steady(0);
         Ok(())
     }
 
@@ -173,5 +174,19 @@ impl Mixer {
         }
         self.place(listener)?.pairs = head;
         Ok(())
+    }
+
+    /// Gains of one participant for another that there are, those included that are on their way
+    /// out.
+    pub(crate) fn pair_gains(&self) -> usize {
+        self.pairs.used
+    }
+
+    /// Whether a listener has a gain for a talker, one on its way out included.
+    pub(crate) fn has_pair_gain(&self, listener: ParticipantId, talker: ParticipantId) -> bool {
+        let place = self.places.get(listener.index as usize);
+        place.is_some_and(|place| {
+            place.generation == listener.generation && self.pairs.has(place.pairs, talker)
+        })
     }
 }

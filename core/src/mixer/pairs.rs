@@ -94,6 +94,12 @@ impl Pairs {
         None
     }
 
+    /// Whether the list at `head` has a pair for the talker.
+    pub(super) fn has(&self, head: u32, talker: ParticipantId) -> bool {
+        let pairs = core::iter::successors(self.at(head), |pair| self.at(pair.next));
+        pairs.into_iter().any(|pair| pair.talker == talker)
+    }
+
     /// Sets a factor in the list at `head`, which may get a new first pair; `heard` is what the
     /// listener has heard of the talker so far. `false` if the pool is used up.
     pub(super) fn set(

@@ -13,9 +13,10 @@ use super::event::SessionEvent;
 use super::keys::{Keying, Opener, Sealer, SrtpConfig};
 use super::outcome::ReceiverStats;
 use super::payload_types::PayloadTypes;
+use super::receiver::SessionReceiver;
 use super::remote::RemoteConfig;
 use super::rtcp::nack::Requests;
-use super::sender::SenderStats;
+use super::sender::{SenderStats, SessionSender};
 use super::{Nack, SessionMid};
 use crate::srtp::{self, PreparedKeys, RetiredKeys, SrtpError, Suite};
 use crate::sync::ring::{Consumer, Producer};
@@ -232,6 +233,11 @@ impl SessionControl {
                 .map(|session| SenderCommand::Keys(Box::new(Sealer::Srtp(session)))),
         };
         made.map_err(SessionError::Srtp)
+    }
+
+    /// Whether these halves are of the same session as this one.
+    pub(crate) fn is_of(&self, receiver: &SessionReceiver, sender: &SessionSender) -> bool {
+        receiver.is_read_by(&self.receiver_stats) && sender.is_read_by(&self.sender_stats)
     }
 
     /// Whether orders to these halves would be taken.

@@ -192,6 +192,11 @@ impl SessionReceiver {
         self.remote.address()
     }
 
+    /// Whether `stats` reads this half's.
+    pub(super) fn is_read_by(&self, stats: &Snapshot<{ ReceiverStats::WORDS }>) -> bool {
+        self.publisher.is_read_by(stats)
+    }
+
     /// Counters.
     pub fn stats(&self) -> ReceiverStats {
         self.stats

@@ -134,6 +134,11 @@ impl SessionSender {
         if self.sealer.session().is_some() { MAX_TRAILER_BYTES } else { 0 }
     }
 
+    /// Whether `stats` reads this half's.
+    pub(super) fn is_read_by(&self, stats: &Snapshot<{ SenderStats::WORDS }>) -> bool {
+        self.publisher.is_read_by(stats)
+    }
+
     /// Counters.
     pub fn stats(&self) -> SenderStats {
         self.counts
@@ -154,7 +159,7 @@ impl SessionSender {
             Sealer::Srtp(session) => session.protect(out, bytes),
             Sealer::Plain => Ok(bytes),
             Sealer::Pending => {
-                self.counts.without_keys += 1;
+                self.skip(1);
                 return None;
             }
         };
@@ -168,6 +173,11 @@ impl SessionSender {
                 None
             }
         }
+    }
+
+    /// Counts packets that are not made or sent for want of keys.
+    pub(crate) fn skip(&mut self, packets: u64) {
+        self.counts.without_keys += packets;
     }
 
     /// Counts a packet that will be protected together with others'.

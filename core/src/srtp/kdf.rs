@@ -9,7 +9,7 @@ use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroize;
 
 use super::keys::MasterKey;
-use super::wipe::wiping_little;
+use super::wipe::{DERIVATION, wiping};
 
 /// What a derived key is for (RFC 3711 section 4.3.1, RFC 6904 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum Label {
 pub(crate) fn derive(master: &MasterKey, label: Label, r: u64, out: &mut [u8]) {
     // Here, not only where all of it is done: the master key's round keys would be taken along in the
     // unused parts of what is moved next.
-    wiping_little(|| derive_into(master, label, r, out));
+    wiping::<DERIVATION, _>(|| derive_into(master, label, r, out));
 }
 
 fn derive_into(master: &MasterKey, label: Label, r: u64, out: &mut [u8]) {

@@ -11,10 +11,18 @@ use core::ops::{Deref, DerefMut};
 
 use zeroize::Zeroize;
 
-/// Words of the stack that are overwritten after work of any kind, and after a derivation alone. Without
-/// optimization each copy has a place of its own.
-const WORDS: usize = if cfg!(debug_assertions) { 8192 } else { 1024 };
-const FEW_WORDS: usize = if cfg!(debug_assertions) { 4096 } else { 320 };
+/// Without optimization each copy has a place of its own.
+const UNOPTIMIZED: usize = if cfg!(debug_assertions) { 8 } else { 1 };
+
+/// Words of the stack that work of any kind uses at most.
+const ANY: usize = 1024 * UNOPTIMIZED;
+/// A derivation alone.
+pub(crate) const DERIVATION: usize = 320 * UNOPTIMIZED;
+/// The hashing of one packet.
+pub(crate) const PACKET: usize = 128 * UNOPTIMIZED;
+/// The hashing of a batch's lanes.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const LANES: usize = 512 * UNOPTIMIZED;
 
 /// Runs `work` and overwrites what it used of the stack, up to 8 KiB (64 KiB in debug builds). What it
 /// returns must hold no key but in a box.
@@ -22,16 +30,14 @@ const FEW_WORDS: usize = if cfg!(debug_assertions) { 4096 } else { 320 };
 /// Real-time: yes, if `work` is; it costs some hundred cycles.
 #[inline(always)]
 pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
-    let result = apart(work);
-    overwrite::<WORDS>();
-    result
+    wiping::<ANY, T>(work)
 }
 
-/// As [`wiping_stack`], for work that needs a few words.
+/// As [`wiping_stack`], for work that uses so many words at most: one of the constants above.
 #[inline(always)]
-pub(crate) fn wiping_little<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn wiping<const WORDS: usize, T>(work: impl FnOnce() -> T) -> T {
     let result = apart(work);
-    overwrite::<FEW_WORDS>();
+    overwrite::<WORDS>();
     result
 }
 
@@ -42,10 +48,10 @@ fn apart<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[inline(never)]
-fn overwrite<const COUNT: usize>() {
+fn overwrite<const WORDS: usize>() {
     // A volatile write a word would take ten times as long, and this is done for every batch of packets.
     // That it is done at all is tested (core/tests/wiped.rs).
-    core::hint::black_box(&mut [0_u64; COUNT]);
+    core::hint::black_box(&mut [0_u64; WORDS]);
 }
 
 /// A list that does not grow, and whose block is overwritten whole when it is dropped. What its values

@@ -2,6 +2,8 @@
 //! Where halves meet: wait-free, without locks.
 //!
 //! - [`ring`]: a bounded single-producer single-consumer ring, for commands and packets.
+//! - [`mpsc`]: a bounded queue from many producers to one consumer that never waits for them.
+//! - `turns.rs`: a ring's consumer for many threads, one at a time.
 //! - [`snapshot`]: the last value that one writer published, readable from any thread.
 //!
 //! 64-bit values are in `word.rs`: small machines have no atomics of that width.
@@ -12,10 +14,12 @@
 //! (`--cfg planted`). Whole legs are too large for every interleaving; under `--cfg shuttle` they meet
 //! in many random ones.
 
+pub mod mpsc;
 #[cfg(any(loom, planted))]
 pub(crate) mod planted;
 pub mod ring;
 pub mod snapshot;
+pub(crate) mod turns;
 pub(crate) mod word;
 
 /// The atomics and cells in use: the standard ones, or loom's and shuttle's under `--cfg` of that name.

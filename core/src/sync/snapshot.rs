@@ -61,12 +61,22 @@ impl<const N: usize> Publisher<N> {
     /// Real-time: yes.
     pub fn publish<T: Words<N>>(&mut self, value: &T) {
         self.shared.sequence.store(self.sequence | 1, Ordering::Relaxed);
-        for (word, new) in self.shared.words.iter().zip(value.to_words()) {
-            // Release: a reader that sees this word also sees the odd sequence number before it.
-            word.store(new);
+        let new = value.to_words();
+        // By eights: the compiler keeps what it does not unroll in a loop with more steps than stores.
+        let (eights, rest) = self.shared.words.as_chunks::<8>();
+        let (new_eights, new_rest) = new.as_chunks::<8>();
+        // Release: a reader that sees a word also sees the odd sequence number before it.
+        for (words, new) in eights.iter().zip(new_eights) {
+            words.iter().zip(new).for_each(|(word, new)| word.store(*new));
         }
+        rest.iter().zip(new_rest).for_each(|(word, new)| word.store(*new));
         self.sequence = self.sequence.wrapping_add(2);
         self.shared.sequence.store(self.sequence, Ordering::Release);
+    }
+
+    /// Whether `snapshot` reads what is published here.
+    pub fn is_read_by(&self, snapshot: &Snapshot<N>) -> bool {
+        Arc::ptr_eq(&self.shared, &snapshot.shared)
     }
 }
 

@@ -273,7 +273,7 @@ impl Call {
 fn switch_on(config: &mut LegConfig) {
     config.telephone_events =
         vec![ale_media::leg::TelephoneEvents { payload_type: 101, clock_hz: None }];
-    config.redundancy = Some(Redundant { payload_type: 121, generations: 2 });
+    config.redundancy = Some(Redundant { payload_type: 121, generations: 2, follows_loss: false });
     config.header_extensions = HeaderExtensions {
         audio_level: Some(1),
         mixer_levels: Some(2),

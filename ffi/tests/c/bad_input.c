@@ -98,6 +98,7 @@ static union {
         ale_leg_event event;
         ale_passed passed;
         ale_leg_counters leg;
+        ale_leg_session_counters session;
         ale_contributor contributors[4];
         ale_leg_ticket ticket;
         ale_address address;
@@ -223,6 +224,9 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_leg_remote_address, ale_leg_remote_address(P(o.leg_receiver), P(&TO->address)))           \
     X(ale_leg_unlatch, ale_leg_unlatch(P(o.leg_control)))                                           \
     X(ale_leg_update, ale_leg_update(P(o.leg_control), P(&in.leg)))                          \
+    X(ale_leg_renew, ale_leg_renew(P(o.leg_receiver), P(o.leg_media), P(o.leg_control),             \
+                                   P(&in.leg)))                                                     \
+    X(ale_leg_session_stats, ale_leg_session_stats(P(o.leg_control), P(&TO->session), N(64)))        \
     X(ale_leg_relatch, ale_leg_relatch(P(o.leg_control), P(&in.address), NULL))                     \
     X(ale_leg_peer_address, ale_leg_peer_address(P(o.leg_control), P(&TO->address), NULL))          \
     X(ale_leg_change_ssrc, ale_leg_change_ssrc(P(o.leg_control), 2))                                \

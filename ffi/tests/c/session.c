@@ -78,6 +78,13 @@ static int event_of(end *leg, ale_leg_event_kind kind, ale_leg_event *found)
     return count;
 }
 
+static ale_leg_session_counters transport(const end *leg)
+{
+    ale_leg_session_counters counters;
+    EXPECT(ale_leg_session_stats(leg->control, &counters, sizeof counters) == ALE_OK);
+    return counters;
+}
+
 static void updates(void)
 {
     end a, b;
@@ -124,6 +131,7 @@ static void updates(void)
     EXPECT(ale_leg_update(b.control, &b.config) == ALE_OK);
     talk(&a, &b, 2600, 2800);
     EXPECT(b.received[ALE_RECEIVED_NOT_WANTED] >= 8);
+    EXPECT(transport(&b).not_wanted == (uint64_t)b.received[ALE_RECEIVED_NOT_WANTED]);
     /* What can't be done changes nothing. */
     b.config.direction = 4;
     INVALID(ale_leg_update(b.control, &b.config));
@@ -142,6 +150,62 @@ static void updates(void)
     destroy(&b);
 }
 
+/* A call changes what only a new leg can have; its session goes on. */
+static void renewed(void)
+{
+    end a, b;
+    ale_leg_session_counters counters;
+    ale_leg_counters stats;
+    uint64_t words[12];
+    set_up(&a, 1);
+    set_up(&b, 2);
+    a.config.send_crypto = b.config.receive_crypto = KEY_1;
+    a.config.receive_crypto = b.config.send_crypto = KEY_2;
+    make(&a);
+    make(&b);
+    talk(&a, &b, 0, 1000);
+    EXPECT(ale_leg_set_muted(a.control, 1) == ALE_OK);
+    talk(&a, &b, 1000, 1100);
+    /* No crypto lines: the keys are those of the session, and what has been sent stays counted. */
+    a.config.send_crypto = a.config.receive_crypto = NULL;
+    a.config.sample_rate_hz = 16000;
+    a.config.max_delay_ms = 300;
+    EXPECT(ale_leg_update(a.control, &a.config) == ALE_ERR_UNSUPPORTED);
+    EXPECT(ale_leg_renew(a.receiver, a.media, a.control, &a.config) == ALE_OK);
+    EXPECT(ale_leg_sample_rate_hz(a.media) == 16000);
+    talk(&a, &b, 1100, 2000);
+    EXPECT(ale_leg_stats(b.control, &stats) == ALE_OK);
+    EXPECT(stats.datagrams == 100 && stats.packets_received >= 99);
+    EXPECT(stats.replayed == 0 && stats.authentication_failed == 0 && stats.loss_percent == 0);
+    EXPECT(ale_leg_stats(a.control, &stats) == ALE_OK);
+    EXPECT(stats.packets_received >= 98 && stats.packets_sent == 100 && stats.loss_percent == 0);
+    EXPECT(stats.pulled_level_dbov < 40 && stats.pushed_level_dbov == 127); /* muting went on */
+    EXPECT(ale_leg_stats(b.control, &stats) == ALE_OK);
+    EXPECT(stats.pulled_level_dbov > 60);
+    EXPECT(ale_leg_session_stats(a.control, &counters, sizeof counters) == ALE_OK);
+    EXPECT(counters.probation == 1 && counters.restarts == 0 && counters.not_protected == 0);
+    /* An older and a newer header's struct. */
+    memset(words, 0xff, sizeof words);
+    EXPECT(ale_leg_session_stats(a.control, (ale_leg_session_counters *)words, 8) == ALE_OK);
+    EXPECT(words[0] == counters.probation && words[1] == UINT64_MAX);
+    EXPECT(ale_leg_session_stats(a.control, (ale_leg_session_counters *)words, sizeof words)
+           == ALE_OK);
+    EXPECT(words[0] == counters.probation && words[11] == 0);
+    INVALID(ale_leg_session_stats(a.control, &counters, 0));
+    /* Refused: nothing has changed. */
+    INVALID(ale_leg_renew(a.receiver, b.media, a.control, &a.config));
+    INVALID(ale_leg_renew(b.receiver, a.media, a.control, &a.config));
+    a.config.packet_ms = 7;
+    INVALID(ale_leg_renew(a.receiver, a.media, a.control, &a.config));
+    a.config.packet_ms = 20;
+    a.config.keys_pending = 1;
+    EXPECT(ale_leg_renew(a.receiver, a.media, a.control, &a.config) == ALE_ERR_UNSUPPORTED);
+    talk(&a, &b, 2000, 2200);
+    EXPECT(ale_leg_stats(b.control, &stats) == ALE_OK && stats.packets_received >= 109);
+    destroy(&a);
+    destroy(&b);
+}
+
 static void late_keys(void)
 {
     end a, b;
@@ -156,6 +220,7 @@ static void late_keys(void)
     make(&b);
     talk(&a, &b, 0, 200);
     EXPECT(b.received[ALE_RECEIVED_KEPT] == 10 && a.received[ALE_RECEIVED_MEDIA] == 0);
+    EXPECT(transport(&b).before_keys == 10 && transport(&b).not_protected == 10);
     INVALID(ale_leg_rekey(b.control, KEY_2, NULL));
     EXPECT(ale_leg_rekey(b.control, KEY_2, KEY_1) == ALE_OK);
     talk(&a, &b, 200, 400);
@@ -257,6 +322,7 @@ static void not_rtp(void)
     end leg;
     uint8_t stun[20] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, dtls[40] = {22, 0xfe, 0xfd};
     uint8_t zrtp[24] = {0x10, 0, 0, 1, 'Z', 'R', 'T', 'P'}, turn[8] = {0x40, 0, 0, 4};
+    uint8_t odd[20] = {0x80, 201, 0, 1, 0, 0, 0, 7, 0x81, 202, 0, 2, 0, 0, 0, 7, 1, 200, 'x', 'y'};
     uint8_t junk[30] = {0};
     ale_received received;
     set_up(&leg, 1);
@@ -270,6 +336,10 @@ static void not_rtp(void)
     EXPECT(ale_leg_receive(leg.receiver, turn, 8, 4, &received) == ALE_OK);
     EXPECT(received == ALE_RECEIVED_TURN);
     EXPECT(ale_leg_receive(leg.receiver, junk, 30, 5, &received) == ALE_ERR_MALFORMED);
+    EXPECT(transport(&leg).not_rtp == 4);
+    /* An SDES chunk without its end, behind a report that can be read. */
+    EXPECT(ale_leg_receive(leg.receiver, odd, sizeof odd, 6, &received) == ALE_OK);
+    EXPECT(received == ALE_RECEIVED_REPORT && transport(&leg).rtcp_skipped == 1);
     destroy(&leg);
 }
 
@@ -323,6 +393,7 @@ static void event_clock(void)
 int main(void)
 {
     updates();
+    renewed();
     late_keys();
     joins_late();
     where_the_peer_is();

@@ -197,8 +197,9 @@ static void orders(void)
     talk(2); /* until its ramp is over it counts */
     OK(ale_conference_set_pair_gain(room.conference, room.members[1], room.members[0], 0.25f));
     expect_heard(pair);
-    /* One more than there may be is counted and changes nothing. */
-    OK(ale_conference_set_pair_gain(room.conference, room.members[2], room.members[0], 0.25f));
+    /* One more than there may be is refused when it is given, counted, and changes nothing. */
+    EXPECT(ale_conference_set_pair_gain(room.conference, room.members[2], room.members[0], 0.25f)
+           == ALE_ERR_FULL);
     expect_heard(pair);
     OK(ale_conference_stats(room.conference, &stats));
     EXPECT(stats.refused == 1);

@@ -56,6 +56,30 @@ static void redundancy(void)
     }
 }
 
+/* Up to as many follow the peer's reports; none, in packets of the codec's type, where nothing is lost. */
+static void redundancy_follows_loss(void)
+{
+    int lossy;
+    for (lossy = 0; lossy <= 1; lossy++) {
+        ale_leg_config a, b;
+        configs(&a, &b);
+        a.redundancy_payload_type = b.redundancy_payload_type = 121;
+        a.redundancy_generations = b.redundancy_generations = 2;
+        a.redundancy_follows_loss = b.redundancy_follows_loss = 1;
+        a.rtcp_interval_ms = b.rtcp_interval_ms = 500;
+        begin(&c, &a, &b);
+        c.wire = lossy ? loses_pairs : NULL;
+        red_bytes = 0;
+        run(&c, 400);
+        EXPECT(red_bytes == (lossy ? 12 + 160 + 2 * 164 + 1 : 0));
+        EXPECT((counters(c.b).jitter.recovered > 0) == lossy);
+        /* Once it is there: before the first report, what was lost stayed so. */
+        run(&c, 400);
+        EXPECT(is_heard(&c));
+        end(&c);
+    }
+}
+
 static int b_to_a(call *call, int from_a, uint8_t *bytes, size_t *length)
 {
     if (!from_a && is_rtcp(bytes) && find_rtcp(bytes, *length, 205) != NULL) {
@@ -304,7 +328,7 @@ static void farewell(void)
 static void what_is_refused(void)
 {
     ale_leg_config a, b;
-    uint8_t junk[40] = {0x80, 96}, rtp[1900] = {0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1};
+    uint8_t junk[40] = {0x80, 96}, rtp[1960] = {0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1};
     ale_leg_ticket ticket;
     ale_leg_event event;
     unsigned n;
@@ -342,6 +366,7 @@ static void what_is_refused(void)
 int main(void)
 {
     redundancy();
+    redundancy_follows_loss();
     requests();
     delays();
     concealment();

@@ -16,7 +16,8 @@ use super::{Objects, check};
 pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        let orders = objects.orders[input.index()];
+        let n = input.index();
+        let orders = objects.orders[n];
         match input.choice(13) {
             0 => drop(check(ale_leg_set_muted(orders, i32::from(input.byte())))),
             1 => drop(check(ale_leg_rekey(orders, input.line(), input.line()))),
@@ -32,6 +33,9 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
             5 => {
                 let mut stats = MaybeUninit::<ale_leg_counters>::uninit();
                 check(ale_leg_stats(orders, stats.as_mut_ptr()));
+                let mut counters = MaybeUninit::<ale_leg_session_counters>::uninit();
+                let size = input.choice(size_of::<ale_leg_session_counters>() as u8 + 1).into();
+                check(ale_leg_session_stats(orders, counters.as_mut_ptr(), size));
             }
             6 => {
                 let mut json = [0; 1024];
@@ -75,7 +79,12 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                 config.packet_ms = 10 * u32::from(input.choice(14));
                 config.telephone_event_payload_type = i32::from(input.choice(110)) - 1;
                 config.telephone_event_clock_hz = input.number() & 0xffff;
-                check(ale_leg_update(orders, &config));
+                let (receiver, media) = (objects.receivers[n], objects.media[n]);
+                if input.choice(3) == 0 {
+                    check(ale_leg_renew(receiver, media, orders, &config));
+                } else {
+                    check(ale_leg_update(orders, &config));
+                }
             }
             _ => drop(check(ale_leg_unlatch(orders))),
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tones in the sound itself: made ([`Generator`], with the call progress tones of European
-//! [`plans`]), heard ([`DtmfDetector`], [`ToneDetector`]) and taken out again ([`DtmfFilter`]).
+//! [`plans`]), heard ([`DtmfDetector`], [`ToneDetector`], [`ProgressDetector`]) and taken out again
+//! ([`DtmfFilter`]).
 //!
 //! Real-time: yes, all but the constructors.
 
@@ -8,12 +9,15 @@ mod detector;
 mod dtmf;
 mod generator;
 pub mod plans;
+mod progress;
+mod sinusoid;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
 pub use detector::{Tone, ToneDetector};
 pub use dtmf::{DtmfDetector, DtmfFilter};
 pub use generator::{Cadence, Generator, Part};
+pub use progress::ProgressDetector;
 
 /// Frequencies of the rows and columns of the keypad in Hz (ITU-T Q.23).
 const ROWS_HZ: [u16; 4] = [697, 770, 852, 941];

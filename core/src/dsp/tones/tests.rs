@@ -47,23 +47,83 @@ fn every_digit_is_heard_once_at_every_rate_and_through_g711() {
     }
 }
 
-#[test]
-fn shifted_frequencies_are_digits_within_the_tolerance_of_q24_only() {
-    // 1.5 % must be taken, 3.5 % must not: the tone of another rate is shifted by their ratio.
-    let shifted = |promille: i32| {
-        let mut pcm = vec![0; 800];
-        for (n, sample) in pcm.iter_mut().enumerate() {
-            let t = n as f32 / 8_000.0 * (1.0 + promille as f32 / 1_000.0);
-            let tone = |hz: f32| (core::f32::consts::TAU * hz * t).sin();
-            *sample = (4_000.0 * (tone(770.0) + tone(1_336.0))) as i16;
-        }
-        heard(8_000, &pcm)
+/// A row and a column, each with its level in dBm0 and its deviation in per mille, for so long.
+fn two_tones(event: u8, ms: usize, dbm0: [f32; 2], promille: [i32; 2], phase: f32) -> Vec<f32> {
+    let (row_hz, column_hz) = dtmf_frequencies_hz(event).unwrap();
+    let tone = |hz: u16, n: usize, level: f32, promille: i32| {
+        let hz = f32::from(hz) * (1.0 + promille as f32 / 1_000.0);
+        // A sine of full scale is 3.17 dBm0.
+        let peak = 32_768.0 * 10_f32.powf((level - 3.17) / 20.0);
+        peak * (core::f32::consts::TAU * hz * n as f32 / 8_000.0 + phase).sin()
     };
-    for promille in [-15, -8, 0, 8, 15] {
-        assert_eq!(shifted(promille), [5], "{promille} per mille off");
+    (0..ms * 8)
+        .map(|n| tone(row_hz, n, dbm0[0], promille[0]) + tone(column_hz, n, dbm0[1], promille[1]))
+        .collect()
+}
+
+/// What is heard of each digit, with pauses before and behind, at several phases; `wanted` of it.
+fn assert_each_digit(
+    wanted: bool,
+    [ms, pause_ms]: [usize; 2],
+    dbm0: [f32; 2],
+    promille: [i32; 2],
+    noise_db: Option<f32>,
+) {
+    let mut seed = 1_u32;
+    let mut noise = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed as i32 as f32) / 2_147_483_648.0
+    };
+    // Of noise evenly spread in -1..1, whose mean square is 1/3.
+    let scale = noise_db.map_or(0.0, |db| 32_768.0 * 10_f32.powf(db / 20.0) * 1.732);
+    for event in 0..16 {
+        for turn in 0..4 {
+            let phase = turn as f32 * 1.3;
+            let mut pcm = vec![0.0; pause_ms * 8 + 13 * turn];
+            for _ in 0..3 {
+                pcm.extend(two_tones(event, ms, dbm0, promille, phase));
+                pcm.extend(vec![0.0; pause_ms * 8]);
+            }
+            let pcm: Vec<i16> = pcm.iter().map(|x| (x + scale * noise()) as i16).collect();
+            let expected = if wanted { vec![event; 3] } else { vec![] };
+            let told = (ms, pause_ms, dbm0, promille, noise_db);
+            assert_eq!(heard(8_000, &pcm), expected, "{told:?} at phase {phase}");
+        }
     }
-    for promille in [-70, 70] {
-        assert_eq!(shifted(promille), [0_u8; 0], "{promille} per mille off");
+}
+
+/// ITU-T Q.24 table A-1, with what most administrations ask for: every digit.
+#[test]
+fn every_digit_is_taken_or_refused_as_q24_says() {
+    const PLAIN: [f32; 2] = [-10.0, -10.0];
+    for [row, column] in [[0, 0], [15, 15], [-15, -15], [15, -15], [-15, 15], [18, 0], [0, -18]] {
+        assert_each_digit(true, [60, 60], PLAIN, [row, column], None);
+    }
+    for [row, column] in [[35, 0], [-35, 0], [0, 35], [0, -35], [35, 35], [-35, -35], [60, -60]] {
+        assert_each_digit(false, [60, 60], PLAIN, [row, column], None);
+    }
+    for dbm0 in [[0.0, 0.0], [-25.0, -25.0], [-2.0, -10.0], [-10.0, -2.0], [-26.0, -18.0]] {
+        assert_each_digit(true, [60, 60], dbm0, [15, -15], None);
+    }
+    for dbm0 in [[-10.0, -24.0], [-24.0, -10.0], [-42.0, -42.0]] {
+        assert_each_digit(false, [60, 60], dbm0, [0, 0], None);
+    }
+    // 40 ms are a digit and 23 are none, pauses of 40 part digits; Q.24 wants these and leaves the rest.
+    for times in [[40, 40], [50, 50], [100, 40]] {
+        assert_each_digit(true, times, PLAIN, [15, 15], None);
+    }
+    assert_each_digit(false, [23, 60], PLAIN, [0, 0], None);
+    // 15 dB above the noise.
+    assert_each_digit(true, [60, 60], PLAIN, [10, -10], Some(-28.0));
+}
+
+#[test]
+fn a_break_of_10_ms_does_not_part_a_digit() {
+    for event in 0..16 {
+        let tone = two_tones(event, 60, [-10.0, -10.0], [0, 0], 0.3);
+        let pcm = [vec![0.0; 400], tone.clone(), vec![0.0; 80], tone, vec![0.0; 800]].concat();
+        let pcm: Vec<i16> = pcm.iter().map(|x| *x as i16).collect();
+        assert_eq!(heard(8_000, &pcm), [event]);
     }
 }
 
@@ -153,6 +213,90 @@ fn progress_tones_sound_and_pause_as_their_plan_says() {
     let mut pcm = vec![0; 16_000];
     Generator::new(8_000, cadence(Plan::Europe, Signal::Information), 10).fill(&mut pcm);
     assert!(pcm[8_000..15_900].iter().all(|s| *s == 0), "a second of pause behind three steps");
+}
+
+fn noisy(pcm: &[i16], db: f32) -> Vec<i16> {
+    let scale = 32_768.0 * 10_f32.powf(db / 20.0) * 1.732;
+    let mut seed = 7_u32;
+    let noise = |x: &i16| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (f32::from(*x) + scale * seed as i32 as f32 / 2_147_483_648.0) as i16
+    };
+    pcm.iter().map(noise).collect()
+}
+
+#[test]
+fn a_fax_is_heard_10_db_above_noise_at_every_frequency_that_t30_allows() {
+    for (hz, wanted) in [
+        (1_062, Tone::FaxCalling),
+        (1_080, Tone::FaxCalling),
+        (1_100, Tone::FaxCalling),
+        (1_138, Tone::FaxCalling),
+        (2_085, Tone::Answering),
+        (2_115, Tone::Answering),
+    ] {
+        let part = Part { frequencies_hz: [hz, 0], on_ms: 500, off_ms: 0 };
+        let cadence = Cadence { parts: [part, Part::default(), Part::default()] };
+        for snr_db in [10.0, 15.0, 25.0] {
+            let mut pcm = vec![0; 4_000];
+            Generator::new(8_000, cadence, 20).fill(&mut pcm);
+            let pcm = noisy(&[vec![0; 777], pcm, vec![0; 4_000]].concat(), -20.0 - snr_db);
+            let mut detector = ToneDetector::new(8_000).unwrap();
+            let found: Vec<_> = pcm.chunks(80).filter_map(|f| detector.process(f)).collect();
+            assert_eq!(found, [wanted], "{hz} Hz, {snr_db} dB");
+        }
+    }
+    let mut detector = ToneDetector::new(8_000).unwrap();
+    assert_eq!(detector.process(&noisy(&vec![0; 80_000], -20.0)), None);
+}
+
+#[test]
+fn call_progress_is_told_by_name_and_is_no_beep() {
+    use Signal::{Busy, Congestion, Dial, Information, Ringing};
+    let one = |first, second, on_ms, off_ms| Cadence {
+        parts: [
+            Part { frequencies_hz: [first, second], on_ms, off_ms },
+            Part::default(),
+            Part::default(),
+        ],
+    };
+    let europe = [Plan::Europe, Plan::France, Plan::UnitedKingdom]
+        .into_iter()
+        .flat_map(|plan| [Dial, Ringing, Busy].map(|signal| (cadence(plan, signal), signal)));
+    // North America: the precise tone plan.
+    let america = [
+        (one(350, 440, u16::MAX, 0), Dial),
+        (one(440, 480, 2_000, 4_000), Ringing),
+        (one(480, 620, 500, 500), Busy),
+        (one(480, 620, 250, 250), Congestion),
+        (cadence(Plan::Europe, Congestion), Congestion),
+    ];
+    let mut all: Vec<_> = europe.chain(america).map(|(c, s)| (c, vec![s])).collect();
+    all.push((cadence(Plan::Europe, Information), vec![]));
+    for (cadence, expected) in all {
+        for db in [-90.0, -38.0] {
+            let mut pcm = vec![0; 8 * 14_000];
+            Generator::new(8_000, cadence, 19).fill(&mut pcm);
+            let pcm = noisy(&[vec![0; 1_234], pcm].concat(), db);
+            let mut progress = ProgressDetector::new(8_000).unwrap();
+            let found: Vec<_> = pcm.chunks(80).filter_map(|f| progress.process(f)).collect();
+            assert_eq!(found, expected, "{cadence:?}, noise at {db}");
+            let mut tones = ToneDetector::new(8_000).unwrap();
+            let beeps: Vec<_> = pcm.chunks(80).filter_map(|f| tones.process(f)).collect();
+            assert_eq!(beeps, [], "{cadence:?}");
+        }
+    }
+}
+
+#[test]
+fn speech_is_no_call_progress() {
+    let speech = speech();
+    for step in 11..=23 {
+        let pcm: Vec<i16> = (0..speech.len() * 16 / step).map(|n| speech[n * step / 16]).collect();
+        let mut progress = ProgressDetector::new(16_000).unwrap();
+        let found: Vec<_> = pcm.chunks(160).filter_map(|f| progress.process(f)).collect();
+        assert_eq!(found, [], "at {step}/16 of the speed");
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@
 
 use alloc::boxed::Box;
 
+use super::bursts::Bursts;
+use super::calm::{self, Calm};
 use crate::within::Within;
 
 /// Delays below this are told apart to the millisecond, above it to [`COARSE_MS`].
@@ -36,6 +38,8 @@ const FOLLOWER_WEIGHT: f32 = 0.3;
 /// Step of the loss rate's exponential average, and most losses that one gap counts for.
 const LOSS_STEP: f32 = 0.004;
 const LOSS_BURST: u16 = 25;
+/// So many packets without one missing, on a network that has become calm, are no chance.
+const CALM_PACKETS: u32 = 100;
 
 /// Lower edge of a bin, in milliseconds of excess delay.
 pub(crate) fn bin_edge_ms(bin: usize) -> f32 {
@@ -88,8 +92,14 @@ pub(crate) struct Estimator {
     level_ms: f32,
     base_ms: f32,
     loss: f32,
+    /// Packets since the last one that was missing.
+    whole_packets: u32,
     last_arrival_ns: u64,
     last_delay_ms: f32,
+    packet_ms: f32,
+    bursts: Bursts,
+    calm: Calm,
+    calmed: bool,
 }
 
 impl Estimator {
@@ -108,8 +118,13 @@ impl Estimator {
             level_ms: 0.0,
             base_ms: 0.0,
             loss: 0.0,
+            whole_packets: 0,
             last_arrival_ns: 0,
             last_delay_ms: 0.0,
+            packet_ms: 20.0,
+            bursts: Bursts::default(),
+            calm: Calm::default(),
+            calmed: false,
         }
     }
 
@@ -131,9 +146,38 @@ impl Estimator {
         self.loss
     }
 
+    /// The excess delay of the first packet of a burst; 0 where packets come one by one.
+    #[inline]
+    pub(crate) fn burst_ms(&self) -> f32 {
+        self.bursts.excess_ms()
+    }
+
+    /// Whether the network has become calm since this was asked last.
+    #[inline]
+    pub(crate) fn take_calmed(&mut self) -> bool {
+        core::mem::take(&mut self.calmed)
+    }
+
+    /// Forgets delays above what the last seconds had, if there were so many that there would be some now.
+    #[cold]
+    fn forget_above(&mut self, latest_ms: f32) {
+        let above = self.histogram.past_mut(bin_of(latest_ms) + 1);
+        let gone: f32 = above.iter().sum();
+        if gone >= calm::SHARE * self.total {
+            above.fill(0.0);
+            self.total = (self.total - gone).max(self.weight);
+            self.calmed = true;
+            if self.whole_packets >= CALM_PACKETS {
+                // What was missing was overtaken.
+                self.loss = 0.0;
+            }
+        }
+    }
+
     /// Counts losses: a packet is the newest so far and came after `skipped` missing ones.
     #[inline]
     pub(crate) fn count(&mut self, skipped: u16) {
+        self.whole_packets = if skipped == 0 { self.whole_packets.saturating_add(1) } else { 0 };
         for _ in 0..skipped.min(LOSS_BURST - 1) {
             self.loss += LOSS_STEP * (1.0 - self.loss);
         }
@@ -153,12 +197,14 @@ impl Estimator {
     pub(crate) fn set_packet_ms(&mut self, packet_ms: f32) {
         let packets = (LEVEL_MS / packet_ms.max(1.0)) as usize;
         self.level_packets = packets.clamp(LEAST_PACKETS, MOST_PACKETS);
+        self.packet_ms = packet_ms;
     }
 
     /// Takes in a packet of sound; returns by how much its delay exceeds the level.
     #[inline]
     pub(crate) fn observe(&mut self, arrival_ns: u64, delay_ms: f32) -> f32 {
         self.observe_level(arrival_ns, delay_ms);
+        self.bursts.observe(arrival_ns, delay_ms, self.packet_ms);
         let gap_ms = (arrival_ns.wrapping_sub(self.last_arrival_ns) as i64) as f32 * 1e-6;
         let follower = gap_ms < FOLLOWER_GAP_MS && delay_ms < self.last_delay_ms - FOLLOWER_DROP_MS;
         self.last_arrival_ns = arrival_ns;
@@ -178,6 +224,9 @@ impl Estimator {
         self.total += weight;
         if self.weight > 1e6 {
             self.rescale();
+        }
+        if let Some(latest_ms) = self.calm.observe(arrival_ns, delay_ms - self.level_ms) {
+            self.forget_above(latest_ms + calm::LATER_MS);
         }
         delay_ms - self.level_ms
     }
@@ -337,6 +386,26 @@ mod tests {
             estimator.count(u16::from(n % 9 == 0));
         }
         assert!((estimator.loss() - 0.1).abs() < 0.01, "{}", estimator.loss());
+    }
+
+    #[test]
+    fn a_wild_network_that_has_become_calm_is_forgotten_in_three_seconds() {
+        for share in [2, 10] {
+            let mut estimator = Estimator::new();
+            let mut calmed = None;
+            for n in 0..2_000_u64 {
+                // Each second packet, or each tenth, is up to 350 ms late for 20 s.
+                let wild = n < 1_000 && n % share == 0;
+                estimator.observe(n * 20 * MS, if wild { (n * 37 % 350) as f32 } else { 3.0 });
+                calmed = calmed.or(estimator.take_calmed().then_some(n));
+            }
+            if share == 2 {
+                assert!(calmed.is_some_and(|n| (1_100..=1_150).contains(&n)), "{calmed:?}");
+                assert!(estimator.excess_of_ms(0.001) <= 24.0);
+            } else {
+                assert_eq!(calmed, None, "spikes that are rare come again");
+            }
+        }
     }
 
     #[test]

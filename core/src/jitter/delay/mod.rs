@@ -2,7 +2,9 @@
 //! Where packets belong in time, how late they come, and how much delay to keep. Numbers in, numbers out:
 //! touches neither packets' payloads nor sound. Audio thread only.
 
+mod bursts;
 mod cadence;
+mod calm;
 pub(in crate::jitter) mod drift;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod drift_tests;

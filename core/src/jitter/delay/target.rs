@@ -31,8 +31,14 @@ const LOSS_THRESHOLD: f32 = 0.008;
 const LOSS_CLEAR: f32 = 0.003;
 const LOSS_MARGIN_MS: f32 = 25.0;
 const LEAST_LOSS_MARGIN_MS: f32 = 45.0;
+/// Most packets that redundancy is waited for, and how long one is remembered after the last that came.
+const MOST_REPEATED: f32 = 4.0;
+const REPEATED_MS: f32 = 5_000.0;
+const REPEATED_MARGIN_MS: f32 = 5.0;
 /// How fast the margin may fall, per second.
 const FALL_MS_PER_S: f32 = 20.0;
+/// For so long after a network has become calm, the delay comes down in speech too.
+const SETTLING_MS: f32 = 4_000.0;
 
 /// The target delay.
 #[derive(Debug, Default)]
@@ -40,6 +46,9 @@ pub(crate) struct Target {
     margin_ms: f32,
     lossy: bool,
     packet_ms: f32,
+    settling_ms: f32,
+    /// Packets behind its own in which a payload comes again, lately.
+    repeated: f32,
 }
 
 impl Target {
@@ -47,6 +56,18 @@ impl Target {
     #[inline]
     pub(crate) fn margin_ms(&self) -> f32 {
         self.margin_ms
+    }
+
+    /// Whether the network has just become calm: the delay is to come down soon.
+    #[inline]
+    pub(crate) fn is_settling(&self) -> bool {
+        self.settling_ms > 0.0
+    }
+
+    /// Says that a payload has come again so many packets behind its own: where packets are lost, those are
+    /// waited for.
+    pub(crate) fn set_repeated(&mut self, packets: f32) {
+        self.repeated = self.repeated.max(packets.min(MOST_REPEATED));
     }
 
     /// Says how long packets are.
@@ -61,10 +82,23 @@ impl Target {
         let threshold = if self.lossy { LOSS_CLEAR } else { LOSS_THRESHOLD };
         self.lossy = estimator.loss() > threshold;
         if self.lossy {
-            margin = margin.max((self.packet_ms + LOSS_MARGIN_MS).max(LEAST_LOSS_MARGIN_MS));
+            let next_ms = (self.packet_ms + LOSS_MARGIN_MS).max(LEAST_LOSS_MARGIN_MS);
+            // Nothing is joined to what comes in whole.
+            let again_ms = self.packet_ms * self.repeated + REPEATED_MARGIN_MS;
+            margin = margin.max(next_ms).max(again_ms);
+        }
+        self.repeated = (self.repeated - elapsed_ms * (1.0 / REPEATED_MS)).max(0.0);
+        if estimator.burst_ms() > 0.0 {
+            margin = margin.max(estimator.burst_ms() + MARGIN_MS + JITTER_MARGIN_MS);
         }
         let fallen = self.margin_ms - FALL_MS_PER_S * 1e-3 * elapsed_ms;
-        self.margin_ms = margin.max(fallen);
+        // What has been forgotten holds nothing up.
+        self.settling_ms = (self.settling_ms - elapsed_ms).max(0.0);
+        if estimator.take_calmed() {
+            self.settling_ms = SETTLING_MS;
+            self.margin_ms = margin;
+        }
+        self.margin_ms = margin.max(fallen.min(self.margin_ms));
     }
 }
 
@@ -127,6 +161,27 @@ mod tests {
             target.set_packet_ms(packet_ms);
             target.choose(&mut estimator, 60.0, 30.0);
             assert!((least_ms..least_ms + 10.0).contains(&target.margin_ms()), "{packet_ms}");
+        }
+    }
+
+    #[test]
+    fn with_losses_what_comes_again_later_is_waited_for() {
+        for (repeated, margin_ms) in
+            [(0.0, 45.0), (1.0, 45.0), (2.0, 45.0), (3.0, 65.0), (9.0, 85.0)]
+        {
+            for lossy in [false, true] {
+                let mut estimator = Estimator::new();
+                for n in 0..200 {
+                    estimator.count(u16::from(lossy && n % 20 == 0));
+                    estimator.observe(n * 20_000_000, 40.0);
+                }
+                let mut target = Target::default();
+                target.set_packet_ms(20.0);
+                target.set_repeated(repeated);
+                target.choose(&mut estimator, 60.0, 30.0);
+                let expected_ms = if lossy { margin_ms } else { 3.0 };
+                assert!((target.margin_ms() - expected_ms).abs() < 1.0, "{repeated} {lossy}");
+            }
         }
     }
 

@@ -25,6 +25,8 @@ const PAUSE_FADE: usize = 40;
 /// A delay this far above the target, for so many frames, is cut even in speech.
 const CUT_MS: f32 = 90.0;
 const CUT_FRAMES: u32 = 15;
+/// In place of both where the network has just become calm, and for once is better than for long.
+const SETTLED_MS: f32 = 18.0;
 /// The splice of a cut is looked for this far around where it should be, and compared over this
 /// much (samples at 8 kHz).
 const CUT_REACH: usize = 60;
@@ -145,7 +147,8 @@ impl Playout {
         }
         for _ in 0..DECODES {
             let excess_ms = self.lateness_ms(now_ns, self.head()) - goal.target_ms;
-            if (-LENGTHEN_MS..=SHORTEN_MS).contains(&excess_ms) {
+            let shorten_ms = if goal.settles { SETTLED_MS } else { SHORTEN_MS };
+            if (-LENGTHEN_MS..=shorten_ms).contains(&excess_ms) {
                 break;
             }
             let pending = self.pcm.pending();
@@ -238,7 +241,8 @@ impl Playout {
             return Operation::Silence;
         }
         let excess_ms = late_ms - goal.target_ms;
-        if excess_ms <= CUT_MS && late_ms <= goal.max_ms {
+        let cut_ms = if goal.settles { SETTLED_MS } else { CUT_MS };
+        if excess_ms <= cut_ms && late_ms <= goal.max_ms {
             self.over_frames = 0;
             return Operation::Silence;
         }

@@ -83,6 +83,8 @@ pub(crate) struct Goal {
     pub(crate) patience_ms: f32,
     /// Whether time may be stretched and cut.
     pub(crate) adapt: bool,
+    /// Whether the network has just become calm.
+    pub(crate) settles: bool,
     /// Whether late packets may be gone back to.
     pub(crate) rewind: bool,
     /// Whether gaps are concealed; else they are silence.

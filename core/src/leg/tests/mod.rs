@@ -246,9 +246,43 @@ fn redundancy_stands_in_for_what_is_lost() {
         (stats.concealed_percent, stats.jitter.recovered)
     };
     let (without, none) = concealed(None);
-    let (with, recovered) = concealed(Some(Redundant { payload_type: 121, generations: 1 }));
+    let (with, recovered) =
+        concealed(Some(Redundant { payload_type: 121, generations: 1, follows_loss: false }));
     assert!(without > 8.0 && none == 0, "{without} %");
     assert!(with < without / 4.0 && recovered > 30, "{with} % with {recovered} recovered");
+}
+
+/// The closed loop: packets are lost, the peer reports it, more is repeated, less is concealed.
+#[test]
+fn redundancy_follows_the_loss_that_is_reported() {
+    let call = |loss_percent: u32, follows: bool| {
+        let (mut a, mut b) = pair(CodecSpec::Pcma, None);
+        let red = Redundant { payload_type: 121, generations: 3, follows_loss: true };
+        (a.redundancy, b.redundancy) = if follows { (Some(red), Some(red)) } else { (None, None) };
+        let (mut a, mut b) = (end(&a), end(&b));
+        let (mut seed, mut bytes, mut packets) = (5_u32, 0, 0);
+        talk(&mut a, &mut b, 0..6_000, |to_b, datagram, _| {
+            if !to_b || is_rtcp(datagram) {
+                return;
+            }
+            (bytes, packets) = (bytes + datagram.len(), packets + 1);
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if (seed >> 16) % 100 < loss_percent {
+                datagram.clear();
+            }
+        });
+        (b.control.stats().concealed_percent, bytes as f32 / packets as f32)
+    };
+    let (_, clean_bytes) = call(0, true);
+    assert_eq!(clean_bytes, 172.0, "not a byte more on a clean network");
+    for (loss_percent, payloads) in [(5, 3.0), (10, 3.6), (20, 4.0)] {
+        let ((without, _), (with, bytes)) = (call(loss_percent, false), call(loss_percent, true));
+        std::println!(
+            "{loss_percent} %: {without:.1} % concealed, {with:.1} with {bytes:.0} bytes"
+        );
+        assert!(with < without / 6.0, "{loss_percent} %: {without} to {with}");
+        assert!(bytes < 12.0 + 160.0 * payloads + 13.0, "{loss_percent} %: {bytes}");
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn our_own_packets_coming_back_are_told_once_and_a_new_source_says_goodbye_for_t
 fn what_is_wrong_with_datagrams_is_counted_and_named_now_and_then() {
     let (config, _) = pair(CodecSpec::Pcma, None);
     let mut config = config;
-    config.redundancy = Some(Redundant { payload_type: 121, generations: 1 });
+    config.redundancy = Some(Redundant { payload_type: 121, generations: 1, follows_loss: false });
     let mut end = end(&config);
     let rtp = |sequence: u16, payload_type: u8, payload: &[u8]| {
         let mut packet = vec![0; 12];
@@ -399,4 +399,31 @@ fn reports_keep_their_pace_on_a_clock_that_stands_at_its_end_or_is_set_back() {
     assert!(at_the_end <= 1, "{at_the_end} reports in no time");
     let set_back: usize = (0..500).map(|tick| reports(tick * TICK_NS)).sum();
     assert!((5..=20).contains(&set_back), "{set_back} reports in five seconds");
+}
+
+/// The packet time that a source is on probation must not become the delay of the call; and who was first
+/// must not keep the call if it was somebody else.
+#[test]
+fn the_first_packet_costs_no_delay_and_binds_nobody() {
+    for stranger in [false, true] {
+        let (mut receiver, mut media, control) =
+            Leg::new(&LegConfig::plain(1, 0, CodecSpec::Pcmu)).unwrap();
+        let mut delay_ms = 0.0;
+        for tick in 0..100_u64 {
+            let now_ns = tick * TICK_NS;
+            if stranger && tick == 0 {
+                let _ = receiver.receive(&mut packet(9, 0, 50_000, 160), now_ns);
+            } else if tick % 2 == 0 {
+                let _ = receiver.receive(&mut packet(7, 0, 1 + tick as u16 / 2, 160), now_ns);
+            }
+            delay_ms = media.pull(now_ns, &mut [0; 80]).unwrap().delay_ms;
+        }
+        let stats = control.stats();
+        assert_eq!(stats.receiver.remote_ssrc, 7);
+        // As much as a jitter buffer by itself, which knows of no probation, starts with.
+        let most_ms = if stranger { 40.0 } else { 20.0 };
+        assert!(delay_ms <= most_ms, "{delay_ms} ms, stranger {stranger}");
+        assert_eq!(stats.jitter.missing, 0);
+        assert_eq!(stats.jitter.restarts, u64::from(stranger));
+    }
 }

@@ -21,8 +21,11 @@ fn whatever_is_accepted_fits_a_datagram() {
                 for end in [&mut a, &mut b] {
                     end.rtcp_interval_ms = 0;
                     end.send.packet_ms = packet_ms;
-                    end.redundancy =
-                        redundant.then_some(Redundant { payload_type: 121, generations: 2 });
+                    end.redundancy = redundant.then_some(Redundant {
+                        payload_type: 121,
+                        generations: 2,
+                        follows_loss: false,
+                    });
                     if extended {
                         end.header_extensions = HeaderExtensions {
                             audio_level: Some(1),

@@ -26,7 +26,6 @@ pub use engine::{Engine, Kernel};
 use zeroize::Zeroize;
 
 use super::suite::Cipher;
-use super::wipe::wiping_stack;
 use super::{SrtpError, Suite};
 
 /// A tag, of which a suite sends the first bytes.
@@ -304,7 +303,8 @@ pub(crate) fn lane_tags(
             *to = Some((key, *message));
         }
         // Sixteen keys' states at a time don't stay in registers.
-        wiping_stack(|| x86::lane_tags(&scheduled, tags))
+        use super::wipe;
+        wipe::wiping::<{ wipe::LANES }, _>(|| x86::lane_tags(&scheduled, tags))
     }
     #[cfg(not(target_arch = "x86_64"))]
     {

@@ -17,7 +17,7 @@ use zeroize::Zeroize;
 use super::{Job, Material, Tag};
 use crate::srtp::SrtpError;
 use crate::srtp::suite::Cipher;
-use crate::srtp::wipe::wiping_stack;
+use crate::srtp::wipe::{PACKET, wiping};
 
 /// Keys ready for use.
 pub(crate) enum Key {
@@ -151,7 +151,7 @@ impl Key {
     /// The tag of a sealed job.
     fn tag(&self, job: &Job<'_>) -> Tag {
         // States of hash functions are copied to begin with, and moved to be ended.
-        wiping_stack(|| match self {
+        wiping::<PACKET, _>(|| match self {
             Self::Gcm { aes, ghash } => gcm_tag(aes, ghash, job),
             Self::CounterMode { hmac, .. } | Self::Null { hmac } => hmac_tag(hmac, job),
         })
