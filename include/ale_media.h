@@ -1222,6 +1222,11 @@ typedef struct {
   uint64_t rtcp_skipped;
   /* Packets that could not be protected: the key is used up, or none has come yet. */
   uint64_t not_protected;
+  /*
+   * RTP packets that may still be sent under the key in use, of its lifetime (RFC 3711 section 9.2); what
+   * was known when the audio half last ran. UINT64_MAX in plain RTP, 0 while there are no keys.
+   */
+  uint64_t packets_left;
 } ale_leg_session_counters;
 
 /* A source whose sound is in a mix. */
