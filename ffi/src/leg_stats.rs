@@ -166,7 +166,7 @@ impl From<LegStats> for ale_leg_session_counters {
             source_changes: received.source_changes,
             rtcp_skipped: received.rtcp_skipped,
             not_protected: sent.protect_errors + sent.without_keys,
-            packets_left: sent.packets_left,
+            packets_left: stats.packets_left,
         }
     }
 }

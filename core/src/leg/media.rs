@@ -62,9 +62,6 @@ counters! {
         pub overrun_samples,
         /// Events lost because nobody called `LegControl::next_event`.
         pub events_dropped,
-        /// RTP packets that may still be sent under the key in use; `u64::MAX` in plain RTP, 0 without keys.
-        /// Not a count.
-        pub packets_left,
         /// Loss that the encoder prepares for, in percent; not a count.
         pub expected_loss_percent,
         /// Level of what was pushed last, in -dBov; not a count.
@@ -84,7 +81,6 @@ impl MediaStats {
         self.protect_errors = sent.protect_errors;
         self.without_keys = sent.without_keys;
         self.events_dropped += sent.events_dropped;
-        self.packets_left = sent.packets_left;
         self
     }
 }
