@@ -54,7 +54,7 @@ fn a_round_trip_is_told_by_answers_to_our_reports_alone() {
     let foreign = [
         (0, 0),
         (0, 1_000),
-        (lsr.wrapping_sub(3 * 3_600 << 16), 0),
+        (lsr.wrapping_sub((3 * 3_600) << 16), 0),
         (lsr.swap_bytes(), 0),
         (lsr << 16 | 0x1234, 0),
         (3_900_000_003, 0),
