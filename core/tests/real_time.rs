@@ -3,6 +3,8 @@
 //! and feature run under an allocator that counts.
 #![allow(unsafe_code)] // A global allocator is unsafe to implement.
 
+#[path = "support/pair.rs"]
+mod pair;
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -10,7 +12,9 @@ use std::cell::Cell;
 
 use ale_media::codec::CodecSpec;
 use ale_media::conference::{Conference, ConferenceConfig, JoinOptions};
-use ale_media::leg::{Leg, LegConfig};
+use ale_media::leg::{Arrival, Leg, LegConfig, ReceiveError, receive_batch};
+use ale_media::rtp::is_rtcp;
+use ale_media::srtp::Suite;
 use support::Call;
 
 thread_local! {
@@ -79,6 +83,54 @@ fn a_running_conference_allocates_nothing_in_any_codec_suite_and_feature() {
         }
         assert_eq!(total, 0, "{setting:?}");
         assert!(call.heard > 0, "{setting:?} was silent");
+    }
+}
+
+/// Nor does what is refused: RTP and RTCP of the peer's source and of others, alone and in batches, also where
+/// a lost rollover counter is searched for. It is counted, each once.
+#[test]
+fn a_thousand_forgeries_allocate_nothing() {
+    for suite in [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AesCm256HmacSha1_80] {
+        let mut ends = pair::pair(&CodecSpec::Pcma, Some(suite), |_| {});
+        let (mut media, mut report) = (Vec::new(), Vec::new());
+        pair::talk(&mut ends, 0..100, |ends, to, now_ns, datagram| {
+            if to == 1 {
+                let kept = if is_rtcp(&datagram) { &mut report } else { &mut media };
+                kept.clone_from(&datagram);
+            }
+            pair::deliver(ends, to, now_ns, datagram);
+        });
+        let receiver = &mut ends[1].receiver;
+        let (mut total, before) = (0, receiver.stats());
+        for n in 0..1000_u16 {
+            let mut forged = if n % 4 == 3 { report.clone() } else { media.clone() };
+            if n % 4 != 3 {
+                let last = u16::from_be_bytes([media[2], media[3]]);
+                forged[2..4].copy_from_slice(&last.wrapping_add(1 + n).to_be_bytes());
+                forged[8] ^= (n % 3) as u8;
+            }
+            *forged.last_mut().unwrap() ^= 1;
+            let now_ns = 2_000_000_000 + u64::from(n);
+            let (result, count) = if n % 8 < 4 {
+                counted(|| receiver.receive(&mut forged, now_ns))
+            } else {
+                let mut arrival = Arrival::new(0, &mut forged, now_ns);
+                let receivers = std::slice::from_mut(&mut *receiver);
+                let count =
+                    counted(|| receive_batch(receivers, std::slice::from_mut(&mut arrival)));
+                (arrival.result, count.1)
+            };
+            assert!(matches!(result, Err(ReceiveError::Srtp(_))), "{suite:?}, {n}: {result:?}");
+            total += count;
+        }
+        let after = receiver.stats();
+        assert_eq!(total, 0, "{suite:?}");
+        assert_eq!(after.datagrams - before.datagrams, 1000);
+        // Under GCM the last byte of a report is of its index: one that has been seen is a replay.
+        let failed = after.authentication_failed - before.authentication_failed;
+        assert_eq!(failed + after.replayed - before.replayed, 1000, "{suite:?}");
+        assert!(failed >= 750, "{suite:?}: {failed}");
+        assert_eq!((after.packets, after.rtcp_packets), (before.packets, before.rtcp_packets));
     }
 }
 

@@ -408,8 +408,8 @@ pub unsafe extern "C" fn ale_leg_config_init_sized(
     guard(|| unsafe { pointer::init_sized(config, struct_size) })
 }
 
-/// Makes a leg and gives its three halves, each to be destroyed by itself. Any thread. Not
-/// real-time.
+/// Makes a leg and gives its three halves, each to be destroyed by itself. Takes some 72 KiB of stack with
+/// SRTP. Any thread. Not real-time.
 ///
 /// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known,
 /// ALE_ERR_NO_MEMORY, and ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
@@ -656,8 +656,8 @@ pub unsafe extern "C" fn ale_leg_set_muted(
 
 /// Replaces keys while the call goes on, each by an a=crypto line, which counts whole: suite, key and
 /// session parameters; NULL leaves a direction as it is. Counters go on, both directions change or neither,
-/// and the same line again changes nothing. Also gives the first keys to a leg without. Exclusive. Not
-/// real-time.
+/// and the same line again changes nothing. Also gives the first keys to a leg without. Takes some 12 KiB of
+/// stack. Exclusive. Not real-time.
 ///
 /// Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_NOT_PERMITTED and the other keys' statuses,
 /// ALE_ERR_INVALID_ARGUMENT for one direction of a leg that has no keys for the other, and ALE_ERR_BUSY.

@@ -149,6 +149,9 @@ pub struct ale_leg_session_counters {
     pub rtcp_skipped: u64,
     /// Packets that could not be protected: the key is used up, or none has come yet.
     pub not_protected: u64,
+    /// RTP packets that may still be sent under the key in use, of its lifetime (RFC 3711 section 9.2); what
+    /// was known when the audio half last ran. UINT64_MAX in plain RTP, 0 while there are no keys.
+    pub packets_left: u64,
 }
 
 impl From<LegStats> for ale_leg_session_counters {
@@ -163,6 +166,7 @@ impl From<LegStats> for ale_leg_session_counters {
             source_changes: received.source_changes,
             rtcp_skipped: received.rtcp_skipped,
             not_protected: sent.protect_errors + sent.without_keys,
+            packets_left: stats.packets_left,
         }
     }
 }

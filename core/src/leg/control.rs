@@ -130,6 +130,8 @@ pub struct LegStats {
     pub jitter_ms: f32,
     /// Round-trip time in ms, 0 if unknown.
     pub round_trip_ms: f32,
+    /// RTP packets that may still be sent under the key in use; `u64::MAX` in plain RTP, 0 without keys.
+    pub packets_left: u64,
     /// The listener's rating of what is heard, by the E-model; `None` where nothing was heard.
     pub quality: Option<Quality>,
 }
@@ -459,7 +461,8 @@ impl LegControl {
     pub fn stats(&self) -> LegStats {
         let receiver = self.session.receiver_stats();
         let media = self.media_stats.read::<MediaStats>().unwrap_or_default();
-        let media = media.with(&self.session.sender_stats());
+        let sender = self.session.sender_stats();
+        let media = media.with(&sender);
         let jitter = self.jitter.stats().unwrap_or_default();
         let seen = self.assessor.assess(&receiver, &jitter);
         let clock_khz = receiver.clock_hz.max(1_000) as f32 * 1e-3;
@@ -472,6 +475,7 @@ impl LegControl {
             concealed_percent: seen.concealed_percent,
             jitter_ms: receiver.jitter_ticks as f32 / clock_khz,
             round_trip_ms: seen.round_trip_ms,
+            packets_left: sender.packets_left,
             quality: seen.quality,
         }
     }

@@ -37,6 +37,9 @@ counters! {
         pub without_keys,
         /// Events lost because nobody read them.
         pub events_dropped,
+        /// RTP packets that may still be sent under the key in use; `u64::MAX` in plain RTP, 0 without keys.
+        /// Not a count.
+        pub packets_left,
     }
 }
 
@@ -141,7 +144,12 @@ impl SessionSender {
 
     /// Counters.
     pub fn stats(&self) -> SenderStats {
-        self.counts
+        let packets_left = match &self.sealer {
+            Sealer::Srtp(session) => session.packets_left(),
+            Sealer::Plain => u64::MAX,
+            Sealer::Pending => 0,
+        };
+        SenderStats { events_dropped: self.events.dropped(), packets_left, ..self.counts }
     }
 
     /// What the receiving half has published.
@@ -258,8 +266,7 @@ impl SessionSender {
     ///
     /// Real-time: yes.
     pub fn publish(&mut self) {
-        self.counts.events_dropped = self.events.dropped();
-        self.publisher.publish(&self.counts);
+        self.publisher.publish(&self.stats());
     }
 
     /// Carries out what the control half has ordered, and tells what befell the keys.

@@ -57,6 +57,7 @@ fn packets_under_way_at_a_transfer_do_not_bring_the_old_address_back() {
             for n in 0..150 {
                 if n < lingering {
                     call.voice_from(at(1, 4_000), 7, 100 + n);
+                    assert_ne!(call.control.remote_address(), Some(at(1, 4_000)), "packet {n}");
                 }
                 taken += u16::from(call.voice_from(at(9, 7_000), 8, 500 + n));
                 call.wait(20);

@@ -105,6 +105,7 @@ static void updates(void)
     make(&b);
     EXPECT(ale_leg_sample_rate_hz(b.media) == 16000);
     talk(&a, &b, 0, 400);
+    EXPECT(transport(&a).packets_left == UINT64_MAX);
     /* Another codec on the same call: neither the rate of the PCM nor the counters change. */
     b.config.receive = both;
     b.config.receive_count = 2;
@@ -184,6 +185,7 @@ static void renewed(void)
     EXPECT(stats.pulled_level_dbov > 60);
     EXPECT(ale_leg_session_stats(a.control, &counters, sizeof counters) == ALE_OK);
     EXPECT(counters.probation == 1 && counters.restarts == 0 && counters.not_protected == 0);
+    EXPECT(counters.packets_left == ((uint64_t)1 << 48) - 100);
     /* An older and a newer header's struct. */
     memset(words, 0xff, sizeof words);
     EXPECT(ale_leg_session_stats(a.control, (ale_leg_session_counters *)words, 8) == ALE_OK);
@@ -221,6 +223,7 @@ static void late_keys(void)
     talk(&a, &b, 0, 200);
     EXPECT(b.received[ALE_RECEIVED_KEPT] == 10 && a.received[ALE_RECEIVED_MEDIA] == 0);
     EXPECT(transport(&b).before_keys == 10 && transport(&b).not_protected == 10);
+    EXPECT(transport(&b).packets_left == 0);
     INVALID(ale_leg_rekey(b.control, KEY_2, NULL));
     EXPECT(ale_leg_rekey(b.control, KEY_2, KEY_1) == ALE_OK);
     talk(&a, &b, 200, 400);
@@ -230,7 +233,10 @@ static void late_keys(void)
     /* A key that is used up is told, before and after. */
     EXPECT(ale_leg_rekey(a.control, KEY_2 "|2^8", NULL) == ALE_OK);
     EXPECT(ale_leg_rekey(b.control, NULL, KEY_2) == ALE_OK);
-    talk(&a, &b, 400, 6400);
+    talk(&a, &b, 400, 800);
+    EXPECT(transport(&a).packets_left == 256 - 20 && transport(&a).not_protected == 0);
+    talk(&a, &b, 800, 6400);
+    EXPECT(transport(&a).packets_left == 0 && transport(&a).not_protected == 300 - 256);
     {
         int expiring = 0, exhausted = 0;
         while (ale_leg_next_event(a.control, &event) == ALE_OK) {
