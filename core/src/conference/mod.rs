@@ -166,6 +166,8 @@ struct Member {
     place: ParticipantId,
     tag: u64,
     listening: bool,
+    /// It goes at the end of this tick.
+    leaving: bool,
     /// Where it stands in [`Conference::present`].
     position: u32,
     /// Ticks for which it has heard the common mix.
@@ -564,6 +566,7 @@ impl Conference {
             place,
             tag: options.tag,
             listening: options.listening,
+            leaving: false,
             position: self.present.len() as u32,
             common_ticks: 0,
             served: 0,
@@ -574,7 +577,8 @@ impl Conference {
 
     /// A member goes at the end of this tick, over which it falls silent to the others and they to it.
     fn leave(&mut self, id: MemberId) {
-        if self.member(id).is_some() && !self.leaving.contains(&id.index) {
+        let Some((_, member)) = self.member(id) else { return };
+        if !core::mem::replace(&mut member.leaving, true) {
             push_in(&mut self.leaving, id.index);
         }
     }
