@@ -169,9 +169,9 @@ fn scope() -> Scope {
     }
 }
 
-// SAFETY: a block goes back to where it came from. Those in the list are the system's with what stands in
-// front of them; all others are the host's, if there is a host's allocator, and the system's if there is
-// none, which never changes once there has been such a block.
+// SAFETY: a block goes back to where it came from. Those in the list are the system's; all others are the
+// host's, if there is a host's allocator, and the system's if there is none, which never changes once there
+// has been such a block.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match scope() {
@@ -193,7 +193,7 @@ unsafe impl GlobalAlloc for Heap {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if LISTED.release(block) {
+        if LISTED.release(block, layout) {
             if let Scope::Measuring(memory) = scope() {
                 SCOPE.set(Scope::Measuring(memory.without(layout.size())));
             }
@@ -273,28 +273,33 @@ struct List {
     first: Shared<*mut Stand>,
 }
 
-/// What stands in front of such a block.
+/// Stands for such a block. It lies elsewhere: the block goes back by the very pointer that its owner has,
+/// who may be a box on its way into a function that drops it, and nobody else may touch it then.
 struct Stand {
     next: *mut Stand,
-    block: *mut u8,
-    whole: Layout,
+    /// Where the block is.
+    address: usize,
 }
 
 impl List {
     /// A block, or NULL if the system refuses too.
     fn allocate(&self, layout: Layout) -> *mut u8 {
-        let Ok((whole, offset)) = Layout::new::<Stand>().extend(layout) else { return null_mut() };
-        // SAFETY: not of no size.
-        let stand = unsafe { System.alloc(whole) };
-        if stand.is_null() {
-            return null_mut();
-        }
-        // SAFETY: the layout has room for both.
-        let block = unsafe { stand.add(offset) };
-        let stand = stand.cast::<Stand>();
+        // SAFETY: neither is of no size; what was allocated goes back with its layout.
+        let (stand, block) = unsafe {
+            let stand = System.alloc(Layout::new::<Stand>()).cast::<Stand>();
+            if stand.is_null() {
+                return null_mut();
+            }
+            let block = System.alloc(layout);
+            if block.is_null() {
+                System.dealloc(stand.cast(), Layout::new::<Stand>());
+                return null_mut();
+            }
+            (stand, block)
+        };
         self.with(|first| {
-            // SAFETY: ours alone so far, and aligned by the layout.
-            unsafe { stand.write(Stand { next: *first, block, whole }) };
+            // SAFETY: ours alone so far, and aligned by its layout.
+            unsafe { stand.write(Stand { next: *first, address: block.addr() }) };
             *first = stand;
         });
         // The block is released by whoever has been given it, and so sees the count.
@@ -308,7 +313,7 @@ impl List {
     }
 
     /// Whether the block was one of these; it is gone then.
-    fn release(&self, block: *mut u8) -> bool {
+    fn release(&self, block: *mut u8, layout: Layout) -> bool {
         if self.is_empty() {
             return false;
         }
@@ -316,7 +321,7 @@ impl List {
             let mut link: *mut *mut Stand = first;
             // SAFETY: links lead to stands that are in the list, which the lock keeps as it is.
             unsafe {
-                while !(*link).is_null() && (**link).block != block {
+                while !(*link).is_null() && (**link).address != block.addr() {
                     link = &raw mut (**link).next;
                 }
                 let stand = *link;
@@ -330,8 +335,11 @@ impl List {
             return false;
         }
         self.count.fetch_sub(1, Ordering::Relaxed);
-        // SAFETY: it came from the system with this layout, and is in no list any more.
-        unsafe { System.dealloc(found.cast(), (*found).whole) };
+        // SAFETY: both came from the system with these layouts, and are in no list any more.
+        unsafe {
+            System.dealloc(found.cast(), Layout::new::<Stand>());
+            System.dealloc(block, layout);
+        }
         true
     }
 
