@@ -11,6 +11,7 @@
 //! A sinusoid obeys `x[n] + x[n - 2] = 2 cos(w) x[n - 1]`. The least-squares fit of that one
 //! coefficient gives the frequency, and what it leaves says whether there was anything else.
 
+use super::eight_kilohertz::EightKilohertz;
 use super::sinusoid::Sinusoid;
 use crate::math;
 use crate::within::Within;
@@ -57,9 +58,7 @@ const TOLERANCE_HZ: f32 = 30.0;
 #[derive(Debug, Clone)]
 pub struct ToneDetector {
     rate_hz: u32,
-    /// Samples between those that are looked at, so that there are 8000 a second.
-    step: usize,
-    skip: usize,
+    samples: EightKilohertz,
     frame: [i16; FRAME],
     filled: usize,
     frequency_hz: f32,
@@ -72,11 +71,9 @@ pub struct ToneDetector {
 impl ToneDetector {
     /// Listens at 8000 Hz or a multiple of it; `None` for another rate.
     pub fn new(rate_hz: u32) -> Option<Self> {
-        let valid = rate_hz >= 8_000 && rate_hz.is_multiple_of(8_000) && rate_hz <= 48_000;
-        valid.then_some(Self {
+        Some(Self {
+            samples: EightKilohertz::of(rate_hz)?,
             rate_hz: 8_000,
-            step: (rate_hz / 8_000) as usize,
-            skip: 0,
             frame: [0; FRAME],
             filled: 0,
             frequency_hz: 0.0,
@@ -91,11 +88,9 @@ impl ToneDetector {
     pub fn process(&mut self, pcm: &[i16]) -> Option<Tone> {
         let mut found = None;
         for sample in pcm {
-            if self.skip > 0 {
-                self.skip -= 1;
+            if !self.samples.takes_next() {
                 continue;
             }
-            self.skip = self.step - 1;
             self.frame.put(self.filled, *sample);
             self.filled += 1;
             if self.filled == FRAME {

@@ -11,6 +11,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
+use super::eight_kilohertz::EightKilohertz;
 use super::sinusoid::Sinusoid;
 use super::{COLUMNS_HZ, KEYS, ROWS_HZ};
 use crate::math;
@@ -43,8 +44,7 @@ const OFF: f32 = 0.05;
 #[derive(Debug, Clone)]
 pub struct DtmfDetector {
     coefficients: [f32; 8],
-    step: usize,
-    skip: usize,
+    samples: EightKilohertz,
     /// The latest windows' samples.
     history: [f32; HISTORY],
     filled: usize,
@@ -58,9 +58,7 @@ pub struct DtmfDetector {
 impl DtmfDetector {
     /// Listens at 8000 Hz or a multiple of it; `None` for another rate.
     pub fn new(rate_hz: u32) -> Option<Self> {
-        if rate_hz < 8_000 || !rate_hz.is_multiple_of(8_000) || rate_hz > 48_000 {
-            return None;
-        }
+        let samples = EightKilohertz::of(rate_hz)?;
         let mut coefficients = [0.0; 8];
         for (coefficient, hz) in coefficients.iter_mut().zip(ROWS_HZ.iter().chain(&COLUMNS_HZ)) {
             let w = core::f32::consts::TAU * f32::from(*hz) / 8_000.0;
@@ -68,8 +66,7 @@ impl DtmfDetector {
         }
         Some(Self {
             coefficients,
-            step: (rate_hz / 8_000) as usize,
-            skip: 0,
+            samples,
             history: [0.0; HISTORY],
             filled: HISTORY - HALF,
             candidate: None,
@@ -84,11 +81,9 @@ impl DtmfDetector {
     pub fn process(&mut self, pcm: &[i16]) -> Option<u8> {
         let mut found = None;
         for sample in pcm {
-            if self.skip > 0 {
-                self.skip -= 1;
+            if !self.samples.takes_next() {
                 continue;
             }
-            self.skip = self.step - 1;
             self.history.put(self.filled, f32::from(*sample));
             self.filled += 1;
             if self.filled == HISTORY {

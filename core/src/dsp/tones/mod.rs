@@ -7,6 +7,7 @@
 
 mod detector;
 mod dtmf;
+mod eight_kilohertz;
 mod generator;
 pub mod plans;
 mod progress;

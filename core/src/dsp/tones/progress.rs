@@ -3,6 +3,7 @@
 //! 400 to 450 Hz and North America's pairs of 350 to 620 Hz differ from country to country in frequencies,
 //! and little in rhythm; so do these by name.
 
+use super::eight_kilohertz::EightKilohertz;
 use super::plans::Signal;
 use super::sinusoid::Sinusoid;
 use crate::within::Within;
@@ -36,8 +37,7 @@ const UNEVEN: u32 = 4;
 /// Listens for call progress tones in one stream.
 #[derive(Debug, Clone)]
 pub struct ProgressDetector {
-    step: usize,
-    skip: usize,
+    samples: EightKilohertz,
     frame: [f32; FRAME],
     filled: usize,
     /// Frames of the sound, or the pause, that lasts; of the sound before the pause.
@@ -56,10 +56,8 @@ pub struct ProgressDetector {
 impl ProgressDetector {
     /// Listens at 8000 Hz or a multiple of it; `None` for another rate.
     pub fn new(rate_hz: u32) -> Option<Self> {
-        let valid = rate_hz >= 8_000 && rate_hz.is_multiple_of(8_000) && rate_hz <= 48_000;
-        valid.then_some(Self {
-            step: (rate_hz / 8_000) as usize,
-            skip: 0,
+        Some(Self {
+            samples: EightKilohertz::of(rate_hz)?,
             frame: [0.0; FRAME],
             filled: 0,
             sounds: false,
@@ -78,11 +76,9 @@ impl ProgressDetector {
     pub fn process(&mut self, pcm: &[i16]) -> Option<Signal> {
         let mut found = None;
         for sample in pcm {
-            if self.skip > 0 {
-                self.skip -= 1;
+            if !self.samples.takes_next() {
                 continue;
             }
-            self.skip = self.step - 1;
             self.frame.put(self.filled, f32::from(*sample));
             self.filled += 1;
             if self.filled == FRAME {
