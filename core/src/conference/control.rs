@@ -148,6 +148,13 @@ pub(super) struct Shared {
     refused: AtomicU32,
 }
 
+impl Shared {
+    /// The tick's counters with the one that control threads count.
+    pub(super) fn with_refused(&self, stats: ConferenceStats) -> ConferenceStats {
+        ConferenceStats { refused: u64::from(self.refused.load(Ordering::Relaxed)), ..stats }
+    }
+}
+
 /// What the tick holds of the ways between the halves.
 pub(super) struct Ways {
     pub(super) shared: Arc<Shared>,
@@ -439,9 +446,7 @@ impl ConferenceControl {
 
     /// Counters, as of the last tick; [`ConferenceStats::refused`] as of now.
     pub fn stats(&self) -> ConferenceStats {
-        let mut stats: ConferenceStats = self.stats.read().unwrap_or_default();
-        stats.refused = u64::from(self.shared.refused.load(Ordering::Relaxed));
-        stats
+        self.shared.with_refused(self.stats.read().unwrap_or_default())
     }
 
     fn order(&self, id: MemberId, command: Command) -> Result<(), ConferenceError> {

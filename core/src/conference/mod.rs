@@ -461,7 +461,7 @@ impl Conference {
 
     /// Counters.
     pub fn stats(&self) -> ConferenceStats {
-        self.stats
+        self.ways.shared.with_refused(self.stats)
     }
 
     fn apply_commands(&mut self) {
