@@ -234,6 +234,7 @@ impl LegControl {
         self.order_transport(&new)?;
         let _ = self.to_receiver.push(LegReceiverCommand::Update(leg_receiver));
         let _ = self.to_media.push(MediaCommand::Update(Box::new(media)));
+        self.session.wake();
         self.assessor = new.assessor();
         self.codec = new.main_codec().name().into();
         new.srtp = None;
@@ -336,7 +337,13 @@ impl LegControl {
     /// # Errors
     /// [`ControlError::Busy`].
     pub fn set_muted(&mut self, muted: bool) -> Result<(), ControlError> {
-        self.to_media.push(MediaCommand::SetMuted(muted)).map_err(|_| ControlError::Busy)
+        self.order(MediaCommand::SetMuted(muted))
+    }
+
+    fn order(&mut self, command: MediaCommand) -> Result<(), ControlError> {
+        self.to_media.push(command).map_err(|_| ControlError::Busy)?;
+        self.session.wake();
+        Ok(())
     }
 
     /// Sends a digit by name (RFC 4733) in place of what is pushed; digits that wait follow each
@@ -372,7 +379,7 @@ impl LegControl {
     /// [`ControlError::Busy`].
     pub fn stop_digits(&mut self) -> Result<(), ControlError> {
         let given = self.digits_given;
-        self.to_media.push(MediaCommand::StopDigits { given }).map_err(|_| ControlError::Busy)
+        self.order(MediaCommand::StopDigits { given })
     }
 
     /// Sends as another source from now on, after a BYE as the present one: what RFC 3550 section

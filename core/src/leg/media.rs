@@ -592,15 +592,9 @@ impl LegMedia {
         packet
     }
 
-    /// Takes in what the network half has to tell, and what did not come.
+    /// Tells what did not come.
     fn hear(&mut self, now_ns: u64) {
         let events = &mut self.events;
-        while let Some(note) = self.notes.pop() {
-            match note {
-                Note::Digit(press) => self.digits.note(press),
-                Note::Goodbye => self.source_gone = true,
-            }
-        }
         self.digits.advance(now_ns, |event| events.emit(event));
         if self.direction.receives()
             && self.timeout.is_due(now_ns)
@@ -646,7 +640,15 @@ impl LegMedia {
     }
 
     fn apply_commands(&mut self) {
-        self.session.apply_commands();
+        if !self.session.apply_commands() {
+            return;
+        }
+        while let Some(note) = self.notes.pop() {
+            match note {
+                Note::Digit(press) => self.digits.note(press),
+                Note::Goodbye => self.source_gone = true,
+            }
+        }
         while let Some(command) = self.commands.pop() {
             match command {
                 MediaCommand::SetMuted(muted) => self.muted = muted,

@@ -232,7 +232,7 @@ impl LegReceiver {
             Ok(Incoming::Rtcp { goodbye: false }) => Ok(Received::Report),
             Ok(Incoming::Rtcp { goodbye: true }) => {
                 // Without room the silence after it tells the same, later.
-                let _ = self.notes.push(Note::Goodbye);
+                self.note(Note::Goodbye);
                 Ok(Received::Goodbye)
             }
             Ok(Incoming::Other(protocol)) => Ok(Received::Other(protocol)),
@@ -345,7 +345,7 @@ impl LegReceiver {
         let events = &mut self.digit_events;
         if let Some(press) = self.digits.packet(&report, |event| events.emit(event)) {
             // Without room nobody has a clock, and the next arrival ends it.
-            let _ = self.notes.push(Note::Digit(press));
+            self.note(Note::Digit(press));
         }
         Ok(Received::Media)
     }
@@ -356,7 +356,8 @@ impl LegReceiver {
         let mut level_dbov = 0;
         if let Some(id) = self.rules.audio_level_id {
             let level = Elements::of(packet).find(id).and_then(AudioLevel::parse);
-            self.session.stats.remote_level_dbov = level.map_or(NO_LEVEL, |l| l.level_dbov.into());
+            *self.session.stats.hot().remote_level_dbov =
+                level.map_or(NO_LEVEL, |l| l.level_dbov.into());
             let trusted = match self.rules.level_trust {
                 LevelTrust::Nobody => false,
                 LevelTrust::Authenticated => self.session.authenticates(),
@@ -384,8 +385,8 @@ impl LegReceiver {
         let (level_dbov, arrival_ns) = (self.waiting.level_dbov, self.waiting.arrival_ns);
         let Some(packet) = self.waiting.take_before(rtp) else { return };
         if self.writer.insert_at_level(&packet, level_dbov, arrival_ns).is_ok() {
-            self.session.stats.packets += 1;
-            self.session.stats.octets += packet.payload().map_or(0, <[u8]>::len) as u64;
+            *self.session.stats.hot().packets += 1;
+            *self.session.stats.hot().octets += packet.payload().map_or(0, <[u8]>::len) as u64;
         }
     }
 
@@ -402,8 +403,8 @@ impl LegReceiver {
             InsertError::NoSlot => ReceiveError::NoSlot,
             _ => ReceiveError::Malformed,
         })?;
-        self.session.stats.packets += 1;
-        self.session.stats.octets += payload_bytes as u64;
+        *self.session.stats.hot().packets += 1;
+        *self.session.stats.hot().octets += payload_bytes as u64;
         Ok(())
     }
 
@@ -413,8 +414,16 @@ impl LegReceiver {
         let _ = self.writer.insert_filler(packet, arrival_ns);
     }
 
+    /// Leaves something for the audio half.
+    fn note(&mut self, note: Note) {
+        let _ = self.notes.push(note);
+        self.session.senders_bell.ring();
+    }
+
     pub(super) fn apply_commands(&mut self) {
-        self.session.apply_commands();
+        if !self.session.apply_commands() {
+            return;
+        }
         while let Some(command) = self.commands.pop() {
             match command {
                 LegReceiverCommand::Update(mut update) => {

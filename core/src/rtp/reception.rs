@@ -195,6 +195,12 @@ impl Reception {
         (self.jitter_x16 >> 4) as f32 * 1_000.0 / self.clock_hz.max(1) as f32
     }
 
+    /// Extended highest sequence number received.
+    #[inline]
+    pub fn highest_sequence(&self) -> u32 {
+        self.highest
+    }
+
     /// The numbers that reports are made of.
     pub fn summary(&self) -> Summary {
         Summary {

@@ -19,6 +19,7 @@ use super::rtcp::nack::Requests;
 use super::sender::{SenderStats, SessionSender};
 use super::{Nack, SessionMid};
 use crate::srtp::{self, PreparedKeys, RetiredKeys, SrtpError, Suite};
+use crate::sync::bell::Bell;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
 
@@ -103,6 +104,8 @@ impl core::error::Error for SessionError {}
 /// The control half of a session.
 #[derive(Debug)]
 pub struct SessionControl {
+    /// Of the receiving half and of the sending half: they look into their rings when these have rung.
+    bells: [Bell; 2],
     to_receiver: Producer<ReceiverCommand>,
     spent_by_receiver: Consumer<Spent>,
     to_sender: Producer<SenderCommand>,
@@ -119,6 +122,7 @@ pub struct SessionControl {
 
 /// The ends of the rings that a control half holds.
 pub(super) struct Ends {
+    pub(super) bells: [Bell; 2],
     pub(super) to_receiver: Producer<ReceiverCommand>,
     pub(super) spent_by_receiver: Consumer<Spent>,
     pub(super) to_sender: Producer<SenderCommand>,
@@ -137,6 +141,7 @@ impl SessionControl {
             _ => (None, None),
         };
         Self {
+            bells: ends.bells,
             to_receiver: ends.to_receiver,
             spent_by_receiver: ends.spent_by_receiver,
             to_sender: ends.to_sender,
@@ -197,6 +202,7 @@ impl SessionControl {
             let _ = self.to_sender.push(command);
             self.send = Some(current(self.send.as_ref(), config));
         }
+        self.wake();
         Ok(())
     }
 
@@ -214,6 +220,7 @@ impl SessionControl {
         let _ = self.to_receiver.push(ReceiverCommand::Keys(Box::new(Opener::Plain)));
         let _ = self.to_sender.push(SenderCommand::Keys(Box::new(Sealer::Plain)));
         (self.send, self.receive) = (None, None);
+        self.wake();
         Ok(())
     }
 
@@ -255,6 +262,12 @@ impl SessionControl {
     pub(crate) fn update(&mut self, receiver: Box<ReceiverUpdate>, sender: Box<SenderUpdate>) {
         let _ = self.to_receiver.push(ReceiverCommand::Update(receiver));
         let _ = self.to_sender.push(SenderCommand::Update(sender));
+        self.wake();
+    }
+
+    /// Has both halves look into their rings, these and those of who uses the session.
+    pub(crate) fn wake(&self) {
+        self.bells.iter().for_each(Bell::ring);
     }
 
     /// Signalling has named where the peer is now (a transfer, a re-INVITE with other addresses), or only
@@ -270,7 +283,9 @@ impl SessionControl {
     ) -> Result<(), SessionError> {
         self.to_receiver
             .push(ReceiverCommand::Relatch { rtp, rtcp })
-            .map_err(|_| SessionError::Busy)
+            .map_err(|_| SessionError::Busy)?;
+        self.wake();
+        Ok(())
     }
 
     /// Sends as another source from now on, after a BYE as the present one: what RFC 3550 section 8.2
@@ -285,6 +300,7 @@ impl SessionControl {
         let _ = self.to_receiver.push(ReceiverCommand::SetLocalSsrc(ssrc));
         let _ = self.to_sender.push(SenderCommand::SetSsrc(ssrc));
         self.local_ssrc = ssrc;
+        self.wake();
         Ok(())
     }
 

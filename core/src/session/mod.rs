@@ -24,6 +24,7 @@
 mod control;
 pub mod demux;
 mod event;
+mod figures;
 mod keys;
 mod outcome;
 mod payload_types;
@@ -53,7 +54,7 @@ pub use sender::{SenderStats, SessionSender};
 pub use sources::{Role, Standing};
 
 use crate::srtp::SrtpError;
-use crate::sync::{ring, snapshot};
+use crate::sync::{bell, ring, snapshot};
 use rtcp::SentReports;
 
 /// How missing packets are asked for again.
@@ -174,6 +175,8 @@ pub fn create(
     // another, and they are collected before another is given.
     let (receiver_spent, spent_by_receiver) = ring::channel(2 * control::COMMANDS);
     let (sender_spent, spent_by_sender) = ring::channel(2 * control::COMMANDS);
+    let (to_wake_receiver, receiver_bell) = bell::bell();
+    let (to_wake_sender, sender_bell) = bell::bell();
     let (receiver_events, events_of_receiver) = ring::channel(event::EVENTS);
     let (sender_events, events_of_sender) = ring::channel(event::SENDER_EVENTS);
     let receiver = SessionReceiver::new(
@@ -181,6 +184,8 @@ pub fn create(
         opener,
         receiver_publisher,
         receiver_commands,
+        receiver_bell,
+        to_wake_sender.clone(),
         receiver_spent,
         receiver_events,
         sent_reports,
@@ -190,12 +195,14 @@ pub fn create(
         sealer,
         receiver_stats.clone(),
         sender_commands,
+        sender_bell,
         sender_spent,
         sender_events,
         sent_publisher,
         sender_publisher,
     );
     let ends = control::Ends {
+        bells: [to_wake_receiver, to_wake_sender],
         to_receiver,
         spent_by_receiver,
         to_sender,

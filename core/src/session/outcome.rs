@@ -15,14 +15,38 @@ counters! {
     pub struct ReceiverStats {
         /// Datagrams given to the receiving half.
         pub datagrams,
-        /// When the first came that was taken for the peer's; not a count.
-        pub first_arrival_ns,
-        /// When the last of those came; not a count.
-        pub last_arrival_ns,
         /// RTP packets that reached the jitter buffer.
         pub packets,
         /// Their payload bytes.
         pub octets,
+        /// When the first came that was taken for the peer's; not a count.
+        pub first_arrival_ns,
+        /// When the last of those came; not a count.
+        pub last_arrival_ns,
+        /// The source listened to; not a count.
+        pub remote_ssrc,
+        /// Whether a source is valid just now, 0 or 1; not a count.
+        pub source_valid,
+        /// The source's RTP clock in ticks a second; not a count.
+        pub clock_hz,
+        /// Packets that the source listened to should have sent so far, since it was turned to or began
+        /// anew.
+        pub expected,
+        /// Packets of it that came, duplicates included.
+        pub received,
+        /// Extended highest sequence number; not a count.
+        pub highest_sequence,
+        /// Interarrival jitter in ticks of the RTP clock (RFC 3550 A.8); not a count.
+        pub jitter_ticks,
+        /// Packets that all sources listened to should have sent, over changes and restarts.
+        pub call_expected,
+        /// Packets of those that came.
+        pub call_received,
+        /// Level that the last packet's header told, in -dBov (RFC 6464), 255 if none did; not a
+        /// count.
+        pub remote_level_dbov,
+        /// Whether the source listened to has said BYE and sent nothing since, 0 or 1; not a count.
+        pub departed,
         /// RTP packets that were passed through.
         pub passed_through,
         /// RTCP datagrams that were read.
@@ -57,19 +81,6 @@ counters! {
         pub source_changes,
         /// Times that the source said goodbye (BYE).
         pub goodbyes,
-        /// The source listened to; not a count.
-        pub remote_ssrc,
-        /// Packets that the source listened to should have sent so far, since it was turned to or began
-        /// anew.
-        pub expected,
-        /// Packets of it that came, duplicates included.
-        pub received,
-        /// Extended highest sequence number; not a count.
-        pub highest_sequence,
-        /// Interarrival jitter in ticks of the RTP clock (RFC 3550 A.8); not a count.
-        pub jitter_ticks,
-        /// The source's RTP clock in ticks a second; not a count.
-        pub clock_hz,
         /// Middle 32 bits of the NTP time in the last sender report; not a count.
         pub sender_report_ntp,
         /// When that report arrived; not a count.
@@ -84,9 +95,6 @@ counters! {
         pub remote_cumulative_lost,
         /// Jitter in it, in ticks; not a count.
         pub remote_jitter_ticks,
-        /// Level that the last packet's header told, in -dBov (RFC 6464), 255 if none did; not a
-        /// count.
-        pub remote_level_dbov,
         /// Packets of ours that the peer asked for again (generic NACK).
         pub nacked_packets,
         /// Middle 32 bits of the NTP time in the peer's last receiver reference time (RFC 3611); not
@@ -111,12 +119,6 @@ counters! {
         pub gap_packets_x16,
         /// Burst ratio (ITU-T G.107), in thousandths.
         pub burst_ratio_x1000,
-        /// Whether a source is valid just now, 0 or 1; not a count.
-        pub source_valid,
-        /// Packets that all sources listened to should have sent, over changes and restarts.
-        pub call_expected,
-        /// Packets of those that came.
-        pub call_received,
         /// RTP of sources on probation (RFC 3550 appendix A.1): played if the next one proves the source
         /// valid and it is listened to.
         pub probation,
@@ -145,8 +147,6 @@ counters! {
         pub remote_rtcp_port,
         /// Packets of RTCP compounds that could not be read, beside others that could.
         pub rtcp_skipped,
-        /// Whether the source listened to has said BYE and sent nothing since, 0 or 1; not a count.
-        pub departed,
     }
 }
 

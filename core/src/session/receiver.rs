@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use super::control::{ReceiverCommand, Spent};
 use super::demux::{Protocol, classify};
 use super::event::{EventSink, SessionEvent};
+use super::figures::Figures;
 use super::keys::{Kept, KeptDatagram, Opener};
 use super::outcome::{ReceiveError, ReceiverStats};
 use super::payload_types::PayloadTypes;
@@ -17,6 +18,7 @@ use super::{SessionConfig, SessionMid};
 use crate::rtp::RtpPacket;
 use crate::rtp::extension::Elements;
 use crate::srtp::{self, SrtpError};
+use crate::sync::bell::{Bell, Doorkeeper};
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::{Publisher, Snapshot};
 
@@ -71,9 +73,11 @@ pub struct SessionReceiver {
     mid: Option<SessionMid>,
     pub(super) ntp_at_zero: u64,
     pub(super) sources: Sources,
-    pub(crate) stats: ReceiverStats,
-    publisher: Publisher<{ ReceiverStats::WORDS }>,
+    pub(crate) stats: Figures,
     commands: Consumer<ReceiverCommand>,
+    bell: Doorkeeper,
+    /// The sending half's.
+    pub(crate) senders_bell: Bell,
     spent: Producer<Spent>,
     pub(crate) events: EventSink<SessionEvent>,
     /// Reports that we have sent, which the peer may answer.
@@ -86,6 +90,8 @@ impl SessionReceiver {
         opener: Opener,
         publisher: Publisher<{ ReceiverStats::WORDS }>,
         commands: Consumer<ReceiverCommand>,
+        bell: Doorkeeper,
+        senders_bell: Bell,
         spent: Producer<Spent>,
         events: Producer<SessionEvent>,
         sent_reports: Snapshot<{ SentReports::WORDS }>,
@@ -104,9 +110,10 @@ impl SessionReceiver {
             mid: config.mid,
             ntp_at_zero: config.ntp_at_zero,
             sources: Sources::new(usize::from(config.max_sources)),
-            stats,
-            publisher,
+            stats: Figures::new(stats, publisher),
             commands,
+            bell,
+            senders_bell,
             spent,
             events: EventSink::new(events, |count| SessionEvent::Lost { count }),
             sent_reports,
@@ -144,7 +151,7 @@ impl SessionReceiver {
         arrival_ns: u64,
         opened: Option<Result<usize, SrtpError>>,
     ) -> Result<Incoming<'d>, ReceiveError> {
-        self.stats.datagrams += 1;
+        *self.stats.hot().datagrams += 1;
         match classify(datagram) {
             Some(Protocol::Rtp) => self.open_rtp(datagram, from, arrival_ns, opened),
             Some(Protocol::Rtcp) => self.open_rtcp(datagram, from, arrival_ns),
@@ -166,8 +173,10 @@ impl SessionReceiver {
     }
 
     fn publish(&mut self) {
-        self.stats.events_dropped = self.events.dropped();
-        self.publisher.publish(&self.stats);
+        if self.stats.events_dropped != self.events.dropped() {
+            self.stats.events_dropped = self.events.dropped();
+        }
+        self.stats.publish();
     }
 
     /// What undoes the encryption of RTP ahead of [`SessionReceiver::open`]: for batches.
@@ -194,12 +203,12 @@ impl SessionReceiver {
 
     /// Whether `stats` reads this half's.
     pub(super) fn is_read_by(&self, stats: &Snapshot<{ ReceiverStats::WORDS }>) -> bool {
-        self.publisher.is_read_by(stats)
+        self.stats.publisher().is_read_by(stats)
     }
 
     /// Counters.
     pub fn stats(&self) -> ReceiverStats {
-        self.stats
+        *self.stats
     }
 
     /// The source that is listened to.
@@ -258,7 +267,7 @@ impl SessionReceiver {
             preferred: admission == Admission::Preferred,
         });
         if self.stats.first_arrival_ns == 0 && seen.standing == Standing::Heard {
-            self.stats.first_arrival_ns = arrival_ns;
+            *self.stats.hot().first_arrival_ns = arrival_ns;
         }
         match seen.verdict {
             crate::rtp::reception::Verdict::Suspect => self.stats.sequence_jumps += 1,
@@ -270,8 +279,9 @@ impl SessionReceiver {
             self.events.emit(SessionEvent::SourceChanged { ssrc });
         }
         if seen.standing == Standing::Heard {
-            self.stats.last_arrival_ns = arrival_ns;
-            self.stats.departed = 0;
+            let hot = self.stats.hot();
+            *hot.last_arrival_ns = arrival_ns;
+            *hot.departed = 0;
             self.figures(packet.sequence());
         }
         if let Some(from) = from {
@@ -326,14 +336,17 @@ impl SessionReceiver {
 
     fn figures(&mut self, sequence: u16) {
         let Some((summary, clock_hz)) = self.sources.summary() else { return };
-        self.stats.remote_ssrc = self.sources.heard_ssrc().map_or(0, u64::from);
-        self.stats.source_valid = 1;
-        self.stats.expected = u64::from(summary.expected);
-        self.stats.received = u64::from(summary.received);
-        self.stats.highest_sequence = u64::from(summary.highest_sequence);
-        self.stats.jitter_ticks = u64::from(summary.jitter_ticks);
-        self.stats.clock_hz = u64::from(clock_hz);
-        (self.stats.call_expected, self.stats.call_received) = self.sources.call_totals();
+        let ssrc = self.sources.heard_ssrc();
+        let (call_expected, call_received) = self.sources.call_totals();
+        let hot = self.stats.hot();
+        *hot.remote_ssrc = ssrc.map_or(0, u64::from);
+        *hot.source_valid = 1;
+        *hot.expected = u64::from(summary.expected);
+        *hot.received = u64::from(summary.received);
+        *hot.highest_sequence = u64::from(summary.highest_sequence);
+        *hot.jitter_ticks = u64::from(summary.jitter_ticks);
+        *hot.clock_hz = u64::from(clock_hz);
+        (*hot.call_expected, *hot.call_received) = (call_expected, call_received);
         // Worth its arithmetic now and then, not for every packet.
         if sequence.is_multiple_of(16) {
             let pattern = self.sources.pattern();
@@ -411,11 +424,15 @@ impl SessionReceiver {
         }
     }
 
-    /// Carries out what the control half has ordered, and hands back keys that have had their time.
-    pub(crate) fn apply_commands(&mut self) {
+    /// Carries out what the control half has ordered, and hands back keys that have had their time; whether
+    /// anything lies in the rings of who uses the session, which its bell rings for, too.
+    pub(crate) fn apply_commands(&mut self) -> bool {
         let retired = self.opener.session_mut().and_then(srtp::Receiver::take_retired_keys);
         if let Some(retired) = retired {
             self.retire(Spent::Retired(retired));
+        }
+        if !self.bell.has_rung() {
+            return false;
         }
         while let Some(command) = self.commands.pop() {
             match command {
@@ -458,6 +475,7 @@ impl SessionReceiver {
                 }
             }
         }
+        true
     }
 
     /// What came before the keys that are there now; to be given back to

@@ -13,6 +13,7 @@ use super::rtcp::{Scheduler, SentReports};
 use super::{Nack, SenderReportClock};
 use crate::srtp::{self, MAX_TRAILER_BYTES, SrtpError};
 use crate::stats::counters;
+use crate::sync::bell::Doorkeeper;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::{Publisher, Snapshot};
 
@@ -56,6 +57,7 @@ pub struct SessionSender {
     at_report_before: u64,
     pub(super) heard: Snapshot<{ ReceiverStats::WORDS }>,
     commands: Consumer<SenderCommand>,
+    bell: Doorkeeper,
     spent: Producer<Spent>,
     events: EventSink<SessionEvent>,
     pub(super) scheduler: Scheduler,
@@ -77,6 +79,7 @@ impl SessionSender {
         sealer: Sealer,
         heard: Snapshot<{ ReceiverStats::WORDS }>,
         commands: Consumer<SenderCommand>,
+        bell: Doorkeeper,
         spent: Producer<Spent>,
         events: Producer<SessionEvent>,
         sent_reports_publisher: Publisher<{ SentReports::WORDS }>,
@@ -91,6 +94,7 @@ impl SessionSender {
             at_report_before: 0,
             heard,
             commands,
+            bell,
             spent,
             events: EventSink::new(events, |count| SessionEvent::Lost { count }),
             scheduler: Scheduler::new(config.rtcp_interval_ms, config.local_ssrc),
@@ -269,10 +273,21 @@ impl SessionSender {
         self.publisher.publish(&self.stats());
     }
 
-    /// Carries out what the control half has ordered, and tells what befell the keys.
+    /// Carries out what the control half has ordered, and tells what befell the keys; whether anything lies
+    /// in the rings of who uses the session, which its bell rings for, too.
     ///
     /// Real-time: yes.
-    pub fn apply_commands(&mut self) {
+    pub fn apply_commands(&mut self) -> bool {
+        if let Some(session) = self.sealer.session_mut() {
+            while let Some(event) = session.poll_event() {
+                if let srtp::Event::KeyExpiring { packets_left, .. } = event {
+                    self.events.emit(SessionEvent::KeyExpiring { packets_left, sending: true });
+                }
+            }
+        }
+        if !self.bell.has_rung() {
+            return false;
+        }
         while let Some(command) = self.commands.pop() {
             match command {
                 SenderCommand::SetSsrc(ssrc) => self.next_ssrc = Some(ssrc),
@@ -299,13 +314,7 @@ impl SessionSender {
                 }
             }
         }
-        if let Some(session) = self.sealer.session_mut() {
-            while let Some(event) = session.poll_event() {
-                if let srtp::Event::KeyExpiring { packets_left, .. } = event {
-                    self.events.emit(SessionEvent::KeyExpiring { packets_left, sending: true });
-                }
-            }
-        }
+        true
     }
 
     fn retire(&mut self, spent: Spent) {

@@ -131,7 +131,7 @@ impl Source {
         if sighting.role == Role::Event && self.reception.is_far(sighting.sequence) {
             return (Verdict::Valid, false);
         }
-        let before = self.reception.summary().highest_sequence;
+        let before = self.reception.highest_sequence();
         let verdict = match sighting.timing {
             Some((clock_hz, timestamp)) => {
                 self.reception.set_clock(clock_hz);
@@ -139,7 +139,7 @@ impl Source {
             }
             None => self.reception.packet_untimed(sighting.sequence),
         };
-        let highest = self.reception.summary().highest_sequence;
+        let highest = self.reception.highest_sequence();
         if highest == before.wrapping_add(1) && gap_ns > 0 {
             let gap_ns = gap_ns.min(MAX_INTERVAL_NS);
             self.interval_ns = (7 * self.interval_ns + gap_ns) / 8;
@@ -153,6 +153,8 @@ impl Source {
 pub(crate) struct Sources {
     table: Box<[Option<Source>]>,
     heard: Option<usize>,
+    /// What was received of the one that is heard, as of its last packet.
+    now: Summary,
     /// Expected and received of those that were heard before.
     past_expected: u64,
     past_received: u64,
@@ -167,6 +169,7 @@ impl Sources {
         Self {
             table: (0..places.max(2)).map(|_| None).collect(),
             heard: None,
+            now: Summary::default(),
             past_expected: 0,
             past_received: 0,
             bursts: Bursts::default(),
@@ -188,7 +191,6 @@ impl Sources {
                 newest: false,
             };
         };
-        let before = source.reception.summary();
         let (verdict, newest) = source.packet(sighting);
         source.voice |= sighting.role == Role::Voice;
         if let Some(since_ns) = source.goodbye_ns
@@ -198,6 +200,7 @@ impl Sources {
             source.goodbye_ns = None;
         }
         if is_heard {
+            let before = core::mem::replace(&mut self.now, source.reception.summary());
             match verdict {
                 Verdict::Restarted => {
                     self.past_expected += u64::from(before.expected);
@@ -238,13 +241,13 @@ impl Sources {
 
     /// Reception figures of the source that is listened to, and its clock.
     pub(crate) fn summary(&self) -> Option<(Summary, u32)> {
-        self.heard().map(|source| (source.reception.summary(), source.reception.clock_hz()))
+        self.heard().map(|source| (self.now, source.reception.clock_hz()))
     }
 
     /// Packets that all that were heard should have sent, and that came.
     pub(crate) fn call_totals(&self) -> (u64, u64) {
-        let now = self.heard().map(|source| source.reception.summary()).unwrap_or_default();
-        (self.past_expected + u64::from(now.expected), self.past_received + u64::from(now.received))
+        let Summary { expected, received, .. } = self.now;
+        (self.past_expected + u64::from(expected), self.past_received + u64::from(received))
     }
 
     /// How the losses of the whole call lie together.
@@ -304,10 +307,8 @@ impl Sources {
     }
 
     fn turn_to(&mut self, at: usize) {
-        let before = self.heard().map(|source| (source.reception.summary(), source.voice));
-        if let Some((before, voice)) = before {
-            self.past_expected += u64::from(before.expected);
-            self.past_received += u64::from(before.received);
+        (self.past_expected, self.past_received) = self.call_totals();
+        if let Some(voice) = self.heard().map(|source| source.voice) {
             // What was only reported on for want of a voice is no change of it.
             let passed =
                 !voice && self.table.get(at).is_some_and(|s| s.as_ref().is_some_and(|s| s.voice));
@@ -319,6 +320,7 @@ impl Sources {
             source.released_ns = None;
             // What it sent while nobody listened is not of the call.
             source.reception.begin_anew();
+            self.now = source.reception.summary();
         }
     }
 

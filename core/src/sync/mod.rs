@@ -3,6 +3,7 @@
 //!
 //! - [`ring`]: a bounded single-producer single-consumer ring, for commands and packets.
 //! - [`mpsc`]: a bounded queue from many producers to one consumer that never waits for them.
+//! - `bell.rs`: says that something lies in one of several rings.
 //! - `turns.rs`: a ring's consumer for many threads, one at a time.
 //! - [`snapshot`]: the last value that one writer published, readable from any thread.
 //!
@@ -14,6 +15,7 @@
 //! (`--cfg planted`). Whole legs are too large for every interleaving; under `--cfg shuttle` they meet
 //! in many random ones.
 
+pub(crate) mod bell;
 pub mod mpsc;
 #[cfg(any(loom, planted))]
 pub(crate) mod planted;

@@ -74,6 +74,18 @@ impl<const N: usize> Publisher<N> {
         self.shared.sequence.store(self.sequence, Ordering::Release);
     }
 
+    /// Makes these words the first of the value that readers see; the others stay.
+    ///
+    /// Real-time: yes.
+    pub fn publish_head<const H: usize>(&mut self, head: [u64; H]) {
+        self.shared.sequence.store(self.sequence | 1, Ordering::Relaxed);
+        for (word, new) in self.shared.words.iter().zip(head) {
+            word.store(new);
+        }
+        self.sequence = self.sequence.wrapping_add(2);
+        self.shared.sequence.store(self.sequence, Ordering::Release);
+    }
+
     /// Whether `snapshot` reads what is published here.
     pub fn is_read_by(&self, snapshot: &Snapshot<N>) -> bool {
         Arc::ptr_eq(&self.shared, &snapshot.shared)

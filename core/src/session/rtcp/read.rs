@@ -44,7 +44,7 @@ impl SessionReceiver {
                     for ssrc in sources {
                         if self.sources.goodbye(ssrc, arrival_ns) && self.stats.departed == 0 {
                             self.stats.goodbyes += 1;
-                            self.stats.departed = 1;
+                            *self.stats.hot().departed = 1;
                             self.events.emit(SessionEvent::Goodbye { ssrc });
                             goodbye = true;
                         }
