@@ -85,7 +85,7 @@ impl Figures {
             self.publisher.publish(&self.stats);
         } else {
             debug_assert_eq!(self.head(), self.stats.to_words()[..HOT]);
-            self.publisher.publish_head(self.head());
+            self.publisher.publish_head(&self.head());
         }
     }
 }

@@ -60,28 +60,24 @@ impl<const N: usize> Publisher<N> {
     ///
     /// Real-time: yes.
     pub fn publish<T: Words<N>>(&mut self, value: &T) {
-        self.shared.sequence.store(self.sequence | 1, Ordering::Relaxed);
-        let new = value.to_words();
-        // By eights: the compiler keeps what it does not unroll in a loop with more steps than stores.
-        let (eights, rest) = self.shared.words.as_chunks::<8>();
-        let (new_eights, new_rest) = new.as_chunks::<8>();
-        // Release: a reader that sees a word also sees the odd sequence number before it.
-        for (words, new) in eights.iter().zip(new_eights) {
-            words.iter().zip(new).for_each(|(word, new)| word.store(*new));
-        }
-        rest.iter().zip(new_rest).for_each(|(word, new)| word.store(*new));
-        self.sequence = self.sequence.wrapping_add(2);
-        self.shared.sequence.store(self.sequence, Ordering::Release);
+        self.publish_head(&value.to_words());
     }
 
     /// Makes these words the first of the value that readers see; the others stay.
     ///
     /// Real-time: yes.
-    pub fn publish_head<const H: usize>(&mut self, head: [u64; H]) {
+    #[inline(always)]
+    pub fn publish_head<const H: usize>(&mut self, head: &[u64; H]) {
+        const { assert!(H <= N) }
         self.shared.sequence.store(self.sequence | 1, Ordering::Relaxed);
-        for (word, new) in self.shared.words.iter().zip(head) {
-            word.store(new);
+        // By eights: the compiler keeps what it does not unroll in a loop with more steps than stores.
+        let (eights, rest) = self.shared.words[..H].as_chunks::<8>();
+        let (new_eights, new_rest) = head.as_chunks::<8>();
+        // Release: a reader that sees a word also sees the odd sequence number before it.
+        for (words, new) in eights.iter().zip(new_eights) {
+            words.iter().zip(new).for_each(|(word, new)| word.store(*new));
         }
+        rest.iter().zip(new_rest).for_each(|(word, new)| word.store(*new));
         self.sequence = self.sequence.wrapping_add(2);
         self.shared.sequence.store(self.sequence, Ordering::Release);
     }
@@ -186,7 +182,7 @@ mod loom_tests {
             let thread = loom::thread::spawn(move || {
                 plant(of_publisher);
                 publisher.publish(&twice(1));
-                publisher.publish(&twice(2));
+                publisher.publish_head(&twice(2));
             });
             plant(of_reader);
             if let Some([value]) = snapshot.read::<[u64; 1]>() {
