@@ -13,10 +13,12 @@ mod host;
 pub mod l16;
 #[cfg(feature = "opus")]
 pub mod opus;
+mod registry;
 mod repacketize;
 mod spec;
 
-pub use host::{CodecRegistry, HostCodec, SharedHostCodec};
+pub use host::{HostCodec, SharedHostCodec};
+pub use registry::CodecRegistry;
 pub use repacketize::Repacketizer;
 pub use spec::CodecSpec;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Datagrams of a tick are protected together; the bytes are those of legs by themselves.
 
+use super::config::TICK_NS;
 use super::*;
 use crate::codec::CodecSpec;
 use crate::leg::{Leg, LegConfig, SrtpConfig};

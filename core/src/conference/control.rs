@@ -11,8 +11,10 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use crossbeam::queue::ArrayQueue;
 
+use super::link::LinkEnd;
+use super::member::MemberId;
 use super::pair_slots::PairSlots;
-use super::{ConferenceStats, LinkEnd, MemberId};
+use super::stats::ConferenceStats;
 use crate::dsp::resample::RATES_HZ;
 use crate::leg::LegMedia;
 use crate::mixer::MAX_GAIN;

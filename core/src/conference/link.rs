@@ -9,7 +9,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::rates::MAX_FRAME_SAMPLES;
+use super::partial_sums::MAX_FRAME_SAMPLES;
 use crate::dsp::resample::{RATES_HZ, UnsupportedRate};
 use crate::sync::ring::{self, Consumer, Producer};
 use crate::within::Within;

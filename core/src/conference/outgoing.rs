@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::MemberId;
+use super::member::MemberId;
 use crate::leg::{MAX_DATAGRAM_BYTES, Plain};
 use crate::srtp::{Job, Sender, Sessions, protect_batch};
 use crate::within::{Within, push_in};

@@ -9,7 +9,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use super::MemberId;
+use super::member::MemberId;
 use crate::sync::primitive::atomic::{AtomicU32, Ordering};
 
 /// Holders of a slot, or one of these.

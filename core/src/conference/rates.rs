@@ -5,15 +5,11 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::ConferenceConfig;
-use super::shard::PartialSums;
+use super::config::ConferenceConfig;
+use super::partial_sums::{PartialSums, RATES};
 use crate::dsp::resample::{RATES_HZ, Resampler};
 use crate::mixer::{Mixer, MixerConfig, MixerError, ParticipantId};
 use crate::within::Within;
-
-pub(super) const RATES: usize = RATES_HZ.len();
-/// Samples of 10 ms at the highest rate.
-pub(super) const MAX_FRAME_SAMPLES: usize = 480;
 
 /// The mixers of all rates, bridged.
 pub(super) struct Rates {

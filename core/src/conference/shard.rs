@@ -17,8 +17,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::rates::{MAX_FRAME_SAMPLES, RATES};
-use super::{Conference, Outgoing, TICK_NS};
+use super::config::TICK_NS;
+use super::outgoing::Outgoing;
+pub use super::partial_sums::PartialSums;
+use super::tick::Conference;
 use crate::stats::counters;
 use crate::sync::ring::{self, Consumer, Producer};
 use crate::sync::snapshot::{self, Publisher, Snapshot};
@@ -27,32 +29,6 @@ use crate::within::{push_in, swap_out};
 /// Phases that the conferences of a worker are spread over.
 pub const PHASES: usize = 4;
 const PHASE_NS: u64 = TICK_NS / PHASES as u64;
-
-/// What the members of a share have said in 10 ms, added up for each rate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartialSums {
-    pub(super) rates: [Box<[i32]>; RATES],
-    /// Rates at which somebody was heard.
-    pub(super) sounded: [bool; RATES],
-}
-
-impl PartialSums {
-    /// Silence.
-    ///
-    /// Real-time: no (allocates).
-    pub fn new() -> Self {
-        Self {
-            rates: core::array::from_fn(|_| vec![0; MAX_FRAME_SAMPLES].into_boxed_slice()),
-            sounded: [false; RATES],
-        }
-    }
-}
-
-impl Default for PartialSums {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 counters! {
     /// What a worker has done since its creation.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Conferences over workers, and a conference over shares.
 
+use super::config::TICK_NS;
 use super::shard::{Hosted, PartialSums, plan, worker};
 use super::*;
 

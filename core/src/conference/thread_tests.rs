@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, RwLock};
 use std::thread;
 
+use super::config::TICK_NS;
 use super::shard::{Hosted, PartialSums, worker};
 use super::*;
 

@@ -47,13 +47,14 @@ mod varispeed;
 mod window;
 mod writer;
 
+pub use crate::rtp::rtcp::Missing;
 pub use config::{
     DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PACKET_MS,
     MAX_PAYLOAD_BYTES, MAX_SLOTS,
 };
 pub use control::JitterControl;
 pub use decoders::{DecoderMap, PreparedDecoders};
-pub use reader::{JitterReader, Missing, PullError};
+pub use reader::{JitterReader, PullError};
 pub use record::replay::{Replay, ReplayError, ReplayedPull};
 pub use stats::{JitterStats, Operation, PullInfo};
 pub use writer::{InsertError, JitterWriter};

@@ -18,6 +18,7 @@ use super::record::black_box::BlackBox;
 use super::stats::{JitterStats, Operation, PullInfo};
 use super::varispeed::Varispeed;
 use super::window::Entry;
+use crate::rtp::rtcp::Missing;
 use crate::sync::primitive::Arc;
 use crate::sync::snapshot::Publisher;
 
@@ -68,15 +69,6 @@ impl fmt::Display for PullError {
 }
 
 impl core::error::Error for PullError {}
-
-/// A packet that is worth asking for again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Missing {
-    /// Its sequence number.
-    pub sequence: u16,
-    /// When it has to be here to be played, on the host's clock.
-    pub deadline_ns: u64,
-}
 
 /// Pulls PCM; used by one thread at a time.
 #[derive(Debug)]

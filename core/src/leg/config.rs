@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::contributors::MAX_CONTRIBUTORS;
-use super::packetizer::MAX_EXTENSION_BYTES;
 use super::quality::Assessor;
 use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
@@ -21,6 +20,10 @@ use alloc::boxed::Box;
 
 /// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
 pub const MAX_DATAGRAM_BYTES: usize = 1_452;
+/// The most that they take of a packet: a block's header, the elements at their longest with a byte of
+/// name and length each, padded to words.
+pub(super) const MAX_EXTENSION_BYTES: usize =
+    4 + (2 + (1 + MAX_CONTRIBUTORS) + 4 + (1 + 16_usize)).next_multiple_of(4);
 /// RTP clock of comfort noise (RFC 3389 section 4).
 const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
 

@@ -10,59 +10,21 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::net::SocketAddr;
 
-use super::config::{LegConfig, LegError, LevelTrust};
+use super::command::{LegReceiverCommand, LegReceiverUpdate, LegSpent, MediaCommand, MediaUpdate};
+use super::config::{LegConfig, LegError};
 use super::contributors::Contributors;
 use super::digits::{Digit, MAX_DIGIT_MS, MIN_DIGIT_MS};
 use super::event::LegEvent;
-use super::media::{MediaStats, MediaUpdate};
 use super::quality::Assessor;
+use super::stats::{LegStats, MediaStats};
 use super::ticket::Ticket;
-use crate::jitter::{DecoderMap, JitterControl, JitterStats};
+use crate::jitter::{DecoderMap, JitterControl};
 use crate::session::{
-    Nack, ReceiverStats, ReceiverUpdate, SenderUpdate, SessionControl, SessionError, SrtpConfig,
+    Nack, ReceiverUpdate, SenderUpdate, SessionControl, SessionError, SrtpConfig,
 };
 use crate::srtp::{SessionConfig, SrtpError, Suite};
-use crate::stats::emodel::Quality;
 use crate::sync::ring::{self, Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
-
-/// An order to the network thread's half, beside the session's.
-#[derive(Debug)]
-pub(super) enum LegReceiverCommand {
-    Update(Box<LegReceiverUpdate>),
-}
-
-/// What that half does with a packet's header extensions, events and direction.
-#[derive(Debug)]
-pub(super) struct LegReceiverUpdate {
-    pub(super) receives: bool,
-    /// Identifier of audio levels in header extensions.
-    pub(super) audio_level_id: Option<u8>,
-    pub(super) level_trust: LevelTrust,
-    pub(super) mixer_levels_id: Option<u8>,
-    pub(super) event_types: [u8; 4],
-    pub(super) event_clocks_hz: [u32; 4],
-    pub(super) codec_clock_hz: u32,
-}
-
-/// An order to the audio thread's half, beside the session's.
-#[derive(Debug)]
-pub(super) enum MediaCommand {
-    SetMuted(bool),
-    /// Of the digits ever given, so many.
-    StopDigits {
-        given: u32,
-    },
-    Update(Box<MediaUpdate>),
-}
-
-/// What an order has replaced, on its way to be freed.
-#[derive(Debug)]
-#[allow(dead_code)] // Held only to be dropped.
-pub(super) enum LegSpent {
-    Receiver(Box<LegReceiverUpdate>),
-    Media(Box<MediaUpdate>),
-}
 
 /// Why an order was not taken. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,31 +71,6 @@ impl From<SessionError> for LegError {
             SessionError::OneDirection => Self::OneDirection,
         }
     }
-}
-
-/// What can be said of a leg just now.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LegStats {
-    /// The network thread's half.
-    pub receiver: ReceiverStats,
-    /// The audio thread's half.
-    pub media: MediaStats,
-    /// The jitter buffer.
-    pub jitter: JitterStats,
-    /// Packets that the network lost, in percent of those expected in the whole call.
-    pub loss_percent: f32,
-    /// Packets that came too late to be played, in percent of those expected.
-    pub discard_percent: f32,
-    /// Sound that stood in for what the peer sent, in percent of what was heard.
-    pub concealed_percent: f32,
-    /// Interarrival jitter in ms (RFC 3550 A.8).
-    pub jitter_ms: f32,
-    /// Round-trip time in ms, 0 if unknown.
-    pub round_trip_ms: f32,
-    /// RTP packets that may still be sent under the key in use; `u64::MAX` in plain RTP, 0 without keys.
-    pub packets_left: u64,
-    /// The listener's rating of what is heard, by the E-model; `None` where nothing was heard.
-    pub quality: Option<Quality>,
 }
 
 /// The control half of a leg.

@@ -6,84 +6,27 @@ use alloc::vec;
 use core::fmt;
 use core::net::SocketAddr;
 
+use super::command::{LegSpent, MediaCommand, MediaUpdate, Note};
 use super::config::{Direction, LegConfig, MAX_DATAGRAM_BYTES};
 use super::contributors::Contributors;
-use super::control::{LegSpent, MediaCommand};
 use super::digits::{Digit, DigitTimer, Ends};
 use super::encode_once::EncodeOnce;
 use super::event::LegEvent;
 use super::inband::Inband;
-use super::notes::Note;
 use super::packetizer::{Packet, Packetizer};
 use super::quality::Assessor;
+use super::stats::MediaStats;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
-use crate::jitter::{DelayMode, JitterReader, Missing, PreparedDecoders, PullError, PullInfo};
+use crate::jitter::{DelayMode, JitterReader, Missing, PullError, PullInfo};
 use crate::session::{
-    EventSink, MOST_REQUESTS, Nack, Passed, ReceiverStats, SenderReportClock, SenderStats,
-    SessionSender, ntp_time,
+    EventSink, MOST_REQUESTS, Passed, ReceiverStats, SenderReportClock, SessionSender, ntp_time,
 };
 use crate::srtp;
-use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Publisher;
 use crate::within::Within;
-
-/// PCM that may wait to be sent, in ms: a packet and as much again, and no less than this.
-const MIN_BACKLOG_MS: u32 = 60;
-
-counters! {
-    /// What the audio thread's half has done, since the leg's creation.
-    pub struct MediaStats {
-        /// RTP packets sent.
-        pub packets,
-        /// Their payload bytes.
-        pub octets,
-        /// RTCP datagrams sent.
-        pub rtcp_packets,
-        /// Packets asked for again; one that is asked for twice counts twice.
-        pub requested_packets,
-        /// Packet times for which nothing was sent: pauses.
-        pub suppressed,
-        /// Packets that described the background of a pause (RFC 3389).
-        pub comfort_noise_packets,
-        /// Packets of telephone events among them.
-        pub digit_packets,
-        /// Digits lost because too many waited.
-        pub digits_dropped,
-        /// Packets lost because the codec refused the PCM.
-        pub encode_errors,
-        /// Packets lost because SRTP refused (exhausted key, repeated index).
-        pub protect_errors,
-        /// Packets that were not sent since there are no keys yet.
-        pub without_keys,
-        /// Samples thrown away because nobody called [`LegMedia::poll_transmit`].
-        pub overrun_samples,
-        /// Events lost because nobody called `LegControl::next_event`.
-        pub events_dropped,
-        /// Loss that the encoder prepares for, in percent; not a count.
-        pub expected_loss_percent,
-        /// Level of what was pushed last, in -dBov; not a count.
-        pub pushed_level_dbov,
-        /// Level of what was pulled last, in -dBov; not a count.
-        pub pulled_level_dbov,
-    }
-}
-
-impl MediaStats {
-    /// Fills in what the session below counts.
-    pub(super) fn with(mut self, sent: &SenderStats) -> Self {
-        self.packets = sent.packets;
-        self.octets = sent.octets;
-        self.rtcp_packets = sent.rtcp_packets;
-        self.requested_packets = sent.requested_packets;
-        self.protect_errors = sent.protect_errors;
-        self.without_keys = sent.without_keys;
-        self.events_dropped += sent.events_dropped;
-        self
-    }
-}
 
 /// Why the audio half refused. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,53 +67,6 @@ pub(crate) struct Plain {
     pub(crate) room: usize,
     /// It is yet to be protected, and has so many bytes of payload.
     pub(crate) unprotected: Option<usize>,
-}
-
-/// What an update changes in the audio half; made by the control half, and given back with what was
-/// there before.
-pub(super) struct MediaUpdate {
-    pub(super) packetizer: Packetizer,
-    /// `None` where what is received stays as it is.
-    pub(super) decoders: Option<PreparedDecoders>,
-    pub(super) backlog: Box<[i16]>,
-    pub(super) trailer_bytes: usize,
-    pub(super) direction: Direction,
-    pub(super) inband: Option<Box<Inband>>,
-    pub(super) freeze_for_modems: bool,
-    pub(super) asks: bool,
-    pub(super) assessor: Assessor,
-    pub(super) timeout: MediaTimeout,
-}
-
-impl fmt::Debug for MediaUpdate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MediaUpdate").field("direction", &self.direction).finish_non_exhaustive()
-    }
-}
-
-impl MediaUpdate {
-    /// `digits` are for a packetizer that is not to go on where another was.
-    pub(super) fn new(
-        config: &LegConfig,
-        digits: Consumer<Digit>,
-        decoders: Option<PreparedDecoders>,
-    ) -> Result<Self, CodecError> {
-        let rate_hz = config.rate_hz();
-        let packet_ms = u32::from(config.send.packet_ms);
-        let backlog_ms = (2 * packet_ms).max(MIN_BACKLOG_MS);
-        Ok(Self {
-            packetizer: Packetizer::new(config, digits)?,
-            decoders,
-            backlog: vec![0; (rate_hz / 1_000 * backlog_ms) as usize].into(),
-            trailer_bytes: config.trailer_bytes(),
-            direction: config.direction,
-            inband: Inband::new(config, rate_hz).map(Box::new),
-            freeze_for_modems: config.freeze_for_modems,
-            asks: config.nack != Nack::Off,
-            assessor: config.assessor(),
-            timeout: MediaTimeout::new(config.media_timeout_ms),
-        })
-    }
 }
 
 /// The audio thread's half of a leg.

@@ -16,6 +16,7 @@
 //! [`ReceiverStats`].
 
 mod batch;
+mod command;
 mod config;
 mod contributors;
 mod control;
@@ -24,12 +25,12 @@ mod encode_once;
 mod event;
 mod inband;
 mod media;
-mod notes;
 mod packetizer;
 mod quality;
 mod receiver;
 mod redundancy;
 mod silence;
+mod stats;
 mod ticket;
 mod timeout;
 
@@ -42,22 +43,20 @@ pub use contributors::{Contributor, Contributors, MAX_CONTRIBUTORS};
 pub(crate) use encode_once::EncodeOnce;
 
 pub use crate::session::{Mid, Nack, Passed, ReceiveError, Received, ReceiverStats, SrtpConfig};
-pub use control::{ControlError, LegControl, LegStats};
+pub use control::{ControlError, LegControl};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;
 pub(crate) use media::Plain;
-pub use media::{LegMedia, MediaError, MediaStats};
+pub use media::{LegMedia, MediaError};
 pub use receiver::LegReceiver;
+pub use stats::{LegStats, MediaStats};
 pub use ticket::Ticket;
+
+use command::{MEDIA_COMMANDS, NOTES, RECEIVER_COMMANDS};
 
 use crate::jitter;
 use crate::session;
 use crate::sync::{ring, snapshot};
-
-/// Commands that may wait for the audio half at a time.
-const MEDIA_COMMANDS: usize = 16;
-/// The same for the network half, which has fewer.
-const RECEIVER_COMMANDS: usize = 4;
 
 /// Makes legs.
 #[derive(Debug)]
@@ -133,7 +132,7 @@ impl Leg {
         let (to_digits, to_be_sent) = ring::channel(digits::QUEUE);
         let (digit_events, heard_digits) = ring::channel(event::DIGIT_EVENTS);
         let ends = digits::Ends::new();
-        let (to_notes, notes) = ring::channel(notes::NOTES);
+        let (to_notes, notes) = ring::channel(NOTES);
         let receiver = LegReceiver::new(
             config,
             receiver,

@@ -3,12 +3,12 @@
 //! digit in its place, or nothing. Knows neither keys nor sockets.
 
 use super::config::{HeaderExtensions, LegConfig};
-use super::contributors::{Contributors, MAX_CONTRIBUTORS};
+use super::contributors::Contributors;
 use super::digits::{Digit, DigitSender, EventFormat};
 use super::encode_once::{EncodeOnce, LegEncoder};
-use super::media::MediaStats;
 use super::redundancy::Redundancy;
 use super::silence::{Decision, Silence};
+use super::stats::MediaStats;
 use crate::codec::CodecError;
 use crate::dsp::level::level_dbov;
 use crate::dsp::resample::Resampler;
@@ -22,11 +22,6 @@ use alloc::vec;
 
 /// Room for the extension elements of a packet.
 const EXTENSION_BYTES: usize = 48;
-/// The most that they take of a packet: a block's header, the elements at their longest with a byte of
-/// name and length each, padded to words.
-pub(super) const MAX_EXTENSION_BYTES: usize =
-    4 + (2 + (1 + MAX_CONTRIBUTORS) + 4 + (1 + 16_usize)).next_multiple_of(4);
-
 /// What a packet time has become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packet {

@@ -6,12 +6,11 @@ use alloc::boxed::Box;
 use alloc::vec;
 use core::net::SocketAddr;
 
+use super::command::{LegReceiverCommand, LegReceiverUpdate, LegSpent, Note};
 use super::config::{LegConfig, LevelTrust, ReceiveCodec};
 use super::contributors::Contributors;
-use super::control::{LegReceiverCommand, LegReceiverUpdate, LegSpent};
 use super::digits::{DigitReceiver, DigitReport, Ends};
 use super::event::LegEvent;
-use super::notes::Note;
 use crate::codec::CodecSpec;
 use crate::jitter::{InsertError, JitterWriter, MAX_PAYLOAD_BYTES};
 use crate::rtp::elements::AudioLevel;

@@ -5,7 +5,7 @@
 use alloc::sync::Arc;
 use core::fmt::{self, Write};
 
-use super::control::LegStats;
+use super::stats::LegStats;
 
 /// A call in figures. All are of what this leg has heard, unless they say otherwise.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,71 +9,16 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::net::SocketAddr;
 
+use super::command::{ReceiverCommand, ReceiverUpdate, SenderCommand, SenderUpdate, Spent};
 use super::event::SessionEvent;
 use super::keys::{Keying, Opener, Sealer, SrtpConfig};
 use super::outcome::ReceiverStats;
-use super::payload_types::PayloadTypes;
 use super::receiver::SessionReceiver;
-use super::remote::RemoteConfig;
-use super::rtcp::nack::Requests;
 use super::sender::{SenderStats, SessionSender};
-use super::{Nack, SessionMid};
-use crate::srtp::{self, PreparedKeys, RetiredKeys, SrtpError, Suite};
+use crate::srtp::{self, PreparedKeys, SrtpError, Suite};
 use crate::sync::bell::Bell;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
-
-/// Orders that may wait for a half.
-pub(super) const COMMANDS: usize = 8;
-
-/// An order to the network thread's half.
-#[derive(Debug)]
-pub(crate) enum ReceiverCommand {
-    SetLocalSsrc(u32),
-    Relatch { rtp: Option<SocketAddr>, rtcp: Option<SocketAddr> },
-    Rekey(PreparedKeys),
-    Keys(Box<Opener>),
-    Update(Box<ReceiverUpdate>),
-}
-
-/// What an update changes there.
-#[derive(Debug)]
-pub(crate) struct ReceiverUpdate {
-    pub(crate) types: Box<PayloadTypes>,
-    pub(crate) remote_ssrc: Option<u32>,
-    pub(crate) remote: RemoteConfig,
-    pub(crate) mid: Option<SessionMid>,
-}
-
-/// An order to the half that sends.
-#[derive(Debug)]
-pub(crate) enum SenderCommand {
-    SetSsrc(u32),
-    Rekey(PreparedKeys),
-    Keys(Box<Sealer>),
-    Update(Box<SenderUpdate>),
-}
-
-/// What an update changes there.
-#[derive(Debug)]
-pub(crate) struct SenderUpdate {
-    pub(crate) nack: Nack,
-    pub(crate) requests: Option<Box<Requests>>,
-    pub(crate) extended_reports: bool,
-    pub(crate) rtcp_interval_ms: u32,
-}
-
-/// What an order has replaced, on its way to be freed.
-#[derive(Debug)]
-#[allow(dead_code)] // Held only to be dropped.
-pub(crate) enum Spent {
-    Retired(RetiredKeys),
-    Refused(PreparedKeys),
-    Opener(Box<Opener>),
-    Sealer(Box<Sealer>),
-    Update(Box<ReceiverUpdate>),
-    SenderUpdate(Box<SenderUpdate>),
-}
 
 /// Why an order was not taken. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

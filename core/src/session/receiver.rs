@@ -4,7 +4,8 @@
 use alloc::boxed::Box;
 use core::net::SocketAddr;
 
-use super::control::{ReceiverCommand, Spent};
+use super::command::{ReceiverCommand, Spent};
+use super::config::{SessionConfig, SessionMid};
 use super::demux::{Protocol, classify};
 use super::event::{EventSink, SessionEvent};
 use super::figures::Figures;
@@ -14,7 +15,6 @@ use super::payload_types::PayloadTypes;
 use super::remote::{Admission, Remote};
 use super::rtcp::SentReports;
 use super::sources::{Role, Sighting, Sources, Standing};
-use super::{SessionConfig, SessionMid};
 use crate::rtp::RtpPacket;
 use crate::rtp::extension::Elements;
 use crate::srtp::{self, SrtpError};

@@ -4,13 +4,13 @@
 use alloc::boxed::Box;
 
 use super::SessionConfig;
-use super::control::{SenderCommand, Spent};
+use super::command::{SenderCommand, Spent};
+use super::config::Nack;
 use super::event::{EventSink, SessionEvent};
 use super::keys::Sealer;
 use super::outcome::ReceiverStats;
 use super::rtcp::nack::Requests;
 use super::rtcp::{Scheduler, SentReports};
-use super::{Nack, SenderReportClock};
 use crate::srtp::{self, MAX_TRAILER_BYTES, SrtpError};
 use crate::stats::counters;
 use crate::sync::bell::Doorkeeper;
@@ -321,6 +321,12 @@ impl SessionSender {
         // A full ring means that nobody collects; then it is freed here after all.
         let _ = self.spent.push(spent);
     }
+}
+
+/// The RTP clock at a report: the timestamp of a sample taken just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderReportClock {
+    pub(super) timestamp: u32,
 }
 
 impl SenderReportClock {

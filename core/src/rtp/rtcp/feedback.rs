@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Generic NACK (RFC 4585 section 6.2.1): asking for packets that did not come.
 
+use super::wire::{RtcpError, TRANSPORT_FEEDBACK, word};
 use super::writer::{CompoundWriter, put};
-use super::{RtcpError, TRANSPORT_FEEDBACK, word};
+
+/// A packet that is worth asking for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Missing {
+    /// Its sequence number.
+    pub sequence: u16,
+    /// When it has to be here to be played, on the host's clock.
+    pub deadline_ns: u64,
+}
 
 /// Feedback message type of the generic NACK.
 pub(super) const GENERIC_NACK: usize = 1;

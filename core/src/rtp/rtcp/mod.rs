@@ -8,94 +8,20 @@
 //! a caller's buffer.
 
 pub mod feedback;
+mod wire;
 mod writer;
 pub mod xr;
 
+pub use feedback::Missing;
+pub use wire::{ReportBlock, RtcpError, SenderInfo};
 pub use writer::CompoundWriter;
 
-use core::fmt;
-
 use feedback::Nacks;
+use wire::{
+    CNAME, EXTENDED_REPORT, GOODBYE, RECEIVER_REPORT, SENDER_REPORT, SOURCE_DESCRIPTION,
+    TRANSPORT_FEEDBACK, word,
+};
 use xr::Blocks as ExtendedBlocks;
-
-const SENDER_REPORT: u8 = 200;
-const RECEIVER_REPORT: u8 = 201;
-const SOURCE_DESCRIPTION: u8 = 202;
-const GOODBYE: u8 = 203;
-/// Transport-layer feedback (RFC 4585 section 6.2).
-const TRANSPORT_FEEDBACK: u8 = 205;
-const EXTENDED_REPORT: u8 = 207;
-/// SDES item: canonical name (section 6.5.1).
-const CNAME: u8 = 1;
-
-/// Why bytes are not a compound RTCP packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RtcpError {
-    /// A packet ends behind the datagram, or is too short for what its counts say.
-    Truncated,
-    /// The version field is not 2.
-    Version,
-    /// The padding count is impossible.
-    Padding,
-    /// The buffer is too small for what is to be written.
-    Capacity,
-    /// More than 31 blocks, or a text longer than 255 bytes.
-    TooMany,
-}
-
-impl fmt::Display for RtcpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Truncated => "RTCP packet shorter than its header says",
-            Self::Version => "RTCP version is not 2",
-            Self::Padding => "RTCP padding count is impossible",
-            Self::Capacity => "buffer too small for the RTCP packet",
-            Self::TooMany => "more than 31 RTCP blocks or a text longer than 255 bytes",
-        })
-    }
-}
-
-impl core::error::Error for RtcpError {}
-
-/// What a receiver says of one source (section 6.4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReportBlock {
-    /// The source that the block speaks of.
-    pub ssrc: u32,
-    /// Lost since the last report, in 1/256 of what was expected.
-    pub fraction_lost: u8,
-    /// Lost since the start, 24 bits signed.
-    pub cumulative_lost: i32,
-    /// Extended highest sequence number received.
-    pub highest_sequence: u32,
-    /// Interarrival jitter in ticks.
-    pub jitter_ticks: u32,
-    /// Middle 32 bits of the NTP time of the last sender report, 0 for none.
-    pub last_sender_report: u32,
-    /// Since that report, in 1/65536 s.
-    pub delay_since_last_sender_report: u32,
-}
-
-/// What a sender says of itself (section 6.4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SenderInfo {
-    /// NTP time of the report, 32.32 fixed point.
-    pub ntp: u64,
-    /// The same instant on the RTP clock.
-    pub rtp_timestamp: u32,
-    /// Packets sent since the start.
-    pub packets: u32,
-    /// Payload bytes sent since the start.
-    pub octets: u32,
-}
-
-impl SenderInfo {
-    /// The middle 32 bits of the NTP time, as report blocks quote it.
-    pub fn ntp_middle(&self) -> u32 {
-        (self.ntp >> 16) as u32
-    }
-}
 
 /// Report blocks of a packet, not copied.
 #[derive(Debug, Clone, Copy)]
@@ -252,13 +178,6 @@ fn without_padding(header: [u8; 4], body: &[u8]) -> Result<&[u8], RtcpError> {
     let count = usize::from(body.last().copied().unwrap_or(0));
     let kept = body.len().checked_sub(count).filter(|_| count != 0 && count.is_multiple_of(4));
     body.get(..kept.ok_or(RtcpError::Padding)?).ok_or(RtcpError::Padding)
-}
-
-fn word(bytes: &[u8], at: usize) -> u32 {
-    match bytes.get(at..at + 4) {
-        Some(&[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]),
-        _ => 0,
-    }
 }
 
 /// The CNAME among the items of a chunk (section 6.5).

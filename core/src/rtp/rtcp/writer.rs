@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Writing compound packets.
 
-use super::{
+use super::wire::{
     CNAME, GOODBYE, RECEIVER_REPORT, ReportBlock, RtcpError, SENDER_REPORT, SOURCE_DESCRIPTION,
     SenderInfo,
 };

@@ -2,8 +2,8 @@
 //! Extended reports (RFC 3611): what a receiver that sends nothing needs to measure the round trip
 //! (receiver reference time and its answer), and what a call sounded like (VoIP metrics).
 
+use super::wire::{EXTENDED_REPORT, RtcpError, word};
 use super::writer::{CompoundWriter, put};
-use super::{EXTENDED_REPORT, RtcpError, word};
 use crate::within::Within;
 
 const RECEIVER_REFERENCE_TIME: u8 = 4;

@@ -2,7 +2,7 @@
 //! Which missing packets to ask for, and when: those that would still be played if the peer sent
 //! them again at once, a few times each (generic NACK, RFC 4585 section 6.2.1).
 
-use crate::jitter::Missing;
+use crate::rtp::rtcp::Missing;
 
 /// Packets that are asked for at a time.
 pub(crate) const MOST: usize = 16;

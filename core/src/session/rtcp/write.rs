@@ -4,7 +4,7 @@
 
 use super::nack::MOST;
 use super::{Scheduler, ntp_time};
-use crate::jitter::Missing;
+use crate::rtp::rtcp::Missing;
 use crate::rtp::rtcp::xr::{ExtendedReport, VoipMetrics};
 use crate::rtp::rtcp::{CompoundWriter, RtcpError, SenderInfo};
 use crate::session::outcome::ReceiverStats;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a conference is made for.
+
+/// Between two ticks.
+pub(super) const TICK_NS: u64 = 10_000_000;
+
+/// What a conference is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct ConferenceConfig {
+    /// Members at a time, 1 to [`MAX_PARTICIPANTS`](crate::mixer::MAX_PARTICIPANTS); the memory for all is taken at creation,
+    /// about 2 KiB each.
+    pub max_members: usize,
+    /// How many are heard at a time, the loudest; 0 for all.
+    pub max_speakers: usize,
+    /// Gains of one member for another that there may be at a time.
+    pub max_pair_gains: usize,
+    /// Whether a look-ahead limiter keeps sums below full scale, 2 ms later; without one they are
+    /// clamped.
+    pub limiter: bool,
+    /// Groups of members that share an encoder: one for each codec, its settings and the tick in
+    /// which packets start. About 5 KiB each; 0 for none.
+    pub encode_groups: usize,
+}
+
+impl Default for ConferenceConfig {
+    fn default() -> Self {
+        Self {
+            max_members: 16,
+            max_speakers: 0,
+            max_pair_gains: 0,
+            limiter: false,
+            encode_groups: 4,
+        }
+    }
+}

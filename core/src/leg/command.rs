@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the halves of a leg have for each other: the control half's commands to the other two, what comes
+//! back of them to be freed, and what the network half tells the audio half beside packets.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::fmt;
+
+use super::config::{Direction, LegConfig, LevelTrust};
+use super::digits::{Digit, Press};
+use super::inband::Inband;
+use super::packetizer::Packetizer;
+use super::quality::Assessor;
+use super::timeout::MediaTimeout;
+use crate::codec::CodecError;
+use crate::jitter::PreparedDecoders;
+use crate::session::Nack;
+use crate::sync::ring::Consumer;
+
+/// Commands that may wait for the audio half at a time.
+pub(super) const MEDIA_COMMANDS: usize = 16;
+/// The same for the network half, which has fewer.
+pub(super) const RECEIVER_COMMANDS: usize = 4;
+/// Notes that may wait: 160 ms of events without a pull.
+pub(super) const NOTES: usize = 8;
+/// PCM that may wait to be sent, in ms: a packet and as much again, and no less than this.
+const MIN_BACKLOG_MS: u32 = 60;
+
+/// An order to the network thread's half, beside the session's.
+#[derive(Debug)]
+pub(super) enum LegReceiverCommand {
+    Update(Box<LegReceiverUpdate>),
+}
+
+/// What that half does with a packet's header extensions, events and direction.
+#[derive(Debug)]
+pub(super) struct LegReceiverUpdate {
+    pub(super) receives: bool,
+    /// Identifier of audio levels in header extensions.
+    pub(super) audio_level_id: Option<u8>,
+    pub(super) level_trust: LevelTrust,
+    pub(super) mixer_levels_id: Option<u8>,
+    pub(super) event_types: [u8; 4],
+    pub(super) event_clocks_hz: [u32; 4],
+    pub(super) codec_clock_hz: u32,
+}
+
+/// An order to the audio thread's half, beside the session's.
+#[derive(Debug)]
+pub(super) enum MediaCommand {
+    SetMuted(bool),
+    /// Of the digits ever given, so many.
+    StopDigits {
+        given: u32,
+    },
+    Update(Box<MediaUpdate>),
+}
+
+/// What an update changes in the audio half; made by the control half, and given back with what was
+/// there before.
+pub(super) struct MediaUpdate {
+    pub(super) packetizer: Packetizer,
+    /// `None` where what is received stays as it is.
+    pub(super) decoders: Option<PreparedDecoders>,
+    pub(super) backlog: Box<[i16]>,
+    pub(super) trailer_bytes: usize,
+    pub(super) direction: Direction,
+    pub(super) inband: Option<Box<Inband>>,
+    pub(super) freeze_for_modems: bool,
+    pub(super) asks: bool,
+    pub(super) assessor: Assessor,
+    pub(super) timeout: MediaTimeout,
+}
+
+impl fmt::Debug for MediaUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaUpdate").field("direction", &self.direction).finish_non_exhaustive()
+    }
+}
+
+impl MediaUpdate {
+    /// `digits` are for a packetizer that is not to go on where another was.
+    pub(super) fn new(
+        config: &LegConfig,
+        digits: Consumer<Digit>,
+        decoders: Option<PreparedDecoders>,
+    ) -> Result<Self, CodecError> {
+        let rate_hz = config.rate_hz();
+        let packet_ms = u32::from(config.send.packet_ms);
+        let backlog_ms = (2 * packet_ms).max(MIN_BACKLOG_MS);
+        Ok(Self {
+            packetizer: Packetizer::new(config, digits)?,
+            decoders,
+            backlog: vec![0; (rate_hz / 1_000 * backlog_ms) as usize].into(),
+            trailer_bytes: config.trailer_bytes(),
+            direction: config.direction,
+            inband: Inband::new(config, rate_hz).map(Box::new),
+            freeze_for_modems: config.freeze_for_modems,
+            asks: config.nack != Nack::Off,
+            assessor: config.assessor(),
+            timeout: MediaTimeout::new(config.media_timeout_ms),
+        })
+    }
+}
+
+/// What an order has replaced, on its way to be freed.
+#[derive(Debug)]
+#[allow(dead_code)] // Held only to be dropped.
+pub(super) enum LegSpent {
+    Receiver(Box<LegReceiverUpdate>),
+    Media(Box<MediaUpdate>),
+}
+
+/// One thing to tell.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Note {
+    /// What is known of a press of a digit.
+    Digit(Press),
+    /// The source listened to has said goodbye.
+    Goodbye,
+}
