@@ -81,7 +81,7 @@ library: tools ## libale_media.so in target/release, and libale_media.a in targe
 install: library ## header, libraries, pkg-config and CMake files, manual, licences and bill of materials, under $(DESTDIR)$(PREFIX)
 	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3 \
 	    $(STAGE)/share/doc/libale-media
-	install -m 644 include/ale_media.h $(STAGE)/include/
+	install -m 644 include/ale_*.h $(STAGE)/include/
 	install -m 644 $(ARCHIVE) $(STAGE)/lib/
 	install -m 755 $(RELEASE)/libale_media.so $(STAGE)/lib/libale_media.so.$(VERSION)
 	ln -sf libale_media.so.$(VERSION) $(STAGE)/lib/libale_media.so.$(MAJOR)
@@ -90,7 +90,7 @@ install: library ## header, libraries, pkg-config and CMake files, manual, licen
 	$(FILL) ffi/package/AleMediaConfig.cmake.in > $(STAGE)/lib/cmake/AleMedia/AleMediaConfig.cmake
 	$(FILL) ffi/package/AleMediaConfigVersion.cmake.in \
 	    > $(STAGE)/lib/cmake/AleMedia/AleMediaConfigVersion.cmake
-	$(CARGO) run --quiet -p ale-media-header -- --manual $(STAGE)/share/man/man3/ale_media.3
+	$(CARGO) run --quiet -p ale-media-header -- --manual $(STAGE)/share/man/man3
 	install -m 644 LICENSE LICENSE-MIT LICENSE-APACHE CHANGELOG.md $(STAGE)/share/doc/libale-media/
 	ffi/package/notices $(STAGE)/share/doc/libale-media/NOTICES
 	@if command -v cargo-cyclonedx >/dev/null; then \
@@ -149,8 +149,8 @@ interop: programs c-programs sip-bridge libsrtp2 ## calls with baresip, ffmpeg, 
 
 c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's sanitizers
 	@mkdir -p $(RELEASE)/c
-	ffi/tests/covered include/ale_media.h
-	ffi/tests/wired include/ale_media.h docs/wiring.md
+	ffi/tests/covered include/ale_*.h
+	ffi/tests/wired docs/wiring.md include/ale_*.h
 	@set -e; for test in ffi/tests/c/*.c; do \
 	    name=$(RELEASE)/c/$$(basename $$test .c); \
 	    $(CC) $(C_FLAGS) $$test -o $$name $(ARCHIVE) $(C_LIBS); \
@@ -159,7 +159,7 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	done
 	@for header in ffi/tests/abi/*/; do \
 	    CC="$(CC)" C_FLAGS="$(filter-out -Iinclude,$(C_FLAGS))" C_LIBS="$(C_LIBS)" \
-	        ffi/tests/abi/run $$header include/ale_media.h $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \
+	        ffi/tests/abi/run $$header include $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \
 	done
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
@@ -236,20 +236,25 @@ libsrtp2: tools ## libsrtp2.so.1 with libsrtp 2's ABI on our sessions, in target
 relink-test: libsrtp2 ## GStreamer's SRTP elements on it, beside Debian's libsrtp (needs gstreamer1.0-plugins-bad)
 	ffi/libsrtp2/tests/gstreamer $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink
 
-header: ## write include/ale_media.h anew from ffi/
-	$(CARGO) run --quiet -p ale-media-header -- include/ale_media.h
+header: ## write the headers in include/ anew from ffi/
+	$(CARGO) run --quiet -p ale-media-header -- include
 
-header-check: ## fail if include/ale_media.h is stale
-	@mkdir -p $(TARGET_DIR)
-	$(CARGO) run --quiet -p ale-media-header -- $(TARGET_DIR)/ale_media.h
-	diff -u include/ale_media.h $(TARGET_DIR)/ale_media.h
+header-check: ## fail if a header in include/ is stale
+	@mkdir -p $(TARGET_DIR)/include
+	$(CARGO) run --quiet -p ale-media-header -- $(TARGET_DIR)/include
+	diff -ur include $(TARGET_DIR)/include
 
-header-compiles: ## the header alone, as C99 and C++11, by gcc and clang
+# Each by itself, and after another; enumerations are as wide as they were for who has them short.
+header-compiles: ## each header alone and in any order, as C99 and C++11, by gcc and clang
 	@.ci/install-tools clang
 	@set -e; for compilers in "$(CC) $(CXX)" "clang clang++"; do \
 	    set -- $$compilers; \
-	    $$1 -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/ale_media.h; \
-	    $$2 -std=c++11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/ale_media.h; \
+	    for first in include/ale_*.h; do for second in include/ale_*.h; do \
+	        for flags in "$$1 -std=c99 -x c" "$$1 -std=c99 -fshort-enums -x c" "$$2 -std=c++11 -x c++"; do \
+	            printf '#include <%s>\n' $${first#*/} $${second#*/} | \
+	                $$flags -Iinclude -Wall -Wextra -Werror -pedantic -fsyntax-only -; \
+	        done; \
+	    done; done; \
 	done
 
 unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists

@@ -126,6 +126,16 @@ pub unsafe extern "C" fn ale_host_codec_config_init(
     guard(|| unsafe { pointer::init(config) })
 }
 
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_host_codec_config_init_sized(
+    config: *mut ale_host_codec_config,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(config, struct_size) })
+}
+
 /// Makes a codec of the host's functions, which are copied. Any thread. Not real-time.
 ///
 /// Can return ALE_ERR_INVALID_ARGUMENT: an encoding without name or with another clock, a rate that

@@ -150,11 +150,31 @@ pub unsafe extern "C" fn ale_conference_config_init(
     guard(|| unsafe { pointer::init(config) })
 }
 
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_config_init_sized(
+    config: *mut ale_conference_config,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(config, struct_size) })
+}
+
 /// Fills options with the defaults. Any thread. Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_join_options_init(options: *mut ale_join_options) -> ale_status {
     // SAFETY: the header's contract.
     guard(|| unsafe { pointer::init(options) })
+}
+
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_join_options_init_sized(
+    options: *mut ale_join_options,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(options, struct_size) })
 }
 
 /// Makes an empty conference. Any thread. Not real-time.

@@ -23,7 +23,7 @@ pub struct ale_jitter_reader {
 }
 
 /// How the playout delay is chosen.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_delay_mode {
     /// From the network's behaviour.
@@ -107,7 +107,7 @@ impl Default for ale_jitter_config {
 unsafe impl Versioned for ale_jitter_config {}
 
 /// What a pull did, mostly.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_jitter_operation {
     /// Played as sent.
@@ -268,6 +268,16 @@ impl From<JitterStats> for ale_jitter_counters {
 pub unsafe extern "C" fn ale_jitter_config_init(config: *mut ale_jitter_config) -> ale_status {
     // SAFETY: the header's contract.
     guard(|| unsafe { pointer::init(config) })
+}
+
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_jitter_config_init_sized(
+    config: *mut ale_jitter_config,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(config, struct_size) })
 }
 
 /// Makes a jitter buffer and gives its two halves. Any thread. Not real-time.

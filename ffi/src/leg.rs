@@ -214,9 +214,7 @@ impl Default for ale_leg_config {
 }
 
 // SAFETY: repr(C), only integers, pointers and structs of them, the size first.
-unsafe impl Versioned for ale_leg_config {
-    const BASE: usize = core::mem::offset_of!(Self, srtp_policy);
-}
+unsafe impl Versioned for ale_leg_config {}
 
 impl ale_leg_config {
     /// # Safety
@@ -345,7 +343,7 @@ impl ale_leg_config {
 }
 
 /// What became of a datagram.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_received {
     /// RTP, now in the jitter buffer.
@@ -397,8 +395,7 @@ pub unsafe extern "C" fn ale_leg_config_init(config: *mut ale_leg_config) -> ale
     guard(|| unsafe { pointer::init(config) })
 }
 
-/// The same for a config of struct_size bytes, as that of an older header has less; what
-/// ale_leg_config_init stands for in programs. Any thread. Real-time.
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_leg_config_init_sized(
     config: *mut ale_leg_config,

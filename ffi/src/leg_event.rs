@@ -14,7 +14,7 @@ use crate::pointer;
 use crate::status::ale_status;
 
 /// What happened to a leg.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_leg_event_kind {
     /// The peer has begun to send a digit or another telephone event (RFC 4733).

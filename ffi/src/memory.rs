@@ -101,6 +101,16 @@ pub unsafe extern "C" fn ale_allocator_init(allocator: *mut ale_allocator) -> al
     guard(|| unsafe { pointer::init(allocator) })
 }
 
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_allocator_init_sized(
+    allocator: *mut ale_allocator,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(allocator, struct_size) })
+}
+
 /// Takes all memory from an allocator of the host's, which is copied: once, before anything else is
 /// made. Any thread. Not real-time.
 ///

@@ -68,6 +68,16 @@ pub unsafe extern "C" fn ale_mixer_config_init(config: *mut ale_mixer_config) ->
     guard(|| unsafe { pointer::init(config) })
 }
 
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_mixer_config_init_sized(
+    config: *mut ale_mixer_config,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(config, struct_size) })
+}
+
 /// Makes a mixer. Any thread. Not real-time.
 ///
 /// Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.

@@ -29,7 +29,7 @@ pub struct ale_srtp {
 }
 
 /// Which suites are acceptable. The NULL suites are in none: they need ALE_SRTP_ALLOW_NULL_CIPHER.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_srtp_policy {
     /// AEAD_AES_256_GCM and AEAD_AES_128_GCM only.
@@ -200,6 +200,16 @@ pub(crate) unsafe fn session(line: *const c_char) -> Result<Option<SessionConfig
 pub unsafe extern "C" fn ale_srtp_config_init(config: *mut ale_srtp_config) -> ale_status {
     // SAFETY: the header's contract.
     guard(|| unsafe { pointer::init(config) })
+}
+
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_config_init_sized(
+    config: *mut ale_srtp_config,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(config, struct_size) })
 }
 
 /// Makes a session. Any thread. Not real-time.

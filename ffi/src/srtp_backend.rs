@@ -17,7 +17,7 @@ use crate::srtp_crypto::suite_name;
 use crate::status::ale_status;
 
 /// What a backend's submit function is to do.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_srtp_operation {
     /// As its seal function.
@@ -140,6 +140,16 @@ pub unsafe extern "C" fn ale_srtp_backend_config_init(
 ) -> ale_status {
     // SAFETY: the header's contract.
     guard(|| unsafe { pointer::init(config) })
+}
+
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_backend_config_init_sized(
+    config: *mut ale_srtp_backend_config,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(config, struct_size) })
 }
 
 /// Cryptography from outside: a phone's engine, a certified library. Made once and named in the

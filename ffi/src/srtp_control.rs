@@ -14,7 +14,7 @@ use crate::srtp_crypto::suite_name;
 use crate::status::ale_status;
 
 /// One of the two directions of a session.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_srtp_direction {
     /// What is protected.
@@ -128,7 +128,7 @@ pub struct ale_srtp_stream {
 }
 
 /// What an event is about.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_srtp_event_kind {
     /// The suite is accepted for want of a better one: suite, weakness.
@@ -148,7 +148,7 @@ pub enum ale_srtp_event_kind {
 }
 
 /// Why packets fail authentication, most likely.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_srtp_cause {
     /// Nothing that was tried fits, or the event is of another kind.
@@ -166,7 +166,7 @@ pub enum ale_srtp_cause {
 }
 
 /// What is weak about a suite.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_srtp_weakness {
     /// Nothing, or the event is of another kind.

@@ -128,6 +128,16 @@ pub unsafe extern "C" fn ale_srtp_crypto_init(crypto: *mut ale_srtp_crypto) -> a
     guard(|| unsafe { pointer::init(crypto) })
 }
 
+/// The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_crypto_init_sized(
+    crypto: *mut ale_srtp_crypto,
+    struct_size: usize,
+) -> ale_status {
+    // SAFETY: the header's contract.
+    guard(|| unsafe { pointer::init_sized(crypto, struct_size) })
+}
+
 /// Parses an a=crypto line, with or without "a=crypto:" (RFC 4568). Any thread. Not real-time.
 ///
 /// Can return ALE_ERR_SRTP_CRYPTO_LINE, and ALE_ERR_UNSUPPORTED for unauthenticated SRTP and FEC.

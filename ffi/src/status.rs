@@ -11,7 +11,7 @@ use ale_media::mixer::MixerError;
 use ale_media::srtp::SrtpError;
 
 /// What a function has to say. 0 is success, everything else is negative and names a reason.
-#[repr(C)]
+#[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_status {
     /// Done.
@@ -105,7 +105,7 @@ pub extern "C" fn ale_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// A sentence in English for a status, also for numbers that are none; lives as long as the
+/// A sentence in English for an ale_status, also for numbers that are none; lives as long as the
 /// program.
 ///
 /// Any thread. Real-time.

@@ -1,69 +1,95 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The reference as a manual page, made of the header: what it says, in the order in which it says
-//! it, types as they stand there.
+//! The reference as manual pages, made of the headers: one a function, with the types that it takes, and
+//! one on the whole.
 
-/// The manual page (groff's man macros) of a header.
-pub(crate) fn manual(header: &str, version: &str) -> String {
+use crate::block::Kind;
+use crate::layout::Header;
+
+/// The pages (groff's man macros) by the names of their files.
+pub(crate) fn pages(headers: &[Header], version: &str) -> Vec<(String, String)> {
+    let mut pages = vec![("ale_media.3".to_owned(), overview(headers, version))];
+    let types: Vec<&(Kind, String, String)> = headers
+        .iter()
+        .flat_map(|header| header.sections.iter().flat_map(|section| &section.declarations))
+        .filter(|(kind, _, _)| *kind == Kind::Type)
+        .collect();
+    for header in headers {
+        for section in &header.sections {
+            for (kind, name, text) in &section.declarations {
+                if *kind == Kind::Function {
+                    let taken = types.iter().filter(|(_, of, _)| is_taken(text, of));
+                    let page = page(header.file, section.title, name, text, taken, version);
+                    pages.push((format!("{name}.3"), page));
+                }
+            }
+        }
+    }
+    pages
+}
+
+/// Whether a declaration takes or gives this type, which is one with members or values.
+fn is_taken(text: &str, name: &str) -> bool {
+    let code = text.rsplit("*/\n").next().unwrap_or(text);
+    name != "ale_status"
+        && code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
+}
+
+fn page<'a>(
+    file: &str,
+    section: &str,
+    name: &str,
+    text: &str,
+    types: impl Iterator<Item = &'a &'a (Kind, String, String)>,
+    version: &str,
+) -> String {
+    let (comment, code) = text.split_at(text.rfind("*/\n").map_or(0, |at| at + 3));
+    let code: Vec<_> = code.lines().filter(|line| !line.starts_with('#')).collect();
+    let comment = comment_text(comment);
+    // Abbreviations end in a dot, too: a sentence ends before a capital.
+    let summary = comment.split(". ").next().unwrap_or("").replace('\n', " ");
+    let mut out = format!(
+        ".TH {} 3 \"\" \"libale_media {version}\" \"{section}\"\n.SH NAME\n{name} \\- {}\n\
+         .SH SYNOPSIS\n.nf\n.B #include <{file}>\n.PP\n\\fB{}\\fR\n.fi\n.SH DESCRIPTION\n{}\n",
+        name.to_uppercase(),
+        escape(summary.trim_end_matches('.')),
+        escape(&code.join("\n")),
+        escape(&comment).replace("\n\n", "\n.PP\n"),
+    );
+    for (_, name, text) in types.filter(|(_, _, text)| text.contains('{')) {
+        out.push_str(&format!(".SS {name}\n.nf\n{}\n.fi\n", escape(text.trim())));
+    }
+    out.push_str(".SH SEE ALSO\n.BR ale_media (3)\n");
+    out
+}
+
+fn overview(headers: &[Header], version: &str) -> String {
     let mut out = format!(
         ".TH ALE_MEDIA 3 \"\" \"libale_media {version}\" \"Library functions\"\n\
          .SH NAME\nale_media \\- real-time voice media engine\n\
          .SH SYNOPSIS\n.B #include <ale_media.h>\n.PP\nLink with \\fI\\-lale_media\\fR.\n"
     );
-    if let Some((_, rest)) = header.split_once("* Conventions\n") {
-        let text = rest.split("*/").next().unwrap_or("");
-        out.push_str(".SH CONVENTIONS\n");
-        for item in comment_text(text).split("- ").skip(1) {
-            out.push_str(&format!(".IP \\(bu 2\n{}\n", escape(item.trim())));
-        }
+    let first = &headers[0].text;
+    let after = |title: &str| first.split_once(title).map(|(_, rest)| rest).unwrap_or("");
+    let call = after(" * A call\n").split(" *\n").next().unwrap_or("");
+    let call: Vec<_> = call.lines().map(|line| line.trim_start_matches(" *")).collect();
+    out.push_str(&format!(".SH A CALL\n.nf\n{}\n.fi\n", escape(&call.join("\n"))));
+    out.push_str(".SH CONVENTIONS\n");
+    let text = after(" * Conventions\n").split(" *\n").next().unwrap_or("");
+    for item in comment_text(text).split("- ").skip(1) {
+        out.push_str(&format!(".IP \\(bu 2\n{}\n", escape(item.trim())));
     }
-    let mut types = true;
-    out.push_str(".SH TYPES\n");
-    for block in header.split("\n\n") {
-        if let Some(title) = block.trim().strip_prefix("/* ---- ") {
-            let title = title.split(" ----").next().unwrap_or(title);
-            out.push_str(&format!(".SH {}\n", title.to_uppercase()));
-            types = false;
-        }
-        let code = code_of(block);
-        let Some(name) = name_of(&code) else { continue };
-        if code.ends_with(");") && !code.starts_with("typedef") {
-            let comment = block.split("*/").next().unwrap_or("");
-            let code = escape(&code);
-            out.push_str(&format!(".SS {name}\n.nf\n\\fB{code}\\fR\n.fi\n.PP\n"));
-            out.push_str(&escape(&comment_text(comment)).replace("\n\n", "\n.PP\n"));
-            out.push('\n');
-        } else if types {
-            out.push_str(&format!(".SS {name}\n.nf\n{}\n.fi\n", escape(block.trim())));
+    for header in headers {
+        for section in &header.sections {
+            out.push_str(&format!(".SH {}\n.nf\n", section.title.to_uppercase()));
+            for (kind, name, _) in &section.declarations {
+                if *kind == Kind::Function {
+                    out.push_str(&format!(".BR {name} (3)\n"));
+                }
+            }
+            out.push_str(".fi\n");
         }
     }
     out
-}
-
-/// What is left of a block without the comment and the conditions in front.
-fn code_of(block: &str) -> String {
-    let block = block.trim_end().trim_end_matches("#endif").trim_end();
-    let rest = block.rsplit_once("*/\n").filter(|_| block.ends_with(");"));
-    let code = rest.map_or(block, |(_, code)| code);
-    let kept: Vec<_> = code.lines().filter(|line| !line.starts_with('#')).collect();
-    kept.join("\n").trim().to_owned()
-}
-
-/// The name that a block declares.
-fn name_of(code: &str) -> Option<String> {
-    let word = |text: &str| {
-        let start = text.find("ale_")?;
-        let name: String =
-            text[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        Some(name)
-    };
-    if code.ends_with(");") && !code.starts_with("typedef") {
-        let before = code.split('(').next()?;
-        return word(before.rsplit([' ', '*', '\n']).next()?);
-    }
-    if code.contains("typedef") {
-        return word(code.rsplit('}').next()?).or_else(|| word(code.lines().last()?));
-    }
-    None
 }
 
 /// A comment's text without its frame; paragraphs apart.

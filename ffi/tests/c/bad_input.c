@@ -122,10 +122,13 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
 /* Pointers that may be NULL, and what is not a size, are written as they are. */
 #define ROWS(X)                                                                                     \
     X(ale_allocator_init, ale_allocator_init(P(&TO->allocator)))                                    \
+    X(ale_allocator_init_sized, ale_allocator_init_sized(P(&TO->allocator), N(sizeof in.allocator)))    \
     X(ale_set_allocator, ale_set_allocator(P(&in.allocator)))                                       \
     X(ale_host_codec_config_init, ale_host_codec_config_init(P(TO)))                                \
+    X(ale_host_codec_config_init_sized, ale_host_codec_config_init_sized(P(TO), N(sizeof in.codec)))    \
     X(ale_host_codec_create, ale_host_codec_create(P(&in.codec), OBJECT(ale_host_codec, 0)))        \
     X(ale_srtp_crypto_init, ale_srtp_crypto_init(P(TO)))                                            \
+    X(ale_srtp_crypto_init_sized, ale_srtp_crypto_init_sized(P(TO), N(sizeof in.crypto)))               \
     X(ale_srtp_crypto_parse, ale_srtp_crypto_parse(P(LINE), P(&TO->crypto)))                        \
     X(ale_srtp_crypto_print, ale_srtp_crypto_print(P(&in.crypto), P(TO->text[0]), N(1024)))         \
     KEY_LOG_ROWS(X)                                                                                 \
@@ -133,9 +136,11 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_srtp_dtls_split, ale_srtp_dtls_split(1, P(o.packet), N(60), 1, P(TO->text[0]), N(128),    \
                                                P(TO->text[1]), N(128)))                             \
     X(ale_srtp_backend_config_init, ale_srtp_backend_config_init(P(TO)))                            \
+    X(ale_srtp_backend_config_init_sized, ale_srtp_backend_config_init_sized(P(TO), N(sizeof in.backend)))\
     X(ale_srtp_backend_create, ale_srtp_backend_create(P(&in.backend), OBJECT(ale_srtp_backend, 0)))\
     OPENSSL_ROWS(X)                                                                                 \
     X(ale_srtp_config_init, ale_srtp_config_init(P(TO)))                                            \
+    X(ale_srtp_config_init_sized, ale_srtp_config_init_sized(P(TO), N(sizeof in.srtp)))                 \
     X(ale_srtp_create, ale_srtp_create(P(&in.srtp), OBJECT(ale_srtp, 0)))                           \
     X(ale_srtp_memory_required, ale_srtp_memory_required(P(&in.srtp), P(&TO->memory)))              \
     X(ale_srtp_protect, ale_srtp_protect(P(o.srtp), P(o.packet), N(172), 2048, P(&TO->length)))     \
@@ -165,6 +170,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_srtp_restore, ale_srtp_restore(P(&in.srtp), P(in.key), P(o.checkpoint),                   \
                                          N(o.checkpoint_bytes), NULL, 0, OBJECT(ale_srtp, 0)))      \
     X(ale_jitter_config_init, ale_jitter_config_init(P(TO)))                                        \
+    X(ale_jitter_config_init_sized, ale_jitter_config_init_sized(P(TO), N(sizeof in.jitter)))           \
     X(ale_jitter_create, ale_jitter_create(P(&in.jitter), OBJECT(ale_jitter_writer, 0),             \
                                            OBJECT(ale_jitter_reader, 1)))                           \
     X(ale_jitter_memory_required, ale_jitter_memory_required(P(&in.jitter), P(&TO->memory)))        \
@@ -189,6 +195,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
       ale_jitter_replay_pull(P(o.replay), P(TO->pcm), N(160), P(&TO->length), P(&TO->info),         \
                              P(&TO->number[0]), P(&TO->number[1])))                                 \
     X(ale_mixer_config_init, ale_mixer_config_init(P(TO)))                                          \
+    X(ale_mixer_config_init_sized, ale_mixer_config_init_sized(P(TO), N(sizeof in.mixer)))              \
     X(ale_mixer_create, ale_mixer_create(P(&in.mixer), OBJECT(ale_mixer, 0)))                       \
     X(ale_mixer_memory_required, ale_mixer_memory_required(P(&in.mixer), P(&TO->memory)))           \
     X(ale_mixer_add, ale_mixer_add(P(o.mixer), P(&TO->id)))                                         \
@@ -205,7 +212,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_mixer_mix_in, ale_mixer_mix_in(P(o.mixer), P(in.sum), N(80)))                             \
     X(ale_mixer_sum, ale_mixer_sum(P(o.mixer), P(TO->sum), N(80)))                                  \
     X(ale_mixer_stats, ale_mixer_stats(P(o.mixer), P(&TO->mixer)))                                  \
-    X(ale_leg_config_init, (ale_leg_config_init)(P(TO)))                                            \
+    X(ale_leg_config_init, ale_leg_config_init(P(TO)))                                            \
     X(ale_leg_config_init_sized, ale_leg_config_init_sized(P(TO), N(sizeof in.leg)))                \
     X(ale_leg_create, ale_leg_create(P(&in.leg), OBJECT(ale_leg_receiver, 0),                       \
                                      OBJECT(ale_leg_media, 1), OBJECT(ale_leg_control, 2)))         \
@@ -247,7 +254,9 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_leg_ticket_read, ale_leg_ticket_read(P(o.leg_control), P(&TO->ticket)))                   \
     X(ale_leg_ticket_json, ale_leg_ticket_json(P(o.leg_control), P(TO->text), N(2048), &TO->length))\
     X(ale_conference_config_init, ale_conference_config_init(P(TO)))                                \
+    X(ale_conference_config_init_sized, ale_conference_config_init_sized(P(TO), N(sizeof in.conference)))\
     X(ale_join_options_init, ale_join_options_init(P(TO)))                                          \
+    X(ale_join_options_init_sized, ale_join_options_init_sized(P(TO), N(sizeof in.options)))            \
     X(ale_conference_create, ale_conference_create(P(&in.conference), OBJECT(ale_conference, 0)))   \
     X(ale_conference_memory_required,                                                               \
       ale_conference_memory_required(P(&in.conference), P(&TO->memory)))                            \

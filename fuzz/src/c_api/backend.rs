@@ -184,7 +184,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
             tickets: Cell::new(0),
             under_way: RefCell::default(),
         });
-        let mut config: ale_srtp_backend_config = defaults!(ale_srtp_backend_config_init);
+        let mut config: ale_srtp_backend_config =
+            defaults!(ale_srtp_backend_config_init, ale_srtp_backend_config_init_sized);
         config.context = Rc::as_ptr(&engine).cast_mut().cast();
         config.schedule = Some(schedule);
         config.release = Some(release);

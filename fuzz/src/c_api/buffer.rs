@@ -86,7 +86,8 @@ unsafe fn create(objects: &mut Objects, input: &mut Input<'_>, n: usize) {
     // SAFETY: the caller's.
     unsafe {
         let codecs = [input.codec(objects), input.codec(objects)];
-        let mut config: ale_jitter_config = defaults!(ale_jitter_config_init);
+        let mut config: ale_jitter_config =
+            defaults!(ale_jitter_config_init, ale_jitter_config_init_sized);
         config.codecs = codecs.as_ptr();
         config.codec_count = usize::from(input.choice(3));
         config.delay_mode = input.enumerated(3);

@@ -117,7 +117,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
             destroy(objects, n);
             return;
         }
-        let mut config: ale_host_codec_config = defaults!(ale_host_codec_config_init);
+        let mut config: ale_host_codec_config =
+            defaults!(ale_host_codec_config_init, ale_host_codec_config_init_sized);
         let kind = input.choice(4);
         config.context = std::ptr::from_ref(&KINDS[usize::from(kind)]).cast_mut().cast();
         config.encoding = input.one_of(&[c"TOY/8000", c"TOY", c"/8000", c"TOY/16000"]).as_ptr();

@@ -73,11 +73,9 @@ fn address(input: &mut Input<'_>) -> ale_address {
 unsafe fn create(objects: &mut Objects, input: &mut Input<'_>, n: usize) {
     // SAFETY: the caller's.
     unsafe {
-        let mut config: ale_leg_config = defaults!(ale_leg_config_init);
-        if input.byte() & 3 != 0 {
-            let size = size_of::<ale_leg_config>();
-            assert!(check(ale_leg_config_init_sized(&mut config, size)));
-        }
+        let mut config: ale_leg_config = defaults!(ale_leg_config_init, ale_leg_config_init_sized);
+        // Recorded inputs have a byte here.
+        let _ = input.byte();
         let receive = [input.codec(objects), input.codec(objects)];
         let passed = [
             ale_pass_through { payload_type: 96, rtp_clock_hz: 90_000 },

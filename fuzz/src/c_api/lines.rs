@@ -22,14 +22,16 @@ pub(super) unsafe fn call(input: &mut Input<'_>) {
     unsafe {
         match input.choice(4) {
             0 => {
-                let mut crypto: ale_srtp_crypto = defaults!(ale_srtp_crypto_init);
+                let mut crypto: ale_srtp_crypto =
+                    defaults!(ale_srtp_crypto_init, ale_srtp_crypto_init_sized);
                 let own = CString::new(input.bytes(200)).unwrap_or_default();
                 if check(ale_srtp_crypto_parse(own.as_ptr(), &mut crypto)) {
                     print(&mut crypto, input);
                 }
             }
             1 => {
-                let mut crypto: ale_srtp_crypto = defaults!(ale_srtp_crypto_init);
+                let mut crypto: ale_srtp_crypto =
+                    defaults!(ale_srtp_crypto_init, ale_srtp_crypto_init_sized);
                 let line = input.line();
                 if check(ale_srtp_crypto_parse(line, &mut crypto)) {
                     print(&mut crypto, input);
@@ -60,7 +62,8 @@ pub(super) unsafe fn call(input: &mut Input<'_>) {
                 assert!(!ale_version().is_null());
                 assert!(!ale_status_message(input.number() as i32).is_null());
                 // It always comes too late, since all of this process is in the library's heap.
-                let mut allocator: ale_allocator = defaults!(ale_allocator_init);
+                let mut allocator: ale_allocator =
+                    defaults!(ale_allocator_init, ale_allocator_init_sized);
                 input.disturb(&mut [&mut allocator.struct_size]);
                 allocator.allocate = Some(allocate);
                 allocator.release = Some(release);
@@ -88,7 +91,8 @@ unsafe fn print(crypto: &mut ale_srtp_crypto, input: &mut Input<'_>) {
         let status = ale_srtp_crypto_print(crypto, line.as_mut_ptr().cast(), room);
         if check(status) {
             // What was printed can be read.
-            let mut again: ale_srtp_crypto = defaults!(ale_srtp_crypto_init);
+            let mut again: ale_srtp_crypto =
+                defaults!(ale_srtp_crypto_init, ale_srtp_crypto_init_sized);
             let status = ale_srtp_crypto_parse(line.as_ptr().cast(), &mut again);
             assert_eq!(status as i32, ale_status::ALE_OK as i32);
         }

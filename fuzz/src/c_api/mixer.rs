@@ -22,7 +22,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
         let samples = input.one_of(&[80, 160, 480, 79, 0, 320]);
         match input.choice(16) {
             0 if mixer.is_null() => {
-                let mut config: ale_mixer_config = defaults!(ale_mixer_config_init);
+                let mut config: ale_mixer_config =
+                    defaults!(ale_mixer_config_init, ale_mixer_config_init_sized);
                 input.disturb(&mut [
                     &mut config.struct_size,
                     &mut config.sample_rate_hz,

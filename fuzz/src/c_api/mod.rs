@@ -130,11 +130,12 @@ fn take<T>(place: &mut *mut T) -> *mut T {
     std::mem::replace(place, null_mut())
 }
 
-/// A config with its defaults.
+/// A config with its defaults, which are the same by both functions.
 macro_rules! defaults {
-    ($init:ident) => {{
+    ($init:ident, $init_sized:ident) => {{
         let mut config = std::mem::MaybeUninit::zeroed();
         assert!(check($init(config.as_mut_ptr())));
+        assert!(check($init_sized(config.as_mut_ptr(), size_of_val(&config))));
         config.assume_init()
     }};
 }

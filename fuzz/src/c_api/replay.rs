@@ -3,7 +3,9 @@
 
 use std::mem::MaybeUninit;
 
-use ale_media_capi::jitter::{ale_jitter_config, ale_jitter_config_init};
+use ale_media_capi::jitter::{
+    ale_jitter_config, ale_jitter_config_init, ale_jitter_config_init_sized,
+};
 use ale_media_capi::replay::*;
 
 use super::input::Input;
@@ -16,7 +18,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
         match input.choice(4) {
             0 if objects.replays[n].is_null() => {
                 let codecs = [input.codec(objects), input.codec(objects)];
-                let mut config: ale_jitter_config = defaults!(ale_jitter_config_init);
+                let mut config: ale_jitter_config =
+                    defaults!(ale_jitter_config_init, ale_jitter_config_init_sized);
                 config.codecs = codecs.as_ptr();
                 config.codec_count = usize::from(input.choice(3));
                 input.disturb(&mut [&mut config.struct_size, &mut config.sample_rate_hz]);

@@ -18,7 +18,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
         let now_ns = input.now_ns();
         match input.choice(16) {
             0 | 1 if room.is_null() => {
-                let mut config: ale_conference_config = defaults!(ale_conference_config_init);
+                let mut config: ale_conference_config =
+                    defaults!(ale_conference_config_init, ale_conference_config_init_sized);
                 input.disturb(&mut [&mut config.struct_size, &mut config.limiter]);
                 config.max_members = input.number() % 8;
                 config.max_speakers = input.number() % 8;
@@ -81,7 +82,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
 unsafe fn options(input: &mut Input<'_>) -> ale_join_options {
     // SAFETY: the caller's.
     unsafe {
-        let mut options: ale_join_options = defaults!(ale_join_options_init);
+        let mut options: ale_join_options =
+            defaults!(ale_join_options_init, ale_join_options_init_sized);
         if input.byte() & 1 == 1 {
             options.gain = input.factor();
         }

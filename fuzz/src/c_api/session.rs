@@ -104,7 +104,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
 pub(super) unsafe fn config(objects: &Objects, input: &mut Input<'_>) -> ale_srtp_config {
     // SAFETY: the caller's.
     unsafe {
-        let mut config: ale_srtp_config = defaults!(ale_srtp_config_init);
+        let mut config: ale_srtp_config =
+            defaults!(ale_srtp_config_init, ale_srtp_config_init_sized);
         config.send_crypto = input.line();
         config.receive_crypto = input.line();
         config.policy = input.enumerated(3);

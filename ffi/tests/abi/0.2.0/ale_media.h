@@ -1,0 +1,1416 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * libale_media: a real-time voice media engine.
+ *
+ * Generated from ffi/src by `make header`; not to be edited. With this header come its three
+ * companions: ale_srtp.h, ale_jitter.h and ale_mixer.h, which can be used without it.
+ *
+ * A call
+ *   ale_leg_config c;
+ *   ale_leg_config_init_sized(&c, sizeof c);
+ *   c.local_ssrc = random32();                   // from the host, as RFC 3550 wants it
+ *   c.send.encoding = "PCMA/8000";
+ *   c.send.payload_type = 8;
+ *   c.send_crypto = our_crypto_line;             // a=crypto of the offer and the answer
+ *   c.receive_crypto = their_crypto_line;
+ *   ale_leg_create(&c, &receiver, &media, &control);
+ *   network thread, for each datagram:           ale_leg_receive(receiver, bytes, n, now, NULL);
+ *   audio thread, every 10 ms:                   ale_leg_pull(media, now, to_play, 80, NULL);
+ *                                                ale_leg_push(media, recorded, 80);
+ *     while (ale_leg_poll_transmit(media, now, &bytes, &n) == ALE_OK) send(bytes, n);
+ *
+ * Conventions
+ *   - Functions return ALE_OK (0) or a negative ale_status; on an error no output is touched.
+ *   - Objects are opaque and made by a create function from a config struct, which its init
+ *     function has filled; set the members that matter to you afterwards. Say how large yours is
+ *     (ale_*_init_sized): the first member, struct_size, lets programs built against an older header
+ *     run with a newer library. ale_*_init fills what version 0.2 of the header has.
+ *   - The receiver comes first, then inputs, then outputs. destroy(NULL) does nothing; to destroy
+ *     something twice is undefined, and ends the process in debug builds of the library.
+ *   - NULL and values out of range give ALE_ERR_INVALID_ARGUMENT.
+ *   - An enumeration is an int32_t wherever it crosses the boundary.
+ *   - Strings are UTF-8, end with a zero byte, and are copied.
+ *   - PCM is 16-bit signed mono in the machine's byte order. Lengths of PCM are samples.
+ *   - Times are nanoseconds on one monotonic clock of the host's, with any origin.
+ *   - Levels are in -dBov (RFC 6464): 0 is the loudest, 127 is silence.
+ *   - "Real-time" functions neither allocate, lock, block, call the system nor log.
+ *   - "Exclusive" objects are used by one thread at a time; const ones by any number.
+ *
+ * Contents
+ *   - Library
+ *   - Memory
+ *   - Legs: made, changed, ended
+ *   - Legs: the network thread
+ *   - Legs: the audio thread
+ *   - Legs: any thread
+ *   - Codecs of the host
+ *   - Other packet times
+ *   - Conferences: made, ended
+ *   - Conferences: any thread
+ *   - Conferences: the audio thread
+ *   - Links between conferences, and to the host
+ *   - One conference over several threads
+ */
+
+#ifndef ALE_MEDIA_H
+#define ALE_MEDIA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; ale_version says which library runs. */
+#define ALE_VERSION_MAJOR 0
+#define ALE_VERSION_MINOR 2
+#define ALE_VERSION_PATCH 0
+
+/* Orders versions: ALE_VERSION >= 200 is 0.2.0 or later. */
+#define ALE_VERSION 200
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== Library ==== */
+
+/*
+ * The library's version, "MAJOR.MINOR.PATCH"; lives as long as the program.
+ *
+ * Any thread. Real-time.
+ */
+const char *ale_version(void);
+
+/* What a function has to say. 0 is success, everything else is negative and names a reason. */
+typedef enum ale_status_value {
+  ALE_OK = 0,  /* Done. */
+  /* A NULL pointer, a value out of range, or a struct of a newer header. */
+  ALE_ERR_INVALID_ARGUMENT = -1,
+  /* A bug in the library, which stopped it in the middle; the object is not to be used further. */
+  ALE_ERR_INTERNAL = -2,
+  ALE_ERR_CAPACITY = -3,  /* The caller's buffer is too small. */
+  ALE_ERR_FULL = -4,  /* All places are taken. */
+  ALE_ERR_BUSY = -5,  /* Earlier orders still wait: the other thread is not running. */
+  ALE_ERR_NOT_FOUND = -6,  /* No such participant, member or handle. */
+  ALE_ERR_UNSUPPORTED = -7,  /* Not in this build, or not possible for this codec. */
+  ALE_ERR_NOTHING = -8,  /* Nothing there just now. */
+  ALE_ERR_NO_MEMORY = -9,  /* The host's allocator had no memory. */
+  ALE_ERR_TOO_LATE = -10,  /* The library has been in use already. */
+  ALE_ERR_MALFORMED = -100,  /* Neither RTP nor RTCP, or truncated. */
+  ALE_ERR_UNKNOWN_PAYLOAD_TYPE = -101,  /* A payload type that was not negotiated. */
+  ALE_ERR_UNKNOWN_SSRC = -102,  /* A source (SSRC) that is not listened to. */
+  /* A packet larger than a slot of the jitter buffer, or than any datagram. */
+  ALE_ERR_OVERSIZED = -103,
+  ALE_ERR_NO_SLOT = -104,  /* The jitter buffer has no free slot: the audio thread has stalled. */
+  ALE_ERR_PAYLOAD = -105,  /* A payload that the codec can't read. */
+  /* A packet that is said to come from our own source: a collision or a loop. */
+  ALE_ERR_OWN_SSRC = -106,
+  /* A packet from another address than the one that the leg has latched to. */
+  ALE_ERR_FOREIGN_ADDRESS = -107,
+  /* SRTP authentication failed: forged, damaged, or keys, suite or rollover counter differ. */
+  ALE_ERR_SRTP_AUTHENTICATION = -200,
+  ALE_ERR_SRTP_REPLAYED = -201,  /* The packet was received before. */
+  ALE_ERR_SRTP_TOO_OLD = -202,  /* The packet lies before the replay window. */
+  /* A master key identifier (MKI) that is not one of the session's. */
+  ALE_ERR_SRTP_UNKNOWN_MKI = -203,
+  ALE_ERR_SRTP_STREAM_LIMIT = -204,  /* One more stream than the session was made for. */
+  ALE_ERR_SRTP_INDEX_REUSED = -205,  /* Sending this packet would use a key stream twice. */
+  /* The key has protected as many packets as it may; the session needs a new one. */
+  ALE_ERR_SRTP_KEY_EXHAUSTED = -206,
+  ALE_ERR_SRTP_KEY = -207,  /* Key, salt or identifier of the wrong length, missing, or too many. */
+  ALE_ERR_SRTP_NOT_PERMITTED = -208,  /* Not permitted by the policy or without an explicit flag. */
+  ALE_ERR_SRTP_OTHER = -209,  /* Another reason of SRTP's. */
+  ALE_ERR_SRTP_CRYPTO_LINE = -210,  /* An `a=crypto` line that can't be read (RFC 4568). */
+  /* The stream has sent as many packets as an index can count. */
+  ALE_ERR_SRTP_INDEX_EXHAUSTED = -211,
+  /* The reservation of the last confirmed checkpoint is used up. */
+  ALE_ERR_SRTP_CHECKPOINT_DUE = -212,
+  /* A checkpoint that is damaged, of another version, or wrapped with another key. */
+  ALE_ERR_SRTP_CHECKPOINT = -213,
+  ALE_ERR_SRTP_BACKEND = -214,  /* The backend lacks the suite, or failed. */
+} ale_status_value;
+typedef int32_t ale_status;
+
+/*
+ * A sentence in English for an ale_status, also for numbers that are none; lives as long as the
+ * program.
+ *
+ * Any thread. Real-time.
+ */
+const char *ale_status_message(int32_t status);
+
+/* ==== Memory ==== */
+
+/*
+ * Where memory comes from. The functions are called on the threads that create and destroy, several
+ * at once, and by nothing that is real-time. Context must outlive all objects.
+ *
+ * Opus and OpenSSL, in libraries that are built with them, go to the C library's malloc for their
+ * own memory nevertheless.
+ */
+typedef struct ale_allocator {
+  uint32_t struct_size;  /* Size of this struct, filled by ale_allocator_init. */
+  void *context;  /* Passed to each function. */
+  /* Gives size bytes, never 0, at a multiple of alignment, a power of two; NULL if it has none. */
+  void *(*allocate)(void *context, size_t size, size_t alignment);
+  /* Takes back what allocate gave, with the same size and alignment. */
+  void (*release)(void *context, void *memory, size_t size, size_t alignment);
+} ale_allocator;
+
+/* Fills an allocator with no functions. Any thread. Real-time. */
+ale_status ale_allocator_init(struct ale_allocator *allocator);
+
+/*
+ * The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+ */
+ale_status ale_allocator_init_sized(struct ale_allocator *allocator,
+                                    size_t struct_size);
+
+/*
+ * Takes all memory from an allocator of the host's, which is copied: once, before anything else is
+ * made. Any thread. Not real-time.
+ *
+ * When it refuses, creations return ALE_ERR_NO_MEMORY and have changed nothing. What they need to
+ * come that far, and what other functions that are not real-time would have been refused, comes from
+ * the C library's malloc; where that refuses too, the process ends, as it does without an allocator.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT for a function that is missing, and ALE_ERR_TOO_LATE.
+ */
+ale_status ale_set_allocator(const struct ale_allocator *allocator);
+
+/* ==== Legs: made, changed, ended ==== */
+
+/* Flag: the NULL suites, which authenticate but leave the text readable, are acceptable. */
+#define ALE_SRTP_ALLOW_NULL_CIPHER 1
+
+/* Flag: header extensions and contributing sources are encrypted whole (RFC 9335). */
+#define ALE_SRTP_CRYPTEX 2
+
+/* How the playout delay is chosen. */
+typedef enum ale_delay_mode_value {
+  ALE_DELAY_ADAPTIVE = 0,  /* From the network's behaviour. */
+  ALE_DELAY_FIXED = 1,  /* Always the target delay. */
+  /* The target delay without stretching or concealment, for modems and fax. */
+  ALE_DELAY_FROZEN = 2,
+} ale_delay_mode_value;
+typedef int32_t ale_delay_mode;
+
+/*
+ * Which suites are acceptable. The NULL suites are in none: they need ALE_SRTP_ALLOW_NULL_CIPHER.
+ */
+typedef enum ale_srtp_policy_value {
+  ALE_SRTP_STRICT = 0,  /* AEAD_AES_256_GCM and AEAD_AES_128_GCM only. */
+  /* Adds AES_CM with 80-bit HMAC-SHA1 tags, which much equipment has nothing better than. */
+  ALE_SRTP_INTEROP = 1,
+  ALE_SRTP_LEGACY = 2,  /* Adds 32-bit tags, of which one in 2^32 forgeries succeeds. */
+} ale_srtp_policy_value;
+typedef int32_t ale_srtp_policy;
+
+/* A codec of the host's; named in the codecs of any number of legs and jitter buffers. */
+typedef struct ale_host_codec ale_host_codec;
+
+/* A codec under a payload type, as in an a=rtpmap line (RFC 8866 section 6.6). */
+typedef struct ale_codec {
+  uint8_t payload_type;  /* 0 to 127; not 64 to 95. */
+  /*
+   * "PCMU/8000", "PCMA/8000", "G722/8000", "L16/16000" (or 8000, 32000, 48000) or
+   * "opus/48000/2"; case does not matter.
+   */
+  const char *encoding;
+  /* For Opus, samples a second of its PCM: 8000, 16000 or 48000; 0 for 48000. Else ignored. */
+  uint32_t sample_rate_hz;
+  uint32_t bit_rate_bps;  /* For Opus, 6000 to 510000; 0 for 24000. Else ignored. */
+  uint32_t complexity;  /* For Opus, what the encoder may spend, 1 to 10; 0 for 5. Else ignored. */
+  /*
+   * For Opus, what the decoder may spend, 0 to 10: from 5 on losses are concealed by a neural
+   * network, from 6 on speech is enhanced. ALE_ERR_UNSUPPORTED in a library that was built without.
+   */
+  uint32_t decoder_complexity;
+  /*
+   * For Opus, the past that every packet repeats by deep redundancy, in ms, at most 1040; 0 for
+   * none. ALE_ERR_UNSUPPORTED in a library that was built without.
+   */
+  uint32_t dred_ms;
+  /*
+   * For Opus, the parameters of the peer's a=fmtp line (RFC 7587 section 6.1), which narrow what is
+   * sent: "useinbandfec=1;usedtx=1". NULL for in-band FEC and nothing else. Else ignored.
+   */
+  const char *fmtp;
+  /* A codec of the host's, which goes before the encoding; NULL for a built-in one. */
+  const struct ale_host_codec *host;
+} ale_codec;
+
+/* A payload type whose payloads a leg hands on as they are. */
+typedef struct ale_pass_through {
+  uint32_t payload_type;  /* 0 to 127; not 64 to 95. */
+  uint32_t rtp_clock_hz;  /* RTP clock in ticks a second. */
+} ale_pass_through;
+
+/*
+ * What a leg is made for. The library makes no random numbers: what RFC 3550 section 5.1 wants
+ * random comes from the host.
+ */
+typedef struct ale_leg_config {
+  uint32_t struct_size;  /* Size of this struct, filled by ale_leg_config_init. */
+  uint32_t local_ssrc;  /* Source (SSRC) of what the leg sends; random. */
+  uint32_t remote_ssrc;  /* The only source to listen to if has_remote_ssrc is not 0. */
+  uint32_t has_remote_ssrc;  /* 0 listens to whoever proves valid first. Default 0. */
+  /*
+   * Sequence number of the first packet; random. Its top bit (0x8000) is not used: where the first
+   * packets are lost, SRTP peers that see a wrap first never hear what follows (RFC 3711 section 3.3.1).
+   */
+  uint32_t initial_sequence;
+  uint32_t initial_timestamp;  /* Timestamp of the first packet; random. */
+  const char *cname;  /* Canonical name in RTCP, 1 to 255 bytes. Default "ale-media". */
+  /* What is sent; its sample rate is that of the leg's PCM in both directions. */
+  struct ale_codec send;
+  /* Packet time of what is sent, in ms: a multiple of 10, at most 120. Default 20. */
+  uint32_t packet_ms;
+  const struct ale_codec *receive;  /* What may come in. Default NULL, which means what is sent. */
+  size_t receive_count;  /* How many codecs may come in. */
+  /* Payload type of comfort noise (RFC 3389), -1 for none. Default 13. */
+  int32_t comfort_noise_payload_type;
+  uint32_t rtcp_interval_ms;  /* Mean time between RTCP reports in ms, 0 for none. Default 5000. */
+  /* NTP time (32.32 fixed point) at the zero of the host's clock, 0 if unknown. */
+  uint64_t ntp_at_zero;
+  /*
+   * Keys for what is sent, an a=crypto line (RFC 4568); NULL for plain RTP. A leg made anew with the keys
+   * and the source of another sends under the same key stream again, which gives the text away: change
+   * the living leg by ale_leg_update, or give the new one another key or source.
+   */
+  const char *send_crypto;
+  const char *receive_crypto;  /* Keys for what is received; NULL for plain RTP. Both or neither. */
+  int32_t delay_mode;  /* An ale_delay_mode. Default ALE_DELAY_ADAPTIVE. */
+  uint32_t min_delay_ms;  /* The delay in the buffer never goes below this, in ms. Default 0. */
+  uint32_t max_delay_ms;  /* The delay in the buffer never goes above this, in ms. Default 600. */
+  uint32_t target_delay_ms;  /* The delay of the modes that keep one, in ms. Default 60. */
+  /*
+   * Payload type of telephone events (RFC 4733) both ways, -1 for none. Default -1. See
+   * telephone_event_clock_hz.
+   */
+  int32_t telephone_event_payload_type;
+  /* Payload type of redundant audio (RFC 2198) both ways, -1 for none. Default -1. */
+  int32_t redundancy_payload_type;
+  /* How many earlier payloads each packet repeats then, 1 to 4. Default 1. */
+  uint32_t redundancy_generations;
+  /*
+   * Not 0 sends no sound in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
+   * Hz, Opus's own with Opus. Default 0.
+   */
+  uint32_t silence_suppression;
+  /* Header extension identifier (RFC 8285) of audio levels (RFC 6464), 1 to 14, 0 for none. */
+  uint32_t audio_level_id;
+  uint32_t absolute_send_time_id;  /* The same of absolute send times. */
+  uint32_t mid_id;  /* The same of the media description's name (RFC 9143), which mid names. */
+  const char *mid;  /* 1 to 16 bytes; NULL without mid_id. */
+  /*
+   * What is done about tones in what is received: 0 nothing; 1 digits, fax and modem tones and
+   * beeps are told as events; 2 the same, and digits are not heard, for which all sound comes 45
+   * ms later. Default 0.
+   */
+  uint32_t inband_tones;
+  uint32_t extended_reports;  /* Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1. */
+  /* What is handed on undecoded, as ALE_RECEIVED_PASS_THROUGH and to ale_leg_relay; or NULL. */
+  const struct ale_pass_through *pass_through;
+  size_t pass_through_count;  /* How many payload types are. */
+  /*
+   * Not 0 freezes the jitter buffer (ALE_DELAY_FROZEN) when a fax or modem is heard (1100 or 2100
+   * Hz); the tone is told as an event then, too. Default 0.
+   */
+  uint32_t freeze_for_modems;
+  /*
+   * Whether packets that would still be played are asked for again (generic NACK, RFC 4585): 0
+   * no; 1 in compound RTCP packets; 2 in reduced-size ones (RFC 5506). Default 0.
+   */
+  uint32_t nack;
+  int32_t srtp_policy;  /* An ale_srtp_policy. Default ALE_SRTP_INTEROP. */
+  uint32_t srtp_flags;  /* ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0. */
+  /*
+   * Whose word is taken for it that a packet is silent (RFC 6464) and need not be decoded in a
+   * conference: 0 nobody's; 1 that of authenticated peers; 2 everybody's. Default 1.
+   */
+  uint32_t level_trust;
+  /*
+   * Header extension identifier of contributing sources' levels (RFC 6465), 1 to 14, 0 for none: a
+   * conference tells the peer who is heard, and ale_leg_contributors who is heard in its mix.
+   */
+  uint32_t mixer_levels_id;
+  /*
+   * Which way media goes (RFC 3264), seen from the leg: 0 both ways; 1 it sends only; 2 it plays only;
+   * 3 neither. Default 0.
+   */
+  uint32_t direction;
+  /*
+   * Without crypto lines: 0 plain RTP; not 0 waits for keys, which come with ale_leg_rekey (DTLS, a late
+   * answer): nothing is sent, and what comes is kept. Default 0.
+   */
+  uint32_t keys_pending;
+  /*
+   * Ticks a second of telephone events, as telephone-event/8000 says beside opus/48000; 0 where it is
+   * not known, which counts what is sent in the codec's clock and finds out the peer's. Default 0.
+   */
+  uint32_t telephone_event_clock_hz;
+  /* Silence after which ALE_LEG_MEDIA_STOPPED comes, in ms; 0 for never. Default 5000. */
+  uint32_t media_timeout_ms;
+  uint32_t max_sources;  /* Sources (SSRC) known at a time, 2 to 256. Default 8. */
+  /*
+   * How long other addresses are learnt, in ms from the first valid packet and after each
+   * ale_leg_unlatch and ale_leg_relatch. Default 2000.
+   */
+  uint32_t learning_ms;
+  /*
+   * Samples a second of the leg's PCM, whatever the codecs: 8000, 16000, 32000, 48000; 0 for that of
+   * what is sent. Default 0.
+   */
+  uint32_t sample_rate_hz;
+  /*
+   * Rollover counter (RFC 3711) of the first packet to come, for a leg that joins late. Default 0.
+   */
+  uint32_t receive_roc;
+  /*
+   * Not 0 makes redundancy_generations the most, and has how many it is follow the loss that the peer
+   * reports: none, and not a byte more, below 1 %. Default 0.
+   */
+  uint32_t redundancy_follows_loss;
+  /*
+   * Not 0 tells dial tone, ringing, busy and congestion in what is received as events, by name.
+   * Default 0.
+   */
+  uint32_t call_progress;
+} ale_leg_config;
+
+/* Fills a config with the defaults. Any thread. Real-time. */
+ale_status ale_leg_config_init(struct ale_leg_config *config);
+
+/*
+ * The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+ */
+ale_status ale_leg_config_init_sized(struct ale_leg_config *config,
+                                     size_t struct_size);
+
+/* The half for orders and statistics. Exclusive, to any thread. */
+typedef struct ale_leg_control ale_leg_control;
+
+/* The half that PCM comes out of and goes in by. Exclusive, usually to the audio thread. */
+typedef struct ale_leg_media ale_leg_media;
+
+/* The half that datagrams go in by. Exclusive, usually to the network thread. */
+typedef struct ale_leg_receiver ale_leg_receiver;
+
+/*
+ * Makes a leg and gives its three halves, each to be destroyed by itself. Takes some 72 KiB of stack with
+ * SRTP. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_UNSUPPORTED for a codec that is not known,
+ * ALE_ERR_NO_MEMORY, and ALE_ERR_SRTP_CRYPTO_LINE and the other keys' statuses.
+ */
+ale_status ale_leg_create(const struct ale_leg_config *config,
+                          struct ale_leg_receiver **receiver,
+                          struct ale_leg_media **media,
+                          struct ale_leg_control **control);
+
+/*
+ * What an object takes of the allocator when it is made; nothing more is taken by functions that
+ * are real-time. Sizes are those asked for: what an allocator adds for itself and to align comes on
+ * top. The memory that Opus and OpenSSL take from malloc is not in it.
+ */
+typedef struct ale_memory {
+  size_t kept_bytes;  /* Bytes that the object keeps. */
+  size_t kept_blocks;  /* Blocks that it keeps. */
+  size_t peak_bytes;  /* Most bytes that creation has at a time. */
+  size_t total_bytes;  /* Bytes of all that creation asks for, also what it gives back. */
+} ale_memory;
+
+/*
+ * What a leg of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_leg_create can.
+ */
+ale_status ale_leg_memory_required(const struct ale_leg_config *config, struct ale_memory *memory);
+
+/* Frees a half. Any thread. Not real-time. */
+void ale_leg_receiver_destroy(struct ale_leg_receiver *receiver);
+
+/* Frees a half; not one that has joined a conference. Any thread. Not real-time. */
+void ale_leg_media_destroy(struct ale_leg_media *media);
+
+/* Frees a half. Any thread. Not real-time. */
+void ale_leg_control_destroy(struct ale_leg_control *control);
+
+/*
+ * Replaces keys while the call goes on, each by an a=crypto line, which counts whole: suite, key and
+ * session parameters; NULL leaves a direction as it is. Counters go on, both directions change or neither,
+ * and the same line again changes nothing. Also gives the first keys to a leg without. Takes some 12 KiB of
+ * stack. Exclusive. Not real-time.
+ *
+ * Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_NOT_PERMITTED and the other keys' statuses,
+ * ALE_ERR_INVALID_ARGUMENT for one direction of a leg that has no keys for the other, and ALE_ERR_BUSY.
+ */
+ale_status ale_leg_rekey(struct ale_leg_control *control,
+                         const char *send_crypto,
+                         const char *receive_crypto);
+
+/*
+ * Makes a living leg what a config says, as after a re-INVITE: codecs and payload types both ways, packet
+ * time, direction, keys, sources, header extensions, telephone events, reports. Each half changes at its
+ * next call; SRTP, statistics, sequence numbers, digits and the jitter buffer go on, and so do the keys
+ * where both crypto lines are NULL. The sample rate stays that of the leg, whatever the codec. Exclusive.
+ * Not real-time.
+ *
+ * Can return what ale_leg_create can, ALE_ERR_UNSUPPORTED for what only a new leg can have (another jitter
+ * buffer, max_sources, sample_rate_hz), and ALE_ERR_BUSY; nothing has changed then.
+ */
+ale_status ale_leg_update(struct ale_leg_control *control,
+                          const struct ale_leg_config *config);
+
+/*
+ * Makes a new leg of a living one, for what ale_leg_update can't change: sample_rate_hz, the jitter buffer.
+ * The three handles stay, and are those of the new leg. Keys, counters, sequence numbers, addresses,
+ * statistics of the transport, digits that wait and muting go on; codecs, jitter buffer and events begin
+ * anew. Exclusive, with all three halves: no other thread may be using any, and the media half is in no
+ * conference. Not real-time.
+ *
+ * Can return what ale_leg_create can, ALE_ERR_INVALID_ARGUMENT for halves of different legs,
+ * ALE_ERR_UNSUPPORTED for another max_sources, and ALE_ERR_BUSY; nothing has changed then.
+ */
+ale_status ale_leg_renew(struct ale_leg_receiver *receiver,
+                         struct ale_leg_media *media,
+                         struct ale_leg_control *control,
+                         const struct ale_leg_config *config);
+
+/*
+ * Sends as another source (SSRC) from now on, after a BYE as the present one: the answer to
+ * ALE_LEG_SSRC_COLLISION (RFC 3550 section 8.2). ssrc is random. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY; to be tried again then.
+ */
+ale_status ale_leg_change_ssrc(struct ale_leg_control *control, uint32_t ssrc);
+
+/* ==== Legs: the network thread ==== */
+
+/* What became of a datagram. */
+typedef enum ale_received_value {
+  ALE_RECEIVED_MEDIA = 0,  /* RTP, now in the jitter buffer. */
+  ALE_RECEIVED_PROBATION = 1,  /* RTP of a source that has not proved itself yet. */
+  ALE_RECEIVED_REPORT = 2,  /* RTCP, read. */
+  ALE_RECEIVED_GOODBYE = 3,  /* RTCP with a BYE of the source listened to. */
+  ALE_RECEIVED_PASS_THROUGH = 4,  /* RTP that is handed on undecoded; ale_leg_passed says what. */
+  ALE_RECEIVED_STUN = 5,  /* STUN, as of ICE: untouched, for the host. So are the next three. */
+  ALE_RECEIVED_DTLS = 6,  /* DTLS. */
+  ALE_RECEIVED_ZRTP = 7,  /* ZRTP. */
+  ALE_RECEIVED_TURN = 8,  /* Data of a TURN channel. */
+  ALE_RECEIVED_KEPT = 9,  /* Kept until keys come. */
+  /* RTP that is not played since the leg does not receive just now (direction). */
+  ALE_RECEIVED_NOT_WANTED = 10,
+} ale_received_value;
+typedef int32_t ale_received;
+
+/*
+ * Takes a datagram, RTP or RTCP, and decrypts it in place. received may be NULL. Real-time.
+ *
+ * Can return ALE_ERR_MALFORMED, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
+ * ALE_ERR_OWN_SSRC, ALE_ERR_OVERSIZED, ALE_ERR_NO_SLOT and the ALE_ERR_SRTP group; each is counted, and the leg goes
+ * on. The datagram's bytes may have changed then too.
+ */
+ale_status ale_leg_receive(struct ale_leg_receiver *receiver,
+                           uint8_t *datagram,
+                           size_t length,
+                           uint64_t arrival_ns,
+                           ale_received *received);
+
+/* An address and port. */
+typedef struct ale_address {
+  uint8_t ip[16];  /* The address in network byte order: 4 bytes of IPv4, or 16 of IPv6. */
+  uint32_t ip_bytes;  /* 4 or 16. */
+  uint32_t port;  /* The port, in the machine's byte order. */
+} ale_address;
+
+/*
+ * As ale_leg_receive, and learns where the peer is (symmetric RTP): the first address that valid
+ * sound comes from is latched to. With SRTP the latch follows authenticated packets; without, another
+ * address is learnt only for learning_ms, and nothing from elsewhere is taken after. Exclusive.
+ * Real-time.
+ *
+ * Can return what ale_leg_receive can, and ALE_ERR_FOREIGN_ADDRESS.
+ */
+ale_status ale_leg_receive_from(struct ale_leg_receiver *receiver,
+                                uint8_t *datagram,
+                                size_t length,
+                                const struct ale_address *from,
+                                uint64_t arrival_ns,
+                                ale_received *received);
+
+/*
+ * Gives the address that the leg has latched to: where to send to. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_leg_remote_address(const struct ale_leg_receiver *receiver,
+                                  struct ale_address *address);
+
+/* A datagram that has arrived, one of a batch. */
+typedef struct ale_arrival {
+  struct ale_leg_receiver *receiver;  /* The leg. */
+  uint8_t *datagram;  /* The datagram, changed in place; no two share memory. */
+  size_t length;  /* Bytes of the datagram. */
+  uint64_t arrival_ns;  /* When it came, on the host's clock. */
+  /*
+   * Where it came from, for legs that learn their peer's address (ale_leg_receive_from); or NULL.
+   */
+  const struct ale_address *from;
+  ale_received received;  /* Written: what became of it, if status is ALE_OK. */
+  ale_status status;  /* Written: as ale_leg_receive or ale_leg_receive_from would return. */
+} ale_arrival;
+
+/*
+ * Takes the datagrams of any number of legs, each of which may occur several times, as
+ * ale_leg_receive (or ale_leg_receive_from, where from is not NULL) would one after the other; each
+ * has a status of its own, and one that is refused does not disturb the others. Of what is passed
+ * through, ale_leg_passed knows a leg's last. Takes some 19 KiB of stack, for 64 datagrams at a time.
+ * Exclusive to the receivers. Real-time.
+ */
+ale_status ale_leg_receive_batch(struct ale_arrival *arrivals, size_t count);
+
+/* ==== Legs: the audio thread ==== */
+
+/* Samples a second of the leg's PCM; 0 for NULL. Real-time. */
+uint32_t ale_leg_sample_rate_hz(const struct ale_leg_media *media);
+
+/* What a pull did, mostly. */
+typedef enum ale_jitter_operation_value {
+  ALE_JITTER_NORMAL = 0,  /* Played as sent. */
+  ALE_JITTER_ACCELERATE = 1,  /* Took some time out. */
+  ALE_JITTER_EXPAND = 2,  /* Put some time in. */
+  ALE_JITTER_CONCEAL = 3,  /* Made up for what is missing. */
+  ALE_JITTER_MERGE = 4,  /* Joined sound to a concealment. */
+  ALE_JITTER_COMFORT_NOISE = 5,  /* Comfort noise. */
+  ALE_JITTER_SILENCE = 6,  /* Silence, before the first packet. */
+} ale_jitter_operation_value;
+typedef int32_t ale_jitter_operation;
+
+/* How a pull went. */
+typedef struct ale_pull_info {
+  ale_jitter_operation operation;  /* What it did. */
+  float delay_ms;  /* Delay in the buffer of the last sample, in ms. */
+  float target_delay_ms;  /* Delay that is aimed at, in ms. */
+  uint32_t waiting_packets;  /* Packets that wait. */
+} ale_pull_info;
+
+/*
+ * Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
+ * NULL. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_leg_pull(struct ale_leg_media *media,
+                        uint64_t now_ns,
+                        int16_t *pcm,
+                        size_t samples,
+                        struct ale_pull_info *info);
+
+/*
+ * Takes PCM to be sent, a multiple of 10 ms; ale_leg_poll_transmit makes packets of it. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_leg_push(struct ale_leg_media *media, const int16_t *pcm, size_t samples);
+
+/*
+ * Gives the next datagram to send, RTP or RTCP, valid until the half is used again. To be called
+ * until it returns ALE_ERR_NOTHING. Real-time.
+ */
+ale_status ale_leg_poll_transmit(struct ale_leg_media *media,
+                                 uint64_t now_ns,
+                                 const uint8_t **datagram,
+                                 size_t *length);
+
+/*
+ * Gives a last RTCP datagram with a BYE, valid until the half is used again. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_leg_goodbye(struct ale_leg_media *media,
+                           uint64_t now_ns,
+                           const uint8_t **datagram,
+                           size_t *length);
+
+/* An RTP packet that is handed on. */
+typedef struct ale_passed {
+  /* The payload type; may be changed to what the other leg's peer calls it. */
+  uint32_t payload_type;
+  uint32_t marker;  /* The marker bit, 0 or 1. */
+  uint32_t sequence;  /* The sequence number. */
+  uint32_t timestamp;  /* The RTP timestamp. */
+  uint32_t ssrc;  /* The source (SSRC). */
+  size_t payload_offset;  /* Where the payload begins in the datagram, in bytes. */
+  size_t payload_bytes;  /* Bytes of the payload. */
+} ale_passed;
+
+/*
+ * Says what the last datagram held for which ale_leg_receive said ALE_RECEIVED_PASS_THROUGH.
+ * Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_leg_passed(const struct ale_leg_receiver *receiver, struct ale_passed *passed);
+
+/*
+ * Gives the datagram to send of a packet that another leg hands on: length bytes of payload, the
+ * other's or regrouped ones, under passed's payload type, with source, keys and statistics of this
+ * leg. Sequence numbers and timestamps keep their distances. Valid until the half is used again.
+ * Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING: too large, or the keys are used up.
+ */
+ale_status ale_leg_relay(struct ale_leg_media *media,
+                         const struct ale_passed *passed,
+                         const uint8_t *payload,
+                         size_t payload_bytes,
+                         const uint8_t **datagram,
+                         size_t *length);
+
+/* ==== Legs: any thread ==== */
+
+/*
+ * Sends silence in place of what is pushed (muted not 0), or no longer (0). Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_set_muted(struct ale_leg_control *control, int32_t muted);
+
+/*
+ * The peer is elsewhere, signalling does not say where: its address and source are released, and neither
+ * is taken again while anybody else comes. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_unlatch(struct ale_leg_control *control);
+
+/*
+ * Signalling names where the peer is now (a transfer, a re-INVITE): addresses are learnt anew, this one
+ * preferred; the one before is released unless it is the same. rtcp is NULL where RTCP goes where RTP
+ * does. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_relatch(struct ale_leg_control *control,
+                           const struct ale_address *rtp,
+                           const struct ale_address *rtcp);
+
+/*
+ * Gives where to send to, on the control half, for whoever sends: RTP's address, and RTCP's where rtcp is
+ * not NULL. Any number of threads. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_leg_peer_address(const struct ale_leg_control *control,
+                                struct ale_address *rtp,
+                                struct ale_address *rtcp);
+
+/*
+ * Sends digits by name (RFC 4733), one after another, in place of what is pushed: "0" to "9",
+ * "*", "#", "A" to "D", at most 16 a call; each of duration_ms (40 to 60000) and volume_dbm0 (0
+ * to 63 below the reference level, 8 is common). Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, also for a leg without telephone events, and ALE_ERR_BUSY
+ * when the audio thread does not take them; those before have been sent then.
+ */
+ale_status ale_leg_send_dtmf(struct ale_leg_control *control,
+                             const char *digits,
+                             uint32_t duration_ms,
+                             uint32_t volume_dbm0);
+
+/*
+ * Ends the digit under way and forgets those that wait. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_leg_stop_dtmf(struct ale_leg_control *control);
+
+/* What happened to a leg. */
+typedef enum ale_leg_event_kind_value {
+  /* The peer has begun to send a digit or another telephone event (RFC 4733). */
+  ALE_LEG_DIGIT_STARTED = 1,
+  ALE_LEG_DIGIT_ENDED = 2,  /* It is over; duration_ms says how long it lasted. */
+  ALE_LEG_SOURCE_CHANGED = 3,  /* The leg listens to another source, ssrc. */
+  ALE_LEG_GOODBYE = 4,  /* The source ssrc has said goodbye (RTCP BYE). */
+  ALE_LEG_EVENT_OTHER = 5,  /* Something that a newer header names. */
+  ALE_LEG_INBAND_DIGIT = 6,  /* A digit has been recognised in the sound. */
+  ALE_LEG_FAX_CALLING = 7,  /* A fax calls (1100 Hz). */
+  ALE_LEG_FAX_ANSWERING = 8,  /* A fax or modem answers (2100 Hz). */
+  ALE_LEG_BEEP = 9,  /* A beep, as of an answering machine, of frequency_hz. */
+  /* Somebody else sends as our own source ssrc, or our packets come back: ale_leg_change_ssrc. */
+  ALE_LEG_SSRC_COLLISION = 10,
+  /* The peer's datagrams come from another address: ale_leg_peer_address. */
+  ALE_LEG_ADDRESS_CHANGED = 11,
+  /*
+   * Datagrams were refused, count of them with this status so far: told at the first, the second,
+   * the fourth, and so on.
+   */
+  ALE_LEG_REFUSED = 12,
+  /*
+   * No RTP has come for media_timeout_ms, although the leg listens; count is 1 if RTCP still comes.
+   */
+  ALE_LEG_MEDIA_STOPPED = 13,
+  ALE_LEG_MEDIA_STARTED = 14,  /* RTP comes again. */
+  /* A key's lifetime nears its end, count packets are left: time to re-key. */
+  ALE_LEG_KEY_EXPIRING = 15,
+  /* The key of what is sent is used up: nothing is sent any more under it. */
+  ALE_LEG_KEY_EXHAUSTED = 16,
+  ALE_LEG_EVENTS_LOST = 17,  /* count events were lost, since nobody read them. */
+  /*
+   * Dial tone is heard (ITU-T E.180), told with call_progress as the three that follow: once as long as
+   * it lasts.
+   */
+  ALE_LEG_DIAL_TONE = 18,
+  ALE_LEG_RINGING_TONE = 19,  /* The ringing tone: the other telephone rings. */
+  ALE_LEG_BUSY_TONE = 20,  /* The busy tone. */
+  ALE_LEG_CONGESTION_TONE = 21,  /* The congestion tone: the network is busy. */
+} ale_leg_event_kind_value;
+typedef int32_t ale_leg_event_kind;
+
+/* One thing that happened. Members that its kind does not name are 0. */
+typedef struct ale_leg_event {
+  ale_leg_event_kind kind;  /* What happened. */
+  uint32_t event;  /* The event's number (RFC 4733 section 3.2). */
+  char digit;  /* Its DTMF character, 0 if it is none. */
+  uint32_t duration_ms;  /* How long it lasted, in ms. */
+  uint32_t ssrc;  /* The source. */
+  uint32_t frequency_hz;  /* Of a beep. */
+  int32_t status;  /* Why datagrams were refused, an ale_status. */
+  uint64_t count;  /* How many. */
+} ale_leg_event;
+
+/*
+ * Gives the next thing that happened to the leg, oldest first. To be called until it returns
+ * ALE_ERR_NOTHING, every second at the latest: without room, later ones are lost. Exclusive.
+ * Real-time.
+ */
+ale_status ale_leg_next_event(struct ale_leg_control *control, struct ale_leg_event *event);
+
+/*
+ * What a jitter buffer has done. Every packet that was inserted is in one of played, late,
+ * duplicate, dropped, flushed, passed, malformed, oversized and no_slot, or still waits.
+ */
+typedef struct ale_jitter_counters {
+  uint64_t inserted;  /* Packets given to insert. */
+  uint64_t played;  /* Packets of which something was heard. */
+  uint64_t late;  /* Packets that came when their time was over. */
+  uint64_t duplicate;  /* Packets that came before. */
+  uint64_t dropped;  /* Packets that a decoder refused, or that fitted no stream. */
+  /* Packets skipped to shorten the delay, or left over when another stream began. */
+  uint64_t flushed;
+  uint64_t passed;  /* Packets of payload types without a decoder. */
+  uint64_t malformed;  /* Packets that are not RTP. */
+  uint64_t oversized;  /* Packets with too large a payload. */
+  uint64_t no_slot;  /* Packets that came while all slots were taken. */
+  uint64_t waiting;  /* Packets that wait. */
+  uint64_t missing;  /* Packets that never came. */
+  uint64_t recovered;  /* Packets restored from redundancy. */
+  uint64_t samples;  /* Samples pulled. */
+  uint64_t concealed_samples;  /* Samples made up for missing ones. */
+  uint64_t removed_samples;  /* Samples taken out to shorten the delay. */
+  uint64_t inserted_samples;  /* Samples put in to lengthen the delay. */
+  uint64_t mean_delay_us;  /* Mean delay in the buffer, in microseconds. */
+  uint64_t delay_p95_us;  /* 95th percentile of it. */
+  uint64_t target_delay_us;  /* Delay that is aimed at just now, in microseconds. */
+  uint64_t accelerations;  /* Pulls of 10 ms that took time out. */
+  uint64_t expansions;  /* Pulls of 10 ms that put time in. */
+  uint64_t concealments;  /* Pulls of 10 ms that began a concealment. */
+  uint64_t merges;  /* Pulls of 10 ms that joined sound to a concealment. */
+  uint64_t comfort_noise_samples;  /* Samples of comfort noise. */
+  /* Starts of another stream: SSRC, sequence numbers or timestamps that began anew. */
+  uint64_t restarts;
+  /* The sender's clock against this one, in parts per million; positive when the sender is fast. */
+  int64_t drift_ppm;
+  /*
+   * Packets among those played that were not decoded, since their header said that they are silent.
+   */
+  uint64_t skipped_decodes;
+} ale_jitter_counters;
+
+/* What can be said of a leg just now. */
+typedef struct ale_leg_counters {
+  uint64_t datagrams;  /* Datagrams given to ale_leg_receive. */
+  uint64_t packets_received;  /* RTP packets among them that reached the jitter buffer. */
+  uint64_t malformed;  /* Datagrams that were neither RTP nor RTCP. */
+  uint64_t authentication_failed;  /* Datagrams whose authentication failed. */
+  uint64_t replayed;  /* Datagrams received before. */
+  uint64_t srtp_refused;  /* Datagrams that SRTP refused for another reason. */
+  uint64_t unknown_payload_type;  /* RTP packets of a payload type that was not negotiated. */
+  uint64_t unknown_ssrc;  /* RTP packets of a source that is not listened to. */
+  uint64_t own_ssrc;  /* Packets that were said to come from our own source. */
+  uint64_t foreign_address;  /* Datagrams from another address than the one latched to. */
+  uint64_t passed_through;  /* RTP packets handed on undecoded. */
+  uint64_t oversized;  /* RTP packets larger than a slot of the jitter buffer. */
+  uint64_t no_slot;  /* RTP packets for which no slot was free. */
+  uint64_t packets_sent;  /* RTP packets sent. */
+  /* Packets asked for again, and those of ours that the peer asked for. */
+  uint64_t packets_requested;
+  uint64_t packets_nacked;  /* See packets_requested. */
+  uint64_t rtcp_received;  /* RTCP datagrams received and sent. */
+  uint64_t rtcp_sent;  /* See rtcp_received. */
+  uint32_t remote_ssrc;  /* The source listened to. */
+  uint32_t pulled_level_dbov;  /* Level of what was pulled last, in -dBov. */
+  uint32_t pushed_level_dbov;  /* Level of what was pushed last, in -dBov. */
+  float loss_percent;  /* Packets that the network lost, in percent. */
+  float concealed_percent;  /* Sound that had to be made up, in percent. */
+  float jitter_ms;  /* Interarrival jitter in ms (RFC 3550 A.8). */
+  float round_trip_ms;  /* Round-trip time in ms, 0 if unknown. */
+  uint32_t expected_loss_percent;  /* Loss that the encoder prepares for, in percent. */
+  /*
+   * Mean opinion score of what is heard, 1 to 4.5, by the E-model (ITU-T G.107); 127, like the next,
+   * where nothing was heard (RFC 3611: unavailable).
+   */
+  float mos;
+  /* The same on the wide-band scale (G.107.1), on which narrow-band reaches 3.7. */
+  float wide_band_mos;
+  struct ale_jitter_counters jitter;  /* The jitter buffer. */
+} ale_leg_counters;
+
+/* Reads what can be said of a leg just now. Real-time. */
+ale_status ale_leg_stats(const struct ale_leg_control *control, struct ale_leg_counters *stats);
+
+/*
+ * What the leg's transport has seen beside ale_leg_counters. Grows at its end: see
+ * ale_leg_session_stats.
+ */
+typedef struct ale_leg_session_counters {
+  uint64_t probation;  /* RTP of sources that have not yet proved valid (RFC 3550 appendix A.1). */
+  uint64_t not_rtp;  /* STUN, DTLS, ZRTP and TURN, handed back. */
+  uint64_t before_keys;  /* Datagrams that came before the keys, the first of which are kept. */
+  uint64_t not_wanted;  /* RTP not played because of the leg's direction. */
+  uint64_t restarts;  /* Times that the source began anew under its SSRC. */
+  uint64_t source_changes;  /* Times that the leg turned to another source. */
+  /* Packets of RTCP compounds that could not be read, beside others that could. */
+  uint64_t rtcp_skipped;
+  /* Packets that could not be protected: the key is used up, or none has come yet. */
+  uint64_t not_protected;
+  /*
+   * RTP packets that may still be sent under the key in use, of its lifetime (RFC 3711 section 9.2); what
+   * was known when the audio half last ran. UINT64_MAX in plain RTP, 0 while there are no keys.
+   */
+  uint64_t packets_left;
+} ale_leg_session_counters;
+
+/*
+ * Reads counters of a leg's transport: so many bytes of them as the caller's struct has (sizeof). What a
+ * newer header has and this library does not know is 0. Any number of threads. Real-time.
+ */
+ale_status ale_leg_session_stats(const struct ale_leg_control *control,
+                                 struct ale_leg_session_counters *counters,
+                                 size_t size);
+
+/* A source whose sound is in a mix. */
+typedef struct ale_contributor {
+  uint32_t ssrc;  /* Its synchronization source. */
+  uint32_t level_dbov;  /* How loud it is, in -dBov; 255 if the mixer does not say. */
+} ale_contributor;
+
+/*
+ * Writes who is heard in what the peer sends, by the last packet that came (RFC 6465), to as many
+ * places as there are (15 is enough), and how many there are to *count. Nobody is where
+ * mixer_levels_id is 0. Real-time.
+ *
+ * Can return ALE_ERR_CAPACITY; nothing is written then.
+ */
+ale_status ale_leg_contributors(const struct ale_leg_control *control,
+                                struct ale_contributor *contributors,
+                                size_t capacity,
+                                size_t *count);
+
+/* A call in figures; all are of what this leg has heard, unless they say otherwise. */
+typedef struct ale_leg_ticket {
+  char codec[16];  /* Encoding name of the codec received. */
+  char suite[40];  /* SRTP suite by its name in session descriptions, empty for plain RTP. */
+  uint32_t local_ssrc;  /* Our source. */
+  uint32_t remote_ssrc;  /* The source listened to last, 0 for none. */
+  uint64_t source_changes;  /* Times that the source changed. */
+  uint64_t duration_ms;  /* From the first datagram to the last, in ms. */
+  uint64_t packets_sent;  /* RTP packets sent. */
+  uint64_t packets_received;  /* RTP packets received and taken. */
+  uint64_t octets_received;  /* Payload bytes received. */
+  uint64_t packets_lost;  /* Packets that never came. */
+  uint64_t packets_late;  /* Packets that came too late. */
+  uint64_t packets_recovered;  /* Packets restored from redundancy. */
+  /* Datagrams refused: malformed, forged, replayed, of strangers, without a free slot. */
+  uint64_t datagrams_refused;
+  int64_t drift_ppm;  /* The sender's clock against ours, in parts per million. */
+  float loss_percent;  /* Loss in percent. */
+  float burst_loss_percent;  /* Loss within bursts in percent (RFC 3611). */
+  float burst_packets;  /* The bursts' mean length in packets. */
+  float gap_loss_percent;  /* Loss in gaps in percent. */
+  float gap_packets;  /* The gaps' mean length in packets. */
+  float jitter_ms;  /* Interarrival jitter at the end, in ms (RFC 3550 A.8). */
+  float round_trip_ms;  /* Round-trip time, in ms; 0 if unknown. */
+  float buffer_ms;  /* Mean time in the jitter buffer, in ms. */
+  float buffer_p95_ms;  /* Its 95th percentile, in ms. */
+  float concealed_percent;  /* Sound made up, in percent. */
+  /*
+   * Transmission rating R (ITU-T G.107); 127, like the next four, where nothing was heard (RFC 3611:
+   * unavailable).
+   */
+  float rating;
+  float mos_lq;  /* Listening quality, 1 to 4.5. */
+  float mos_cq;  /* Conversational quality, 1 to 4.5. */
+  float wide_band_rating;  /* Rating on the wide-band scale, 0 to 129 (ITU-T G.107.1). */
+  /* Conversational quality on the wide-band scale, on which narrow-band reaches 3.7. */
+  float wide_band_mos;
+  /* What the peer says of its side (RFC 3611): rating R, 0 if it has said nothing. */
+  float remote_rating;
+  /* Fraction that the peer has lost of what we sent, by its last report, in percent. */
+  float remote_loss_percent;
+} ale_leg_ticket;
+
+/*
+ * Gives the ticket of the call up to now; to be taken when it ends. Any number of threads.
+ * Real-time.
+ */
+ale_status ale_leg_ticket_read(const struct ale_leg_control *control,
+                               struct ale_leg_ticket *ticket);
+
+/*
+ * Writes the ticket as a JSON object with a zero byte behind it, at most 1024 bytes. length may be
+ * NULL; it does not count the zero byte. Any number of threads. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY.
+ */
+ale_status ale_leg_ticket_json(const struct ale_leg_control *control,
+                               char *json,
+                               size_t capacity,
+                               size_t *length);
+
+/* ==== Codecs of the host ==== */
+
+/*
+ * A codec from outside, like G.729, iLBC, AMR-WB or EVS, made of functions of the host's. State is
+ * what encoder_create and decoder_create make; one state is used by one thread at a time. All
+ * functions but those that create and destroy must be real-time.
+ */
+typedef struct ale_host_codec_config {
+  uint32_t struct_size;  /* Size of this struct, filled by ale_host_codec_config_init. */
+  /* Samples a second of its PCM: 8000 (the default), 16000, 32000 or 48000; mono. */
+  uint32_t sample_rate_hz;
+  const char *encoding;  /* As in its a=rtpmap line, "G729/8000". Copied. */
+  /* RTP clock in ticks a second, which the encoding names too. Default 8000. */
+  uint32_t rtp_clock_hz;
+  /*
+   * Equipment impairment factor Ie in the E-model (ITU-T G.113 appendix I), in tenths; 110 for
+   * G.729. Default 0.
+   */
+  uint32_t impairment_x10;
+  /* Packet-loss robustness factor Bpl, in tenths; 190 for G.729. Default 251, G.711's. */
+  uint32_t loss_robustness_x10;
+  /*
+   * Equipment impairment factor on the wide-band scale (G.113 appendix IV), in tenths. Default 360,
+   * that of the narrow band.
+   */
+  uint32_t wide_band_impairment_x10;
+  /* Passed to encoder_create and decoder_create; must outlive the codec and its legs. */
+  void *context;
+  /* Makes an encoder's state; NULL if it can't. NULL for a codec that only decodes. */
+  void *(*encoder_create)(void *context);
+  /*
+   * Encodes samples of PCM into at most capacity bytes: how many, 0 for nothing to send, or
+   * negative if it can't.
+   */
+  int32_t (*encode)(void *state,
+                    const int16_t *pcm,
+                    size_t samples,
+                    uint8_t *payload,
+                    size_t capacity);
+  void (*encoder_destroy)(void *state);  /* Frees what encoder_create made. */
+  void *(*decoder_create)(void *context);  /* Makes a decoder's state; NULL if it can't. */
+  /*
+   * How many samples a payload has, without decoding it; negative if it is malformed. Payloads
+   * come from the network.
+   */
+  int32_t (*packet_samples)(void *state, const uint8_t *payload, size_t length);
+  /* Decodes a payload into at most capacity samples: how many, or negative if it is malformed. */
+  int32_t (*decode)(void *state,
+                    const uint8_t *payload,
+                    size_t length,
+                    int16_t *pcm,
+                    size_t capacity);
+  /*
+   * Optional: makes up for so many lost samples; 0, or negative if it can't. Without it the jitter
+   * buffer conceals.
+   */
+  int32_t (*conceal)(void *state, int16_t *pcm, size_t samples);
+  void (*decoder_destroy)(void *state);  /* Frees what decoder_create made. */
+  /* Optional: forgets what was heard or said, as for a new stream, of either kind of state. */
+  void (*reset)(void *state);
+} ale_host_codec_config;
+
+/* Fills a config with the defaults and no functions. Any thread. Real-time. */
+ale_status ale_host_codec_config_init(struct ale_host_codec_config *config);
+
+/*
+ * The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+ */
+ale_status ale_host_codec_config_init_sized(struct ale_host_codec_config *config,
+                                            size_t struct_size);
+
+/*
+ * Makes a codec of the host's functions, which are copied. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT: an encoding without name or with another clock, a rate that
+ * can't be played, a decoding function that is missing, or only some of the encoding ones; and
+ * ALE_ERR_NO_MEMORY.
+ */
+ale_status ale_host_codec_create(const struct ale_host_codec_config *config,
+                                 struct ale_host_codec **codec);
+
+/*
+ * Frees a codec, which its legs and jitter buffers go on to use until they are destroyed. Any
+ * thread. Not real-time.
+ */
+void ale_host_codec_destroy(struct ale_host_codec *codec);
+
+/* ==== Other packet times ==== */
+
+/*
+ * Regroups the payloads of one stream into packets of another time, without re-encoding. Exclusive.
+ */
+typedef struct ale_repacketizer ale_repacketizer;
+
+/*
+ * Makes one, for packets of 10 to 60 ms. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_NO_MEMORY, and ALE_ERR_UNSUPPORTED for codecs that are not known, and for those
+ * of the host.
+ */
+ale_status ale_repacketizer_create(const struct ale_codec *codec,
+                                   uint32_t packet_ms,
+                                   struct ale_repacketizer **repacketizer);
+
+/* Frees a repacketizer. Any thread. Not real-time. */
+void ale_repacketizer_destroy(struct ale_repacketizer *repacketizer);
+
+/*
+ * Takes the payload that begins at an RTP timestamp, and calls emit for each payload that is
+ * complete with it, with that one's timestamp. Where payloads are missing in between, what waits
+ * goes first, shorter than the rest. NULL for a payload of no length gives what waits, as at the
+ * end. Real-time as far as emit is.
+ *
+ * Can return ALE_ERR_PAYLOAD.
+ */
+ale_status ale_repacketizer_push(struct ale_repacketizer *repacketizer,
+                                 uint32_t timestamp,
+                                 const uint8_t *payload,
+                                 size_t payload_bytes,
+                                 void (*emit)(void *context,
+                                              uint32_t timestamp,
+                                              const uint8_t *payload,
+                                              size_t payload_bytes),
+                                 void *context);
+
+/* ==== Conferences: made, ended ==== */
+
+/* What a conference is made for. */
+typedef struct ale_conference_config {
+  uint32_t struct_size;  /* Size of this struct, filled by ale_conference_config_init. */
+  /* Members at a time, 1 to 8192; memory for all is taken at creation. Default 16. */
+  uint32_t max_members;
+  uint32_t max_datagrams;  /* Datagrams that one tick may leave, 0 for two a member. Default 0. */
+  uint32_t max_speakers;  /* How many are heard at a time, the loudest; 0 for all. Default 0. */
+  /* Gains of one member for another that there may be at a time. Default 0. */
+  uint32_t max_pair_gains;
+  uint32_t limiter;  /* Not 0: a look-ahead limiter instead of clamping, 2 ms later. Default 0. */
+  uint32_t encode_groups;  /* Groups of members that share an encoder, 0 to 64. Default 4. */
+} ale_conference_config;
+
+/* Fills a config with the defaults. Any thread. Real-time. */
+ale_status ale_conference_config_init(struct ale_conference_config *config);
+
+/*
+ * The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+ */
+ale_status ale_conference_config_init_sized(struct ale_conference_config *config,
+                                            size_t struct_size);
+
+/*
+ * A conference. ale_conference_tick, ale_conference_next_datagram and destroy are exclusive to
+ * the audio thread; the other functions may be called from any thread meanwhile.
+ */
+typedef struct ale_conference ale_conference;
+
+/*
+ * Makes an empty conference. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
+ */
+ale_status ale_conference_create(const struct ale_conference_config *config,
+                                 struct ale_conference **conference);
+
+/*
+ * What an empty conference of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_conference_create can.
+ */
+ale_status ale_conference_memory_required(const struct ale_conference_config *config,
+                                          struct ale_memory *memory);
+
+/* Frees a conference and the halves of its members. Exclusive. Not real-time. */
+void ale_conference_destroy(struct ale_conference *conference);
+
+/* ==== Conferences: any thread ==== */
+
+/* How a member joins. */
+typedef struct ale_join_options {
+  uint32_t struct_size;  /* Size of this struct, filled by ale_join_options_init. */
+  uint32_t muted;  /* Not 0: the others don't hear the member. Default 0. */
+  /* The host's own mark, handed out with each of the member's datagrams. Default 0. */
+  uint64_t tag;
+  float gain;  /* How loud the others hear the member, as a factor from 0 to 8. Default 1. */
+  uint32_t listening;  /* 0: the member only talks; nothing is sent to it. Default 1. */
+  uint32_t is_private;  /* Not 0: those alone hear the member that have a gain for it. Default 0. */
+} ale_join_options;
+
+/* Fills options with the defaults. Any thread. Real-time. */
+ale_status ale_join_options_init(struct ale_join_options *options);
+
+/*
+ * The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+ */
+ale_status ale_join_options_init_sized(struct ale_join_options *options,
+                                       size_t struct_size);
+
+/*
+ * Lets a leg's media half in at the next tick; it belongs to the conference from then on. options
+ * may be NULL. Writes the member's number to *member. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the half stays the caller's
+ * then.
+ */
+ale_status ale_conference_join(const struct ale_conference *conference,
+                               struct ale_leg_media *media,
+                               const struct ale_join_options *options,
+                               uint64_t *member);
+
+/*
+ * Lets a member go at the next tick, in which it fades; ale_conference_reclaim then gives its half back.
+ * Any thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ */
+ale_status ale_conference_leave(const struct ale_conference *conference,
+                                uint64_t member);
+
+/*
+ * Gives back the half of a member that has left, now the caller's, and its number. Until then its
+ * place stays taken. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_conference_reclaim(const struct ale_conference *conference,
+                                  uint64_t *member,
+                                  struct ale_leg_media **media);
+
+/*
+ * Whether the others hear a member (muted 0) from the next tick on. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ */
+ale_status ale_conference_set_muted(const struct ale_conference *conference,
+                                    uint64_t member,
+                                    int32_t muted);
+
+/*
+ * How loud the others hear a member from the next tick on, as a factor from 0 to 8. Any thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_conference_set_gain(const struct ale_conference *conference,
+                                   uint64_t member,
+                                   float factor);
+
+/*
+ * Whether a member hears anything (not 0) from the next tick on. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ */
+ale_status ale_conference_set_listening(const struct ale_conference *conference,
+                                        uint64_t member,
+                                        int32_t listening);
+
+/*
+ * Whether those alone hear a member (not 0) that have a gain for it, from the next tick on. Any
+ * thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.
+ */
+ale_status ale_conference_set_private(const struct ale_conference *conference,
+                                      uint64_t member,
+                                      int32_t is_private);
+
+/*
+ * How loud one listener hears one talker from the next tick on, as a factor from 0 to 8 on top of
+ * the talker's own gain; a negative factor goes back to what everybody hears, after a ramp of a tick
+ * in which it still counts. Any thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND, ALE_ERR_BUSY, ALE_ERR_FULL where max_pair_gains are in use, and
+ * ALE_ERR_INVALID_ARGUMENT; the latter also for a member and itself, and for two whose PCM has
+ * different rates.
+ */
+ale_status ale_conference_set_pair_gain(const struct ale_conference *conference,
+                                        uint64_t listener,
+                                        uint64_t talker,
+                                        float factor);
+
+/*
+ * Writes who leads the conversation now, if that has changed since it was asked last. Any thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_conference_next_dominant_speaker(const struct ale_conference *conference,
+                                                uint64_t *member);
+
+/*
+ * One end of a line between two conferences, or between a conference and the host (music,
+ * announcements, a recorder): what one end pushes the other pulls. Exclusive.
+ */
+typedef struct ale_link_end ale_link_end;
+
+/*
+ * Lets one end of a line in at the next tick; it belongs to the conference from then on, and is
+ * freed there. options may be NULL. Writes the member's number to *member. Any thread. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_FULL, ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the end stays the caller's
+ * then.
+ */
+ale_status ale_conference_join_link(const struct ale_conference *conference,
+                                    struct ale_link_end *end,
+                                    const struct ale_join_options *options,
+                                    uint64_t *member);
+
+/* What a conference has done. */
+typedef struct ale_conference_counters {
+  uint64_t members;  /* Members just now. */
+  uint64_t ticks;  /* Ticks. */
+  uint64_t joins;  /* Members that joined. */
+  uint64_t leaves;  /* Members that left. */
+  uint64_t datagrams;  /* Datagrams handed out. */
+  /* Times that a member's datagrams had to wait for the next tick for want of room. */
+  uint64_t deferred;
+  uint64_t shared_payloads;  /* Payloads that were copies of another member's. */
+  uint64_t speakers;  /* Members that are heard just now, where not all are. */
+  /* Calls that were refused: too many wait, no place or pair gain is left, no such member. */
+  uint64_t refused;
+  uint64_t missed_ticks;  /* Ticks that did not come: gaps of more than 15 ms, in whole ticks. */
+} ale_conference_counters;
+
+/* Reads the counters, as of the last tick. Any thread. Real-time. */
+ale_status ale_conference_stats(const struct ale_conference *conference,
+                                struct ale_conference_counters *stats);
+
+/* ==== Conferences: the audio thread ==== */
+
+/*
+ * Plays and mixes 10 ms; to be called every 10 ms. ale_conference_next_datagram then gives what is
+ * to be sent. Takes some 32 KiB of stack. Real-time.
+ */
+ale_status ale_conference_tick(struct ale_conference *conference, uint64_t now_ns);
+
+/* A datagram to be sent. */
+typedef struct ale_datagram {
+  uint64_t member;  /* The member's number. */
+  uint64_t tag;  /* The member's mark (ale_join_options). */
+  const uint8_t *bytes;  /* RTP or RTCP, valid until the next tick. */
+  size_t length;  /* How many bytes. */
+} ale_datagram;
+
+/*
+ * Gives the next datagram of the last tick; to be called until it returns ALE_ERR_NOTHING.
+ * Real-time.
+ */
+ale_status ale_conference_next_datagram(struct ale_conference *conference,
+                                        struct ale_datagram *datagram);
+
+/* ==== Links between conferences, and to the host ==== */
+
+/*
+ * Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
+ * real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
+ */
+ale_status ale_link_create(uint32_t sample_rate_hz,
+                           struct ale_link_end **one,
+                           struct ale_link_end **other);
+
+/* Frees an end that no conference has. Any thread. Not real-time. */
+void ale_link_end_destroy(struct ale_link_end *end);
+
+/*
+ * Sends 10 ms to the other end. Real-time.
+ *
+ * Can return ALE_ERR_FULL when the other end does not pull, and ALE_ERR_INVALID_ARGUMENT unless
+ * samples are 10 ms.
+ */
+ale_status ale_link_end_push(struct ale_link_end *end, const int16_t *pcm, size_t samples);
+
+/*
+ * Takes the next 10 ms of the other end; zeros and ALE_ERR_NOTHING if there are none. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ */
+ale_status ale_link_end_pull(struct ale_link_end *end, int16_t *pcm, size_t samples);
+
+/* ==== One conference over several threads ==== */
+
+/*
+ * What the members of a share have said in 10 ms, added up. Written by ale_conference_gather;
+ * any number of threads may read it in ale_conference_deliver meanwhile.
+ */
+typedef struct ale_partial_sums ale_partial_sums;
+
+/*
+ * Makes sums of silence. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_NO_MEMORY.
+ */
+ale_status ale_partial_sums_create(struct ale_partial_sums **sums);
+
+/* Frees sums. Any thread. Not real-time. */
+void ale_partial_sums_destroy(struct ale_partial_sums *sums);
+
+/*
+ * The first half of a tick, where one conference is spread over several threads, each with an
+ * ale_conference that holds a share of the members: plays the share's members and writes what they
+ * have said to sums. When all threads have done so, ale_conference_deliver is the second half. All
+ * hear what they would hear in one conference, to the bit; speakers are chosen and gains for single
+ * talkers set within a share. Exclusive to the audio thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_conference_gather(struct ale_conference *conference,
+                                 uint64_t now_ns,
+                                 struct ale_partial_sums *sums);
+
+/*
+ * The second half of a tick: adds what the other shares have said, count pointers to sums, and makes
+ * the datagrams that ale_conference_next_datagram then gives. Exclusive to the audio thread.
+ * Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, also for more than 1024 others; nothing is delivered then.
+ */
+ale_status ale_conference_deliver(struct ale_conference *conference,
+                                  uint64_t now_ns,
+                                  const struct ale_partial_sums *const *others,
+                                  size_t count);
+
+#ifdef __cplusplus
+}  /* extern "C" */
+#endif
+
+/* ==== The companions ==== */
+
+#include "ale_jitter.h"
+#include "ale_mixer.h"
+#include "ale_srtp.h"
+
+#endif  /* ALE_MEDIA_H */
