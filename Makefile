@@ -31,7 +31,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
     -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g' -e 's|@GLIBC@|$(GLIBC)|g'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tools peers library programs c-programs header header-check header-compiles \
+.PHONY: help bindings-test demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
         loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare judge fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
@@ -164,7 +164,12 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
-	$(MAKE) c-sanitize c-debug c-wiped
+	$(MAKE) c-sanitize c-debug c-wiped bindings-test
+
+bindings-test: library ## what pycparser, cffi and bindgen make of the headers
+	@.ci/install-tools clang python3-venv
+	-@.ci/rust-tool bindgen
+	CC="$(CC)" ffi/tests/bindings/run include $(RELEASE)/libale_media.so $(TARGET_DIR)/bindings
 
 c-sanitize: library ## the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@.ci/install-tools clang libclang-rt
