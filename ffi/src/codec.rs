@@ -63,11 +63,14 @@ impl ale_codec {
         }
         // SAFETY: the caller's.
         let encoding = unsafe { pointer::text(self.encoding) }?;
-        let encoding = encoding.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+        let encoding = encoding.ok_or(ale_status::ALE_ERR_ENCODING)?;
         let spec = CodecSpec::from_rtpmap(encoding).ok_or(ale_status::ALE_ERR_UNSUPPORTED)?;
         #[cfg(feature = "opus")]
         if let CodecSpec::Opus(mut config) = spec {
             if self.sample_rate_hz != 0 {
+                if ![8_000, 16_000, 48_000].contains(&self.sample_rate_hz) {
+                    return Err(ale_status::ALE_ERR_SAMPLE_RATE);
+                }
                 config.sample_rate_hz = self.sample_rate_hz;
             }
             if self.bit_rate_bps != 0 {
@@ -80,7 +83,7 @@ impl ale_codec {
             config.dred_ms = narrow(self.dred_ms)?;
             // SAFETY: the caller's.
             if let Some(fmtp) = unsafe { pointer::text(self.fmtp) }? {
-                let invalid = |_| ale_status::ALE_ERR_INVALID_ARGUMENT;
+                let invalid = |_| ale_status::ALE_ERR_ENCODING;
                 config = OpusFmtp::parse(fmtp).map_err(invalid)?.apply(config);
             }
             return Ok(CodecSpec::Opus(config));

@@ -355,7 +355,7 @@ pub(crate) fn optional_payload_type(number: i32) -> Result<Option<u8>, ale_statu
     match number {
         -1 => Ok(None),
         0..=127 => Ok(Some(number as u8)),
-        _ => Err(ale_status::ALE_ERR_INVALID_ARGUMENT),
+        _ => Err(ale_status::ALE_ERR_PAYLOAD_TYPE),
     }
 }
 

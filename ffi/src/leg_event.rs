@@ -162,11 +162,11 @@ fn progress(signal: Signal) -> ale_leg_event_kind {
 }
 
 /// Sends digits by name (RFC 4733), one after another, in place of what is pushed: "0" to "9",
-/// "*", "#", "A" to "D", at most 16 a call; each of duration_ms (40 to 60000) and volume_dbm0 (0
-/// to 63 below the reference level, 8 is common). Exclusive. Real-time.
+/// "*", "#", "A" to "D", and "!" for a hook flash; each of duration_ms (40 to 60000) and volume_dbm0 (0
+/// to 63 below the reference level, 8 is common). Up to 32 may wait. Exclusive. Real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT, also for a leg without telephone events, and ALE_ERR_BUSY
-/// when the audio thread does not take them; those before have been sent then.
+/// Can return ALE_ERR_DIGIT for what none of these says and for a leg without telephone events, and
+/// ALE_ERR_BUSY where there is no room for all of them; none is sent then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_leg_send_dtmf(
     control: *mut ale_leg_control,
@@ -179,10 +179,13 @@ pub unsafe extern "C" fn ale_leg_send_dtmf(
         // SAFETY: the header's contract.
         let (control, digits) =
             unsafe { (pointer::exclusive(control)?, pointer::text(digits)?.ok_or(invalid)?) };
-        let volume = u8::try_from(volume_dbm0).map_err(|_| invalid)?;
+        let volume = u8::try_from(volume_dbm0).map_err(|_| ale_status::ALE_ERR_DIGIT)?;
         let known = digits.chars().all(|digit| event_of_digit(digit).is_some());
-        if digits.is_empty() || digits.len() > 16 || !known {
-            return Err(invalid);
+        if digits.is_empty() || !known {
+            return Err(ale_status::ALE_ERR_DIGIT);
+        }
+        if digits.len() > control.0.digit_room() {
+            return Err(ale_status::ALE_ERR_BUSY);
         }
         for event in digits.chars().filter_map(event_of_digit) {
             control.0.send_digit(event, duration_ms, volume)?;

@@ -180,7 +180,7 @@ pub(crate) unsafe fn config<T: Versioned>(pointer: *const T) -> Result<T, ale_st
     // SAFETY: not NULL, and even the oldest struct holds its own size.
     let size = unsafe { pointer.cast::<u32>().read() } as usize;
     if size < T::BASE || size > size_of::<T>() {
-        return Err(INVALID);
+        return Err(ale_status::ALE_ERR_STRUCT_SIZE);
     }
     let mut config = T::default();
     // SAFETY: `size` bytes are readable by the caller's word and writable since no more than a
@@ -209,8 +209,11 @@ pub(crate) unsafe fn init_sized<T: Versioned>(
     pointer: *mut T,
     size: usize,
 ) -> Result<(), ale_status> {
-    if pointer.is_null() || size < T::BASE || size > size_of::<T>() {
+    if pointer.is_null() {
         return Err(INVALID);
+    }
+    if size < T::BASE || size > size_of::<T>() {
+        return Err(ale_status::ALE_ERR_STRUCT_SIZE);
     }
     let config = T::default();
     // SAFETY: not NULL; `size` bytes are writable by the caller's word and readable since no more

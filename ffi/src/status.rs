@@ -36,6 +36,31 @@ pub enum ale_status {
     ALE_ERR_NO_MEMORY = -9,
     /// The library has been in use already.
     ALE_ERR_TOO_LATE = -10,
+    /// A struct that its init function has not filled, or of a newer header.
+    ALE_ERR_STRUCT_SIZE = -11,
+    /// PCM whose length is not a multiple of 10 ms, or not what the object works with.
+    ALE_ERR_PCM_LENGTH = -12,
+
+    /// A payload type above 127, from 64 to 95, or given twice.
+    ALE_ERR_PAYLOAD_TYPE = -20,
+    /// No encoding where a codec has to be named, or one whose settings can't be read.
+    ALE_ERR_ENCODING = -21,
+    /// A sample rate that the codec has not, or can't be converted to.
+    ALE_ERR_SAMPLE_RATE = -22,
+    /// A packet time that is not a multiple of 10 ms up to 120, or gives packets too large.
+    ALE_ERR_PACKET_TIME = -23,
+    /// Keys for one direction, and none for the other.
+    ALE_ERR_ONE_DIRECTION = -24,
+    /// A canonical name that is empty or longer than 255 bytes.
+    ALE_ERR_CNAME = -25,
+    /// Smallest, kept and largest delay that contradict each other, or are out of range.
+    ALE_ERR_DELAY = -26,
+    /// A header extension identifier that is not 1 to 14, or that of another element.
+    ALE_ERR_EXTENSION_ID = -27,
+    /// No telephone events negotiated, an unknown digit, or a duration or volume out of range.
+    ALE_ERR_DIGIT = -28,
+    /// What only a new object can have.
+    ALE_ERR_FIXED = -29,
 
     /// Neither RTP nor RTCP, or truncated.
     ALE_ERR_MALFORMED = -100,
@@ -87,14 +112,16 @@ pub enum ale_status {
 }
 
 use ale_status::{
-    ALE_ERR_BUSY, ALE_ERR_CAPACITY, ALE_ERR_FULL, ALE_ERR_INTERNAL, ALE_ERR_INVALID_ARGUMENT,
-    ALE_ERR_MALFORMED, ALE_ERR_NO_SLOT, ALE_ERR_NOT_FOUND, ALE_ERR_OVERSIZED, ALE_ERR_PAYLOAD,
-    ALE_ERR_SRTP_AUTHENTICATION, ALE_ERR_SRTP_BACKEND, ALE_ERR_SRTP_CHECKPOINT,
-    ALE_ERR_SRTP_CHECKPOINT_DUE, ALE_ERR_SRTP_INDEX_EXHAUSTED, ALE_ERR_SRTP_INDEX_REUSED,
-    ALE_ERR_SRTP_KEY, ALE_ERR_SRTP_KEY_EXHAUSTED, ALE_ERR_SRTP_NOT_PERMITTED, ALE_ERR_SRTP_OTHER,
-    ALE_ERR_SRTP_REPLAYED, ALE_ERR_SRTP_STREAM_LIMIT, ALE_ERR_SRTP_TOO_OLD,
-    ALE_ERR_SRTP_UNKNOWN_MKI, ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC,
-    ALE_ERR_UNSUPPORTED,
+    ALE_ERR_BUSY, ALE_ERR_CAPACITY, ALE_ERR_CNAME, ALE_ERR_DELAY, ALE_ERR_DIGIT, ALE_ERR_ENCODING,
+    ALE_ERR_EXTENSION_ID, ALE_ERR_FIXED, ALE_ERR_FULL, ALE_ERR_INTERNAL, ALE_ERR_INVALID_ARGUMENT,
+    ALE_ERR_MALFORMED, ALE_ERR_NO_SLOT, ALE_ERR_NOT_FOUND, ALE_ERR_ONE_DIRECTION,
+    ALE_ERR_OVERSIZED, ALE_ERR_PACKET_TIME, ALE_ERR_PAYLOAD, ALE_ERR_PAYLOAD_TYPE,
+    ALE_ERR_PCM_LENGTH, ALE_ERR_SAMPLE_RATE, ALE_ERR_SRTP_AUTHENTICATION, ALE_ERR_SRTP_BACKEND,
+    ALE_ERR_SRTP_CHECKPOINT, ALE_ERR_SRTP_CHECKPOINT_DUE, ALE_ERR_SRTP_INDEX_EXHAUSTED,
+    ALE_ERR_SRTP_INDEX_REUSED, ALE_ERR_SRTP_KEY, ALE_ERR_SRTP_KEY_EXHAUSTED,
+    ALE_ERR_SRTP_NOT_PERMITTED, ALE_ERR_SRTP_OTHER, ALE_ERR_SRTP_REPLAYED,
+    ALE_ERR_SRTP_STREAM_LIMIT, ALE_ERR_SRTP_TOO_OLD, ALE_ERR_SRTP_UNKNOWN_MKI, ALE_ERR_STRUCT_SIZE,
+    ALE_ERR_UNKNOWN_PAYLOAD_TYPE, ALE_ERR_UNKNOWN_SSRC, ALE_ERR_UNSUPPORTED,
 };
 
 /// The library's version, "MAJOR.MINOR.PATCH"; lives as long as the program.
@@ -118,7 +145,7 @@ pub extern "C" fn ale_status_message(status: i32) -> *const c_char {
         .as_ptr()
 }
 
-const MESSAGES: [(ale_status, &core::ffi::CStr); 34] = [
+const MESSAGES: [(ale_status, &core::ffi::CStr); 46] = [
     (ale_status::ALE_OK, c"done"),
     (ALE_ERR_INVALID_ARGUMENT, c"an argument is NULL, out of range, or of a newer header"),
     (ALE_ERR_INTERNAL, c"bug in the library; do not use the object any further"),
@@ -130,6 +157,18 @@ const MESSAGES: [(ale_status, &core::ffi::CStr); 34] = [
     (ale_status::ALE_ERR_NOTHING, c"nothing there just now"),
     (ale_status::ALE_ERR_NO_MEMORY, c"the allocator had no memory"),
     (ale_status::ALE_ERR_TOO_LATE, c"the library has been in use already"),
+    (ALE_ERR_STRUCT_SIZE, c"config not filled by its init function, or of a newer header"),
+    (ALE_ERR_PCM_LENGTH, c"PCM is not a multiple of 10 ms, or not what the object works with"),
+    (ALE_ERR_PAYLOAD_TYPE, c"payload type is above 127, from 64 to 95, or given twice"),
+    (ALE_ERR_ENCODING, c"no encoding, or codec settings that can't be read"),
+    (ALE_ERR_SAMPLE_RATE, c"sample rate is not one of the codec's, or can't be converted to"),
+    (ALE_ERR_PACKET_TIME, c"packet time is not a multiple of 10 ms up to 120, or too long"),
+    (ALE_ERR_ONE_DIRECTION, c"keys for one direction, and none for the other"),
+    (ALE_ERR_CNAME, c"canonical name is empty or longer than 255 bytes"),
+    (ALE_ERR_DELAY, c"delays contradict each other, or are out of range"),
+    (ALE_ERR_EXTENSION_ID, c"header extension identifiers are 1 to 14, each used once"),
+    (ALE_ERR_DIGIT, c"no telephone events negotiated, or a digit, duration or volume out of range"),
+    (ALE_ERR_FIXED, c"only a new object can have another value of this member"),
     (ALE_ERR_MALFORMED, c"neither RTP nor RTCP, or truncated"),
     (ALE_ERR_UNKNOWN_PAYLOAD_TYPE, c"payload type was not negotiated"),
     (ALE_ERR_UNKNOWN_SSRC, c"source (SSRC) is not listened to"),
@@ -215,8 +254,15 @@ impl From<ConferenceError> for ale_status {
 }
 
 impl From<JitterError> for ale_status {
-    fn from(_: JitterError) -> Self {
-        ALE_ERR_INVALID_ARGUMENT
+    fn from(error: JitterError) -> Self {
+        match error {
+            JitterError::SampleRate | JitterError::DecoderFormat => ALE_ERR_SAMPLE_RATE,
+            JitterError::PacketTime => ALE_ERR_PACKET_TIME,
+            JitterError::Delay => ALE_ERR_DELAY,
+            JitterError::PayloadType => ALE_ERR_PAYLOAD_TYPE,
+            JitterError::NoDecoder => ALE_ERR_ENCODING,
+            _ => ALE_ERR_INVALID_ARGUMENT,
+        }
     }
 }
 
@@ -232,13 +278,13 @@ impl From<InsertError> for ale_status {
 
 impl From<PullError> for ale_status {
     fn from(_: PullError) -> Self {
-        ALE_ERR_INVALID_ARGUMENT
+        ALE_ERR_PCM_LENGTH
     }
 }
 
 impl From<MediaError> for ale_status {
     fn from(_: MediaError) -> Self {
-        ALE_ERR_INVALID_ARGUMENT
+        ALE_ERR_PCM_LENGTH
     }
 }
 
@@ -264,7 +310,14 @@ impl From<LegError> for ale_status {
             LegError::Jitter(error) => error.into(),
             LegError::Srtp(error) => error.into(),
             LegError::Busy => ALE_ERR_BUSY,
-            LegError::Fixed(_) => ALE_ERR_UNSUPPORTED,
+            LegError::Fixed(_) => ALE_ERR_FIXED,
+            LegError::PayloadType(..) => ALE_ERR_PAYLOAD_TYPE,
+            LegError::ExtensionId(_) => ALE_ERR_EXTENSION_ID,
+            LegError::SampleRate | LegError::Channels => ALE_ERR_SAMPLE_RATE,
+            LegError::OneDirection => ALE_ERR_ONE_DIRECTION,
+            LegError::NoReceiveCodec => ALE_ERR_ENCODING,
+            LegError::PacketTime(_) | LegError::PacketSize(_) => ALE_ERR_PACKET_TIME,
+            LegError::CanonicalName => ALE_ERR_CNAME,
             _ => ALE_ERR_INVALID_ARGUMENT,
         }
     }
@@ -275,6 +328,8 @@ impl From<ControlError> for ale_status {
         match error {
             ControlError::Srtp(error) => error.into(),
             ControlError::Busy => ALE_ERR_BUSY,
+            ControlError::OneDirection => ALE_ERR_ONE_DIRECTION,
+            ControlError::Digit => ALE_ERR_DIGIT,
             _ => ALE_ERR_INVALID_ARGUMENT,
         }
     }

@@ -282,37 +282,44 @@ impl LegConfig {
     pub(super) fn check(&self) -> Result<(), LegError> {
         let valid = |payload_type: u8| payload_type < 128 && !(64..96).contains(&payload_type);
         let mut seen = [false; 128];
-        let received = self.receive.iter().map(|codec| codec.payload_type);
-        let passed = self.pass_through.iter().map(|passed| passed.payload_type);
+        let received = self.receive.iter().map(|codec| (codec.payload_type, "receive"));
+        let passed = self.pass_through.iter().map(|passed| (passed.payload_type, "pass_through"));
+        let events = self.telephone_events.iter();
+        let noise = self.comfort_noise_payload_type;
         let named = received
             .chain(passed)
-            .chain(self.comfort_noise_payload_type)
-            .chain(self.telephone_events.iter().map(|events| events.payload_type))
-            .chain(self.redundancy.map(|red| red.payload_type));
-        for payload_type in named {
+            .chain(noise.map(|number| (number, "comfort_noise_payload_type")))
+            .chain(events.map(|events| (events.payload_type, "telephone_events")))
+            .chain(self.redundancy.map(|red| (red.payload_type, "redundancy.payload_type")));
+        for (payload_type, member) in named {
             match seen.get_mut(usize::from(payload_type)) {
                 Some(slot) if valid(payload_type) && !*slot => *slot = true,
-                _ => return Err(LegError::PayloadType(payload_type)),
+                _ => return Err(LegError::PayloadType(payload_type, member)),
             }
         }
         if !valid(self.send.payload_type) {
-            return Err(LegError::PayloadType(self.send.payload_type));
+            return Err(LegError::PayloadType(self.send.payload_type, "send.payload_type"));
         }
         if self.redundancy.is_some_and(|red| !(1..=4).contains(&red.generations)) {
             return Err(LegError::Generations);
         }
         let ids = &self.header_extensions;
-        let mid = ids.mid.map(|(id, _)| id);
-        let named = [ids.audio_level, ids.mixer_levels, ids.absolute_send_time, mid];
+        let named = [
+            (ids.audio_level, "header_extensions.audio_level"),
+            (ids.mixer_levels, "header_extensions.mixer_levels"),
+            (ids.absolute_send_time, "header_extensions.absolute_send_time"),
+            (ids.mid.map(|(id, _)| id), "header_extensions.mid"),
+        ];
         let mut taken = 0_u16;
-        for id in named.iter().flatten() {
-            if !(1..=14).contains(id) || taken >> id & 1 != 0 {
-                return Err(LegError::ExtensionId);
+        for (id, member) in named {
+            let Some(id) = id else { continue };
+            if !(1..=14).contains(&id) || taken >> id & 1 != 0 {
+                return Err(LegError::ExtensionId(member));
             }
             taken |= 1 << id;
         }
         if self.telephone_events.iter().any(|events| events.clock_hz == Some(0)) {
-            return Err(LegError::Clock);
+            return Err(LegError::Clock("telephone_events"));
         }
         if !(2..=256).contains(&self.max_sources) {
             return Err(LegError::Sources);
@@ -325,7 +332,7 @@ impl LegConfig {
             return Err(LegError::NoReceiveCodec);
         }
         if self.pass_through.iter().any(|passed| passed.rtp_clock_hz == 0) {
-            return Err(LegError::Clock);
+            return Err(LegError::Clock("pass_through"));
         }
         let packet_ms = self.send.packet_ms;
         if packet_ms == 0 || packet_ms > 120 || !packet_ms.is_multiple_of(10) {
@@ -486,12 +493,13 @@ impl LegConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LegError {
-    /// A payload type above 127, in RTCP's range, or given twice.
-    PayloadType(u8),
+    /// A payload type above 127, in RTCP's range, or given twice; the member that has it, the later one of
+    /// two.
+    PayloadType(u8, &'static str),
     /// Redundant audio with no or more than four generations.
     Generations,
-    /// A header extension element with an identifier other than 1 to 14, or that of another.
-    ExtensionId,
+    /// A header extension element, which is named, with an identifier other than 1 to 14, or that of another.
+    ExtensionId(&'static str),
     /// Fewer than 2 sources, or more than 256.
     Sources,
     /// A rate of the leg's PCM that the codec can't be converted to.
@@ -506,8 +514,8 @@ pub enum LegError {
     Halves,
     /// Nothing to receive.
     NoReceiveCodec,
-    /// A payload type to be passed through without a clock.
-    Clock,
+    /// A payload type to be passed through, or of events, without a clock; the member that has it.
+    Clock(&'static str),
     /// Not a multiple of 10 ms up to 120.
     PacketTime(u16),
     /// Packets of sound would be larger than [`MAX_DATAGRAM_BYTES`]: so many bytes with all that may
@@ -528,14 +536,17 @@ pub enum LegError {
 impl fmt::Display for LegError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PayloadType(number) => {
-                write!(f, "payload type {number} is above 127, in RTCP's range or given twice")
+            Self::PayloadType(number, member) => {
+                write!(
+                    f,
+                    "{member}: payload type {number} is above 127, in RTCP's range or given twice"
+                )
             }
             Self::Generations => f.write_str("redundant audio repeats 1 to 4 payloads"),
-            Self::ExtensionId => {
-                f.write_str("header extension identifiers are 1 to 14, each used once")
+            Self::ExtensionId(member) => {
+                write!(f, "{member}: header extension identifiers are 1 to 14, each used once")
             }
-            Self::Clock => f.write_str("what is passed through, and events, need an RTP clock"),
+            Self::Clock(member) => write!(f, "{member}: needs an RTP clock"),
             Self::Sources => f.write_str("a leg knows 2 to 256 sources"),
             Self::SampleRate => {
                 f.write_str("the codec can't be converted to the rate of the leg's PCM")
@@ -564,10 +575,10 @@ impl LegError {
     /// The member of [`LegConfig`] that was refused, as it is spelt there.
     pub fn member(&self) -> &'static str {
         match self {
-            Self::PayloadType(_) => "payload_type",
+            Self::PayloadType(_, member) | Self::ExtensionId(member) | Self::Clock(member) => {
+                member
+            }
             Self::Generations => "redundancy.generations",
-            Self::ExtensionId => "header_extensions",
-            Self::Clock => "rtp_clock_hz",
             Self::NoReceiveCodec => "receive",
             Self::PacketTime(_) | Self::PacketSize(_) => "send.packet_ms",
             Self::Channels | Self::Codec(_) => "send.codec",

@@ -20,7 +20,7 @@ use super::stats::{LegStats, MediaStats};
 use super::ticket::Ticket;
 use crate::jitter::{DecoderMap, JitterControl};
 use crate::session::{
-    Nack, ReceiverUpdate, SenderUpdate, SessionControl, SessionError, SrtpConfig,
+    self, Nack, ReceiverUpdate, SenderUpdate, SessionControl, SessionError, SrtpConfig,
 };
 use crate::srtp::{SessionConfig, SrtpError, Suite};
 use crate::sync::ring::{self, Consumer, Producer};
@@ -150,6 +150,36 @@ impl LegControl {
     /// without keys; [`LegError::Busy`]. Nothing has changed then; [`LegError::member`] names the member.
     pub fn update(&mut self, config: &LegConfig) -> Result<(), LegError> {
         self.collect();
+        let (mut new, media) = self.prepare(config)?;
+        let leg_receiver = Box::new(LegReceiverUpdate::new(&new));
+        if self.to_receiver.vacant_now() == 0 || self.to_media.vacant_now() == 0 {
+            return Err(LegError::Busy);
+        }
+        self.order_transport(&new)?;
+        let _ = self.to_receiver.push(LegReceiverCommand::Update(leg_receiver));
+        let _ = self.to_media.push(MediaCommand::Update(Box::new(media)));
+        self.session.wake();
+        self.assessor = new.assessor();
+        self.codec = new.main_codec().name().into();
+        new.srtp = None;
+        *self.config = new;
+        Ok(())
+    }
+
+    /// Whether [`LegControl::update`] would take this config, but for orders that still wait.
+    ///
+    /// Real-time: no (makes codecs and key schedules, and throws them away).
+    ///
+    /// # Errors
+    /// As [`LegControl::update`].
+    pub fn check_update(&mut self, config: &LegConfig) -> Result<(), LegError> {
+        let (new, _) = self.prepare(config)?;
+        session::create(&new.session()).map_err(LegError::Srtp)?;
+        Ok(())
+    }
+
+    /// What an update with this config brings, and what the leg is after it.
+    fn prepare(&mut self, config: &LegConfig) -> Result<(LegConfig, MediaUpdate), LegError> {
         let mut new = config.clone();
         new.sample_rate_hz = Some(self.config.rate_hz());
         if config.sample_rate_hz.is_some_and(|rate_hz| rate_hz != self.config.rate_hz()) {
@@ -164,19 +194,7 @@ impl LegControl {
         // The digits stay with the packetizer that there is; this end is given back unused.
         let (_, no_digits) = ring::channel(1);
         let media = MediaUpdate::new(&new, no_digits, decoders).map_err(LegError::Codec)?;
-        let leg_receiver = Box::new(LegReceiverUpdate::new(&new));
-        if self.to_receiver.vacant_now() == 0 || self.to_media.vacant_now() == 0 {
-            return Err(LegError::Busy);
-        }
-        self.order_transport(&new)?;
-        let _ = self.to_receiver.push(LegReceiverCommand::Update(leg_receiver));
-        let _ = self.to_media.push(MediaCommand::Update(Box::new(media)));
-        self.session.wake();
-        self.assessor = new.assessor();
-        self.codec = new.main_codec().name().into();
-        new.srtp = None;
-        *self.config = new;
-        Ok(())
+        Ok((new, media))
     }
 
     /// Whether the session could become what `new` says.
@@ -308,6 +326,11 @@ impl LegControl {
         self.digits.push(digit).map_err(|_| ControlError::Busy)?;
         self.digits_given = self.digits_given.wrapping_add(1);
         Ok(())
+    }
+
+    /// Digits that may still be given to [`LegControl::send_digit`] before some have been sent.
+    pub fn digit_room(&mut self) -> usize {
+        self.digits.vacant_now()
     }
 
     /// Ends the digit under way and forgets those that wait.

@@ -43,7 +43,8 @@ impl TelephoneEvent {
     }
 }
 
-/// The event of a DTMF character: `0` to `9`, `*`, `#`, `A` to `D` in either case.
+/// The event of a DTMF character: `0` to `9`, `*`, `#`, `A` to `D` in either case; `!` is a hook flash
+/// (RFC 4733 section 3.2, table 3).
 pub fn event_of_digit(digit: char) -> Option<u8> {
     Some(match digit {
         '0'..='9' => digit as u8 - b'0',
@@ -51,13 +52,14 @@ pub fn event_of_digit(digit: char) -> Option<u8> {
         '#' => 11,
         'A'..='D' => digit as u8 - b'A' + 12,
         'a'..='d' => digit as u8 - b'a' + 12,
+        '!' => 16,
         _ => return None,
     })
 }
 
-/// The DTMF character of an event, if it is one.
+/// The DTMF character of an event, if it is one; `!` for a hook flash.
 pub fn digit_of_event(event: u8) -> Option<char> {
-    b"0123456789*#ABCD".get(usize::from(event)).map(|digit| char::from(*digit))
+    b"0123456789*#ABCD!".get(usize::from(event)).map(|digit| char::from(*digit))
 }
 
 #[cfg(test)]
@@ -82,6 +84,7 @@ mod tests {
             assert_eq!(digit_of_event(event as u8), Some(digit));
         }
         assert_eq!((event_of_digit('d'), event_of_digit('E')), (Some(15), None));
-        assert_eq!(digit_of_event(16), None);
+        assert_eq!((digit_of_event(16), event_of_digit('!')), (Some('!'), Some(16)));
+        assert_eq!(digit_of_event(17), None);
     }
 }

@@ -30,7 +30,10 @@ fn an_update_changes_codec_and_direction_or_names_what_it_can_t() {
     let mut wrong = config.clone();
     wrong.header_extensions.audio_level = Some(3);
     wrong.header_extensions.absolute_send_time = Some(3);
-    assert_eq!(call.control.update(&wrong), Err(LegError::ExtensionId));
+    assert_eq!(
+        call.control.update(&wrong),
+        Err(LegError::ExtensionId("header_extensions.mixer_levels"))
+    );
     let mut wrong = config.clone();
     wrong.jitter.slots += 1;
     let error = call.control.update(&wrong).unwrap_err();

@@ -39,11 +39,12 @@ fn main() -> ExitCode {
 }
 
 /// The library's modules in the order in which a reader needs what they declare.
-const SOURCES: [&str; 23] = [
+const SOURCES: [&str; 25] = [
     "status",
     "memory",
     "codec",
     "codec_host",
+    "leg_config",
     "leg",
     "leg_address",
     "leg_batch",
@@ -51,6 +52,7 @@ const SOURCES: [&str; 23] = [
     "leg_relay",
     "leg_stats",
     "leg_ticket",
+    "mistake",
     "conference",
     "conference_share",
     "jitter",

@@ -50,9 +50,9 @@ static void srtp(void)
     config.send_crypto = LINE_A;
     config.receive_crypto = LINE_B;
     config.struct_size = 0;
-    INVALID(ale_srtp_create(&config, &a));
+    REFUSED(ALE_ERR_STRUCT_SIZE, ale_srtp_create(&config, &a));
     config.struct_size = (uint32_t)sizeof config + 8;
-    INVALID(ale_srtp_create(&config, &a));
+    REFUSED(ALE_ERR_STRUCT_SIZE, ale_srtp_create(&config, &a));
     config.struct_size = (uint32_t)sizeof config;
     config.replay_window_packets = 100;
     INVALID(ale_srtp_create(&config, &a));
@@ -153,10 +153,10 @@ static void jitter(void)
 
     INVALID(ale_jitter_config_init(NULL));
     EXPECT(ale_jitter_config_init(&config) == ALE_OK);
-    INVALID(ale_jitter_create(&config, &writer, &reader));
+    REFUSED(ALE_ERR_ENCODING, ale_jitter_create(&config, &writer, &reader));
     config.codecs = &codec;
     config.codec_count = 1;
-    INVALID(ale_jitter_create(&config, &writer, &reader));
+    REFUSED(ALE_ERR_ENCODING, ale_jitter_create(&config, &writer, &reader));
     codec.encoding = "NOSUCH/8000";
     EXPECT(ale_jitter_create(&config, &writer, &reader) == ALE_ERR_UNSUPPORTED);
     codec.encoding = "PCMU/8000";
@@ -182,12 +182,12 @@ static void jitter(void)
     EXPECT(ale_jitter_insert(writer, packet, 5, 0) == ALE_ERR_MALFORMED);
     INVALID(ale_jitter_insert(NULL, packet, 12, 0));
     INVALID(ale_jitter_insert(writer, NULL, 12, 0));
-    INVALID(ale_jitter_pull(reader, 0, pcm, 79, NULL));
-    INVALID(ale_jitter_pull(reader, 0, pcm, 0, NULL));
+    REFUSED(ALE_ERR_PCM_LENGTH, ale_jitter_pull(reader, 0, pcm, 79, NULL));
+    REFUSED(ALE_ERR_PCM_LENGTH, ale_jitter_pull(reader, 0, pcm, 0, NULL));
     INVALID(ale_jitter_pull(reader, 0, NULL, 80, NULL));
     INVALID(ale_jitter_pull(NULL, 0, pcm, 80, NULL));
     EXPECT(ale_jitter_set_delay_bounds(reader, 40, 200) == ALE_OK);
-    INVALID(ale_jitter_set_delay_bounds(reader, 200, 40));
+    REFUSED(ALE_ERR_DELAY, ale_jitter_set_delay_bounds(reader, 200, 40));
     INVALID(ale_jitter_set_delay_bounds(reader, 0, 100000));
     INVALID(ale_jitter_set_delay_bounds(NULL, 0, 100));
     EXPECT(ale_jitter_stats(reader, &stats) == ALE_OK);
@@ -338,10 +338,10 @@ static void legs(void)
     EXPECT(ale_leg_rekey(a.control, "nonsense", NULL) == ALE_ERR_SRTP_CRYPTO_LINE);
     EXPECT(ale_leg_rekey(a.control, LINE_SHORT_TAG, NULL) == ALE_ERR_SRTP_NOT_PERMITTED);
     INVALID(ale_leg_rekey(NULL, NULL, NULL));
-    INVALID(ale_leg_push(a.media, pcm, 79));
+    REFUSED(ALE_ERR_PCM_LENGTH, ale_leg_push(a.media, pcm, 79));
     INVALID(ale_leg_push(a.media, NULL, 80));
     INVALID(ale_leg_push(NULL, pcm, 80));
-    INVALID(ale_leg_pull(a.media, 0, pcm, 79, NULL));
+    REFUSED(ALE_ERR_PCM_LENGTH, ale_leg_pull(a.media, 0, pcm, 79, NULL));
     INVALID(ale_leg_pull(a.media, 0, NULL, 80, NULL));
     INVALID(ale_leg_pull(NULL, 0, pcm, 80, NULL));
     INVALID(ale_leg_poll_transmit(a.media, 0, NULL, &length));
@@ -356,15 +356,15 @@ static void legs(void)
     destroy_leg(b);
     destroy_leg(none);
 
-    INVALID((ale_leg_config_init)(NULL));
+    INVALID(ale_leg_config_init(NULL));
     EXPECT(ale_leg_config_init(&config) == ALE_OK);
-    INVALID(ale_leg_create(&config, &c.receiver, &c.media, &c.control));
+    REFUSED(ALE_ERR_ENCODING, ale_leg_create(&config, &c.receiver, &c.media, &c.control));
     config.send.encoding = "PCMA/8000";
     config.send_crypto = LINE_A;
-    INVALID(ale_leg_create(&config, &c.receiver, &c.media, &c.control));
+    REFUSED(ALE_ERR_ONE_DIRECTION, ale_leg_create(&config, &c.receiver, &c.media, &c.control));
     config.send_crypto = NULL;
     config.packet_ms = 7;
-    INVALID(ale_leg_create(&config, &c.receiver, &c.media, &c.control));
+    REFUSED(ALE_ERR_PACKET_TIME, ale_leg_create(&config, &c.receiver, &c.media, &c.control));
     config.packet_ms = 20;
     INVALID(ale_leg_create(&config, NULL, &c.media, &c.control));
     INVALID(ale_leg_create(&config, &c.receiver, NULL, &c.control));

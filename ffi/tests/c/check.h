@@ -19,5 +19,6 @@
     } while (0)
 #define OK(call) EXPECT((call) == ALE_OK)
 #define INVALID(call) EXPECT((call) == ALE_ERR_INVALID_ARGUMENT)
+#define REFUSED(status, call) EXPECT((call) == (status))
 
 #endif

@@ -114,7 +114,7 @@ static void refused(void)
     INVALID(ale_host_codec_create(&config, &codec));
     fill(&config, &raw);
     config.struct_size++;
-    INVALID(ale_host_codec_create(&config, &codec));
+    REFUSED(ALE_ERR_STRUCT_SIZE, ale_host_codec_create(&config, &codec));
     EXPECT(codec == NULL && raw.encoders == 0 && raw.decoders == 0);
     ale_host_codec_destroy(NULL);
 }

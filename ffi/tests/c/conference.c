@@ -208,7 +208,7 @@ static struct end make_end(uint32_t ssrc)
     config.send.encoding = "PCMA/8000";
     config.audio_level_id = 1;
     config.mixer_levels_id = 15;
-    INVALID(ale_leg_create(&config, &end.receiver, &end.media, &end.control));
+    REFUSED(ALE_ERR_EXTENSION_ID, ale_leg_create(&config, &end.receiver, &end.media, &end.control));
     config.mixer_levels_id = 2;
     config.level_trust = 3;
     INVALID(ale_leg_create(&config, &end.receiver, &end.media, &end.control));

@@ -67,12 +67,100 @@ static void filled(const struct config *config)
 
     /* A newer header's struct, none at all, and what is too small to be one. */
     memset(&other, 0xFF, sizeof other);
-    EXPECT(config->fill_sized(&other, config->size + 8) == ALE_ERR_INVALID_ARGUMENT);
-    EXPECT(config->fill_sized(&other, 0) == ALE_ERR_INVALID_ARGUMENT);
-    EXPECT(config->fill_sized(&other, 4) == ALE_ERR_INVALID_ARGUMENT);
+    REFUSED(ALE_ERR_STRUCT_SIZE, config->fill_sized(&other, config->size + 8));
+    REFUSED(ALE_ERR_STRUCT_SIZE, config->fill_sized(&other, 0));
+    REFUSED(ALE_ERR_STRUCT_SIZE, config->fill_sized(&other, 4));
     EXPECT(config->fill_sized(NULL, config->size) == ALE_ERR_INVALID_ARGUMENT);
     EXPECT(config->fill(NULL) == ALE_ERR_INVALID_ARGUMENT);
     EXPECT(untouched(other.bytes, sizeof other.bytes));
+}
+
+/* What a newcomer gets wrong, and the member that the check names. */
+static void mistakes(void)
+{
+#define GOOD "1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"
+    ale_codec two[2];
+    ale_leg_config good, c;
+    ale_leg_receiver *receiver = NULL;
+    ale_leg_media *media = NULL;
+    ale_leg_control *control = NULL;
+    ale_mistake mistake;
+
+    OK(ale_leg_config_init_sized(&good, sizeof good));
+    good.local_ssrc = 7;
+    good.send.encoding = "PCMA/8000";
+    good.send.payload_type = 8;
+    OK(ale_leg_config_check(NULL, &good, &mistake, sizeof mistake));
+    EXPECT(mistake.status == ALE_OK && mistake.member[0] == 0);
+
+    /* Before a leg, and of a living one; the leg itself answers the same. */
+    OK(ale_leg_create(&good, &receiver, &media, &control));
+#define MISTAKE(change, why, which)                                                        \
+    do {                                                                                   \
+        ale_leg_receiver *r;                                                               \
+        ale_leg_media *m;                                                                  \
+        ale_leg_control *k;                                                                \
+        c = good;                                                                          \
+        change;                                                                            \
+        memset(&mistake, 0xFF, sizeof mistake);                                            \
+        OK(ale_leg_config_check(NULL, &c, &mistake, sizeof mistake));                      \
+        if (mistake.status != (why) || strcmp(mistake.member, which) != 0) {               \
+            fprintf(stderr, "%s: %d %s\n", #change, (int)mistake.status, mistake.member); \
+            exit(1);                                                                       \
+        }                                                                                  \
+        EXPECT(strcmp(mistake.reason, ale_status_message(why)) == 0);                      \
+        REFUSED(why, ale_leg_create(&c, &r, &m, &k));                                      \
+        OK(ale_leg_config_check(control, &c, &mistake, sizeof mistake));                   \
+        EXPECT(mistake.status == ale_leg_update(control, &c));                             \
+    } while (0)
+    MISTAKE(c.struct_size = 0, ALE_ERR_STRUCT_SIZE, "struct_size");
+    MISTAKE(memset(&c, 0, sizeof c), ALE_ERR_STRUCT_SIZE, "struct_size");
+    MISTAKE(c.send.encoding = NULL, ALE_ERR_ENCODING, "send");
+    MISTAKE(c.send.encoding = "PCMA", ALE_ERR_UNSUPPORTED, "send");
+    MISTAKE(c.send.encoding = "G729/8000", ALE_ERR_UNSUPPORTED, "send");
+    MISTAKE(c.send.payload_type = 72, ALE_ERR_PAYLOAD_TYPE, "receive");
+    EXPECT(mistake.value == 0 || mistake.value == 72);
+    MISTAKE(c.send_crypto = GOOD, ALE_ERR_ONE_DIRECTION, "receive_crypto");
+    MISTAKE(c.receive_crypto = GOOD, ALE_ERR_ONE_DIRECTION, "send_crypto");
+    MISTAKE(c.send_crypto = GOOD; c.receive_crypto = GOOD + 2, ALE_ERR_SRTP_CRYPTO_LINE, "receive_crypto");
+    MISTAKE(c.send_crypto = c.receive_crypto = "1 AES_CM_128_HMAC_SHA1_32 inline:"
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"; c.srtp_policy = 9, ALE_ERR_INVALID_ARGUMENT, "srtp_policy");
+    MISTAKE(c.packet_ms = 15, ALE_ERR_PACKET_TIME, "packet_ms");
+    MISTAKE(c.packet_ms = 70000, ALE_ERR_PACKET_TIME, "packet_ms");
+    MISTAKE(c.telephone_event_payload_type = 8, ALE_ERR_PAYLOAD_TYPE, "telephone_event_payload_type");
+    MISTAKE(c.redundancy_payload_type = c.telephone_event_payload_type = 101, ALE_ERR_PAYLOAD_TYPE,
+            "redundancy_payload_type");
+    MISTAKE(c.redundancy_payload_type = 101; c.redundancy_generations = 9, ALE_ERR_INVALID_ARGUMENT,
+            "redundancy_generations");
+    MISTAKE(two[0] = two[1] = c.send; c.receive = two; c.receive_count = 2, ALE_ERR_PAYLOAD_TYPE, "receive");
+    MISTAKE(c.comfort_noise_payload_type = 8, ALE_ERR_PAYLOAD_TYPE, "comfort_noise_payload_type");
+    MISTAKE(c.cname = "", ALE_ERR_CNAME, "cname");
+    MISTAKE(c.initial_sequence = 70000, ALE_ERR_INVALID_ARGUMENT, "initial_sequence");
+    MISTAKE(c.min_delay_ms = 700, ALE_ERR_DELAY, "min_delay_ms");
+    MISTAKE(c.max_delay_ms = 70000, ALE_ERR_DELAY, "max_delay_ms");
+    MISTAKE(c.audio_level_id = c.absolute_send_time_id = 1, ALE_ERR_EXTENSION_ID, "absolute_send_time_id");
+    MISTAKE(c.mixer_levels_id = 15, ALE_ERR_EXTENSION_ID, "mixer_levels_id");
+    MISTAKE(c.mid_id = 3, ALE_ERR_INVALID_ARGUMENT, "mid");
+    MISTAKE(c.direction = 4, ALE_ERR_INVALID_ARGUMENT, "direction");
+    MISTAKE(c.nack = 3, ALE_ERR_INVALID_ARGUMENT, "nack");
+    MISTAKE(c.inband_tones = 3, ALE_ERR_INVALID_ARGUMENT, "inband_tones");
+    MISTAKE(c.level_trust = 3, ALE_ERR_INVALID_ARGUMENT, "level_trust");
+    MISTAKE(c.delay_mode = 9, ALE_ERR_INVALID_ARGUMENT, "delay_mode");
+    MISTAKE(c.max_sources = 1, ALE_ERR_INVALID_ARGUMENT, "max_sources");
+    MISTAKE(c.sample_rate_hz = 44100, ALE_ERR_SAMPLE_RATE, "sample_rate_hz");
+
+    /* What only a new leg can have. */
+    c = good;
+    c.max_sources = 9;
+    OK(ale_leg_config_check(control, &c, &mistake, sizeof mistake));
+    EXPECT(mistake.status == ALE_ERR_FIXED && strcmp(mistake.member, "max_sources") == 0);
+    c = good;
+    c.max_delay_ms = 400;
+    OK(ale_leg_config_check(control, &c, &mistake, sizeof mistake));
+    EXPECT(mistake.status == ALE_ERR_FIXED && strcmp(mistake.member, "max_delay_ms") == 0);
+    ale_leg_receiver_destroy(receiver);
+    ale_leg_media_destroy(media);
+    ale_leg_control_destroy(control);
 }
 
 /* An enumeration is as wide as its type says, whatever the compiler makes of its values. */
@@ -99,6 +187,7 @@ int main(void)
     size_t i;
     for (i = 0; i < sizeof CONFIGS / sizeof *CONFIGS; i++)
         filled(&CONFIGS[i]);
+    mistakes();
     enumerations();
     versions();
     return 0;

@@ -52,7 +52,7 @@ static struct leg make_rich_leg(uint32_t ssrc)
     INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
     config.redundancy_generations = 1;
     config.audio_level_id = 15;
-    INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
+    REFUSED(ALE_ERR_EXTENSION_ID, ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
     config.audio_level_id = 1;
     config.mid = NULL;
     INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
@@ -202,11 +202,11 @@ int main(void)
     EXPECT(ale_leg_sample_rate_hz(leg.media) == 16000);
     INVALID(ale_leg_send_dtmf(NULL, "1", 100, 8));
     INVALID(ale_leg_send_dtmf(leg.control, NULL, 100, 8));
-    INVALID(ale_leg_send_dtmf(leg.control, "", 100, 8));
-    INVALID(ale_leg_send_dtmf(leg.control, "1x", 100, 8));
-    INVALID(ale_leg_send_dtmf(leg.control, "1", 39, 8));
-    INVALID(ale_leg_send_dtmf(leg.control, "1", 100, 64));
-    INVALID(ale_leg_send_dtmf(deaf.control, "1", 100, 8));
+    REFUSED(ALE_ERR_DIGIT, ale_leg_send_dtmf(leg.control, "", 100, 8));
+    REFUSED(ALE_ERR_DIGIT, ale_leg_send_dtmf(leg.control, "1x", 100, 8));
+    REFUSED(ALE_ERR_DIGIT, ale_leg_send_dtmf(leg.control, "1", 39, 8));
+    REFUSED(ALE_ERR_DIGIT, ale_leg_send_dtmf(leg.control, "1", 100, 64));
+    REFUSED(ALE_ERR_DIGIT, ale_leg_send_dtmf(deaf.control, "1", 100, 8));
     INVALID(ale_leg_stop_dtmf(NULL));
     INVALID(ale_leg_next_event(NULL, &event));
     INVALID(ale_leg_next_event(leg.control, NULL));

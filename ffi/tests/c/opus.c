@@ -85,7 +85,7 @@ int main(void)
     EXPECT(other.packets < PACKETS);
 
     config = settings("useinbandfec=nonsense");
-    refused(config, ALE_ERR_INVALID_ARGUMENT);
+    refused(config, ALE_ERR_ENCODING);
     config = settings(NULL);
     config.send.complexity = 11;
     refused(config, ALE_ERR_INVALID_ARGUMENT);

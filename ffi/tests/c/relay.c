@@ -23,7 +23,7 @@ static leg make_leg(uint32_t ssrc)
     config.pass_through_count = 1;
     OK(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
     video.payload_type = 300;
-    INVALID(ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
+    REFUSED(ALE_ERR_PAYLOAD_TYPE, ale_leg_create(&config, &leg.receiver, &leg.media, &leg.control));
     return leg;
 }
 

@@ -138,13 +138,13 @@ static void updates(void)
     INVALID(ale_leg_update(b.control, &b.config));
     b.config.direction = 0;
     b.config.max_delay_ms = 300;
-    EXPECT(ale_leg_update(b.control, &b.config) == ALE_ERR_UNSUPPORTED);
+    EXPECT(ale_leg_update(b.control, &b.config) == ALE_ERR_FIXED);
     b.config.max_delay_ms = 600;
     b.config.max_sources = 1;
     INVALID(ale_leg_update(b.control, &b.config));
     b.config.max_sources = 2;
     b.config.audio_level_id = b.config.absolute_send_time_id = 3;
-    INVALID(ale_leg_update(b.control, &b.config));
+    REFUSED(ALE_ERR_EXTENSION_ID, ale_leg_update(b.control, &b.config));
     INVALID(ale_leg_update(NULL, &b.config));
     INVALID(ale_leg_update(b.control, NULL));
     destroy(&a);
@@ -171,7 +171,7 @@ static void renewed(void)
     a.config.send_crypto = a.config.receive_crypto = NULL;
     a.config.sample_rate_hz = 16000;
     a.config.max_delay_ms = 300;
-    EXPECT(ale_leg_update(a.control, &a.config) == ALE_ERR_UNSUPPORTED);
+    EXPECT(ale_leg_update(a.control, &a.config) == ALE_ERR_FIXED);
     EXPECT(ale_leg_renew(a.receiver, a.media, a.control, &a.config) == ALE_OK);
     EXPECT(ale_leg_sample_rate_hz(a.media) == 16000);
     talk(&a, &b, 1100, 2000);
@@ -198,10 +198,10 @@ static void renewed(void)
     INVALID(ale_leg_renew(a.receiver, b.media, a.control, &a.config));
     INVALID(ale_leg_renew(b.receiver, a.media, a.control, &a.config));
     a.config.packet_ms = 7;
-    INVALID(ale_leg_renew(a.receiver, a.media, a.control, &a.config));
+    REFUSED(ALE_ERR_PACKET_TIME, ale_leg_renew(a.receiver, a.media, a.control, &a.config));
     a.config.packet_ms = 20;
     a.config.keys_pending = 1;
-    EXPECT(ale_leg_renew(a.receiver, a.media, a.control, &a.config) == ALE_ERR_UNSUPPORTED);
+    EXPECT(ale_leg_renew(a.receiver, a.media, a.control, &a.config) == ALE_ERR_FIXED);
     talk(&a, &b, 2000, 2200);
     EXPECT(ale_leg_stats(b.control, &stats) == ALE_OK && stats.packets_received >= 109);
     destroy(&a);
@@ -224,7 +224,7 @@ static void late_keys(void)
     EXPECT(b.received[ALE_RECEIVED_KEPT] == 10 && a.received[ALE_RECEIVED_MEDIA] == 0);
     EXPECT(transport(&b).before_keys == 10 && transport(&b).not_protected == 10);
     EXPECT(transport(&b).packets_left == 0);
-    INVALID(ale_leg_rekey(b.control, KEY_2, NULL));
+    REFUSED(ALE_ERR_ONE_DIRECTION, ale_leg_rekey(b.control, KEY_2, NULL));
     EXPECT(ale_leg_rekey(b.control, KEY_2, KEY_1) == ALE_OK);
     talk(&a, &b, 200, 400);
     EXPECT(ale_leg_stats(b.control, &counters) == ALE_OK);

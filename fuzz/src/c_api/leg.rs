@@ -7,8 +7,10 @@ use std::ptr::{null, null_mut};
 use ale_media_capi::leg::*;
 use ale_media_capi::leg_address::*;
 use ale_media_capi::leg_batch::*;
+use ale_media_capi::leg_config::*;
 use ale_media_capi::leg_relay::{ale_leg_passed, ale_leg_relay, ale_pass_through};
 use ale_media_capi::memory::ale_memory;
+use ale_media_capi::mistake::{ale_leg_config_check, ale_mistake};
 use ale_media_capi::status::ale_status;
 
 use super::input::Input;
@@ -119,6 +121,10 @@ unsafe fn create(objects: &mut Objects, input: &mut Input<'_>, n: usize) {
             &mut objects.orders[n],
         ));
         assert_eq!(made, fits);
+        let mut mistake = MaybeUninit::<ale_mistake>::zeroed();
+        let size = size_of::<ale_mistake>();
+        assert!(check(ale_leg_config_check(null_mut(), &config, mistake.as_mut_ptr(), size)));
+        assert_eq!(made, mistake.assume_init().status == ale_status::ALE_OK as i32);
     }
 }
 

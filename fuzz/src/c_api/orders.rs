@@ -6,6 +6,7 @@ use std::ptr::null_mut;
 
 use ale_media_capi::leg::*;
 use ale_media_capi::leg_address::*;
+use ale_media_capi::leg_config::*;
 use ale_media_capi::leg_event::*;
 use ale_media_capi::leg_stats::*;
 use ale_media_capi::leg_ticket::*;

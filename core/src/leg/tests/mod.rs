@@ -629,8 +629,14 @@ fn wrong_configurations_are_named() {
         change(&mut config);
         Leg::new(&config).err()
     };
-    assert_eq!(refused(|c| c.send.payload_type = 72), Some(LegError::PayloadType(72)));
-    assert_eq!(refused(|c| c.receive[0].payload_type = 13), Some(LegError::PayloadType(13)));
+    assert_eq!(
+        refused(|c| c.send.payload_type = 72),
+        Some(LegError::PayloadType(72, "send.payload_type"))
+    );
+    assert_eq!(
+        refused(|c| c.receive[0].payload_type = 13),
+        Some(LegError::PayloadType(13, "comfort_noise_payload_type"))
+    );
     assert_eq!(refused(|c| c.receive.clear()), Some(LegError::NoReceiveCodec));
     assert_eq!(refused(|c| c.send.packet_ms = 25), Some(LegError::PacketTime(25)));
     assert_eq!(refused(|c| c.cname.clear()), Some(LegError::CanonicalName));

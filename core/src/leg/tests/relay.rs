@@ -160,7 +160,7 @@ fn sound_of_the_legs_own_goes_on_behind_what_was_relayed() {
 fn what_is_passed_through_needs_a_clock_and_a_number_of_its_own() {
     let mut config = LegConfig::plain(1, 0, CodecSpec::Pcmu);
     config.pass_through = vec![PassThrough { payload_type: 96, rtp_clock_hz: 0 }];
-    assert_eq!(Leg::new(&config).err(), Some(LegError::Clock));
+    assert_eq!(Leg::new(&config).err(), Some(LegError::Clock("pass_through")));
     config.pass_through = vec![PassThrough { payload_type: 0, rtp_clock_hz: 8_000 }];
-    assert_eq!(Leg::new(&config).err(), Some(LegError::PayloadType(0)));
+    assert_eq!(Leg::new(&config).err(), Some(LegError::PayloadType(0, "pass_through")));
 }

@@ -94,6 +94,25 @@ typedef enum ale_status_value {
   ALE_ERR_NOTHING = -8,  /* Nothing there just now. */
   ALE_ERR_NO_MEMORY = -9,  /* The host's allocator had no memory. */
   ALE_ERR_TOO_LATE = -10,  /* The library has been in use already. */
+  /* A struct that its init function has not filled, or of a newer header. */
+  ALE_ERR_STRUCT_SIZE = -11,
+  /* PCM whose length is not a multiple of 10 ms, or not what the object works with. */
+  ALE_ERR_PCM_LENGTH = -12,
+  ALE_ERR_PAYLOAD_TYPE = -20,  /* A payload type above 127, from 64 to 95, or given twice. */
+  /* No encoding where a codec has to be named, or one whose settings can't be read. */
+  ALE_ERR_ENCODING = -21,
+  ALE_ERR_SAMPLE_RATE = -22,  /* A sample rate that the codec has not, or can't be converted to. */
+  /* A packet time that is not a multiple of 10 ms up to 120, or gives packets too large. */
+  ALE_ERR_PACKET_TIME = -23,
+  ALE_ERR_ONE_DIRECTION = -24,  /* Keys for one direction, and none for the other. */
+  ALE_ERR_CNAME = -25,  /* A canonical name that is empty or longer than 255 bytes. */
+  /* Smallest, kept and largest delay that contradict each other, or are out of range. */
+  ALE_ERR_DELAY = -26,
+  /* A header extension identifier that is not 1 to 14, or that of another element. */
+  ALE_ERR_EXTENSION_ID = -27,
+  /* No telephone events negotiated, an unknown digit, or a duration or volume out of range. */
+  ALE_ERR_DIGIT = -28,
+  ALE_ERR_FIXED = -29,  /* What only a new object can have. */
   ALE_ERR_MALFORMED = -100,  /* Neither RTP nor RTCP, or truncated. */
   ALE_ERR_UNKNOWN_PAYLOAD_TYPE = -101,  /* A payload type that was not negotiated. */
   ALE_ERR_UNKNOWN_SSRC = -102,  /* A source (SSRC) that is not listened to. */
@@ -456,7 +475,7 @@ ale_status ale_leg_rekey(struct ale_leg_control *control,
  * where both crypto lines are NULL. The sample rate stays that of the leg, whatever the codec. Exclusive.
  * Not real-time.
  *
- * Can return what ale_leg_create can, ALE_ERR_UNSUPPORTED for what only a new leg can have (another jitter
+ * Can return what ale_leg_create can, ALE_ERR_FIXED for what only a new leg can have (another jitter
  * buffer, max_sources, sample_rate_hz), and ALE_ERR_BUSY; nothing has changed then.
  */
 ale_status ale_leg_update(struct ale_leg_control *control,
@@ -470,7 +489,7 @@ ale_status ale_leg_update(struct ale_leg_control *control,
  * conference. Not real-time.
  *
  * Can return what ale_leg_create can, ALE_ERR_INVALID_ARGUMENT for halves of different legs,
- * ALE_ERR_UNSUPPORTED for another max_sources, and ALE_ERR_BUSY; nothing has changed then.
+ * ALE_ERR_FIXED for another max_sources, and ALE_ERR_BUSY; nothing has changed then.
  */
 ale_status ale_leg_renew(struct ale_leg_receiver *receiver,
                          struct ale_leg_media *media,
@@ -484,6 +503,29 @@ ale_status ale_leg_renew(struct ale_leg_receiver *receiver,
  * Can return ALE_ERR_BUSY; to be tried again then.
  */
 ale_status ale_leg_change_ssrc(struct ale_leg_control *control, uint32_t ssrc);
+
+/* What is wrong with a config. Strings live as long as the program. */
+typedef struct ale_mistake {
+  /*
+   * The member as the header spells it, "packet_ms"; "" where nothing is wrong, or no single one.
+   */
+  const char *member;
+  const char *reason;  /* A sentence in English, that of the status. */
+  int32_t status;  /* An ale_status: what the function that was given this config answers. */
+  uint32_t value;  /* The number that was refused, where it is one. */
+} ale_mistake;
+
+/*
+ * Says what is wrong with a config, and does nothing else: what ale_leg_create would answer, or where
+ * control is not NULL, ale_leg_update of that leg. Writes up to size bytes, how large the mistake is in the
+ * caller's header. Takes some 72 KiB of stack with SRTP. Exclusive to control. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT for NULL; else ALE_OK, whatever it finds.
+ */
+ale_status ale_leg_config_check(struct ale_leg_control *control,
+                                const struct ale_leg_config *config,
+                                struct ale_mistake *mistake,
+                                size_t size);
 
 /* ==== Legs: the network thread ==== */
 
@@ -708,11 +750,11 @@ ale_status ale_leg_peer_address(const struct ale_leg_control *control,
 
 /*
  * Sends digits by name (RFC 4733), one after another, in place of what is pushed: "0" to "9",
- * "*", "#", "A" to "D", at most 16 a call; each of duration_ms (40 to 60000) and volume_dbm0 (0
- * to 63 below the reference level, 8 is common). Exclusive. Real-time.
+ * "*", "#", "A" to "D", and "!" for a hook flash; each of duration_ms (40 to 60000) and volume_dbm0 (0
+ * to 63 below the reference level, 8 is common). Up to 32 may wait. Exclusive. Real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT, also for a leg without telephone events, and ALE_ERR_BUSY
- * when the audio thread does not take them; those before have been sent then.
+ * Can return ALE_ERR_DIGIT for what none of these says and for a leg without telephone events, and
+ * ALE_ERR_BUSY where there is no room for all of them; none is sent then.
  */
 ale_status ale_leg_send_dtmf(struct ale_leg_control *control,
                              const char *digits,
