@@ -23,8 +23,6 @@ use crate::within::Within;
 const TAPS: usize = 32;
 /// Shape of the Kaiser window.
 const BETA: f64 = 6.0;
-/// Input samples filtered at a time.
-const CHUNK: usize = 480;
 /// Outputs computed side by side.
 const LANES: usize = 32;
 
@@ -90,6 +88,8 @@ pub struct Resampler {
     /// Interpolation and decimation of the reduced ratio.
     up: NonZeroUsize,
     down: NonZeroUsize,
+    /// Input samples filtered at a time: 10 ms.
+    chunk: NonZeroUsize,
     /// Per phase, oldest sample's tap first.
     phases: Box<[f32]>,
     taps: usize,
@@ -120,10 +120,12 @@ impl Resampler {
         let of_divisor = |hz| NonZeroUsize::new((hz / divisor) as usize).ok_or(UnsupportedRate);
         let ratio = (of_divisor(to_hz)?, of_divisor(from_hz)?);
         let (up, down) = (ratio.0.get(), ratio.1.get());
+        let chunk = NonZeroUsize::new(from_hz as usize / 100).ok_or(UnsupportedRate)?;
         if up == down {
             return Ok(Self {
                 up: ratio.0,
                 down: ratio.1,
+                chunk,
                 phases: Box::default(),
                 taps: 0,
                 history: Box::default(),
@@ -144,15 +146,28 @@ impl Resampler {
                 *coefficient = prototype.get(phase + age * up).copied().unwrap_or(0.0);
             }
         }
-        let history = vec![0.0; taps - 1 + CHUNK].into_boxed_slice();
+        let history = vec![0.0; taps - 1 + chunk.get()].into_boxed_slice();
         // What is computed beyond the last output reads beyond the last input.
         let stream_len = history.len().div_ceil(down) + LANES;
         let stream_len = NonZeroUsize::new(stream_len).ok_or(UnsupportedRate)?;
         let streams = vec![0.0; down * stream_len.get()].into_boxed_slice();
-        let filtered = vec![0.0; CHUNK.div_ceil(down).next_multiple_of(LANES)].into_boxed_slice();
+        let filtered = chunk.get().div_ceil(down).next_multiple_of(LANES);
+        let filtered = vec![0.0; filtered].into_boxed_slice();
         let unit = Unit::widest();
         let (up, down) = ratio;
-        Ok(Self { up, down, phases, taps, history, streams, stream_len, filtered, next: 0, unit })
+        Ok(Self {
+            up,
+            down,
+            chunk,
+            phases,
+            taps,
+            history,
+            streams,
+            stream_len,
+            filtered,
+            next: 0,
+            unit,
+        })
     }
 
     /// How many samples the next `input` samples give.
@@ -173,7 +188,7 @@ impl Resampler {
         }
         let (up, down, past) = (self.up.get(), self.down.get(), self.taps - 1);
         let mut written = 0;
-        for chunk in input.chunks(CHUNK) {
+        for chunk in input.chunks(self.chunk.get()) {
             for (slot, sample) in self.history.past_mut(past).iter_mut().zip(chunk) {
                 *slot = sample.to_f32();
             }
