@@ -3,12 +3,12 @@
 
 use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions,
-    LinkEnd, MemberId, Outgoing,
+    MemberId, Outgoing,
 };
-use alloc::boxed::Box;
 
 use crate::heap;
 use crate::leg::ale_leg_media;
+use crate::link::ale_link_end;
 use crate::memory::ale_memory;
 use crate::panic::guard;
 use crate::pointer::{self, Handle, Versioned, handle};
@@ -47,6 +47,9 @@ pub struct ale_conference_config {
     pub limiter: u32,
     /// Groups of members that share an encoder, 0 to 64. Default 4.
     pub encode_groups: u32,
+    /// Rates of its members' PCM, of 8000, 16000, 32000 and 48000; 0 in the place of one that is not used,
+    /// which spares its memory: one rate takes a third of that of all. Default all four.
+    pub rates_hz: [u32; 4],
 }
 
 impl Default for ale_conference_config {
@@ -60,6 +63,7 @@ impl Default for ale_conference_config {
             max_pair_gains: config.max_pair_gains as u32,
             limiter: u32::from(config.limiter),
             encode_groups: config.encode_groups as u32,
+            rates_hz: config.rates_hz,
         }
     }
 }
@@ -201,6 +205,7 @@ fn make(config: &ale_conference_config) -> Result<Handle<ale_conference>, ale_st
         max_pair_gains: config.max_pair_gains as usize,
         limiter: config.limiter != 0,
         encode_groups: config.encode_groups as usize,
+        rates_hz: config.rates_hz,
     })?;
     let datagrams = match config.max_datagrams {
         0 => max_members * 2,
@@ -474,86 +479,6 @@ pub unsafe extern "C" fn ale_conference_next_dominant_speaker(
     })
 }
 
-/// One end of a line between two conferences, or between a conference and the host (music,
-/// announcements, a recorder): what one end pushes the other pulls. Exclusive.
-pub struct ale_link_end(Box<LinkEnd>);
-
-/// Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
-/// real-time.
-///
-/// Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_link_create(
-    sample_rate_hz: u32,
-    one: *mut *mut ale_link_end,
-    other: *mut *mut ale_link_end,
-) -> ale_status {
-    guard(|| {
-        if core::ptr::eq(one, other) {
-            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-        }
-        // SAFETY: the header's contract; they are two.
-        let (one, other) = unsafe { (pointer::exclusive(one)?, pointer::exclusive(other)?) };
-        let (a, b) = heap::creating(|| {
-            let (a, b) =
-                LinkEnd::pair(sample_rate_hz).map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-            Ok((handle(ale_link_end(Box::new(a))), handle(ale_link_end(Box::new(b)))))
-        })?;
-        a.give(one);
-        b.give(other);
-        Ok(())
-    })
-}
-
-/// Frees an end that no conference has. Any thread. Not real-time.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_link_end_destroy(end: *mut ale_link_end) {
-    guard(|| {
-        // SAFETY: the header's contract.
-        unsafe { pointer::destroy(end) };
-        Ok(())
-    });
-}
-
-/// Sends 10 ms to the other end. Real-time.
-///
-/// Can return ALE_ERR_FULL when the other end does not pull, and ALE_ERR_INVALID_ARGUMENT unless
-/// samples are 10 ms.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_link_end_push(
-    end: *mut ale_link_end,
-    pcm: *const i16,
-    samples: usize,
-) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let (end, pcm) = unsafe { (pointer::exclusive(end)?, pointer::slice(pcm, samples)?) };
-        if samples != end.0.frame_samples() {
-            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-        }
-        end.0.push(pcm).then_some(()).ok_or(ale_status::ALE_ERR_FULL)
-    })
-}
-
-/// Takes the next 10 ms of the other end; zeros and ALE_ERR_NOTHING if there are none. Real-time.
-///
-/// Can return ALE_ERR_NOTHING, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ale_link_end_pull(
-    end: *mut ale_link_end,
-    pcm: *mut i16,
-    samples: usize,
-) -> ale_status {
-    guard(|| {
-        // SAFETY: the header's contract.
-        let (end, pcm) = unsafe { (pointer::exclusive(end)?, pointer::slice_mut(pcm, samples)?) };
-        if samples != end.0.frame_samples() {
-            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-        }
-        end.0.pull(pcm).then_some(()).ok_or(ale_status::ALE_ERR_NOTHING)
-    })
-}
-
 /// Lets one end of a line in at the next tick; it belongs to the conference from then on, and is
 /// freed there. options may be NULL. Writes the member's number to *member. Any thread. Not
 /// real-time.
@@ -580,8 +505,9 @@ pub unsafe extern "C" fn ale_conference_join_link(
     })
 }
 
-/// Plays and mixes 10 ms; to be called every 10 ms. ale_conference_next_datagram then gives what is
-/// to be sent. Takes some 32 KiB of stack. Real-time.
+/// Plays and mixes 10 ms; to be called every 10 ms with the time that it is, not the time at which the tick
+/// was due: missed_ticks tells by it that the thread is late. Whoever is late calls once and skips what was
+/// missed. ale_conference_next_datagram then gives what is to be sent. Takes some 32 KiB of stack. Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_conference_tick(
     conference: *mut ale_conference,

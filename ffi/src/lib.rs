@@ -33,6 +33,7 @@ pub mod leg_event;
 pub mod leg_relay;
 pub mod leg_stats;
 pub mod leg_ticket;
+pub mod link;
 pub mod memory;
 pub mod mistake;
 pub mod mixer;

@@ -248,6 +248,7 @@ impl From<ConferenceError> for ale_status {
             ConferenceError::Full => ALE_ERR_FULL,
             ConferenceError::Busy => ALE_ERR_BUSY,
             ConferenceError::UnknownMember => ALE_ERR_NOT_FOUND,
+            ConferenceError::UnsupportedRate => ALE_ERR_SAMPLE_RATE,
             _ => ALE_ERR_INVALID_ARGUMENT,
         }
     }

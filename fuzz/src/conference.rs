@@ -23,6 +23,7 @@ pub fn commands(data: &[u8]) {
         max_pair_gains: usize::from(choice >> 2 & 3),
         limiter: choice & 16 != 0,
         encode_groups: usize::from(choice >> 5),
+        ..Default::default()
     };
     let (mut conference, control) = Conference::new(&config).expect("a good configuration");
     // Too little room now and then, so that datagrams wait.

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a conference is made for.
 
+use crate::dsp::resample::RATES_HZ;
+
 /// Between two ticks.
 pub(super) const TICK_NS: u64 = 10_000_000;
 
 /// What a conference is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct ConferenceConfig {
-    /// Members at a time, 1 to [`MAX_PARTICIPANTS`](crate::mixer::MAX_PARTICIPANTS); the memory for all is taken at creation,
-    /// about 2 KiB each.
+    /// Members at a time, 1 to [`MAX_PARTICIPANTS`](crate::mixer::MAX_PARTICIPANTS); the memory for all is
+    /// taken at creation, about 2 KiB each.
     pub max_members: usize,
     /// How many are heard at a time, the loudest; 0 for all.
     pub max_speakers: usize,
@@ -20,6 +22,10 @@ pub struct ConferenceConfig {
     /// Groups of members that share an encoder: one for each codec, its settings and the tick in
     /// which packets start. About 5 KiB each; 0 for none.
     pub encode_groups: usize,
+    /// Rates that members' PCM may have, of 8, 16, 32 and 48 kHz; 0 in the place of one that is not used.
+    /// Each costs a mixer, and each pair of them two resamplers: a conference of one rate takes a third of
+    /// the memory of one of all.
+    pub rates_hz: [u32; 4],
 }
 
 impl Default for ConferenceConfig {
@@ -30,6 +36,7 @@ impl Default for ConferenceConfig {
             max_pair_gains: 0,
             limiter: false,
             encode_groups: 4,
+            rates_hz: RATES_HZ,
         }
     }
 }

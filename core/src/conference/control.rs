@@ -15,7 +15,6 @@ use super::link::LinkEnd;
 use super::member::MemberId;
 use super::pair_slots::PairSlots;
 use super::stats::ConferenceStats;
-use crate::dsp::resample::RATES_HZ;
 use crate::leg::LegMedia;
 use crate::mixer::MAX_GAIN;
 use crate::sync::mpsc::{self, Receiver, Sender};
@@ -63,7 +62,7 @@ pub enum ConferenceError {
     UnknownMember,
     /// A gain below 0, above [`MAX_GAIN`], or not a number.
     InvalidGain,
-    /// A leg at a rate that conferences don't mix: not 8, 16, 32 or 48 kHz.
+    /// A leg at a rate that is not one of [`ConferenceConfig::rates_hz`](super::ConferenceConfig::rates_hz).
     UnsupportedRate,
     /// A gain of a member for itself, or for one whose PCM has another rate.
     InvalidPair,
@@ -77,7 +76,7 @@ impl fmt::Display for ConferenceError {
             Self::Busy => "too many commands wait for the conference's tick",
             Self::UnknownMember => "no such member, or it has been told to leave",
             Self::InvalidGain => "gain is negative, too large or not a number",
-            Self::UnsupportedRate => "leg's rate is not 8, 16, 32 or 48 kHz",
+            Self::UnsupportedRate => "leg's rate is none that the conference mixes",
             Self::InvalidPair => "listener and talker are the same or have different rates",
         })
     }
@@ -140,6 +139,8 @@ fn word(generation: u32, state: u32) -> u32 {
 /// What both halves hold.
 pub(super) struct Shared {
     states: Box<[AtomicU32]>,
+    /// Rates that members may have, 0 for none.
+    of_members_hz: [u32; 4],
     /// Rates of those present.
     rates_hz: Box<[AtomicU32]>,
     /// Control threads take places from it and may wait for each other; the tick has no part in it.
@@ -172,6 +173,7 @@ impl Ways {
     pub(super) fn new(
         places: usize,
         pair_gains: usize,
+        rates_hz: [u32; 4],
         stats: Snapshot<{ ConferenceStats::WORDS }>,
     ) -> (Self, ConferenceControl) {
         let free = ArrayQueue::new(places);
@@ -189,6 +191,7 @@ impl Ways {
             returned: Turns::new(back),
             events: Turns::new(told),
             refused: AtomicU32::new(0),
+            of_members_hz: rates_hz,
         });
         let control = ConferenceControl { shared: Arc::clone(&shared), commands: to_tick, stats };
         (Self { shared, commands, returned, events, late: None }, control)
@@ -283,7 +286,7 @@ impl ConferenceControl {
         if !valid_gain(options.gain) {
             return Err(ConferenceError::InvalidGain);
         }
-        if !RATES_HZ.contains(&rate_hz) {
+        if rate_hz == 0 || !self.shared.of_members_hz.contains(&rate_hz) {
             return Err(ConferenceError::UnsupportedRate);
         }
         let index = self.shared.free.pop().ok_or(ConferenceError::Full)?;

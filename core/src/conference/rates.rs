@@ -35,19 +35,32 @@ const RINGING_TICKS: u8 = 2;
 
 impl Rates {
     pub(super) fn new(config: &ConferenceConfig) -> Result<Self, MixerError> {
-        let mixer = |rate| {
-            Mixer::new(&MixerConfig {
+        let is_used = RATES_HZ.map(|rate_hz| config.rates_hz.contains(&rate_hz));
+        let is_known = |rate_hz: &u32| *rate_hz == 0 || RATES_HZ.contains(rate_hz);
+        if !config.rates_hz.iter().all(is_known) || is_used == [false; RATES] {
+            return Err(MixerError::InvalidConfig);
+        }
+        let mixer = |rate: usize| match is_used[rate] {
+            true => Mixer::new(&MixerConfig {
                 sample_rate_hz: RATES_HZ[rate],
                 channels: 1,
                 max_participants: config.max_members,
                 max_pair_gains: config.max_pair_gains,
                 limiter: config.limiter,
-            })
+            }),
+            // Nobody joins there.
+            false => Mixer::new(&MixerConfig {
+                sample_rate_hz: RATES_HZ[0],
+                channels: 1,
+                max_participants: 1,
+                max_pair_gains: 0,
+                limiter: false,
+            }),
         };
         let mixers = [mixer(0)?, mixer(1)?, mixer(2)?, mixer(3)?];
         let mut bridges = Vec::with_capacity(RATES * (RATES - 1));
-        for from in 0..RATES {
-            for to in (0..RATES).filter(|to| *to != from) {
+        for from in (0..RATES).filter(|from| is_used[*from]) {
+            for to in (0..RATES).filter(|to| *to != from && is_used[*to]) {
                 let resampler = Resampler::new(RATES_HZ[from], RATES_HZ[to])
                     .map_err(|_| MixerError::InvalidConfig)?;
                 let pcm = vec![0; mixers[to].frame_samples()].into_boxed_slice();

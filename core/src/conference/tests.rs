@@ -143,6 +143,32 @@ fn members_of_every_rate_hear_the_others_and_not_themselves() {
 }
 
 #[test]
+fn a_conference_of_few_rates_sounds_as_one_of_all_and_refuses_the_others() {
+    let heard = |rates_hz: [u32; 4]| {
+        let config = ConferenceConfig { max_members: 3, rates_hz, ..Default::default() };
+        let (mut conference, control) = Conference::new(&config).unwrap();
+        let codecs = [CodecSpec::Pcma, opus(16_000), CodecSpec::Pcmu];
+        let phones = codecs.into_iter().enumerate();
+        let mut phones: Vec<_> = phones
+            .map(|(n, codec)| phone(&control, n as u64, codec, 400.0 + 300.0 * n as f32))
+            .collect();
+        sing(&mut conference, &mut phones, 0..50);
+        phones.into_iter().map(|phone| phone.heard).collect::<Vec<_>>()
+    };
+    assert!(heard([16_000, 0, 8_000, 0]) == heard([8_000, 16_000, 32_000, 48_000]));
+
+    let one = ConferenceConfig { rates_hz: [0, 0, 0, 8_000], ..Default::default() };
+    let (_conference, control) = Conference::new(&one).unwrap();
+    let media = leg(1, opus(16_000)).1;
+    let refused = control.join(media, JoinOptions::default()).err().map(|(error, _)| error);
+    assert_eq!(refused, Some(ConferenceError::UnsupportedRate));
+    for rates_hz in [[0; 4], [8_000, 11_025, 0, 0]] {
+        let config = ConferenceConfig { rates_hz, ..Default::default() };
+        assert_eq!(Conference::new(&config).err(), Some(ConferenceError::InvalidConfig));
+    }
+}
+
+#[test]
 fn who_leaves_is_not_heard_any_more_and_its_place_can_be_taken_again() {
     let (mut conference, control) =
         Conference::new(&ConferenceConfig { max_members: 2, ..Default::default() }).unwrap();

@@ -110,7 +110,7 @@ impl Conference {
             return Err(ConferenceError::InvalidConfig);
         }
         let (publisher, snapshot) = snapshot::snapshot(&ConferenceStats::default());
-        let (ways, control) = Ways::new(places, config.max_pair_gains, snapshot);
+        let (ways, control) = Ways::new(places, config.max_pair_gains, config.rates_hz, snapshot);
         let conference = Self {
             rates: Rates::new(config).map_err(|_| ConferenceError::InvalidConfig)?,
             members: (0..places).map(|_| None).collect(),

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 /// The library's modules in the order in which a reader needs what they declare.
-const SOURCES: [&str; 25] = [
+const SOURCES: [&str; 26] = [
     "status",
     "memory",
     "codec",
@@ -53,6 +53,7 @@ const SOURCES: [&str; 25] = [
     "leg_stats",
     "leg_ticket",
     "mistake",
+    "link",
     "conference",
     "conference_share",
     "jitter",

@@ -275,6 +275,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_conference_set_pair_gain, ale_conference_set_pair_gain(P(o.conference), 0, 1, 1))         \
     X(ale_conference_next_dominant_speaker,                                                         \
       ale_conference_next_dominant_speaker(P(o.conference), P(&TO->id)))                            \
+    X(ale_link_memory_required, ale_link_memory_required(8000, P(&TO->memory)))                     \
     X(ale_link_create, ale_link_create(8000, OBJECT(ale_link_end, 0), OBJECT(ale_link_end, 1)))     \
     X(ale_link_end_push, ale_link_end_push(P(o.end), P(o.pcm), N(80)))                              \
     X(ale_link_end_pull, ale_link_end_pull(P(o.end), P(TO->pcm), N(80)))                            \

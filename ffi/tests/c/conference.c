@@ -115,6 +115,40 @@ static void a_limiter_keeps_sums_below_full_scale(void)
 }
 
 /* The host speaks through one end of a line, and hears through another. */
+/* A desk phone's three parties at one rate, and a number of rates that is none. */
+static void few_rates(void)
+{
+    ale_conference_config config;
+    ale_conference *conference = NULL;
+    ale_link_end *end = NULL, *other = NULL;
+    ale_memory all, one;
+    uint64_t member;
+
+    OK(ale_conference_config_init_sized(&config, sizeof config));
+    EXPECT(config.rates_hz[0] == 8000 && config.rates_hz[3] == 48000);
+    config.max_members = 3;
+    config.encode_groups = 0;
+    OK(ale_conference_memory_required(&config, &all));
+    memset(config.rates_hz, 0, sizeof config.rates_hz);
+    INVALID(ale_conference_create(&config, &conference));
+    config.rates_hz[2] = 16000;
+    OK(ale_conference_memory_required(&config, &one));
+    EXPECT(one.kept_bytes * 2 < all.kept_bytes);
+    OK(ale_conference_create(&config, &conference));
+    OK(ale_link_create(8000, &end, &other));
+    REFUSED(ALE_ERR_SAMPLE_RATE, ale_conference_join_link(conference, end, NULL, &member));
+    ale_link_end_destroy(end);
+    ale_link_end_destroy(other);
+    REFUSED(ALE_ERR_SAMPLE_RATE, ale_link_memory_required(11025, &one));
+    OK(ale_link_memory_required(8000, &one));
+    OK(ale_link_memory_required(48000, &all));
+    EXPECT(one.kept_bytes > 4 * 80 * 2 && one.kept_bytes < all.kept_bytes);
+    OK(ale_link_create(16000, &end, &other));
+    OK(ale_conference_join_link(conference, end, NULL, &member));
+    ale_link_end_destroy(other);
+    ale_conference_destroy(conference);
+}
+
 static void lines_and_speakers(void)
 {
     ale_conference_config config;
@@ -365,6 +399,7 @@ int main(void)
     levels_both_ways();
     who_hears_whom();
     a_limiter_keeps_sums_below_full_scale();
+    few_rates();
     lines_and_speakers();
     puts("conference: ok");
     return 0;

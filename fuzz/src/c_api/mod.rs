@@ -23,12 +23,13 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 
 use ale_media_capi::codec_host::ale_host_codec;
-use ale_media_capi::conference::{ale_conference, ale_link_end};
+use ale_media_capi::conference::ale_conference;
 use ale_media_capi::conference_share::ale_partial_sums;
 use ale_media_capi::jitter::{ale_jitter_reader, ale_jitter_writer};
 use ale_media_capi::jitter_view::ale_jitter_control;
 use ale_media_capi::leg::{ale_leg_control, ale_leg_media, ale_leg_receiver};
 use ale_media_capi::leg_relay::ale_repacketizer;
+use ale_media_capi::link::ale_link_end;
 use ale_media_capi::mixer::ale_mixer;
 use ale_media_capi::replay::ale_jitter_replay;
 use ale_media_capi::srtp::ale_srtp;

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 
 use ale_media_capi::conference::*;
 use ale_media_capi::leg::{ale_leg_media_destroy, ale_leg_receive};
+use ale_media_capi::link::*;
 use ale_media_capi::memory::ale_memory;
 
 use super::input::Input;
@@ -127,7 +128,11 @@ unsafe fn line(objects: &mut Objects, input: &mut Input<'_>) {
             0 | 1 if objects.ends[at].is_null() && objects.ends[next].is_null() => {
                 let (mut one, mut other) = (std::ptr::null_mut(), std::ptr::null_mut());
                 let rate_hz = input.number().wrapping_mul(100);
-                if check(ale_link_create(rate_hz, &mut one, &mut other)) {
+                let mut memory = MaybeUninit::<ale_memory>::uninit();
+                let fits = check(ale_link_memory_required(rate_hz, memory.as_mut_ptr()));
+                let made = check(ale_link_create(rate_hz, &mut one, &mut other));
+                assert_eq!(made, fits);
+                if made {
                     (objects.ends[at], objects.ends[next]) = (one, other);
                 }
             }

@@ -1159,6 +1159,11 @@ typedef struct ale_conference_config {
   uint32_t max_pair_gains;
   uint32_t limiter;  /* Not 0: a look-ahead limiter instead of clamping, 2 ms later. Default 0. */
   uint32_t encode_groups;  /* Groups of members that share an encoder, 0 to 64. Default 4. */
+  /*
+   * Rates of its members' PCM, of 8000, 16000, 32000 and 48000; 0 in the place of one that is not used,
+   * which spares its memory: one rate takes a third of that of all. Default all four.
+   */
+  uint32_t rates_hz[4];
 } ale_conference_config;
 
 /* Fills a config with the defaults. Any thread. Real-time. */
@@ -1352,10 +1357,12 @@ ale_status ale_conference_stats(const struct ale_conference *conference,
 /* ==== Conferences: the audio thread ==== */
 
 /*
- * Plays and mixes 10 ms; to be called every 10 ms. ale_conference_next_datagram then gives what is
- * to be sent. Takes some 32 KiB of stack. Real-time.
+ * Plays and mixes 10 ms; to be called every 10 ms with the time that it is, not the time at which the tick
+ * was due: missed_ticks tells by it that the thread is late. Whoever is late calls once and skips what was
+ * missed. ale_conference_next_datagram then gives what is to be sent. Takes some 32 KiB of stack. Real-time.
  */
-ale_status ale_conference_tick(struct ale_conference *conference, uint64_t now_ns);
+ale_status ale_conference_tick(struct ale_conference *conference,
+                               uint64_t now_ns);
 
 /* A datagram to be sent. */
 typedef struct ale_datagram {
@@ -1378,11 +1385,20 @@ ale_status ale_conference_next_datagram(struct ale_conference *conference,
  * Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
  * real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
+ * Can return ALE_ERR_SAMPLE_RATE, ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.
  */
 ale_status ale_link_create(uint32_t sample_rate_hz,
                            struct ale_link_end **one,
                            struct ale_link_end **other);
+
+/*
+ * What both ends of a link of this rate would take of the allocator. They are made and thrown away for
+ * that, with memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_link_create can.
+ */
+ale_status ale_link_memory_required(uint32_t sample_rate_hz,
+                                    struct ale_memory *memory);
 
 /* Frees an end that no conference has. Any thread. Not real-time. */
 void ale_link_end_destroy(struct ale_link_end *end);
