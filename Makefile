@@ -31,7 +31,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJO
     -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g' -e 's|@GLIBC@|$(GLIBC)|g'
 
 .DEFAULT_GOAL := help
-.PHONY: help bindings-test demo test check tools peers library programs c-programs header header-check header-compiles \
+.PHONY: help bindings-test build-tools demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
         loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare judge fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
@@ -68,13 +68,18 @@ check: tools header-check header-compiles unsafe-budget ## formatting, lints, do
 	    echo "check: licences, sources and advisories are not looked at without cargo-deny: .ci/rust-tool cargo-deny"; \
 	fi
 
-tools: ## install what the build needs and this machine lacks
+build-tools: # what the library itself needs, which is not installed unasked
+	@for tool in $(CARGO) $(CC) cmake; do \
+	    command -v $$tool >/dev/null || { echo "Please install $$tool: the library is built with Rust, a C compiler and cmake" >&2; exit 1; }; \
+	done
+
+tools: ## install what tests and programs need and this machine lacks
 	@.ci/install-tools
 
 peers: ## install the peers that tests compare with
 	@.ci/install-tools ffmpeg gst-launch-1.0 tshark
 
-library: tools ## libale_media.so in target/release, and libale_media.a in target/release/package
+library: build-tools ## libale_media.so in target/release, and libale_media.a in target/release/package
 	$(CARGO) build --release -p ale-media-ffi
 	ffi/package/localise $(RELEASE)/libale_media.a $(ARCHIVE)
 
