@@ -164,7 +164,7 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
-	$(MAKE) c-sanitize c-debug c-wiped
+	$(MAKE) c-sanitize c-debug c-wiped c-stack
 
 c-sanitize: library ## the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@.ci/install-tools clang libclang-rt
@@ -193,6 +193,12 @@ c-wiped: library ## no copy of a key on the stack or in freed memory, in release
 	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
 	$(RELEASE)/c/wiped
 	$(TARGET_DIR)/debug/c/wiped
+
+# Not under valgrind either, for the same reason. Frames are those of a release build.
+c-stack: library ## how much stack each function takes: below 16 KiB but for creation and Opus
+	@mkdir -p $(RELEASE)/c
+	$(CC) $(C_FLAGS) -Iffi/tests/c ffi/tests/memory/stack.c -o $(RELEASE)/c/stack $(ARCHIVE) $(C_LIBS)
+	$(RELEASE)/c/stack
 
 # Symbols and lines are kept, for real-time to tell.
 SYMBOLS := --config profile.firmware.strip=false --config 'profile.firmware.debug="line-tables-only"'

@@ -223,22 +223,28 @@ impl LegControl {
             return Err(LegError::Fixed("jitter"));
         }
         self.check_transport(&new)?;
-        let decoders = self.decoders_for(&new)?;
-        // The digits stay with the packetizer that there is; this end is given back unused.
-        let (_, no_digits) = ring::channel(1);
-        let media = MediaUpdate::new(&new, no_digits, decoders).map_err(LegError::Codec)?;
+        let media = self.media_update(&new)?;
         let leg_receiver = Box::new(LegReceiverUpdate::new(&new));
         if self.to_receiver.vacant_now() == 0 || self.to_media.vacant_now() == 0 {
             return Err(LegError::Busy);
         }
         self.order_transport(&new)?;
         let _ = self.to_receiver.push(LegReceiverCommand::Update(leg_receiver));
-        let _ = self.to_media.push(MediaCommand::Update(Box::new(media)));
+        let _ = self.to_media.push(MediaCommand::Update(media));
         self.assessor = new.assessor();
         self.codec = new.main_codec().name().into();
         new.srtp = None;
         *self.config = new;
         Ok(())
+    }
+
+    /// What the audio thread's half is to become. In a frame of its own: it is large before it is boxed.
+    #[inline(never)]
+    fn media_update(&mut self, new: &LegConfig) -> Result<Box<MediaUpdate>, LegError> {
+        let decoders = self.decoders_for(new)?;
+        // The digits stay with the packetizer that there is; this end is given back unused.
+        let (_, no_digits) = ring::channel(1);
+        MediaUpdate::new(new, no_digits, decoders).map(Box::new).map_err(LegError::Codec)
     }
 
     /// Whether the session could become what `new` says.
