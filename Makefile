@@ -169,7 +169,7 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
-	$(MAKE) c-sanitize c-debug c-wiped bindings-test
+	$(MAKE) c-sanitize c-debug c-wiped c-stack bindings-test
 
 bindings-test: library ## what pycparser, cffi and bindgen make of the headers
 	@.ci/install-tools clang python3-venv
@@ -203,6 +203,12 @@ c-wiped: library ## no copy of a key on the stack or in freed memory, in release
 	    $(TARGET_DIR)/debug/libale_media.a $(C_LIBS)
 	$(RELEASE)/c/wiped
 	$(TARGET_DIR)/debug/c/wiped
+
+# Not under valgrind either, for the same reason. Frames are those of a release build.
+c-stack: library ## how much stack each function takes: below 16 KiB but for creation and Opus
+	@mkdir -p $(RELEASE)/c
+	$(CC) $(C_FLAGS) -Iffi/tests/c ffi/tests/memory/stack.c -o $(RELEASE)/c/stack $(ARCHIVE) $(C_LIBS)
+	$(RELEASE)/c/stack
 
 # Symbols and lines are kept, for real-time to tell.
 SYMBOLS := --config profile.firmware.strip=false --config 'profile.firmware.debug="line-tables-only"'

@@ -333,8 +333,8 @@ typedef struct ale_srtp_config {
  * Makes a session from the checkpoints of its directions; either may be NULL, not both. Policy, flags,
  * SSRCs, header extensions and the first rollover counter are those in the checkpoints, also for keys
  * that come later; of config the limits (window, streams, retries, overlap) and the backend matter. A
- * restored sending direction sends once it has taken and confirmed a checkpoint of its own. Any thread.
- * Not real-time.
+ * restored sending direction sends once it has taken and confirmed a checkpoint of its own. Takes some 19
+ * KiB of stack. Any thread. Not real-time.
  *
  * Can return ALE_ERR_SRTP_CHECKPOINT for one that is damaged, wrapped with another key, or of the
  * other direction, and what ale_srtp_create can return.
@@ -370,7 +370,7 @@ ale_status ale_srtp_config_init_sized(struct ale_srtp_config *config,
                                       size_t struct_size);
 
 /*
- * Makes a session. Any thread. Not real-time.
+ * Makes a session. Takes some 18 KiB of stack. Any thread. Not real-time.
  *
  * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY,
  * ALE_ERR_SRTP_NOT_PERMITTED, ALE_ERR_SRTP_BACKEND and ALE_ERR_NO_MEMORY.

@@ -2,7 +2,8 @@
 //! No branch and no table index on secrets, as valgrind's memcheck sees it: keys and plaintext are
 //! declared undefined, and memcheck reports every jump and address that depends on undefined bits.
 //! (Memcheck knows no SHA or VAES instructions, so this runs on the portable code and what all
-//! kernels share. The kernels themselves are straight lines of SIMD instructions.)
+//! kernels share. The kernels themselves are straight lines of SIMD instructions; how they compare tags is seen
+//! in core/tests/forged_path.rs.)
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 use std::process::Command;

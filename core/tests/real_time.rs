@@ -12,9 +12,9 @@ use std::cell::Cell;
 
 use ale_media::codec::CodecSpec;
 use ale_media::conference::{Conference, ConferenceConfig, JoinOptions};
-use ale_media::leg::{Arrival, Leg, LegConfig, ReceiveError, receive_batch};
+use ale_media::leg::{Arrival, Leg, LegConfig, ReceiveError, SrtpConfig, receive_batch};
 use ale_media::rtp::is_rtcp;
-use ale_media::srtp::Suite;
+use ale_media::srtp::{MasterKey, Sender, SessionConfig, Suite};
 use support::Call;
 
 thread_local! {
@@ -132,6 +132,146 @@ fn a_thousand_forgeries_allocate_nothing() {
         assert!(failed >= 750, "{suite:?}: {failed}");
         assert_eq!((after.packets, after.rtcp_packets), (before.packets, before.rtcp_packets));
     }
+}
+
+/// What refuses a datagram before its tag is looked at, or after: what of it is wrong, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Replayed,
+    TooOld,
+    Short,
+    Version,
+    Extension,
+    Identifier,
+    Source,
+    Type,
+    ReplayedReport,
+    ShortReport,
+    ReportIdentifier,
+    PlainReport,
+}
+
+const WRONG: [Wrong; 12] = [
+    Wrong::Replayed,
+    Wrong::TooOld,
+    Wrong::Short,
+    Wrong::Version,
+    Wrong::Extension,
+    Wrong::Identifier,
+    Wrong::Type,
+    Wrong::ReplayedReport,
+    Wrong::ShortReport,
+    Wrong::ReportIdentifier,
+    Wrong::PlainReport,
+    // Last: so many make the peer's own stream one that has been.
+    Wrong::Source,
+];
+
+/// What the test above has not: replays, and what is too short, of an unknown key, source or payload type. A
+/// source's packets authenticate: its keys are the peer's, and there are more of them than streams.
+#[test]
+fn a_thousand_refusals_of_each_kind_allocate_nothing() {
+    const MKI: [u8; 3] = [7, 8, 9];
+    for suite in [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm] {
+        let keys = |byte: u8| {
+            let bytes = vec![byte; suite.key_bytes() + suite.salt_bytes()];
+            let key = MasterKey::from_concatenated(suite, &bytes).unwrap();
+            SessionConfig::new(suite, key.with_mki(&MKI).unwrap())
+        };
+        let mut ends = pair::pair(&CodecSpec::Pcma, Some(suite), |config| {
+            let (send, receive) = if config.local_ssrc == 0xa { (1, 2) } else { (2, 1) };
+            config.srtp = Some(SrtpConfig { send: keys(send), receive: keys(receive) });
+        });
+        let (mut first, mut media, mut report) = (Vec::new(), Vec::new(), Vec::new());
+        pair::talk(&mut ends, 0..600, |ends, to, now_ns, datagram| {
+            if to == 1 {
+                let kept = if is_rtcp(&datagram) { &mut report } else { &mut media };
+                kept.clone_from(&datagram);
+                if first.is_empty() && !is_rtcp(&datagram) {
+                    first.clone_from(&datagram);
+                }
+            }
+            pair::deliver(ends, to, now_ns, datagram);
+        });
+        // Behind the tag under GCM, before it under HMAC.
+        let behind = if suite == Suite::AeadAes128Gcm { 1 } else { suite.tag_bytes() + 1 };
+        let receiver = &mut ends[1].receiver;
+        for wrong in WRONG {
+            let before = receiver.stats();
+            let mut stranger = Sender::new(&keys(1)).unwrap();
+            for n in 0..1000_u16 {
+                let mut datagram = match wrong {
+                    Wrong::TooOld => first.clone(),
+                    Wrong::ReplayedReport | Wrong::ReportIdentifier | Wrong::PlainReport => {
+                        report.clone()
+                    }
+                    Wrong::Short => media[..usize::from(n) % 25].to_vec(),
+                    Wrong::ShortReport => report[..usize::from(n) % 25].to_vec(),
+                    _ => media.clone(),
+                };
+                match wrong {
+                    Wrong::Version => datagram[0] ^= 0x40,
+                    Wrong::Extension => {
+                        datagram[0] |= 0x10;
+                        datagram[14..16].fill(0xff);
+                    }
+                    Wrong::Identifier | Wrong::ReportIdentifier => {
+                        let at = datagram.len() - behind;
+                        datagram[at] ^= 1 + n as u8 % 200;
+                    }
+                    Wrong::PlainReport => {
+                        let at = datagram.len() - MKI.len() - 4 - suite_tag(suite, behind);
+                        datagram[at] ^= 0x80;
+                    }
+                    Wrong::Source | Wrong::Type => {
+                        datagram.truncate(12 + 160);
+                        let ssrc = if wrong == Wrong::Source { 5_000 + n } else { 4_000 };
+                        datagram[1] = 77;
+                        datagram[2..4].copy_from_slice(&n.to_be_bytes());
+                        datagram[8..12].copy_from_slice(&u32::from(ssrc).to_be_bytes());
+                        datagram.resize(12 + 160 + 64, 0);
+                        let len = stranger.protect(&mut datagram, 172).unwrap();
+                        datagram.truncate(len);
+                    }
+                    _ => {}
+                }
+                let now_ns = 7_000_000_000 + u64::from(n);
+                let (result, count) = if n % 2 == 0 {
+                    counted(|| receiver.receive(&mut datagram, now_ns))
+                } else {
+                    let mut arrival = Arrival::new(0, &mut datagram, now_ns);
+                    let receivers = std::slice::from_mut(&mut *receiver);
+                    let count =
+                        counted(|| receive_batch(receivers, std::slice::from_mut(&mut arrival)));
+                    (arrival.result, count.1)
+                };
+                assert!(result.is_err(), "{suite:?}, {wrong:?}, {n}: {result:?}");
+                assert_eq!(count, 0, "{suite:?}, {wrong:?}, {n}: {result:?}");
+            }
+            let after = receiver.stats();
+            let told = match wrong {
+                Wrong::Replayed | Wrong::TooOld | Wrong::ReplayedReport => {
+                    after.replayed - before.replayed
+                }
+                Wrong::Identifier | Wrong::ReportIdentifier => {
+                    after.srtp_refused - before.srtp_refused
+                }
+                // A source whose like has made room for another may be taken for it coming back.
+                Wrong::Source | Wrong::Type => {
+                    after.unknown_payload_type - before.unknown_payload_type + after.replayed
+                        - before.replayed
+                }
+                _ => 1000,
+            };
+            assert_eq!(told, 1000, "{suite:?}, {wrong:?}: {after:?}");
+            assert_eq!(after.packets, before.packets, "{suite:?}, {wrong:?}");
+        }
+    }
+}
+
+/// Bytes of tag between a report's index and its end.
+fn suite_tag(suite: Suite, behind: usize) -> usize {
+    if behind == 1 { 0 } else { suite.tag_bytes() }
 }
 
 #[test]

@@ -507,7 +507,8 @@ pub unsafe extern "C" fn ale_conference_join_link(
 
 /// Plays and mixes 10 ms; to be called every 10 ms with the time that it is, not the time at which the tick
 /// was due: missed_ticks tells by it that the thread is late. Whoever is late calls once and skips what was
-/// missed. ale_conference_next_datagram then gives what is to be sent. Takes some 32 KiB of stack. Real-time.
+/// missed. ale_conference_next_datagram then gives what is to be sent. Takes some 45 KiB of stack where
+/// a leg sends Opus. Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_conference_tick(
     conference: *mut ale_conference,

@@ -221,7 +221,7 @@ pub unsafe extern "C" fn ale_leg_sample_rate_hz(media: *const ale_leg_media) -> 
 }
 
 /// Writes what is to be heard from now_ns on: samples of PCM, a multiple of 10 ms. info may be
-/// NULL. Real-time.
+/// NULL. Takes some 25 KiB of stack with Opus. Real-time.
 ///
 /// Can return ALE_ERR_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -281,7 +281,8 @@ unsafe fn datagram_by(
 }
 
 /// Gives the next datagram to send, RTP or RTCP, valid until the half is used again. To be called
-/// until it returns ALE_ERR_NOTHING. Real-time.
+/// until it returns ALE_ERR_NOTHING. Takes some 45 KiB of stack with Opus.
+/// Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_leg_poll_transmit(
     media: *mut ale_leg_media,
@@ -324,8 +325,8 @@ pub unsafe extern "C" fn ale_leg_set_muted(
 
 /// Replaces keys while the call goes on, each by an a=crypto line, which counts whole: suite, key and
 /// session parameters; NULL leaves a direction as it is. Counters go on, both directions change or neither,
-/// and the same line again changes nothing. Also gives the first keys to a leg without. Takes some 12 KiB of
-/// stack. Exclusive. Not real-time.
+/// and the same line again changes nothing. Also gives the first keys to a leg without. Exclusive. Not
+/// real-time.
 ///
 /// Can return ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_NOT_PERMITTED and the other keys' statuses,
 /// ALE_ERR_INVALID_ARGUMENT for one direction of a leg that has no keys for the other, and ALE_ERR_BUSY.
@@ -369,8 +370,8 @@ pub unsafe extern "C" fn ale_leg_update(
 /// Makes a new leg of a living one, for what ale_leg_update can't change: sample_rate_hz, the jitter buffer.
 /// The three handles stay, and are those of the new leg. Keys, counters, sequence numbers, addresses,
 /// statistics of the transport, digits that wait and muting go on; codecs, jitter buffer and events begin
-/// anew. Exclusive, with all three halves: no other thread may be using any, and the media half is in no
-/// conference. Not real-time.
+/// anew. Takes some 68 KiB of stack. Exclusive, with all three halves: no other thread may be using any,
+/// and the media half is in no conference. Not real-time.
 ///
 /// Can return what ale_leg_create can, ALE_ERR_INVALID_ARGUMENT for halves of different legs,
 /// ALE_ERR_FIXED for another max_sources, and ALE_ERR_BUSY; nothing has changed then.

@@ -11,7 +11,7 @@ use crate::pointer;
 use crate::status::ale_status;
 
 /// Datagrams that are handed on at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 16;
 
 /// A datagram that has arrived, one of a batch.
 #[repr(C)]
@@ -56,8 +56,8 @@ impl Sessions<LegReceiver> for Handles {
 /// Takes the datagrams of any number of legs, each of which may occur several times, as
 /// ale_leg_receive (or ale_leg_receive_from, where from is not NULL) would one after the other; each
 /// has a status of its own, and one that is refused does not disturb the others. Of what is passed
-/// through, ale_leg_passed knows a leg's last. Takes some 19 KiB of stack, for 64 datagrams at a time.
-/// Exclusive to the receivers. Real-time.
+/// through, ale_leg_passed knows a leg's last. Exclusive to the receivers.
+/// Real-time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_leg_receive_batch(
     arrivals: *mut ale_arrival,

@@ -212,7 +212,7 @@ pub unsafe extern "C" fn ale_srtp_config_init_sized(
     guard(|| unsafe { pointer::init_sized(config, struct_size) })
 }
 
-/// Makes a session. Any thread. Not real-time.
+/// Makes a session. Takes some 18 KiB of stack. Any thread. Not real-time.
 ///
 /// Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_SRTP_CRYPTO_LINE, ALE_ERR_SRTP_KEY,
 /// ALE_ERR_SRTP_NOT_PERMITTED, ALE_ERR_SRTP_BACKEND and ALE_ERR_NO_MEMORY.

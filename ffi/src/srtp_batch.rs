@@ -9,7 +9,7 @@ use crate::srtp::ale_srtp;
 use crate::status::ale_status;
 
 /// Jobs that are handed on at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 16;
 
 /// One packet of a batch.
 #[repr(C)]

@@ -30,7 +30,7 @@ struct Entry {
 }
 
 /// Datagrams that are protected at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 16;
 
 /// A datagram to be sent to one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub struct Lines {
     /// Windowed: the earlier window as the real, the later as the imaginary part.
     work: Box<[[f32; 2]; WINDOW]>,
     /// Cosine and sine of whole parts of a turn.
-    turn: Box<[[f32; 2]; WINDOW]>,
+    turn: Box<[[f32; 2]]>,
     mean: Box<[f32; HALF]>,
     pairs: u32,
     found: bool,
@@ -51,7 +51,7 @@ impl Lines {
             held: Box::new([0.0; HELD]),
             filled: 0,
             work: Box::new([[0.0; 2]; WINDOW]),
-            turn: Box::new(core::array::from_fn(|n| [math::cos(angle(n)), math::sin(angle(n))])),
+            turn: (0..WINDOW).map(|n| [math::cos(angle(n)), math::sin(angle(n))]).collect(),
             mean: Box::new([0.0; HALF]),
             pairs: 0,
             found: false,
@@ -136,7 +136,7 @@ impl Lines {
 
 /// The discrete Fourier transform, in place, of what is in bit-reversed order (J. Cooley and J. Tukey,
 /// 1965).
-fn transform(work: &mut [[f32; 2]; WINDOW], turn: &[[f32; 2]; WINDOW]) {
+fn transform(work: &mut [[f32; 2]; WINDOW], turn: &[[f32; 2]]) {
     for stage in 0..BITS {
         let half = 1 << stage;
         for block in work.chunks_exact_mut((2 * half).max(2)) {

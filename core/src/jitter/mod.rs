@@ -29,6 +29,8 @@ mod correlate;
 mod decoders;
 mod delay;
 mod history;
+#[cfg(all(test, feature = "std", feature = "opus", not(loom)))]
+mod packet_time_tests;
 mod playout;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod property_tests;

@@ -11,8 +11,8 @@ use crate::session::{ReceiveError, Received};
 use crate::srtp::{Job, Receiver, Sessions, SrtpError, unprotect_batch};
 use crate::within::Within;
 
-/// Datagrams whose encryption is undone at a time.
-const CHUNK: usize = 64;
+/// Datagrams whose encryption is undone at a time: what is hashed side by side.
+const CHUNK: usize = 16;
 
 /// A datagram that has arrived.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl<T: Sessions<LegReceiver> + ?Sized> Sessions<Receiver> for Unprotectors<'_, 
 /// says where it comes from, and sets its result. A leg may occur several times; one that is not
 /// there gives [`ReceiveError::NoLeg`].
 ///
-/// Real-time: yes; 64 datagrams wait on the stack at a time.
+/// Real-time: yes; 16 datagrams wait on the stack at a time.
 pub fn receive_batch<T: Sessions<LegReceiver> + ?Sized>(
     legs: &mut T,
     arrivals: &mut [Arrival<'_>],

@@ -94,7 +94,7 @@ impl MediaUpdate {
             backlog: vec![0; (rate_hz / 1_000 * backlog_ms) as usize].into(),
             trailer_bytes: config.trailer_bytes(),
             direction: config.direction,
-            inband: Inband::new(config, rate_hz).map(Box::new),
+            inband: Inband::boxed(config, rate_hz),
             freeze_for_modems: config.freeze_for_modems,
             asks: config.nack != Nack::Off,
             assessor: config.assessor(),

@@ -157,7 +157,7 @@ impl LegControl {
         }
         self.order_transport(&new)?;
         let _ = self.to_receiver.push(LegReceiverCommand::Update(leg_receiver));
-        let _ = self.to_media.push(MediaCommand::Update(Box::new(media)));
+        let _ = self.to_media.push(MediaCommand::Update(media));
         self.session.wake();
         self.assessor = new.assessor();
         self.codec = new.main_codec().name().into();
@@ -179,7 +179,7 @@ impl LegControl {
     }
 
     /// What an update with this config brings, and what the leg is after it.
-    fn prepare(&mut self, config: &LegConfig) -> Result<(LegConfig, MediaUpdate), LegError> {
+    fn prepare(&mut self, config: &LegConfig) -> Result<(LegConfig, Box<MediaUpdate>), LegError> {
         let mut new = config.clone();
         new.sample_rate_hz = Some(self.config.rate_hz());
         if config.sample_rate_hz.is_some_and(|rate_hz| rate_hz != self.config.rate_hz()) {
@@ -190,11 +190,17 @@ impl LegControl {
             return Err(LegError::Fixed("jitter"));
         }
         self.check_transport(&new)?;
-        let decoders = self.decoders_for(&new)?;
+        let media = self.media_update(&new)?;
+        Ok((new, media))
+    }
+
+    /// What the audio thread's half is to become. In a frame of its own: it is large before it is boxed.
+    #[inline(never)]
+    fn media_update(&mut self, new: &LegConfig) -> Result<Box<MediaUpdate>, LegError> {
+        let decoders = self.decoders_for(new)?;
         // The digits stay with the packetizer that there is; this end is given back unused.
         let (_, no_digits) = ring::channel(1);
-        let media = MediaUpdate::new(&new, no_digits, decoders).map_err(LegError::Codec)?;
-        Ok((new, media))
+        MediaUpdate::new(new, no_digits, decoders).map(Box::new).map_err(LegError::Codec)
     }
 
     /// Whether the session could become what `new` says.

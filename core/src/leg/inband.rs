@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Listening for tones in what a leg plays.
 
+use alloc::boxed::Box;
+
 use super::config::{InbandTones, LegConfig};
 use super::event::LegEvent;
 use crate::dsp::tones::{DtmfDetector, DtmfFilter, ProgressDetector, Tone, ToneDetector};
@@ -29,8 +31,14 @@ pub(super) struct Inband {
 const HOLD_FRAMES: u32 = 100;
 
 impl Inband {
+    /// As [`Inband::new`], with what is large on the way in a frame of its own.
+    #[inline(never)]
+    pub(super) fn boxed(config: &LegConfig, rate_hz: u32) -> Option<Box<Self>> {
+        Self::new(config, rate_hz).map(Box::new)
+    }
+
     /// `None` where nothing is to be done, or at a rate that the detectors don't know.
-    pub(super) fn new(config: &LegConfig, rate_hz: u32) -> Option<Self> {
+    fn new(config: &LegConfig, rate_hz: u32) -> Option<Self> {
         let listens = config.inband_tones != InbandTones::Ignored || config.freeze_for_modems;
         if !listens && !config.call_progress {
             return None;

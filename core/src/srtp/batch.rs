@@ -79,7 +79,7 @@ const _: () = assert!(MAX_TRAILER_BYTES >= 16 + 4 + 128);
 /// and sets its result. One session may occur in several jobs. A job whose session does not exist
 /// gets [`SrtpError::InvalidConfig`].
 ///
-/// Real-time: yes; 64 jobs wait on the stack at a time.
+/// Real-time: yes; 16 jobs wait on the stack at a time.
 pub fn protect_batch<T: Sessions<Sender> + ?Sized>(sessions: &mut T, jobs: &mut [Job<'_>]) {
     for (at, job) in jobs.iter_mut().enumerate() {
         let Some(sender) = sessions.session_mut(job.session) else {
@@ -138,7 +138,7 @@ fn protect_staged<T: Sessions<Sender> + ?Sized>(
             // At once, while the key is at hand; what takes lanes is the tag.
             key.xor_keystream(plan.iv, text);
         }
-        stage.push(at, plan.end, plan);
+        stage.push(at, plan);
         if stage.count == STAGE {
             seal_stage(sessions, jobs, &mut stage);
         }
@@ -151,7 +151,7 @@ fn protect_staged<T: Sessions<Sender> + ?Sized>(
 /// whose session does not exist gets [`SrtpError::InvalidConfig`], and one whose buffer is
 /// shorter than its length [`SrtpError::Capacity`].
 ///
-/// Real-time: yes; 64 jobs wait on the stack at a time.
+/// Real-time: yes; 16 jobs wait on the stack at a time.
 pub fn unprotect_batch<T: Sessions<Receiver> + ?Sized>(sessions: &mut T, jobs: &mut [Job<'_>]) {
     for (at, job) in jobs.iter_mut().enumerate() {
         let Some(receiver) = sessions.session_mut(job.session) else {
@@ -224,7 +224,7 @@ fn unprotect_staged<T: Sessions<Receiver> + ?Sized>(
             && receiver.is_simple(&plan)
         {
             receiver.staged += 1;
-            stage.push(at, plan.end, plan);
+            stage.push(at, plan);
             if stage.count == STAGE {
                 open_stage(sessions, jobs, &mut stage);
             }
@@ -233,7 +233,7 @@ fn unprotect_staged<T: Sessions<Receiver> + ?Sized>(
         match receiver.peek(datagram) {
             Some(plan) if receiver.is_simple(&plan) => {
                 receiver.staged += 1;
-                stage.push(at, plan.end, plan);
+                stage.push(at, plan);
             }
             // Not simple, so it was not taken for independent: nothing of its session waits.
             _ => job.result = receiver.unprotect_any(datagram),

@@ -26,7 +26,7 @@
 
 use alloc::vec::Vec;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::config::{MAX_STREAMS, SessionConfig, SsrcPolicy};
 use super::crypto::{CryptoKey, Engine, Job, Material};
@@ -582,11 +582,5 @@ fn read_position(reader: &mut Reader<'_>) -> Option<Position> {
         u64::MAX => Some(Position::default()),
         highest if highest < 1 << 48 => Some(Position::at(highest)),
         _ => None,
-    }
-}
-
-impl Drop for Wrapping<'_> {
-    fn drop(&mut self) {
-        self.nonce.zeroize();
     }
 }

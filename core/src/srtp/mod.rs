@@ -76,6 +76,8 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 mod wipe;
+#[cfg(test)]
+mod wiped_tests;
 
 pub use batch::{Job, Sessions, protect_batch, unprotect_batch};
 pub use config::{MAX_KEYS, MAX_ROC_RETRY, MAX_STREAMS, SessionConfig, SsrcPolicy};

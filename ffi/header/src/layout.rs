@@ -140,6 +140,7 @@ const MEDIA: &str = " * libale_media: a real-time voice media engine.
  *   - Times are nanoseconds on one monotonic clock of the host's, with any origin.
  *   - Levels are in -dBov (RFC 6464): 0 is the loudest, 127 is silence.
  *   - \"Real-time\" functions neither allocate, lock, block, call the system nor log.
+ *   - Functions take less than 16 KiB of stack but for those that say how much.
  *   - \"Exclusive\" objects are used by one thread at a time; const ones by any number.
 ";
 const JITTER: &str = " * libale_media: the jitter buffer by itself. A leg has one of its own.

@@ -24,6 +24,8 @@ const MAX_FORWARD: i16 = 1000;
 const SEEN: i16 = 128;
 /// A timestamp that is off by less than this part of a packet is noise.
 const NOISE_PART: i64 = 4;
+/// For so many packets after one of another length, a lost one may have had any.
+const MIXED_PACKETS: u8 = 50;
 /// A packet that came this much before the earliest (or by half of the gap, if that is less) was not sent
 /// after a gap.
 const EARLY_MS: f32 = 20.0;
@@ -105,6 +107,8 @@ struct Stream {
     marker: bool,
     /// Timestamps have been off by a little.
     noisy: bool,
+    /// Packets for which lengths are still taken to change.
+    mixed: u8,
     /// How late the newest came.
     late_ms: f32,
     /// Numbers behind the newest that were skipped, and whether any was no audio.
@@ -185,6 +189,7 @@ impl Timeline {
             is_sound: true,
             marker: false,
             noisy: false,
+            mixed: 0,
             late_ms: 0.0,
             lost: 0,
             passed: false,
@@ -272,6 +277,8 @@ impl Timeline {
             stream.position = position;
             stream.end = position + samples;
             if samples > 0 {
+                let alike = stream.samples == samples || stream.samples == 0;
+                stream.mixed = if alike { stream.mixed.saturating_sub(1) } else { MIXED_PACKETS };
                 stream.samples = samples;
             }
             stream.is_sound = samples > 0;
@@ -335,7 +342,7 @@ impl Stream {
     /// The position a whole number of packets from the newest, if that is about what the timestamp tells.
     fn without_noise(&self, told: i64) -> i64 {
         let packets = (told - self.position + self.samples / 2).checked_div_euclid(self.samples);
-        let Some(packets) = packets.filter(|_| self.noisy) else { return told };
+        let Some(packets) = packets.filter(|_| self.noisy && self.mixed == 0) else { return told };
         let whole = self.position + packets * self.samples;
         if (told - whole).abs() * NOISE_PART <= self.samples { whole } else { told }
     }
@@ -348,7 +355,8 @@ impl Stream {
             return told;
         }
         let apart = (told - follows).abs();
-        if apart * NOISE_PART <= self.samples {
+        // What packets of changing lengths have lost, only the timestamp tells.
+        if apart * NOISE_PART <= self.samples && (lost == 0 || self.mixed == 0) {
             self.noisy = true;
             return follows;
         }

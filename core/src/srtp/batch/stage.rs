@@ -9,65 +9,33 @@ use crate::srtp::receiver::{self, Receiver};
 use crate::srtp::sender::{self, Sender};
 use crate::within::Within;
 
-/// Jobs that are looked at before cryptography begins, so that ones of like length come together.
-pub(super) const STAGE: usize = 4 * LANES;
-
-/// Lengths in blocks of 64 bytes that are told apart; above it are no voice packets.
-const CLASSES: usize = 32;
+/// Jobs that wait at a time: what fits the lanes. They wait on the stack, so no more do.
+pub(super) const STAGE: usize = LANES;
 
 /// Jobs that wait for cryptography.
 pub(super) struct Stage<P> {
     plans: [P; STAGE],
     /// Position of each among the jobs.
     jobs: [usize; STAGE],
-    lengths: [usize; STAGE],
     pub(super) count: usize,
 }
 
 impl<P: Copy + Default> Stage<P> {
     pub(super) fn new() -> Self {
-        Self { plans: [P::default(); STAGE], jobs: [0; STAGE], lengths: [0; STAGE], count: 0 }
+        Self { plans: [P::default(); STAGE], jobs: [0; STAGE], count: 0 }
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, job: usize, len: usize, plan: P) {
-        if let (Some(a), Some(b), Some(c)) = (
-            self.plans.get_mut(self.count),
-            self.jobs.get_mut(self.count),
-            self.lengths.get_mut(self.count),
-        ) {
-            (*a, *b, *c) = (plan, job, len);
+    pub(super) fn push(&mut self, job: usize, plan: P) {
+        if let (Some(a), Some(b)) = (self.plans.get_mut(self.count), self.jobs.get_mut(self.count))
+        {
+            (*a, *b) = (plan, job);
             self.count += 1;
         }
     }
 
     pub(super) fn waiting(&self) -> impl Iterator<Item = (usize, &P)> {
         self.jobs.iter().copied().zip(&self.plans).take(self.count)
-    }
-
-    /// The waiting jobs, those of like length together.
-    fn order(&self) -> [u8; STAGE] {
-        let mut order = core::array::from_fn(|i| i as u8);
-        let lengths = self.lengths.head(self.count);
-        let class = |length: usize| (length / 64).min(CLASSES - 1);
-        if lengths.is_sorted_by_key(|&length| class(length)) {
-            return order;
-        }
-        // Counts, and then where each class begins.
-        let mut places = [0_u8; CLASSES];
-        for &length in lengths {
-            places[class(length)] += 1;
-        }
-        let mut begin = 0;
-        for place in &mut places {
-            (begin, *place) = (begin + *place, begin);
-        }
-        for (i, &length) in lengths.iter().enumerate() {
-            let place = &mut places[class(length)];
-            order.put(usize::from(*place), i as u8);
-            *place += 1;
-        }
-        order
     }
 }
 
@@ -156,38 +124,55 @@ fn work<'b, H, P: Copy + Default, T: Sessions<H> + ?Sized>(
 ) -> Done {
     let mut done = [None; STAGE];
     let spec = |at: usize, plan: &P, jobs: &[Job<'b>]| {
-        let spec = spec_of(sessions.session(jobs.get(at)?.session)?, plan)?;
-        Some((spec.key.outside(), spec))
+        spec_of(sessions.session(jobs.get(at)?.session)?, plan)
     };
-    let outside = |at: usize, plan: &P, jobs: &[Job<'b>]| {
-        spec(at, plan, jobs).and_then(|(key, spec)| Some((key?, spec)))
-    };
-    let lanes = |jobs: &[Job<'b>], done: &mut Done| {
-        let order = stage.order();
-        for group in order.head(stage.count).chunks(LANES) {
-            let mut lanes: [Option<(&CryptoKey, Message<'_>)>; LANES] = [None; LANES];
-            for (lane, &i) in lanes.iter_mut().zip(group) {
-                let i = usize::from(i) % STAGE;
-                let at = stage.jobs[i];
-                if let Some((None, spec)) = spec(at, &stage.plans[i], jobs)
-                    && let Some(bytes) = jobs.get(at).and_then(|job| job.buffer.get(..spec.end))
-                {
-                    *lane = Some((spec.key, Message { bytes, tail: spec.tail }));
-                }
-            }
-            let mut tags = [[0; 16]; LANES];
-            let computed = lane_tags(&lanes, &mut tags);
-            for ((&i, lane), tag) in group.iter().zip(&lanes).zip(tags) {
-                done[usize::from(i) % STAGE] = (computed && lane.is_some()).then_some(tag);
-            }
-        }
-    };
-    let first = stage.waiting().find_map(|(at, plan)| outside(at, plan, jobs));
-    let Some((first, _)) = first else {
-        lanes(jobs, &mut done);
-        return done;
-    };
+    let outside = stage.waiting().find_map(|(at, plan)| spec(at, plan, jobs)?.key.outside());
+    match outside {
+        Some(first) => hand_over(first, jobs, stage, operation, &spec, &mut done),
+        None => lanes(jobs, stage, &spec, &mut done),
+    }
+    done
+}
 
+/// Computes the tags of all jobs whose keys are not an outside backend's.
+#[inline(never)]
+fn lanes<'k, 'b, P: Copy + Default>(
+    jobs: &[Job<'b>],
+    stage: &Stage<P>,
+    spec: &impl Fn(usize, &P, &[Job<'b>]) -> Option<Spec<'k>>,
+    done: &mut Done,
+) {
+    let mut lanes: [Option<(&CryptoKey, Message<'_>)>; LANES] = [None; LANES];
+    for (lane, (at, plan)) in lanes.iter_mut().zip(stage.waiting()) {
+        if let Some(spec) = spec(at, plan, jobs)
+            && spec.key.outside().is_none()
+            && let Some(bytes) = jobs.get(at).and_then(|job| job.buffer.get(..spec.end))
+        {
+            *lane = Some((spec.key, Message { bytes, tail: spec.tail }));
+        }
+    }
+    let mut tags = [[0; 16]; LANES];
+    let computed = lane_tags(&lanes, &mut tags);
+    for ((done, lane), tag) in done.iter_mut().zip(&lanes).zip(tags) {
+        *done = (computed && lane.is_some()).then_some(tag);
+    }
+}
+
+/// Hands over the jobs of outside backends, whose keys begin with `first`, and does the others meanwhile.
+/// Apart, since all that is handed over stands on the stack.
+#[inline(never)]
+fn hand_over<'k, 'b, P: Copy + Default>(
+    first: &'k backend::Key,
+    jobs: &mut [Job<'b>],
+    stage: &Stage<P>,
+    operation: Operation,
+    spec: &impl Fn(usize, &P, &[Job<'b>]) -> Option<Spec<'k>>,
+    done: &mut Done,
+) {
+    let outside = |at: usize, plan: &P, jobs: &[Job<'b>]| {
+        let spec = spec(at, plan, jobs)?;
+        Some((spec.key.outside()?, spec))
+    };
     // The buffers are the engine's for a while.
     let mut buffers: [&mut [u8]; STAGE] = core::array::from_fn(|_| &mut [][..]);
     let mut places = [0_u8; STAGE];
@@ -203,22 +188,23 @@ fn work<'b, H, P: Copy + Default, T: Sessions<H> + ?Sized>(
         }
     }
     let mut keys = [first; STAGE];
-    let mut each = buffers.iter_mut().zip(&places).zip(&mut keys).take(count);
     let mut handed: [BackendJob<'_>; STAGE] = core::array::from_fn(|_| {
-        if let Some(((buffer, &place), to)) = each.next()
-            && let Some((at, plan)) = stage.waiting().nth(usize::from(place))
+        let nothing = crypto::Job { buffer: &mut [], clear: 0, end: 0, tail: None, iv: 0 };
+        first.job(nothing, [0; 16], 16)
+    });
+    let each = handed.iter_mut().zip(&mut keys).zip(buffers.iter_mut()).zip(&places).take(count);
+    for (((job, to), buffer), &place) in each {
+        if let Some((at, plan)) = stage.waiting().nth(usize::from(place))
             && let Some((key, spec)) = outside(at, plan, jobs)
         {
             *to = key;
             let Spec { clear, end, tail, iv, tag, .. } = spec;
-            return key.job(crypto::Job { buffer, clear, end, tail, iv }, tag.0, tag.1);
+            *job = key.job(crypto::Job { buffer, clear, end, tail, iv }, tag.0, tag.1);
         }
-        let nothing = crypto::Job { buffer: &mut [], clear: 0, end: 0, tail: None, iv: 0 };
-        first.job(nothing, [0; 16], 16)
-    });
+    }
     let (keys, handed) = (keys.head(count), handed.head_mut(count));
     let flight = backend::submit(operation, keys, handed);
-    lanes(jobs, &mut done);
+    lanes(jobs, stage, spec, done);
     drop(flight);
     for (job, &place) in handed.iter_mut().zip(&places) {
         let place = usize::from(place) % STAGE;
@@ -234,5 +220,4 @@ fn work<'b, H, P: Copy + Default, T: Sessions<H> + ?Sized>(
             job.buffer = buffer;
         }
     }
-    done
 }
