@@ -162,6 +162,9 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	    echo "$$test"; $$name; \
 	    valgrind --quiet --leak-check=full --error-exitcode=1 $$name; \
 	done
+	sed -n '/^```c$$/,/^```$$/{/^```/d;p}' README.md > $(RELEASE)/c/readme.c
+	$(CC) $(C_FLAGS) $(RELEASE)/c/readme.c -o $(RELEASE)/c/readme $(ARCHIVE) $(C_LIBS)
+	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/readme
 	@for header in ffi/tests/abi/*/; do \
 	    CC="$(CC)" C_FLAGS="$(filter-out -Iinclude,$(C_FLAGS))" C_LIBS="$(C_LIBS)" \
 	        ffi/tests/abi/run $$header include $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \

@@ -44,3 +44,8 @@ pub mod sync;
 mod test_support;
 #[allow(dead_code)]
 mod within;
+
+/// What stands in the README runs.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -32,7 +32,7 @@ fn an_update_changes_codec_and_direction_or_names_what_it_can_t() {
     wrong.header_extensions.absolute_send_time = Some(3);
     assert_eq!(
         call.control.update(&wrong),
-        Err(LegError::ExtensionId("header_extensions.mixer_levels"))
+        Err(LegError::ExtensionId("header_extensions.absolute_send_time"))
     );
     let mut wrong = config.clone();
     wrong.jitter.slots += 1;
