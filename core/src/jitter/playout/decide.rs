@@ -4,10 +4,10 @@
 
 use core::cell::Cell;
 
-use super::conceal::to_pcm;
 use super::packets::Scratch;
 use super::{DECODES, Fate, Goal, Playout};
-use crate::jitter::correlate::{best_offset, shrink};
+use crate::dsp::correlate::{best_offset, shrink};
+use crate::dsp::pitch::to_pcm;
 use crate::jitter::decoders::Kind;
 use crate::jitter::stats::Operation;
 use crate::jitter::window::Entry;

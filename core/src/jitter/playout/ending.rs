@@ -3,7 +3,7 @@
 //! has said that it is gone. Whatever made it up: a tone that is repeated, a codec's own concealment,
 //! noise. Audio thread only.
 
-use super::conceal::to_pcm;
+use crate::dsp::pitch::to_pcm;
 
 /// Samples at 8 kHz after the last sound from which what stands in fades, and after which it is silent:
 /// with the delay, within two seconds of the last packet.

@@ -2,9 +2,9 @@
 //! What stands in for missing sound: the gap filled from both sides or from redundancy, the past
 //! continued while nothing newer is there. Audio thread only.
 
-use super::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
 use super::packets::Scratch;
 use super::{AHEAD, DECODES, Entry, FADE_END, FADE_START, Fate, Playout};
+use crate::dsp::pitch::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
 use crate::within::Within;
 
 /// Samples at 8 kHz over which the repetition goes over into what a decoder makes.

@@ -5,9 +5,9 @@
 //! does) and noise of that description, no louder than the call's own background, goes on with it.
 //! Audio thread only.
 
-use super::conceal::to_pcm;
 use super::noise::{Noise, STRETCH};
 use crate::codec::comfort_noise::Background;
+use crate::dsp::pitch::to_pcm;
 use crate::within::Within;
 
 /// Samples at 8 kHz of concealment after which a decoder's is listened to, and after which it has ended.

@@ -5,8 +5,8 @@
 //! cross-faded over 8 ms: media time shifts by that much, once, instead of a click.
 
 use super::Playout;
-use super::conceal::{Repetition, to_pcm};
-use crate::jitter::correlate::{best_offset, power, shrink};
+use crate::dsp::correlate::{best_offset, power, shrink};
+use crate::dsp::pitch::{Repetition, to_pcm};
 use crate::within::Within;
 
 /// Samples at 8 kHz: how far the join may be put off, and how long it takes.

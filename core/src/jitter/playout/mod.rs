@@ -10,7 +10,6 @@
 //! - [`packets`]: what becomes of packets, and decoding.
 //! - [`gap`]: what stands in for missing sound.
 //! - [`decide`]: going back to packets that came after all, adapting in pauses, cutting.
-//! - [`conceal`]: continuing the past, filling between past and future.
 //! - [`merge`]: joining what came to what was made up.
 //! - [`noise`]: comfort noise; [`hush`]: what a long concealment ends in.
 //! - [`pause`], [`fillers`]: what was lost told from what was never sent.
@@ -20,7 +19,6 @@
 //! Audio thread only. A pull's work is bounded: a number of packets decoded, one pitch search for
 //! each side of a gap, one splice search.
 
-pub(crate) mod conceal;
 mod decide;
 mod ending;
 mod fillers;
@@ -41,11 +39,12 @@ use self::pause::Pause;
 use self::sleep::Sleep;
 use super::arrival::ingest::SlotReader;
 use super::config::{JitterConfig, JitterError, MAX_PACKET_MS};
-use super::correlate::power;
 use super::decoders::DecoderMap;
+use super::delay::goal::Goal;
 use super::history::PcmBuffer;
 use super::stats::{JitterStats, Operation};
 use super::window::{Entry, Window};
+use crate::dsp::correlate::power;
 use crate::within::Within;
 
 /// Samples at 8 kHz that are decoded ahead of the ear, when they are there: enough to tell a pause
@@ -71,27 +70,6 @@ const MAX_AHEAD_MS: f32 = 400.0;
 const HOLD_MS: f32 = 10.0;
 /// How far the delay may be short of the target when a talk spurt begins.
 const SPURT_SLACK_MS: f32 = 9.0;
-
-/// What the delay control wants.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Goal {
-    /// Lateness to aim at, to start at, and never to exceed.
-    pub(crate) target_ms: f32,
-    pub(crate) start_ms: f32,
-    pub(crate) max_ms: f32,
-    /// A packet that is later than this is lost rather than late.
-    pub(crate) patience_ms: f32,
-    /// Whether time may be stretched and cut.
-    pub(crate) adapt: bool,
-    /// Whether the network has just become calm.
-    pub(crate) settles: bool,
-    /// Whether late packets may be gone back to.
-    pub(crate) rewind: bool,
-    /// Whether gaps are concealed; else they are silence.
-    pub(crate) conceal: bool,
-    /// Whether the target is reached by waiting, once, as at the start.
-    pub(crate) hold: bool,
-}
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 //! Noise for pauses: comfort noise as its description says (RFC 3389), and the floor under a long
 //! concealment. Audio thread only.
 
-use super::conceal::to_pcm;
 use crate::codec::comfort_noise::STEP;
+use crate::dsp::pitch::to_pcm;
 use crate::math;
 use crate::within::Within;
 

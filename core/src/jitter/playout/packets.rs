@@ -3,9 +3,9 @@
 
 use super::hush::Hush;
 use super::{Fate, MAX_PACKET, Playout};
+use crate::dsp::correlate::power;
 use crate::jitter::arrival::ingest::{PacketMeta, Slot, SlotReader};
 use crate::jitter::config::MAX_PAYLOAD_BYTES;
-use crate::jitter::correlate::power;
 use crate::jitter::decoders::{Kind, PreparedDecoders};
 use crate::jitter::window::Entry;
 use crate::math;
