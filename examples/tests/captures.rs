@@ -290,7 +290,15 @@ fn fragments_are_put_together_in_any_order_and_within_bounds() {
 fn several_packets_in_a_segment_are_all_there() {
     let framed: Vec<u8> = packets().iter().flat_map(|p| cat(&[&[0, 172], p])).collect();
     let channels: Vec<u8> = packets().iter().flat_map(|p| cat(&[&[0x40, 0, 0, 172], p])).collect();
-    for stream in [framed, channels] {
+    // Indications between a binding's answer, which carries nothing.
+    let told = |kind: u16, attribute: &[u8]| {
+        let length = (attribute.len() as u16).to_be_bytes();
+        cat(&[&kind.to_be_bytes(), &length, &[0x21, 0x12, 0xa4, 0x42], &[7; 12], attribute])
+    };
+    let data = |p: &Vec<u8>| told(0x0017, &cat(&[&[0, 0x13, 0, 172], p]));
+    let mut indications = told(0x0101, &[]);
+    packets().iter().for_each(|p| indications.extend(data(p)));
+    for stream in [framed, channels, indications] {
         // The last is not whole: it goes on in the next segment.
         let segment = ipv4(6, &tcp(FROM, TO, 1, &stream[..stream.len() - 1]));
         let capture = capture::parse(&pcap(Order::Big, 101, 65_535, &every_20_ms(vec![segment])));

@@ -157,7 +157,8 @@ fn indicated(message: &[u8], missing: usize) -> Option<(&[u8], usize)> {
 }
 
 /// Packets in a TCP segment that begins with one: by their length (RFC 4571), in RTSP's
-/// interleaving, or in a TURN channel. A segment that begins in the middle of one gives nothing.
+/// interleaving, in a TURN channel or indication. A segment that begins in the middle of one gives
+/// nothing.
 pub(super) fn frames_in_segment(
     segment: &[u8],
     missing: usize,
@@ -165,6 +166,17 @@ pub(super) fn frames_in_segment(
 ) {
     let mut rest = segment;
     loop {
+        if be32(rest, 4) == Some(STUN_COOKIE) {
+            let length = 20 + usize::from(be16(rest, 2).unwrap_or(0));
+            let message = &rest[..length.min(rest.len())];
+            if let ([0, 0x16 | 0x17, ..], Some((data, left_out))) =
+                (message, indicated(message, missing))
+            {
+                each(data, left_out);
+            }
+            rest = rest.get(length..).unwrap_or_default();
+            continue;
+        }
         let (header, length, padding) = match rest {
             [b'$', 0..=31, l0, l1, ..] => (4, u16::from_be_bytes([*l0, *l1]), 0),
             [0x40..=0x7f, _, l0, l1, ..] => {
