@@ -168,6 +168,11 @@ impl Playout {
             .is_some_and(crate::codec::Decoder::conceals)
     }
 
+    /// Whether the codec that is heard conceals by itself.
+    pub(super) fn current_conceals(&self) -> bool {
+        self.current.and_then(|index| self.decoders.decoder(index)).is_some_and(|d| d.conceals())
+    }
+
     /// Decodes an entry to the tail of the PCM at `offset`, which has room for its samples; `None`
     /// when the decoder refuses it, or makes other than it said.
     pub(super) fn decode_at(&mut self, entry: &Entry, offset: usize) -> Option<usize> {
