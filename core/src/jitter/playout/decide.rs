@@ -104,8 +104,8 @@ pub(super) fn start(first_late_ms: Option<f32>, goal: &Goal) -> Action {
 }
 
 /// Whether a frozen buffer waits, as at the start.
-pub(super) fn hold(late_ms: f32, goal: &Goal) -> Action {
-    if goal.hold && late_ms <= goal.target_ms - HOLD_MS { Action::Hold } else { Action::Go }
+pub(super) fn hold(goal: &Goal, late_ms: impl FnOnce() -> f32) -> Action {
+    if goal.hold && late_ms() <= goal.target_ms - HOLD_MS { Action::Hold } else { Action::Go }
 }
 
 /// Moves the delay towards the target where nobody hears it, after so many quiet frames and if a
@@ -217,4 +217,155 @@ fn skipped_ms(ahead: &Ahead, goal: &Goal) -> Option<f32> {
         None => (goal.max_ms, goal.max_ms),
     };
     (ahead.late_ms > allowed_ms).then(|| ahead.late_ms - wanted_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOAL: Goal = Goal {
+        target_ms: 60.0,
+        start_ms: 50.0,
+        max_ms: 500.0,
+        patience_ms: 80.0,
+        adapt: true,
+        settles: false,
+        rewind: true,
+        conceal: true,
+        hold: false,
+    };
+
+    const FROZEN: Goal = Goal { adapt: false, rewind: false, conceal: false, hold: true, ..GOAL };
+
+    fn gap(samples: usize, fills: bool) -> Option<Gap> {
+        Some(Gap { samples, bounded: fills, fills })
+    }
+
+    #[test]
+    fn the_first_packet_is_waited_for_and_a_frozen_buffer_fills_up() {
+        assert_eq!(start(None, &GOAL), Action::Wait);
+        assert_eq!(start(Some(49.9), &GOAL), Action::Wait);
+        assert_eq!(start(Some(50.0), &GOAL), Action::Go);
+        assert_eq!(hold(&FROZEN, || 50.0), Action::Hold);
+        assert_eq!(hold(&FROZEN, || 50.1), Action::Go);
+        assert_eq!(hold(&GOAL, || 0.0), Action::Go);
+    }
+
+    #[test]
+    fn a_pause_is_moved_towards_the_target_and_not_for_a_little() {
+        let settled = Goal { settles: true, ..GOAL };
+        for (late_ms, goal, done) in [
+            (60.0, GOAL, None),
+            (52.0, GOAL, None),
+            (51.9, GOAL, Some(Action::Stretch { ms: 60.0 - 51.9 })),
+            (-40.0, GOAL, Some(Action::Stretch { ms: 50.0 })),
+            (85.0, GOAL, None),
+            (90.0, GOAL, Some(Action::Compress { ms: 30.0 })),
+            (80.0, settled, Some(Action::Compress { ms: 20.0 })),
+        ] {
+            assert_eq!(in_pause(late_ms, &goal, || true), done, "{late_ms}");
+            assert_eq!(in_pause(late_ms, &goal, || false), None, "{late_ms}");
+        }
+        assert!(is_pause(5, &GOAL) && !is_pause(4, &GOAL) && !is_pause(500, &FROZEN));
+    }
+
+    #[test]
+    fn speech_is_cut_when_the_delay_was_too_long_for_long_or_is_over_the_maximum() {
+        let mut excess = Excess::default();
+        for frame in 0..40 {
+            let cut = excess.cut(160.0, &GOAL);
+            assert_eq!(cut, (frame >= 15).then_some(Action::Cut { ms: 100.0 }), "{frame}");
+        }
+        excess.is_gone();
+        assert_eq!(excess.cut(160.0, &GOAL), None);
+        // Once it is short enough, the time begins anew.
+        assert_eq!(excess.cut(150.0, &GOAL), None);
+        assert!((0..15).all(|_| excess.cut(160.0, &GOAL).is_none()));
+        assert_eq!(excess.cut(501.0, &GOAL), Some(Action::Cut { ms: 441.0 }));
+        // What is frozen is cut only there.
+        let mut excess = Excess::default();
+        assert!((0..100).all(|_| excess.cut(499.0, &FROZEN).is_none()));
+        assert!(excess.cut(501.0, &FROZEN).is_some());
+        assert_eq!(over(500.0, 60.0, &GOAL), None);
+        assert_eq!(over(501.0, 60.0, &GOAL), Some(Action::Skip { ms: 441.0 }));
+    }
+
+    #[test]
+    fn sound_goes_before_all_that_stands_in_for_it() {
+        let none = Tried::default();
+        let vain = Tried { play: true, ..none };
+        let shortened = Tried { skip: true, ..vain };
+        let there = Ahead { late_ms: 60.0, sound: true, gap: gap(1, true), ..Ahead::default() };
+        let noise = Ahead { noise: true, ..there };
+        let hole = Ahead { sound: false, gap: gap(160, true), ..there };
+        let late_hole = Ahead { late_ms: 121.0, ..hole };
+        let long = Ahead { gap: gap(16_000, false), ..hole };
+        let empty = Ahead { gap: None, ..hole };
+        let far_ahead = Ahead { late_ms: -341.0, ..empty };
+        let filled = Tried { fill: true, ..none };
+        for (ahead, tried, goal, done) in [
+            (there, none, GOAL, Action::Play),
+            (noise, none, GOAL, Action::Play),
+            (noise, vain, GOAL, Action::Describe),
+            (noise, shortened, GOAL, Action::Fill),
+            (hole, none, GOAL, Action::Fill),
+            (hole, filled, GOAL, Action::Bridge),
+            (long, none, GOAL, Action::Bridge),
+            (late_hole, none, GOAL, Action::Skip { ms: 61.0 }),
+            (late_hole, shortened, GOAL, Action::Fill),
+            (empty, none, GOAL, Action::Conceal { back_ms: 0.0 }),
+            (Ahead { late_ms: 501.0, ..empty }, none, GOAL, Action::Skip { ms: 1.0 }),
+            (far_ahead, none, GOAL, Action::Conceal { back_ms: 401.0 }),
+            (hole, none, FROZEN, Action::Silence),
+            (empty, none, FROZEN, Action::Silence),
+        ] {
+            assert_eq!(in_sound(&ahead, tried, &goal), done, "{ahead:?} {tried:?}");
+        }
+        assert!(may_yet_come(80.0, &GOAL) && !may_yet_come(80.1, &GOAL));
+    }
+
+    #[test]
+    fn a_talk_spurt_begins_when_its_delay_is_the_target() {
+        let none = Tried::default();
+        let ahead = |spurt_late_ms, noise| Ahead { spurt_late_ms, noise, ..Ahead::default() };
+        let described = Tried { describe: true, ..none };
+        for (ahead, tried, done) in [
+            (ahead(None, false), none, Action::ComfortNoise),
+            (ahead(None, true), none, Action::Describe),
+            (ahead(None, true), described, Action::ComfortNoise),
+            (ahead(Some(50.9), false), none, Action::ComfortNoise),
+            (ahead(Some(51.0), true), none, Action::Begin),
+        ] {
+            assert_eq!(in_comfort_noise(&ahead, tried, &GOAL), done, "{ahead:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever fails is not tried again before something else was: a frame is always made.
+        #[test]
+        fn what_fails_gives_way(
+            late_ms in -1_000.0_f32..1_000.0,
+            sound: bool,
+            noise: bool,
+            of_gap in prop::option::of((1_usize..10_000, any::<bool>())),
+            frozen: bool,
+        ) {
+            let goal = if frozen { FROZEN } else { GOAL };
+            let gap = of_gap.and_then(|(samples, fills)| gap(samples, fills));
+            let ahead = Ahead { late_ms, sound, noise, spurt_late_ms: None, gap };
+            let mut tried = Tried::default();
+            let mut turns = 0;
+            loop {
+                turns += 1;
+                match in_sound(&ahead, tried, &goal) {
+                    Action::Play => tried.play = true,
+                    Action::Skip { .. } => tried = Tried { play: false, skip: true, ..tried },
+                    Action::Fill => tried.fill = true,
+                    _ => break,
+                }
+                prop_assert!(turns < 6);
+            }
+        }
+    }
 }

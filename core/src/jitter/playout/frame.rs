@@ -21,7 +21,7 @@ impl Playout {
             out.fill(0);
             return Operation::Silence;
         }
-        if decide::hold(self.late_ms(now_ns), goal) == Action::Hold {
+        if decide::hold(goal, || self.late_ms(now_ns)) == Action::Hold {
             out.fill(0);
             self.stats.inserted_samples += out.len() as u64;
             return Operation::Expand;
@@ -38,15 +38,11 @@ impl Playout {
         operation = operation.max(self.complete(now_ns, goal, out.len()));
         // A join or a new talk spurt may have gone over the maximum.
         if let Some(Action::Skip { ms }) = decide::over(self.late_ms(now_ns), goal.max_ms, goal) {
-            self.skip_to(self.head() + self.samples(ms) as i64 + 1);
+            self.skip_to(self.head() + self.clock.samples(ms) as i64 + 1);
             operation = operation.max(self.complete(now_ns, goal, out.len()));
         }
         self.pcm.play(out);
-        if self.is_quiet(out) {
-            self.quiet_frames = self.quiet_frames.saturating_add(1);
-        } else {
-            self.quiet_frames = 0;
-        }
+        self.loudness.play(out, self.clock.frame_samples());
         if self.stats.merges != merges {
             operation = operation.max(Operation::Merge);
         }
@@ -56,13 +52,13 @@ impl Playout {
     /// How late the sample is that is heard next.
     #[inline]
     fn late_ms(&self, now_ns: u64) -> f32 {
-        self.lateness_ms(now_ns, self.head())
+        self.clock.lateness_ms(now_ns, self.head())
     }
 
     /// Begins with the first packet, once it is late enough.
     fn start(&mut self, now_ns: u64, goal: &Goal) -> bool {
         let first = self.window.entries().iter().find(|e| !e.is_noise()).map(|e| e.start);
-        let late_ms = first.map(|start| self.lateness_ms(now_ns, start));
+        let late_ms = first.map(|start| self.clock.lateness_ms(now_ns, start));
         self.started = decide::start(late_ms, goal) == Action::Go;
         self.next = first.filter(|_| self.started).unwrap_or(self.next);
         self.started
@@ -72,7 +68,7 @@ impl Playout {
     fn decode_ahead(&mut self, budget: &mut u32) {
         while !self.comfort
             && *budget > 0
-            && self.pcm.pending().len() < AHEAD * self.unit
+            && self.pcm.pending().len() < AHEAD * self.clock.unit
             && self.take()
         {
             *budget -= 1;
@@ -82,7 +78,7 @@ impl Playout {
     /// Moves the delay in a pause.
     fn adapt(&mut self, now_ns: u64, goal: &Goal, budget: &mut u32) -> Operation {
         let mut operation = Operation::Silence;
-        if self.comfort || !decide::is_pause(self.quiet_frames, goal) {
+        if self.comfort || !decide::is_pause(self.loudness.quiet_frames, goal) {
             return operation;
         }
         for _ in 0..DECODES {
@@ -116,10 +112,10 @@ impl Playout {
         let Some(Action::Cut { ms }) = self.excess.cut(self.late_ms(now_ns), goal) else {
             return Operation::Silence;
         };
-        let mut done = self.remove_speech(self.samples(ms));
+        let mut done = self.remove_speech(self.clock.samples(ms));
         if let Some(Action::Skip { ms }) = decide::over(self.late_ms(now_ns), goal.target_ms, goal)
         {
-            self.skip_to(self.head() + self.samples(ms) as i64);
+            self.skip_to(self.head() + self.clock.samples(ms) as i64);
             done = true;
         }
         if !done {
@@ -132,12 +128,12 @@ impl Playout {
 
     /// Makes sure of `count` samples: sound if it is there, else what stands in for it.
     fn complete(&mut self, now_ns: u64, goal: &Goal, count: usize) -> Operation {
-        let silent = self.ending.is_silent(self.concealed, self.unit);
+        let silent = self.ending.is_silent(self.made_up.samples, self.clock.unit);
         let pending = !self.pcm.pending().is_empty() && !silent;
         let mut operation = if pending { Operation::Normal } else { Operation::Silence };
         let mut tried = Tried::default();
         // Of four turns one adds a sample at least, or changes from sound to noise or back.
-        for _ in 0..8 * self.frame_samples() {
+        for _ in 0..8 * self.clock.frame_samples() {
             let need = count.saturating_sub(self.pcm.pending().len());
             if need == 0 {
                 break;
@@ -163,13 +159,13 @@ impl Playout {
             let samples = (e.start - next).max(1) as usize;
             // A description of noise ends a gap, too, but says nothing of the sound before it.
             let bounded = !e.fresh && !e.is_noise();
-            Gap { samples, bounded, fills: bounded && samples <= MAX_GAP * self.unit }
+            Gap { samples, bounded, fills: bounded && samples <= MAX_GAP * self.clock.unit }
         });
         Ahead {
             late_ms: self.late_ms(now_ns),
             sound: sound.is_some_and(|start| start <= next),
             noise: waiting.iter().any(|e| self.is_due_noise(e)),
-            spurt_late_ms: spurt.map(|start| self.lateness_ms(now_ns, start - pending)),
+            spurt_late_ms: spurt.map(|start| self.clock.lateness_ms(now_ns, start - pending)),
             gap,
         }
     }
@@ -224,7 +220,7 @@ impl Playout {
 
     /// What that is called which stands in for sound now.
     fn stands_in(&self) -> Operation {
-        if self.ending.is_silent(self.concealed, self.unit) {
+        if self.ending.is_silent(self.made_up.samples, self.clock.unit) {
             Operation::Silence
         } else if self.is_pause() == Some(true) {
             Operation::ComfortNoise
@@ -236,7 +232,7 @@ impl Playout {
     /// Makes up a part of a gap that is not filled at once.
     fn bridge(&mut self, gap: Gap, need: usize) {
         self.underrun = None;
-        self.repeats &= self.concealed > 0;
+        self.made_up.repeats &= self.made_up.samples > 0;
         let count = self.concealed_at_once(need).min(gap.samples);
         if !gap.bounded || !self.recover_part(gap.samples, count) {
             self.continue_past(count);
@@ -246,14 +242,15 @@ impl Playout {
     /// Makes up what nothing newer is there for.
     fn conceal(&mut self, now_ns: u64, goal: &Goal, back_ms: f32, need: usize) {
         if back_ms > 0.0 {
-            self.next -= self.samples(back_ms) as i64;
+            self.next -= self.clock.samples(back_ms) as i64;
             self.underrun = None;
         }
         self.underrun.get_or_insert(self.next);
-        if self.concealed == 0 {
-            self.repeats = decide::may_yet_come(self.lateness_ms(now_ns, self.next), goal);
+        if self.made_up.samples == 0 {
+            self.made_up.repeats =
+                decide::may_yet_come(self.clock.lateness_ms(now_ns, self.next), goal);
         }
-        let at_once = if self.repeats { need } else { self.concealed_at_once(need) };
+        let at_once = if self.made_up.repeats { need } else { self.concealed_at_once(need) };
         self.continue_past(at_once);
     }
 
@@ -261,11 +258,12 @@ impl Playout {
     fn shorten_gap(&mut self, ms: f32) {
         let next = self.next;
         let start = self.window.entries().iter().find(|e| e.end() > next).map(|e| e.start);
-        let skip = (self.samples(ms) as i64).min(start.map_or(i64::MAX, |start| start - next));
+        let skip =
+            (self.clock.samples(ms) as i64).min(start.map_or(i64::MAX, |start| start - next));
         if skip > 0 {
             self.next += skip;
             self.underrun = None;
-            self.concealed = self.concealed.max(1);
+            self.made_up.samples = self.made_up.samples.max(1);
             self.stats.removed_samples += skip as u64;
         }
     }
@@ -278,7 +276,7 @@ impl Playout {
             self.next = start;
         }
         self.comfort = false;
-        self.concealed = 0;
+        self.made_up.samples = 0;
     }
 
     /// Stands in for the sender's silence, up to its next talk spurt.
@@ -286,20 +284,20 @@ impl Playout {
         let next = self.next;
         let sound = self.window.entries().iter().find(|e| !e.is_noise() && e.end() > next);
         let spurt = sound.map(|e| e.start);
-        let count = need.min(self.frame_samples());
+        let count = need.min(self.clock.frame_samples());
         if !self.pcm.reserve(count) {
             return Operation::ComfortNoise;
         }
-        let silent = self.ending.is_silent(0, self.unit);
+        let silent = self.ending.is_silent(0, self.clock.unit);
         let tail = self.pcm.tail_mut().head_mut(count);
         self.noise.fill(tail);
-        self.ending.fade(tail, 0, self.unit);
+        self.ending.fade(tail, 0, self.clock.unit);
         self.pcm.commit(count);
         self.next += count as i64;
         if let Some(start) = spurt {
             self.next = self.next.min(start);
         }
-        self.concealed = 0;
+        self.made_up.samples = 0;
         if silent {
             return Operation::Silence;
         }

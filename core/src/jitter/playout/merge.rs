@@ -22,27 +22,27 @@ impl Playout {
     /// Joins `count` samples, decoded at [`SEARCH`] behind the pending ones, to the concealment
     /// before them; returns how many samples the tail holds then.
     pub(super) fn join(&mut self, count: usize) -> usize {
-        let unit = self.unit;
-        let (lead, frame) = (SEARCH * unit, self.frame_samples());
+        let unit = self.clock.unit;
+        let (lead, frame) = (SEARCH * unit, self.clock.frame_samples());
         let fade = (FADE * unit).min(count);
         let last = power(self.pcm.all().last_of(frame));
-        if last <= 4.0 * self.floor * self.floor {
+        if last <= 4.0 * self.loudness.floor * self.loudness.floor {
             // The concealment has died away: nothing to be in phase with.
             let tail = self.pcm.tail_mut();
             tail.shift(lead..lead + count, 0);
-            if self.concealed > 6 * frame {
+            if self.made_up.samples > 6 * frame {
                 for (i, sample) in tail.head_mut(fade).iter_mut().enumerate() {
                     *sample = to_pcm(f32::from(*sample) * (i as f32 + 0.5) / fade as f32);
                 }
             }
             return count;
         }
-        let repetition = Repetition::after(self.pcm.all(), self.lag, unit);
+        let repetition = Repetition::after(self.pcm.all(), self.made_up.lag, unit);
         self.pcm.continue_with(lead, |past, tail| {
             repetition.run(past, tail, |_, y| y);
         });
         let mut shift = 0;
-        if self.concealed >= frame && fade == FADE * unit {
+        if self.made_up.samples >= frame && fade == FADE * unit {
             let (mut came, mut made) = ([0; FADE], [0; SEARCH]);
             let tail = self.pcm.tail_mut();
             let came = shrink(tail.span(lead..lead + fade), unit, &mut came);

@@ -19,12 +19,14 @@
 //! Audio thread only. A pull's work is bounded: a number of packets decoded, one pitch search for
 //! each side of a gap, one splice search.
 
+mod clock;
 mod decide;
 mod ending;
 mod fillers;
 mod frame;
 mod gap;
 mod hush;
+mod loudness;
 mod merge;
 mod noise;
 mod packets;
@@ -33,11 +35,11 @@ mod rewind;
 mod sleep;
 mod splice;
 
-use core::num::NonZeroU16;
-
+use self::clock::Clock;
 use self::decide::Excess;
 use self::ending::Ending;
 use self::hush::Hush;
+use self::loudness::Loudness;
 use self::noise::Noise;
 use self::pause::Pause;
 use self::sleep::Sleep;
@@ -47,11 +49,12 @@ use super::decoders::DecoderMap;
 use super::history::PcmBuffer;
 use super::stats::JitterStats;
 use super::window::{Entry, Window};
-use crate::dsp::correlate::power;
 
 /// Samples at 8 kHz that are decoded ahead of the ear, when they are there: enough to tell a pause
 /// and to splice in it.
 const AHEAD: usize = 320;
+/// Room for what has been played, which what stands in is made of.
+const PAST: usize = 480;
 /// Longest packet.
 const MAX_PACKET: usize = 8 * MAX_PACKET_MS as usize;
 /// Room for pending samples: the longest packet behind what is decoded ahead and a join; a longest
@@ -72,6 +75,26 @@ pub(crate) enum Fate {
     Flushed,
 }
 
+/// The decoder that is heard.
+#[derive(Debug, Default)]
+struct Voice {
+    /// That which made the last sound, and the samples of its last packet.
+    decoder: Option<u8>,
+    packet: usize,
+    /// The media position up to which it has come.
+    decoded_to: i64,
+}
+
+/// What stands in for sound.
+#[derive(Debug, Default)]
+struct MadeUp {
+    /// Samples since the last real one, and the period that is repeated.
+    samples: usize,
+    lag: usize,
+    /// It repeats the past although the decoder could conceal: the packet may yet be heard.
+    repeats: bool,
+}
+
 /// The playing end of the buffer.
 #[derive(Debug)]
 pub(crate) struct Playout {
@@ -81,24 +104,12 @@ pub(crate) struct Playout {
     pub(crate) stats: JitterStats,
     pub(crate) sleep: Sleep,
     pcm: PcmBuffer,
-    /// The output rate over 8 kHz, and samples of 2.5 ms, in which decoders conceal.
-    unit: usize,
-    quantum: NonZeroU16,
-    /// When media position 0 is.
-    origin_ns: u64,
+    clock: Clock,
     /// Media position behind the last pending sample.
     next: i64,
     started: bool,
-    /// The decoder that made the last sound, and the samples of its last packet.
-    current: Option<u8>,
-    packet: usize,
-    /// Samples made up since the last real one, and the period that is repeated.
-    concealed: usize,
-    /// What stands in now repeats the past although the decoder could conceal: it may yet be heard.
-    repeats: bool,
-    /// The media position up to which the decoder has come.
-    decoded_to: i64,
-    lag: usize,
+    voice: Voice,
+    made_up: MadeUp,
     /// Where concealment began with nothing newer there: packets from there on may still come.
     underrun: Option<i64>,
     comfort: bool,
@@ -106,10 +117,7 @@ pub(crate) struct Playout {
     hush: Hush,
     pause: Pause,
     ending: Ending,
-    /// The signal's quiet and loud levels (root mean square).
-    floor: f32,
-    peak: f32,
-    quiet_frames: u32,
+    loudness: Loudness,
     excess: Excess,
 }
 
@@ -119,36 +127,26 @@ impl Playout {
         slots: SlotReader,
         decoders: DecoderMap,
     ) -> Result<Self, JitterError> {
-        let unit = (config.sample_rate_hz / 8000) as usize;
-        let quantum = NonZeroU16::new((20 * unit) as u16).ok_or(JitterError::SampleRate)?;
-        let keep = 480 * unit;
+        let clock = Clock::new(config.sample_rate_hz).ok_or(JitterError::SampleRate)?;
         Ok(Self {
             slots,
             decoders,
             window: Window::new(config.slots),
             stats: JitterStats::default(),
             sleep: Sleep::new(config.slots),
-            pcm: PcmBuffer::new(keep, PENDING * unit),
-            unit,
-            quantum,
-            origin_ns: 0,
+            pcm: PcmBuffer::new(PAST * clock.unit, PENDING * clock.unit),
+            clock,
             next: 0,
             started: false,
-            current: None,
-            packet: 0,
-            concealed: 0,
-            repeats: false,
-            decoded_to: 0,
-            lag: 0,
+            voice: Voice::default(),
+            made_up: MadeUp::default(),
             underrun: None,
             comfort: false,
             noise: Noise::new(),
             hush: Hush::default(),
             pause: Pause::default(),
             ending: Ending::default(),
-            floor: 100.0,
-            peak: 300.0,
-            quiet_frames: 0,
+            loudness: Loudness::default(),
             excess: Excess::default(),
         })
     }
@@ -156,50 +154,35 @@ impl Playout {
     /// Samples of 10 ms.
     #[inline]
     pub(crate) fn frame_samples(&self) -> usize {
-        4 * self.quantum()
-    }
-
-    #[inline]
-    fn quantum(&self) -> usize {
-        usize::from(self.quantum.get())
+        self.clock.frame_samples()
     }
 
     /// Says when media position 0 is.
     pub(crate) fn set_origin(&mut self, origin_ns: u64) {
-        self.origin_ns = origin_ns;
-    }
-
-    /// Media positions in 10 ms.
-    #[inline]
-    fn frame_span(&self) -> i64 {
-        4 * i64::from(self.quantum.get())
+        self.clock.set_origin(origin_ns);
     }
 
     /// The media position whose lateness is 0 at a time.
     pub(crate) fn position_at(&self, now_ns: u64) -> i64 {
-        let frame = self.frame_span();
-        let elapsed_ns = now_ns.wrapping_sub(self.origin_ns) as i64;
-        let (frames, rest) = (elapsed_ns.div_euclid(10_000_000), elapsed_ns.rem_euclid(10_000_000));
-        frames * frame + rest * frame / 10_000_000
+        self.clock.position_at(now_ns)
     }
 
     /// How late a media position is, in milliseconds.
     #[inline]
     pub(crate) fn lateness_ms(&self, now_ns: u64, position: i64) -> f32 {
-        let frame = self.frame_span();
-        let elapsed_ns = now_ns.wrapping_sub(self.origin_ns) as i64;
-        let media_ns = position
-            .div_euclid(frame)
-            .saturating_mul(10_000_000)
-            .saturating_add(position.rem_euclid(frame) * 10_000_000 / frame);
-        elapsed_ns.saturating_sub(media_ns) as f32 * 1e-6
+        self.clock.lateness_ms(now_ns, position)
+    }
+
+    #[inline]
+    pub(crate) fn ms(&self, samples: i64) -> f32 {
+        self.clock.ms(samples)
     }
 
     /// When a media position will be played, unless that time is over.
     pub(crate) fn due_ns(&self, now_ns: u64, position: i64) -> Option<u64> {
         let ahead = u64::try_from(position - self.next).ok()?;
         let pending = self.pcm.pending().len() as u64;
-        let sample_ns = 10_000_000 / self.frame_span() as u64;
+        let sample_ns = 10_000_000 / self.clock.frame_samples() as u64;
         Some(now_ns.saturating_add((ahead + pending).saturating_mul(sample_ns)))
     }
 
@@ -241,23 +224,5 @@ impl Playout {
 
     pub(crate) fn has_started(&self) -> bool {
         self.started
-    }
-
-    /// Samples in so many milliseconds.
-    #[inline]
-    fn samples(&self, ms: f32) -> usize {
-        (ms * (8 * self.unit) as f32) as usize
-    }
-
-    #[inline]
-    pub(crate) fn ms(&self, samples: i64) -> f32 {
-        samples as f32 / (8 * self.unit) as f32
-    }
-
-    /// Whether every 10 ms of a signal is as soft as a pause.
-    fn is_quiet(&self, signal: &[i16]) -> bool {
-        let threshold = (3.0 * self.floor).max(self.peak / 25.0);
-        let threshold = threshold * threshold;
-        signal.chunks_exact(self.frame_samples()).all(|chunk| power(chunk) <= threshold)
     }
 }

@@ -76,7 +76,7 @@ impl Playout {
             self.stats.comfort_noise_samples += samples as u64;
             return;
         }
-        self.pause.beginnings += u64::from(self.concealed <= 1);
+        self.pause.beginnings += u64::from(self.made_up.samples <= 1);
         self.pause.samples += samples as u64;
     }
 
@@ -96,7 +96,7 @@ impl Playout {
         let samples = self.pause.samples;
         let silent = match self.pause.before(entry) {
             Some(Between { lost, gap }) => {
-                let packet = self.packet.max(entry.samples as usize) as u64;
+                let packet = self.voice.packet.max(entry.samples as usize) as u64;
                 gap.saturating_sub(u64::from(lost) * packet).min(samples)
             }
             // Nobody knows of anything that was sent up to a new stream's beginning.

@@ -3,8 +3,8 @@
 //!
 //! Touches what is pending and the media position, and gives back packets; decides by the goal alone.
 
-use super::packets::Scratch;
 use super::Playout;
+use super::packets::Scratch;
 use crate::jitter::decoders::Kind;
 use crate::jitter::delay::goal::Goal;
 use crate::jitter::window::Entry;
@@ -23,7 +23,7 @@ impl Playout {
     pub(super) fn rewind(&mut self, now_ns: u64, goal: &Goal) {
         let Some(began) = self.underrun else { return };
         self.drop_unheard(began);
-        let late_ms = self.lateness_ms(now_ns, self.next);
+        let late_ms = self.clock.lateness_ms(now_ns, self.next);
         let room_ms = (goal.target_ms + REWIND_SLACK_MS).min(goal.max_ms) - late_ms;
         let mut peeks = PEEKS;
         for index in 0..self.window.entries().len() {
@@ -35,7 +35,7 @@ impl Playout {
                 continue;
             }
             let from = entry.start.max(began);
-            let back_ms = self.ms(self.next - from);
+            let back_ms = self.clock.ms(self.next - from);
             if late_ms >= goal.target_ms - 5.0 && peeks > 0 {
                 peeks -= 1;
                 if self.sounds_quiet(index) {
@@ -47,14 +47,14 @@ impl Playout {
                 self.underrun = None;
                 let short_ms = goal.target_ms - (late_ms + back_ms);
                 if short_ms > 8.0 {
-                    let wanted = self.samples(short_ms.min(STALL_MS));
-                    let whole = wanted - wanted % self.frame_samples();
+                    let wanted = self.clock.samples(short_ms.min(STALL_MS));
+                    let whole = wanted - wanted % self.clock.frame_samples();
                     self.extrapolate(if self.current_conceals() { whole } else { wanted });
                 }
                 return;
             }
             if room_ms >= 20.0 {
-                let back = self.next - self.samples(room_ms) as i64;
+                let back = self.next - self.clock.samples(room_ms) as i64;
                 let resume = self
                     .window
                     .entries()
@@ -75,7 +75,7 @@ impl Playout {
         while let Some(first) = self.window.first()
             && first.end() <= self.next
             && !first.is_noise()
-            && (!goal.rewind || self.lateness_ms(now_ns, first.end()) > goal.max_ms)
+            && (!goal.rewind || self.clock.lateness_ms(now_ns, first.end()) > goal.max_ms)
         {
             self.discard_first();
         }
@@ -89,7 +89,7 @@ impl Playout {
         if unheard > 0 && self.window.entries().iter().any(came) {
             self.pcm.truncate(self.pcm.pending().len() - unheard);
             self.next = from;
-            self.concealed -= unheard.min(self.concealed);
+            self.made_up.samples -= unheard.min(self.made_up.samples);
         }
     }
 
@@ -109,6 +109,6 @@ impl Playout {
         let payload =
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         decoder.decode(payload, self.pcm.tail_mut().head_mut(samples)) == Ok(samples)
-            && self.is_quiet(self.pcm.tail().head(samples))
+            && self.loudness.is_quiet(self.pcm.tail().head(samples), self.clock.frame_samples())
     }
 }

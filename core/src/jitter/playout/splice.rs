@@ -27,22 +27,23 @@ impl Playout {
     /// Whether what is heard next is a pause.
     pub(super) fn is_pause_ahead(&self) -> bool {
         let pending = self.pcm.pending();
-        let ahead = pending.len().min(PAUSE_AHEAD_FRAMES * self.frame_samples());
-        ahead >= self.frame_samples() && self.is_quiet(pending.head(ahead))
+        let ahead = pending.len().min(PAUSE_AHEAD_FRAMES * self.clock.frame_samples());
+        ahead >= self.clock.frame_samples()
+            && self.loudness.is_quiet(pending.head(ahead), self.clock.frame_samples())
     }
 
     /// Takes up to `excess_ms` out of the pending pause.
     pub(super) fn remove_pause(&mut self, excess_ms: f32) -> bool {
-        let fade = PAUSE_FADE * self.unit;
+        let fade = PAUSE_FADE * self.clock.unit;
         let pending = self.pcm.pending().len();
         let follows = self
             .window
             .entries()
             .iter()
             .any(|e| !e.is_noise() && e.start <= self.next && e.end() > self.next);
-        let keep = if follows { fade } else { self.frame_samples().max(fade) };
-        let count = self.samples(excess_ms).min(pending.saturating_sub(keep));
-        if count < 8 * self.unit {
+        let keep = if follows { fade } else { self.clock.frame_samples().max(fade) };
+        let count = self.clock.samples(excess_ms).min(pending.saturating_sub(keep));
+        if count < 8 * self.clock.unit {
             return false;
         }
         self.splice(0, count, fade);
@@ -65,8 +66,8 @@ impl Playout {
 
     /// Puts `ms` of the pause just played in front of the pending one.
     pub(super) fn insert_pause(&mut self, ms: f32) -> bool {
-        let fade = PAUSE_FADE * self.unit;
-        let count = self.samples(ms);
+        let fade = PAUSE_FADE * self.clock.unit;
+        let count = self.clock.samples(ms);
         if count < fade || count + fade > self.pcm.played() || self.pcm.pending().len() < fade {
             return false;
         }
@@ -101,7 +102,7 @@ impl Playout {
         self.next = position;
         self.underrun = None;
         // What comes is joined to what was.
-        self.concealed = self.concealed.max(1);
+        self.made_up.samples = self.made_up.samples.max(1);
     }
 
     /// Leaves out the packets before `position`. A decoder with a memory still hears the last of them,
@@ -127,8 +128,8 @@ impl Playout {
     /// Takes about `wanted` samples out after the next few, where the two ends fit best; less when
     /// less is there.
     pub(super) fn remove_speech(&mut self, wanted: usize) -> bool {
-        let (reach, window) = (CUT_REACH * self.unit, CUT_WINDOW * self.unit);
-        let (head, frame) = (self.head(), self.frame_samples());
+        let (reach, window) = (CUT_REACH * self.clock.unit, CUT_WINDOW * self.clock.unit);
+        let (head, frame) = (self.head(), self.clock.frame_samples());
         let needed = (reach + window + frame) as i64;
         let there = (self.contiguous_end() - head - needed).max(0) as usize;
         let wanted = wanted.min(there);
@@ -164,9 +165,9 @@ impl Playout {
         }
         let (mut target, mut region) = ([0; CUT_WINDOW], [0; 2 * CUT_REACH + CUT_WINDOW]);
         let signal = self.pcm.pending();
-        let target = shrink(signal.head(window), self.unit, &mut target);
-        let region = shrink(signal.span(from..to + window), self.unit, &mut region);
-        let count = from + best_offset(target, region, 0.0).0 * self.unit;
+        let target = shrink(signal.head(window), self.clock.unit, &mut target);
+        let region = shrink(signal.span(from..to + window), self.clock.unit, &mut region);
+        let count = from + best_offset(target, region, 0.0).0 * self.clock.unit;
         self.splice(0, count, window);
         true
     }
