@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What stands in for missing sound: the gap filled from both sides or from redundancy, the past
 //! continued while nothing newer is there. Audio thread only.
+//!
+//! Touches what is made up, the decoders and what is pending; when and how much is told it.
 
 use super::packets::Scratch;
 use super::{AHEAD, DECODES, Entry, FADE_END, FADE_START, Fate, Playout};

@@ -2,7 +2,8 @@
 //! Joining sound that came to what was made up meanwhile. Audio thread only.
 //!
 //! The concealment goes on for up to 15 ms until it is in phase with what came, then the two are
-//! cross-faded over 8 ms: media time shifts by that much, once, instead of a click.
+//! cross-faded over 8 ms: media time shifts by that much, once, instead of a click. Touches the tail of the PCM and nothing
+//! else.
 
 use super::Playout;
 use crate::dsp::correlate::{best_offset, power, shrink};

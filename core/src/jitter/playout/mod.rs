@@ -6,11 +6,12 @@
 //! within a talk spurt, since listeners (and PESQ) mind many small changes of time scale more than
 //! one large step.
 //!
-//! - this file: what a 10 ms frame is made of.
+//! - this file: the state, a part each; [`frame`]: 10 ms, as [`decide`] says.
+//! - [`decide`]: numbers in, what is done next out.
+//! - [`clock`]: media time and the host's; [`loudness`]: what a pause is.
 //! - [`packets`]: what becomes of packets, and decoding.
-//! - [`gap`]: what stands in for missing sound.
-//! - [`decide`]: going back to packets that came after all, adapting in pauses, cutting.
-//! - [`merge`]: joining what came to what was made up.
+//! - [`gap`]: what stands in for missing sound; [`merge`]: joining what came to it.
+//! - [`rewind`]: going back to packets that came after all; [`splice`]: moving the delay.
 //! - [`noise`]: comfort noise; [`hush`]: what a long concealment ends in.
 //! - [`pause`], [`fillers`]: what was lost told from what was never sent.
 //! - [`ending`]: the silence in which what stands in ends.
@@ -30,6 +31,8 @@ mod loudness;
 mod merge;
 mod noise;
 mod packets;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod part_tests;
 mod pause;
 mod rewind;
 mod sleep;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Noise for pauses: comfort noise as its description says (RFC 3389), and the floor under a long
-//! concealment. Audio thread only.
+//! concealment. Audio thread only; touches the samples that it is given.
 
 use crate::codec::comfort_noise::STEP;
 use crate::dsp::pitch::to_pcm;

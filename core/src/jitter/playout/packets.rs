@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What becomes of packets: put in their places, decoded in their turn, settled once. Audio thread only.
+//!
+//! Touches window, slots, decoders and the tail of the PCM; knows neither the time nor the goal.
 
 use super::hush::Hush;
 use super::{Fate, MAX_PACKET, Playout};

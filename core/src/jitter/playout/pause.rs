@@ -5,7 +5,8 @@
 //! keepalives. Audio thread only.
 //!
 //! While nothing newer is there, that can't be known yet: what stands in meanwhile is counted once
-//! the next packet tells how much of it the sender had sent.
+//! the next packet tells how much of it the sender had sent. Touches its own state and the counters; reads
+//! the window.
 
 use super::Playout;
 use super::fillers::Fillers;

@@ -4,7 +4,8 @@
 //!
 //! A sleeping decoder misses what it would have learnt from them, so the last ones are kept, and shown
 //! to it before the first packet that is to be heard again. That packet is decoded when it would have
-//! been in any case: an onset comes neither later nor cut off.
+//! been in any case: an onset comes neither later nor cut off. Touches its own state, the slots that it
+//! keeps, and the decoder that it wakes.
 
 use super::packets::Scratch;
 use super::{Fate, Playout};
