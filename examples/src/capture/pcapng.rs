@@ -61,7 +61,7 @@ fn ticks_to_ns(ticks: u64, resolution: u8) -> i128 {
     let ticks = i128::from(ticks);
     let exponent = u32::from(resolution & 0x7f);
     if resolution & 0x80 != 0 {
-        return ticks * 1_000_000_000 >> exponent;
+        return (ticks * 1_000_000_000) >> exponent;
     }
     match exponent {
         0..=9 => ticks * 10_i128.pow(9 - exponent),

@@ -216,7 +216,7 @@ fn skipped_ms(ahead: &Ahead, goal: &Goal) -> Option<f32> {
         Some(_) => ((goal.target_ms + GAP_SLACK_MS).min(goal.max_ms), goal.target_ms),
         None => (goal.max_ms, goal.max_ms),
     };
-    (ahead.late_ms > allowed_ms).then(|| ahead.late_ms - wanted_ms)
+    (ahead.late_ms > allowed_ms).then_some(ahead.late_ms - wanted_ms)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! The sound is a sine, of which each sample follows from the two before it: what has been spliced or
 //! made up well still does. The error of that prediction is what a click is made of.
 
-use std::vec::Vec;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use super::*;
 use crate::codec::CodecSpec;
@@ -49,13 +50,13 @@ fn say(playout: &mut Playout, pcm: &[i16]) {
 
 /// Plays so many samples.
 fn hear(playout: &mut Playout, count: usize) {
-    let mut out = std::vec![0; count];
+    let mut out = vec![0; count];
     playout.pcm.play(&mut out);
 }
 
 /// A packet in its place, its sound being what is told.
 fn bring(writer: &mut SlotWriter, playout: &mut Playout, number: u32, pcm: &[i16]) {
-    let mut payload = std::vec![0; pcm.len()];
+    let mut payload = vec![0; pcm.len()];
     Law::Mu.encode(pcm, &mut payload);
     assert!(
         writer.push(PacketMeta { len: payload.len() as u16, ..PacketMeta::default() }, &payload)
