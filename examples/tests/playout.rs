@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The `playout` program from outside: what it plays, and what it says of files that it can't.
 
+mod writer;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -25,28 +27,10 @@ fn playout(arguments: &[&str]) -> Output {
 
 /// A pcap of UDP datagrams, 20 ms apart, the first after 40 ms.
 fn pcap(datagrams: &[Vec<u8>]) -> Vec<u8> {
-    let mut file = Vec::new();
-    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
-        file.extend_from_slice(&word.to_le_bytes());
-    }
-    for (n, datagram) in datagrams.iter().enumerate() {
-        let udp_bytes = 8 + datagram.len() as u16;
-        let mut frame = vec![0; 12];
-        frame.extend_from_slice(&[0x08, 0x00, 0x45, 0]);
-        frame.extend_from_slice(&(20 + udp_bytes).to_be_bytes());
-        frame.extend_from_slice(&[0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
-        for word in [40_000, 5_004, udp_bytes, 0_u16] {
-            frame.extend_from_slice(&word.to_be_bytes());
-        }
-        frame.extend_from_slice(datagram);
-        let micros = 40_000 + n as u32 * 20_000;
-        let length = frame.len() as u32;
-        for word in [1_000 + micros / 1_000_000, micros % 1_000_000, length, length] {
-            file.extend_from_slice(&word.to_le_bytes());
-        }
-        file.extend_from_slice(&frame);
-    }
-    file
+    let frame =
+        |d: &Vec<u8>| writer::ethernet(0x0800, &writer::ipv4(17, &writer::udp(40_000, 5_004, d)));
+    let frames = writer::every_20_ms(datagrams.iter().map(frame).collect());
+    writer::pcap(writer::Order::Little, 1, 65_535, &frames)
 }
 
 /// Speech as mu-law RTP; protected if there is a session.
@@ -124,10 +108,19 @@ fn what_can_not_be_played_is_named() {
     let good = file("good.pcap", &pcap(&datagrams(&[0; 1_600], None)));
     let text = file("text.pcap", b"this is no capture");
     let cut = file("cut.pcap", &pcap(&datagrams(&[0; 1_600], None))[..100]);
+    let mut opus = datagrams(&[0; 1_600], None);
+    opus.iter_mut().for_each(|packet| packet[1] = 111);
+    let opus = file("opus.pcap", &pcap(&opus));
+    let mut g729 = datagrams(&[0; 1_600], None);
+    g729.iter_mut().for_each(|packet| packet[1] = 18);
+    let g729 = file("g729.pcap", &pcap(&g729));
     for (arguments, said) in [
         (vec!["no-such-file.pcap"], "no-such-file.pcap"),
         (vec![text.as_str()], "text.pcap"),
         (vec![cut.as_str()], "cut.pcap"),
+        (vec![cut.as_str()], "at byte 24: the file ends in the middle of a record"),
+        (vec![opus.as_str()], "--payload-type 111=NAME/8000"),
+        (vec![g729.as_str()], "G729/8000, for which there is no decoder"),
         (vec![good.as_str(), "--payload-type", "0=NOSUCH/8000"], "NOSUCH"),
         (vec![good.as_str(), "--payload-type", "PCMU"], "PCMU"),
         (vec![good.as_str(), "--srtp", "AES:!!!"], "AES"),
@@ -166,4 +159,63 @@ fn a_black_box_replays_to_the_same_wav() {
     assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&again).unwrap());
     std::fs::write(&log, b"no log").unwrap();
     assert!(!playout(&["--replay", &log]).status.success());
+}
+
+#[test]
+fn each_direction_is_listed_and_played_apart() {
+    let folder = folder("directions");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let tone = |hz: f32| -> Vec<i16> {
+        (0..16_000)
+            .map(|n| ((n as f32 * hz * std::f32::consts::TAU / 8_000.0).sin() * 9e3) as i16)
+            .collect()
+    };
+    // One says 300 Hz, the other 1 kHz; the second by an SSRC of its own; the last packet is cut.
+    let mut frames = Vec::new();
+    for (n, (one, other)) in
+        datagrams(&tone(300.0), None).into_iter().zip(datagrams(&tone(1_000.0), None)).enumerate()
+    {
+        let mut other = other;
+        other[11] = 8;
+        let ns = n as u64 * 20_000_000;
+        frames.push((ns, writer::ipv4(17, &writer::udp(40_000, 5_004, &one))));
+        frames.push((ns, writer::ipv4(17, &writer::udp(5_004, 40_000, &other))));
+    }
+    let digit = |n: u16| writer::rtp_of(8, n, 101, 5, &[9, 0x8a, 1, 0]);
+    frames.extend(
+        (100..103)
+            .map(|n| (2_000_000_000, writer::ipv4(17, &writer::udp(5_004, 40_000, &digit(n))))),
+    );
+    let mut file = writer::pcap(writer::Order::Big, 101, 65_535, &frames);
+    file.pop();
+    let capture = path("call.pcap");
+    std::fs::write(&capture, file).unwrap();
+
+    let out = playout(&[&capture, "--list"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    for said in [
+        "0x00000007 192.0.2.1:40000 -> 192.0.2.2:5004, 1.98 s from 0.00 s",
+        "0x00000008 192.0.2.1:5004 -> 192.0.2.2:40000, 2.00 s from 0.00 s",
+        "payload type 0, 100 packets: PCMU/8000",
+        "103 packets, 0 lost, 1 cut short",
+        "payload type 101, 3 packets: telephone-event (9)",
+        "the file ends in the middle of a record",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+
+    let wav = path("call.wav");
+    let out = playout(&[&capture, "--out", &wav]);
+    assert!(out.status.success(), "{out:?}");
+    // How often the sound crosses zero in a second tells who it is.
+    let crossings = |name: &str| {
+        let pcm = speech::read_wav(&folder.join(name), 8_000).unwrap();
+        let second = &pcm[8_000..16_000];
+        second.windows(2).filter(|w| (w[0] < 0) != (w[1] < 0)).count()
+    };
+    assert!(crossings("call-1.wav").abs_diff(600) < 40);
+    assert!(crossings("call-2.wav").abs_diff(2_000) < 40);
+    let out = playout(&[&capture, "--out", &path("one.wav"), "--ssrc", "0x8"]);
+    assert!(out.status.success(), "{out:?}");
+    assert!(crossings("one.wav").abs_diff(2_000) < 40);
 }

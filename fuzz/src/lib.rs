@@ -50,11 +50,18 @@ pub fn rtp(data: &[u8]) {
     assert_eq!(again, &data[..packet.header_bytes()]);
 }
 
-/// Captures: pcap, pcapng, rtpdump. What comes out went in.
+/// Captures: pcap, pcapng, rtpdump, and the streams in them. What comes out went in.
 pub fn capture(data: &[u8]) {
-    if let Ok(capture) = examples::capture::parse(data) {
+    use examples::capture::streams;
+    if let Ok(mut capture) = examples::capture::parse(data) {
         let bytes: usize = capture.datagrams.iter().map(|datagram| datagram.payload.len()).sum();
-        assert!(bytes + capture.skipped <= data.len());
+        assert!(bytes + capture.passed.values().sum::<usize>() <= data.len());
+        let streams = streams::find(&capture.datagrams, None);
+        let packets: usize = streams.iter().map(|stream| stream.packets.len()).sum();
+        assert!(packets <= capture.datagrams.len());
+        let in_turn: usize = streams::directions(&streams).iter().map(Vec::len).sum();
+        assert_eq!(in_turn, streams.len());
+        streams::arrivals_as_sent(&mut capture.datagrams, 8_000);
     }
 }
 

@@ -5,6 +5,7 @@
 //! `&mut self` by the audio thread. All memory is taken when a codec is made.
 
 pub mod comfort_noise;
+pub(crate) mod convert;
 #[cfg(feature = "opus")]
 pub mod fmtp;
 pub mod g711;

@@ -2,20 +2,25 @@
 //! Arithmetic on PCM that several rooms need.
 //!
 //! - [`activity`]: whether somebody speaks.
+//! - `correlate`, `pitch`: where two signals fit, the period of a voice, and what goes on with it.
 //! - [`level`]: how loud a stretch of samples is (RFC 6464's dBov).
 //! - [`lines`]: whether a sound is a tone, a chord or music rather than noise.
 //! - `odd_rates` (feature `odd-rates`): between rates of any ratio, with correction of drift.
 //! - [`resample`]: between 8, 16, 32 and 48 kHz.
+//! - `varispeed`: a little faster or slower.
 //! - [`tones`]: DTMF, call progress, fax and modem tones, made and heard.
 //!
 //! Real-time: yes, all but the constructors. The same input gives the same bits on every machine:
 //! floating-point sums keep a fixed order and no multiply-add is contracted.
 
 pub mod activity;
+pub(crate) mod correlate;
 pub mod level;
 pub mod lines;
 #[cfg(feature = "odd-rates")]
 pub mod odd_rates;
+pub(crate) mod pitch;
 pub mod resample;
 pub mod tones;
+pub(crate) mod varispeed;
 pub(crate) mod versions;

@@ -6,8 +6,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::config::JitterError;
-use super::convert::to_mono_at;
+use super::config::{JitterError, MAX_PACKET_MS};
+use crate::codec::convert::to_mono_at;
 use crate::codec::{CodecError, Decoder, Format};
 use crate::within::push_in;
 
@@ -140,7 +140,8 @@ impl DecoderMap {
     pub(crate) fn prepare(self, sample_rate_hz: u32) -> Result<PreparedDecoders, JitterError> {
         let mut decoders = Vec::with_capacity(self.decoders.len() + self.kept);
         for decoder in self.decoders {
-            decoders.push(to_mono_at(decoder, sample_rate_hz)?);
+            let mono = to_mono_at(decoder, sample_rate_hz, MAX_PACKET_MS);
+            decoders.push(mono.ok_or(JitterError::DecoderFormat)?);
         }
         if decoders.capacity() == 0 {
             return Err(JitterError::NoDecoder);

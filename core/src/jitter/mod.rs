@@ -24,8 +24,6 @@
 mod arrival;
 mod config;
 mod control;
-mod convert;
-mod correlate;
 mod decoders;
 mod delay;
 mod history;
@@ -45,7 +43,6 @@ mod stats;
 mod stream_tests;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests;
-mod varispeed;
 mod window;
 mod writer;
 

@@ -9,6 +9,8 @@ pub(in crate::jitter) mod drift;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod drift_tests;
 pub(in crate::jitter) mod estimator;
+pub(in crate::jitter) mod goal;
+pub(in crate::jitter) mod meter;
 pub(in crate::jitter) mod standstill;
 pub(in crate::jitter) mod target;
 pub(in crate::jitter) mod timeline;

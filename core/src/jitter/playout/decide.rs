@@ -1,362 +1,371 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! When the delay changes: going back to packets that came after all, adapting in pauses, cutting.
-//! Audio thread only.
+//! What is done next: numbers in, an [`Action`] out, which `mod.rs` has carried out. Touches nothing but
+//! how long the delay has been too long; knows no packet, no decoder and no sample.
 
-use core::cell::Cell;
+use crate::jitter::delay::goal::Goal;
 
-use super::conceal::to_pcm;
-use super::packets::Scratch;
-use super::{DECODES, Fate, Goal, Playout};
-use crate::jitter::correlate::{best_offset, shrink};
-use crate::jitter::decoders::Kind;
-use crate::jitter::stats::Operation;
-use crate::jitter::window::Entry;
-use crate::within::Within;
-
-/// A pause is confirmed by this many quiet frames before, and by this much quiet ahead.
+/// How far the delay may be short of the target before a frozen buffer waits: a frame.
+const HOLD_MS: f32 = 10.0;
+/// A pause is confirmed by this many quiet frames before.
 const PAUSE_FRAMES: u32 = 5;
-const PAUSE_AHEAD_FRAMES: usize = 3;
 /// In a pause, the delay is brought down when it is this much above the target, up when below.
 const SHORTEN_MS: f32 = 25.0;
 const LENGTHEN_MS: f32 = 8.0;
 const LENGTHEN_MOST_MS: f32 = 50.0;
-/// Cross-fade of a splice in a pause, samples at 8 kHz.
-const PAUSE_FADE: usize = 40;
 /// A delay this far above the target, for so many frames, is cut even in speech.
 const CUT_MS: f32 = 90.0;
 const CUT_FRAMES: u32 = 15;
 /// In place of both where the network has just become calm, and for once is better than for long.
 const SETTLED_MS: f32 = 18.0;
-/// The splice of a cut is looked for this far around where it should be, and compared over this
-/// much (samples at 8 kHz).
-const CUT_REACH: usize = 60;
-const CUT_WINDOW: usize = 64;
-/// Going back may leave the delay this far above the target.
-const REWIND_SLACK_MS: f32 = 10.0;
-/// When going back leaves the delay short of the target, concealment goes on this long at most.
-const STALL_MS: f32 = 60.0;
-/// Packets before a landing that a decoder with a memory hears nevertheless.
-const PREROLL: usize = 2;
-/// Late packets that are looked into in one frame.
-const PEEKS: u32 = 8;
+/// A gap before sound that is there is shortened when the delay is this far above the target.
+const GAP_SLACK_MS: f32 = 60.0;
+/// Media time this far ahead of the target is wrong, not short of delay.
+const MAX_AHEAD_MS: f32 = 400.0;
+/// How far the delay may be short of the target when a talk spurt begins.
+const SPURT_SLACK_MS: f32 = 9.0;
 
-impl Playout {
-    /// After an underrun, packets may come whose time is partly or wholly over: go back to them when
-    /// that leaves a delay near the target, else leave them out.
-    pub(super) fn rewind(&mut self, now_ns: u64, goal: &Goal) {
-        let Some(began) = self.underrun else { return };
-        self.drop_unheard(began);
-        let late_ms = self.lateness_ms(now_ns, self.next);
-        let room_ms = (goal.target_ms + REWIND_SLACK_MS).min(goal.max_ms) - late_ms;
-        let mut peeks = PEEKS;
-        for index in 0..self.window.entries().len() {
-            let Some(entry) = self.window.entries().get(index) else { return };
-            if entry.start >= self.next {
-                return;
-            }
-            if entry.is_noise() || entry.end() <= began {
-                continue;
-            }
-            let from = entry.start.max(began);
-            let back_ms = self.ms(self.next - from);
-            if late_ms >= goal.target_ms - 5.0 && peeks > 0 {
-                peeks -= 1;
-                if self.sounds_quiet(index) {
-                    continue;
-                }
-            }
-            if back_ms <= room_ms {
-                self.next = from;
-                self.underrun = None;
-                let short_ms = goal.target_ms - (late_ms + back_ms);
-                if short_ms > 8.0 {
-                    let wanted = self.samples(short_ms.min(STALL_MS));
-                    let whole = wanted - wanted % self.frame_samples();
-                    self.extrapolate(if self.current_conceals() { whole } else { wanted });
-                }
-                return;
-            }
-            if room_ms >= 20.0 {
-                let back = self.next - self.samples(room_ms) as i64;
-                let resume = self
-                    .window
-                    .entries()
-                    .iter()
-                    .skip(index)
-                    .find(|e| !e.is_noise() && e.start <= back && e.end() > back);
-                if let Some(entry) = resume {
-                    self.next = entry.start.max(from);
-                    self.underrun = None;
-                    return;
-                }
-            }
-        }
+/// What is done next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Action {
+    /// Silence, since nothing has begun.
+    Wait,
+    /// Silence in front of what waits, so that the delay of a frozen buffer grows.
+    Hold,
+    /// The frame is made.
+    Go,
+    /// A pause is made longer.
+    Stretch { ms: f32 },
+    /// A pause is made shorter.
+    Compress { ms: f32 },
+    /// Speech is cut out, where it fits.
+    Cut { ms: f32 },
+    /// Media time is passed over, whatever is there.
+    Skip { ms: f32 },
+    /// The next packet is decoded, and joined to what stood in before it.
+    Play,
+    /// A description of noise is taken.
+    Describe,
+    /// Noise as it was described.
+    ComfortNoise,
+    /// A talk spurt begins after comfort noise.
+    Begin,
+    /// A gap is filled from both sides, or by the redundancy behind it.
+    Fill,
+    /// Part of a gap is made up, whose other side is known.
+    Bridge,
+    /// The past goes on, nothing newer being there, from so far back.
+    Conceal { back_ms: f32 },
+    /// Silence in place of what is missing.
+    Silence,
+}
+
+/// What stands at the end of what is pending when more is needed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ahead {
+    /// How late the next sample is that is heard.
+    pub(super) late_ms: f32,
+    /// Whether a packet of sound is there.
+    pub(super) sound: bool,
+    /// Whether a description of noise is due.
+    pub(super) noise: bool,
+    /// In comfort noise: how late the next spurt would be if it began now.
+    pub(super) spurt_late_ms: Option<f32>,
+    /// What waits behind a gap.
+    pub(super) gap: Option<Gap>,
+}
+
+/// Media time between what is pending and what waits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Gap {
+    /// Samples, at least one.
+    pub(super) samples: usize,
+    /// Whether sound of the same stretch is behind it.
+    pub(super) bounded: bool,
+    /// Whether it is short enough, too, to be filled at once.
+    pub(super) fills: bool,
+}
+
+/// What has been tried in vain since samples were made last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tried {
+    pub(super) play: bool,
+    pub(super) describe: bool,
+    pub(super) skip: bool,
+    pub(super) fill: bool,
+}
+
+/// Whether the first packet, so late by now if it is there, is to be heard.
+pub(super) fn start(first_late_ms: Option<f32>, goal: &Goal) -> Action {
+    if first_late_ms.is_some_and(|late_ms| late_ms >= goal.start_ms) {
+        Action::Go
+    } else {
+        Action::Wait
     }
+}
 
-    /// Gives back packets that can't be gone back to any more, or all slots would end up with them.
-    pub(super) fn discard_lost(&mut self, now_ns: u64, goal: &Goal) {
-        while let Some(first) = self.window.first()
-            && first.end() <= self.next
-            && !first.is_noise()
-            && (!goal.rewind || self.lateness_ms(now_ns, first.end()) > goal.max_ms)
-        {
-            self.discard_first();
-        }
+/// Whether a frozen buffer waits, as at the start.
+pub(super) fn hold(goal: &Goal, late_ms: impl FnOnce() -> f32) -> Action {
+    if goal.hold && late_ms() <= goal.target_ms - HOLD_MS { Action::Hold } else { Action::Go }
+}
+
+/// Moves the delay towards the target where nobody hears it, after so many quiet frames and if a
+/// pause is ahead.
+pub(super) fn in_pause(
+    late_ms: f32,
+    goal: &Goal,
+    is_pause_ahead: impl FnOnce() -> bool,
+) -> Option<Action> {
+    let excess_ms = late_ms - goal.target_ms;
+    let shorten_ms = if goal.settles { SETTLED_MS } else { SHORTEN_MS };
+    if (-LENGTHEN_MS..=shorten_ms).contains(&excess_ms) || !is_pause_ahead() {
+        return None;
     }
+    Some(if excess_ms < 0.0 {
+        Action::Stretch { ms: (-excess_ms).min(LENGTHEN_MOST_MS) }
+    } else {
+        Action::Compress { ms: excess_ms }
+    })
+}
 
-    /// Takes back what was made up from `began` on and not heard yet, when a packet came for it.
-    fn drop_unheard(&mut self, began: i64) {
-        let unheard = self.pcm.pending().len().min((self.next - began).max(0) as usize);
-        let from = self.next - unheard as i64;
-        let came = |e: &Entry| !e.is_noise() && e.start < self.next && e.end() > from;
-        if unheard > 0 && self.window.entries().iter().any(came) {
-            self.pcm.truncate(self.pcm.pending().len() - unheard);
-            self.next = from;
-            self.concealed -= unheard.min(self.concealed);
-        }
-    }
+/// Whether the delay may be moved in a pause at all.
+pub(super) fn is_pause(quiet_frames: u32, goal: &Goal) -> bool {
+    goal.adapt && quiet_frames >= PAUSE_FRAMES
+}
 
-    pub(crate) fn current_conceals(&self) -> bool {
-        self.current.and_then(|index| self.decoders.decoder(index)).is_some_and(|d| d.conceals())
-    }
+/// How long the delay has been too long.
+#[derive(Debug, Default)]
+pub(super) struct Excess {
+    frames: u32,
+}
 
-    /// Whether a waiting packet holds a pause, as far as that can be known out of turn.
-    fn sounds_quiet(&mut self, index: usize) -> bool {
-        let Some(entry) = self.window.entries().get(index) else { return false };
-        let Kind::Sound(decoder) = self.decoders.kind(entry.payload_type) else { return false };
-        let samples = entry.samples as usize;
-        if !self.pcm.reserve(samples) {
-            return false;
-        }
-        let Some(decoder) = self.decoders.decoder_mut(decoder) else { return false };
-        if !decoder.is_stateless() {
-            return false;
-        }
-        let mut scratch = Scratch::none();
-        let payload =
-            self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
-        decoder.decode(payload, self.pcm.tail_mut().head_mut(samples)) == Ok(samples)
-            && self.is_quiet(self.pcm.tail().head(samples))
-    }
-
-    /// Moves the delay towards the target where nobody hears it: in a pause.
-    pub(super) fn adapt(&mut self, now_ns: u64, goal: &Goal, budget: &mut u32) -> Operation {
-        let mut operation = Operation::Silence;
-        if !goal.adapt || self.comfort || self.quiet_frames < PAUSE_FRAMES {
-            return operation;
-        }
-        for _ in 0..DECODES {
-            let excess_ms = self.lateness_ms(now_ns, self.head()) - goal.target_ms;
-            let shorten_ms = if goal.settles { SETTLED_MS } else { SHORTEN_MS };
-            if (-LENGTHEN_MS..=shorten_ms).contains(&excess_ms) {
-                break;
-            }
-            let pending = self.pcm.pending();
-            let ahead = pending.len().min(PAUSE_AHEAD_FRAMES * self.frame_samples());
-            if ahead < self.frame_samples() || !self.is_quiet(pending.head(ahead)) {
-                break;
-            }
-            if excess_ms < 0.0 {
-                if self.insert_pause((-excess_ms).min(LENGTHEN_MOST_MS)) {
-                    operation = Operation::Expand;
-                }
-                break;
-            }
-            if !self.remove_pause(excess_ms) {
-                break;
-            }
-            operation = Operation::Accelerate;
-            self.decode_ahead(budget);
-        }
-        match operation {
-            Operation::Accelerate => self.stats.accelerations += 1,
-            Operation::Expand => self.stats.expansions += 1,
-            _ => {}
-        }
-        operation
-    }
-
-    /// Takes up to `excess_ms` out of the pending pause.
-    fn remove_pause(&mut self, excess_ms: f32) -> bool {
-        let fade = PAUSE_FADE * self.unit;
-        let pending = self.pcm.pending().len();
-        let follows = self
-            .window
-            .entries()
-            .iter()
-            .any(|e| !e.is_noise() && e.start <= self.next && e.end() > self.next);
-        let keep = if follows { fade } else { self.frame_samples().max(fade) };
-        let count = self.samples(excess_ms).min(pending.saturating_sub(keep));
-        if count < 8 * self.unit {
-            return false;
-        }
-        self.splice(0, count, fade);
-        true
-    }
-
-    /// Takes `count` pending samples out at `at`, cross-fading over `fade` samples.
-    fn splice(&mut self, at: usize, count: usize, fade: usize) {
-        // What is cut out may be shorter than the fade.
-        let pending = Cell::from_mut(self.pcm.pending_mut()).as_slice_of_cells();
-        let both = pending.past(at).iter().zip(pending.past(at + count));
-        for (i, (sample, new)) in both.take(fade).enumerate() {
-            let w = (i as f32 + 0.5) / fade as f32;
-            let (old, new) = (f32::from(sample.get()), f32::from(new.get()));
-            sample.set(to_pcm(old + (new - old) * w));
-        }
-        self.pcm.remove(at + fade, count);
-        self.stats.removed_samples += count as u64;
-    }
-
-    /// Puts `ms` of the pause just played in front of the pending one.
-    fn insert_pause(&mut self, ms: f32) -> bool {
-        let fade = PAUSE_FADE * self.unit;
-        let count = self.samples(ms);
-        if count < fade || count + fade > self.pcm.played() || self.pcm.pending().len() < fade {
-            return false;
-        }
-        if !self.pcm.open(count) {
-            return false;
-        }
-        let played = self.pcm.played();
-        let (past, pending) = self.pcm.all_mut().cut_mut(played);
-        let (pause, pending) = pending.cut_mut(count);
-        pause.copy_of(past.last_of(count));
-        // The seam: from what would have come to the repetition.
-        for (i, (again, would)) in pause.iter_mut().zip(pending).take(fade).enumerate() {
-            let w = (i as f32 + 0.5) / fade as f32;
-            let (into, would) = (f32::from(*again), f32::from(*would));
-            *again = to_pcm(would + (into - would) * w);
-        }
-        self.stats.inserted_samples += count as u64;
-        true
-    }
-
-    /// Cuts the delay down in one step, in speech too, when it has been far above the target for
-    /// some time, or at once when it is above the maximum. Whole packets in the cut are never
-    /// decoded.
-    pub(super) fn cut(&mut self, now_ns: u64, goal: &Goal) -> Operation {
-        let late_ms = self.lateness_ms(now_ns, self.head());
-        if self.comfort || (!goal.adapt && late_ms <= goal.max_ms) {
-            return Operation::Silence;
+impl Excess {
+    /// Cuts the delay down in one step, in speech too, when it has been far above the target for some
+    /// time, or at once when it is above the maximum.
+    pub(super) fn cut(&mut self, late_ms: f32, goal: &Goal) -> Option<Action> {
+        if !goal.adapt && late_ms <= goal.max_ms {
+            return None;
         }
         let excess_ms = late_ms - goal.target_ms;
         let cut_ms = if goal.settles { SETTLED_MS } else { CUT_MS };
         if excess_ms <= cut_ms && late_ms <= goal.max_ms {
-            self.over_frames = 0;
-            return Operation::Silence;
+            self.frames = 0;
+            return None;
         }
-        self.over_frames = self.over_frames.saturating_add(1);
-        if self.over_frames <= CUT_FRAMES && late_ms <= goal.max_ms {
-            return Operation::Silence;
-        }
-        let mut done = self.remove_speech(self.samples(excess_ms));
-        let late_ms = self.lateness_ms(now_ns, self.head());
-        if late_ms > goal.max_ms {
-            self.skip_to(self.head() + self.samples(late_ms - goal.target_ms) as i64);
-            done = true;
-        }
-        if !done {
-            return Operation::Silence;
-        }
-        self.over_frames = 0;
-        self.stats.accelerations += 1;
-        Operation::Accelerate
+        self.frames = self.frames.saturating_add(1);
+        let now = self.frames > CUT_FRAMES || late_ms > goal.max_ms;
+        now.then_some(Action::Cut { ms: excess_ms })
     }
 
-    /// Goes on at a later media position at once, whatever is there: the last resort that keeps the
-    /// delay below its maximum.
-    pub(super) fn skip_to(&mut self, position: i64) {
-        self.stats.removed_samples += (position - self.head()).max(0) as u64;
-        let stay = self.pcm.pending().len() as i64 - (position - self.head());
-        if stay > 0 {
-            self.pcm.remove(0, (position - self.head()) as usize);
-            return;
+    /// The cut was made.
+    pub(super) fn is_gone(&mut self) {
+        self.frames = 0;
+    }
+}
+
+/// Brings a delay above its maximum down to `to_ms`, whatever is there.
+pub(super) fn over(late_ms: f32, to_ms: f32, goal: &Goal) -> Option<Action> {
+    (late_ms > goal.max_ms).then_some(Action::Skip { ms: late_ms - to_ms })
+}
+
+/// Whether a packet that is not there and would be so late is only late, not lost.
+pub(super) fn may_yet_come(late_ms: f32, goal: &Goal) -> bool {
+    late_ms <= goal.patience_ms
+}
+
+/// What is heard next, in comfort noise.
+pub(super) fn in_comfort_noise(ahead: &Ahead, tried: Tried, goal: &Goal) -> Action {
+    // The offset of a new spurt is chosen freely.
+    if ahead.spurt_late_ms.is_some_and(|late_ms| late_ms >= goal.target_ms - SPURT_SLACK_MS) {
+        Action::Begin
+    } else if ahead.noise && !tried.describe {
+        Action::Describe
+    } else {
+        Action::ComfortNoise
+    }
+}
+
+/// What is heard next, in sound.
+pub(super) fn in_sound(ahead: &Ahead, tried: Tried, goal: &Goal) -> Action {
+    if ahead.sound && !tried.play {
+        return Action::Play;
+    }
+    // Where a gap was shortened up to it, what was made up ends first.
+    if ahead.noise && !tried.skip {
+        return Action::Describe;
+    }
+    if let Some(ms) = skipped_ms(ahead, goal).filter(|_| !tried.skip) {
+        return Action::Skip { ms };
+    }
+    if !goal.conceal {
+        return Action::Silence;
+    }
+    match ahead.gap {
+        Some(gap) if gap.fills && !tried.fill => Action::Fill,
+        Some(_) => Action::Bridge,
+        None => {
+            // Media time that ran far ahead of the packets goes back to where they are expected.
+            let back_ms = goal.target_ms - ahead.late_ms;
+            Action::Conceal { back_ms: if back_ms > MAX_AHEAD_MS { back_ms } else { 0.0 } }
         }
-        self.pcm.truncate(0);
-        self.flush_before(position);
-        self.next = position;
-        self.underrun = None;
-        // What comes is joined to what was.
-        self.concealed = self.concealed.max(1);
+    }
+}
+
+/// Where nothing is there to be played, a delay that is far too long costs nothing to shorten.
+fn skipped_ms(ahead: &Ahead, goal: &Goal) -> Option<f32> {
+    let (allowed_ms, wanted_ms) = match ahead.gap {
+        Some(_) => ((goal.target_ms + GAP_SLACK_MS).min(goal.max_ms), goal.target_ms),
+        None => (goal.max_ms, goal.max_ms),
+    };
+    (ahead.late_ms > allowed_ms).then_some(ahead.late_ms - wanted_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOAL: Goal = Goal {
+        target_ms: 60.0,
+        start_ms: 50.0,
+        max_ms: 500.0,
+        patience_ms: 80.0,
+        adapt: true,
+        settles: false,
+        rewind: true,
+        conceal: true,
+        hold: false,
+    };
+
+    const FROZEN: Goal = Goal { adapt: false, rewind: false, conceal: false, hold: true, ..GOAL };
+
+    fn gap(samples: usize, fills: bool) -> Option<Gap> {
+        Some(Gap { samples, bounded: fills, fills })
     }
 
-    /// Leaves out the packets before `position`. A decoder with a memory still hears the last of them,
-    /// or what comes next would begin with a state that is far from the sender's.
-    fn flush_before(&mut self, position: i64) {
-        let entries = self.window.entries().iter();
-        let mut left = entries.take_while(|e| e.end() <= position && !e.is_noise()).count();
-        while left > 0 {
-            let Some(entry) = self.window.remove(0) else { return };
-            let index = self.decoder_index(&entry);
-            let decoder = index.and_then(|index| self.decoders.decoder(index));
-            if left <= PREROLL
-                && decoder.is_some_and(|d| !d.is_stateless())
-                && self.pcm.reserve(entry.samples as usize)
-            {
-                let _ = self.decode_at(&entry, 0);
+    #[test]
+    fn the_first_packet_is_waited_for_and_a_frozen_buffer_fills_up() {
+        assert_eq!(start(None, &GOAL), Action::Wait);
+        assert_eq!(start(Some(49.9), &GOAL), Action::Wait);
+        assert_eq!(start(Some(50.0), &GOAL), Action::Go);
+        assert_eq!(hold(&FROZEN, || 50.0), Action::Hold);
+        assert_eq!(hold(&FROZEN, || 50.1), Action::Go);
+        assert_eq!(hold(&GOAL, || 0.0), Action::Go);
+    }
+
+    #[test]
+    fn a_pause_is_moved_towards_the_target_and_not_for_a_little() {
+        let settled = Goal { settles: true, ..GOAL };
+        for (late_ms, goal, done) in [
+            (60.0, GOAL, None),
+            (52.0, GOAL, None),
+            (51.9, GOAL, Some(Action::Stretch { ms: 60.0 - 51.9 })),
+            (-40.0, GOAL, Some(Action::Stretch { ms: 50.0 })),
+            (85.0, GOAL, None),
+            (90.0, GOAL, Some(Action::Compress { ms: 30.0 })),
+            (80.0, settled, Some(Action::Compress { ms: 20.0 })),
+        ] {
+            assert_eq!(in_pause(late_ms, &goal, || true), done, "{late_ms}");
+            assert_eq!(in_pause(late_ms, &goal, || false), None, "{late_ms}");
+        }
+        assert!(is_pause(5, &GOAL) && !is_pause(4, &GOAL) && !is_pause(500, &FROZEN));
+    }
+
+    #[test]
+    fn speech_is_cut_when_the_delay_was_too_long_for_long_or_is_over_the_maximum() {
+        let mut excess = Excess::default();
+        for frame in 0..40 {
+            let cut = excess.cut(160.0, &GOAL);
+            assert_eq!(cut, (frame >= 15).then_some(Action::Cut { ms: 100.0 }), "{frame}");
+        }
+        excess.is_gone();
+        assert_eq!(excess.cut(160.0, &GOAL), None);
+        // Once it is short enough, the time begins anew.
+        assert_eq!(excess.cut(150.0, &GOAL), None);
+        assert!((0..15).all(|_| excess.cut(160.0, &GOAL).is_none()));
+        assert_eq!(excess.cut(501.0, &GOAL), Some(Action::Cut { ms: 441.0 }));
+        // What is frozen is cut only there.
+        let mut excess = Excess::default();
+        assert!((0..100).all(|_| excess.cut(499.0, &FROZEN).is_none()));
+        assert!(excess.cut(501.0, &FROZEN).is_some());
+        assert_eq!(over(500.0, 60.0, &GOAL), None);
+        assert_eq!(over(501.0, 60.0, &GOAL), Some(Action::Skip { ms: 441.0 }));
+    }
+
+    #[test]
+    fn sound_goes_before_all_that_stands_in_for_it() {
+        let none = Tried::default();
+        let vain = Tried { play: true, ..none };
+        let shortened = Tried { skip: true, ..vain };
+        let there = Ahead { late_ms: 60.0, sound: true, gap: gap(1, true), ..Ahead::default() };
+        let noise = Ahead { noise: true, ..there };
+        let hole = Ahead { sound: false, gap: gap(160, true), ..there };
+        let late_hole = Ahead { late_ms: 121.0, ..hole };
+        let long = Ahead { gap: gap(16_000, false), ..hole };
+        let empty = Ahead { gap: None, ..hole };
+        let far_ahead = Ahead { late_ms: -341.0, ..empty };
+        let filled = Tried { fill: true, ..none };
+        for (ahead, tried, goal, done) in [
+            (there, none, GOAL, Action::Play),
+            (noise, none, GOAL, Action::Play),
+            (noise, vain, GOAL, Action::Describe),
+            (noise, shortened, GOAL, Action::Fill),
+            (hole, none, GOAL, Action::Fill),
+            (hole, filled, GOAL, Action::Bridge),
+            (long, none, GOAL, Action::Bridge),
+            (late_hole, none, GOAL, Action::Skip { ms: 61.0 }),
+            (late_hole, shortened, GOAL, Action::Fill),
+            (empty, none, GOAL, Action::Conceal { back_ms: 0.0 }),
+            (Ahead { late_ms: 501.0, ..empty }, none, GOAL, Action::Skip { ms: 1.0 }),
+            (far_ahead, none, GOAL, Action::Conceal { back_ms: 401.0 }),
+            (hole, none, FROZEN, Action::Silence),
+            (empty, none, FROZEN, Action::Silence),
+        ] {
+            assert_eq!(in_sound(&ahead, tried, &goal), done, "{ahead:?} {tried:?}");
+        }
+        assert!(may_yet_come(80.0, &GOAL) && !may_yet_come(80.1, &GOAL));
+    }
+
+    #[test]
+    fn a_talk_spurt_begins_when_its_delay_is_the_target() {
+        let none = Tried::default();
+        let ahead = |spurt_late_ms, noise| Ahead { spurt_late_ms, noise, ..Ahead::default() };
+        let described = Tried { describe: true, ..none };
+        for (ahead, tried, done) in [
+            (ahead(None, false), none, Action::ComfortNoise),
+            (ahead(None, true), none, Action::Describe),
+            (ahead(None, true), described, Action::ComfortNoise),
+            (ahead(Some(50.9), false), none, Action::ComfortNoise),
+            (ahead(Some(51.0), true), none, Action::Begin),
+        ] {
+            assert_eq!(in_comfort_noise(&ahead, tried, &GOAL), done, "{ahead:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever fails is not tried again before something else was: a frame is always made.
+        #[test]
+        fn what_fails_gives_way(
+            late_ms in -1_000.0_f32..1_000.0,
+            sound: bool,
+            noise: bool,
+            of_gap in prop::option::of((1_usize..10_000, any::<bool>())),
+            frozen: bool,
+        ) {
+            let goal = if frozen { FROZEN } else { GOAL };
+            let gap = of_gap.and_then(|(samples, fills)| gap(samples, fills));
+            let ahead = Ahead { late_ms, sound, noise, spurt_late_ms: None, gap };
+            let mut tried = Tried::default();
+            let mut turns = 0;
+            loop {
+                turns += 1;
+                match in_sound(&ahead, tried, &goal) {
+                    Action::Play => tried.play = true,
+                    Action::Skip { .. } => tried = Tried { play: false, skip: true, ..tried },
+                    Action::Fill => tried.fill = true,
+                    _ => break,
+                }
+                prop_assert!(turns < 6);
             }
-            self.settle(entry, Fate::Flushed);
-            left -= 1;
         }
-    }
-
-    /// Takes about `wanted` samples out after the next few, where the two ends fit best; less when
-    /// less is there.
-    fn remove_speech(&mut self, wanted: usize) -> bool {
-        let (reach, window) = (CUT_REACH * self.unit, CUT_WINDOW * self.unit);
-        let (head, frame) = (self.head(), self.frame_samples());
-        let needed = (reach + window + frame) as i64;
-        let there = (self.contiguous_end() - head - needed).max(0) as usize;
-        let wanted = wanted.min(there);
-        let (low, high) = (wanted.saturating_sub(reach), wanted + reach);
-        let mut pending = self.pcm.pending().len();
-        if low < window || pending < window {
-            return false;
-        }
-        // What lies between the end of the pending samples and the landing zone need not be decoded.
-        let zone = head + low as i64;
-        let mut removed = 0;
-        if zone > self.next {
-            // Only the first part of what is pending is heard before the splice.
-            self.pcm.truncate(window);
-            self.flush_before(zone);
-            let landing = self.window.first().map_or(zone, |e| e.start);
-            let start = landing.max(self.next);
-            removed = (start - head) as usize - window;
-            self.next = start;
-            pending = window;
-        }
-        let mut decodes = 2 * DECODES;
-        while pending + removed < high + window + frame && decodes > 0 && self.take() {
-            pending = self.pcm.pending().len();
-            decodes -= 1;
-        }
-        self.stats.removed_samples += removed as u64;
-        let from = if removed > 0 { low.saturating_sub(removed).max(window) } else { low };
-        let to = high.saturating_sub(removed).min(pending.saturating_sub(window));
-        if to < from {
-            // A decoder refused what was there.
-            return removed > 0;
-        }
-        let (mut target, mut region) = ([0; CUT_WINDOW], [0; 2 * CUT_REACH + CUT_WINDOW]);
-        let signal = self.pcm.pending();
-        let target = shrink(signal.head(window), self.unit, &mut target);
-        let region = shrink(signal.span(from..to + window), self.unit, &mut region);
-        let count = from + best_offset(target, region, 0.0).0 * self.unit;
-        self.splice(0, count, window);
-        true
-    }
-
-    /// Media position up to which sound is there without a gap.
-    fn contiguous_end(&self) -> i64 {
-        let mut covered = self.next;
-        for entry in self.window.entries() {
-            if !entry.is_noise() && !entry.fresh && entry.start <= covered && entry.end() > covered
-            {
-                covered = entry.end();
-            }
-        }
-        covered
     }
 }

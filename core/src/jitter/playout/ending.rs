@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How what stands in ends: in silence, within two seconds when nothing comes, at once when the source
 //! has said that it is gone. Whatever made it up: a tone that is repeated, a codec's own concealment,
-//! noise. Audio thread only.
+//! noise. Audio thread only; touches the samples that it is given.
 
-use super::conceal::to_pcm;
+use crate::dsp::pitch::to_pcm;
 
 /// Samples at 8 kHz after the last sound from which what stands in fades, and after which it is silent:
 /// with the delay, within two seconds of the last packet.

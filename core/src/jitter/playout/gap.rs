@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What stands in for missing sound: the gap filled from both sides or from redundancy, the past
 //! continued while nothing newer is there. Audio thread only.
+//!
+//! Touches what is made up, the decoders and what is pending; when and how much is told it.
 
-use super::conceal::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
 use super::packets::Scratch;
 use super::{AHEAD, DECODES, Entry, FADE_END, FADE_START, Fate, Playout};
+use crate::dsp::pitch::{FUTURE, PAST, Repetition, fill_between, find_lag, to_pcm};
 use crate::within::Within;
 
 /// Samples at 8 kHz over which the repetition goes over into what a decoder makes.
@@ -47,11 +49,11 @@ impl Playout {
             }
             behind += entry.samples as usize;
             packets += 1;
-            if behind >= AHEAD * self.unit || packets == DECODES {
+            if behind >= AHEAD * self.clock.unit || packets == DECODES {
                 break;
             }
         }
-        if behind < FUTURE * self.unit || !self.pcm.reserve(gap + behind) {
+        if behind < FUTURE * self.clock.unit || !self.pcm.reserve(gap + behind) {
             return false;
         }
         self.discard_before(at);
@@ -65,7 +67,7 @@ impl Playout {
             let Some(count) = made else { break };
             decoded += count;
         }
-        if decoded < FUTURE * self.unit {
+        if decoded < FUTURE * self.clock.unit {
             // A decoder refused what it had promised: what was decoded before that still plays.
             self.pcm.tail_mut().shift(gap..gap + decoded, 0);
             self.pcm.commit(decoded);
@@ -74,9 +76,9 @@ impl Playout {
         }
         let hole = self.pcm.all().len();
         self.pcm.commit(gap + decoded);
-        fill_between(self.pcm.all_mut(), hole, gap, self.unit);
+        fill_between(self.pcm.all_mut(), hole, gap, self.clock.unit);
         self.next = start + decoded as i64;
-        self.concealed = 0;
+        self.made_up.samples = 0;
         self.underrun = None;
         true
     }
@@ -86,9 +88,9 @@ impl Playout {
     fn recover_gap(&mut self, at: usize, gap: usize) -> bool {
         let Some(entry) = self.window.entries().get(at) else { return false };
         let (packet, quantum, frame) =
-            (entry.samples as usize, self.quantum(), self.frame_samples());
+            (entry.samples as usize, self.clock.quantum(), self.clock.frame_samples());
         // What was played over by repetition may be longer: packets of other lengths came before.
-        let unheard = if self.repeats { self.unheard(self.next) } else { 0 };
+        let unheard = if self.made_up.repeats { self.unheard(self.next) } else { 0 };
         if !self.pcm.reserve((gap + packet + frame).max(unheard)) {
             return false;
         }
@@ -101,11 +103,12 @@ impl Playout {
         let fresh = entry.fresh;
         self.wake(fresh, index, 0);
         // The decoder has made up the beginning of a packet, and its redundancy brings all of it anew.
-        let halfway = !self.repeats && self.concealed > 1 && gap < packet;
+        let halfway = !self.made_up.repeats && self.made_up.samples > 1 && gap < packet;
         if halfway {
-            self.lag = find_lag(self.pcm.all().last_of(PAST * self.unit), self.unit);
+            self.made_up.lag =
+                find_lag(self.pcm.all().last_of(PAST * self.clock.unit), self.clock.unit);
         }
-        let seam = (self.repeats || halfway).then(|| self.seam(gap));
+        let seam = (self.made_up.repeats || halfway).then(|| self.seam(gap));
         let Some(entry) = self.window.entries().get(at) else { return false };
         let Some(decoder) = self.decoders.decoder_mut(index) else { return false };
         let mut scratch = Scratch::none();
@@ -144,20 +147,20 @@ impl Playout {
         if let Some(seam) = seam {
             seam.join(tail);
         }
-        self.repeats = false;
-        self.decoded_to = self.next + gap as i64;
+        self.made_up.repeats = false;
+        self.voice.decoded_to = self.next + gap as i64;
         self.pcm.commit(gap);
         self.stand_in(gap);
         self.next += gap as i64;
-        self.concealed = 0;
+        self.made_up.samples = 0;
         self.underrun = None;
         true
     }
 
     /// The repetition of the past, as it would go on into a gap.
     fn seam(&self, gap: usize) -> Seam {
-        let mut seam = Seam { made: [0; SEAM * 6], length: (SEAM * self.unit).min(gap) };
-        let repetition = Repetition::after(self.pcm.all(), self.lag, self.unit);
+        let mut seam = Seam { made: [0; SEAM * 6], length: (SEAM * self.clock.unit).min(gap) };
+        let repetition = Repetition::after(self.pcm.all(), self.made_up.lag, self.clock.unit);
         repetition.run(self.pcm.all(), seam.made.head_mut(seam.length), |_, y| y);
         seam
     }
@@ -165,9 +168,9 @@ impl Playout {
     /// Media that was played over by repetition and that the decoder knows nothing of, up to `position`;
     /// 0 if it is too much to be made up for.
     fn unheard(&self, position: i64) -> usize {
-        let missing = usize::try_from(position - self.decoded_to).unwrap_or(0);
-        let quantum = self.quantum();
-        if missing <= 2 * self.packet { missing / quantum * quantum } else { 0 }
+        let missing = usize::try_from(position - self.voice.decoded_to).unwrap_or(0);
+        let quantum = self.clock.quantum();
+        if missing <= 2 * self.voice.packet { missing / quantum * quantum } else { 0 }
     }
 
     /// Brings the decoder to where `entry` begins, by its redundancy, for what has been played over by
@@ -199,7 +202,7 @@ impl Playout {
         let start = self.next + gap as i64;
         let entry = self.window.entries().iter().find(|e| !e.is_noise() && e.start == start);
         let Some(entry) = entry.filter(|e| self.conceals(e)) else { return false };
-        let whole = count.next_multiple_of(self.quantum());
+        let whole = count.next_multiple_of(self.clock.quantum());
         if whole > gap || !self.pcm.reserve(whole) {
             return false;
         }
@@ -214,7 +217,7 @@ impl Playout {
         self.pcm.commit(whole);
         self.stand_in(whole);
         self.next += whole as i64;
-        self.concealed = 0;
+        self.made_up.samples = 0;
         true
     }
 
@@ -226,17 +229,17 @@ impl Playout {
             self.pcm.commit(count);
         }
         self.next += count as i64;
-        self.concealed = 0;
+        self.made_up.samples = 0;
     }
 
     /// How much of a loss is made up at once where `need` samples are called for: a codec that conceals
     /// by itself does so packet by packet, as its frames went, and badly in pieces.
     pub(super) fn concealed_at_once(&self, need: usize) -> usize {
-        let unit = self.packet.min(2 * self.frame_samples());
+        let unit = self.voice.packet.min(2 * self.clock.frame_samples());
         if unit == 0 || !self.current_conceals() {
             return need;
         }
-        (unit - self.concealed % unit).max(need)
+        (unit - self.made_up.samples % unit).max(need)
     }
 
     /// Continues the past over `count` samples of media time.
@@ -248,56 +251,63 @@ impl Playout {
     /// Appends about `count` samples that continue the past, without moving media time; returns how
     /// many.
     pub(super) fn extrapolate(&mut self, count: usize) -> usize {
-        let (whole, frame) = (count.next_multiple_of(self.quantum()), self.frame_samples());
+        let (whole, frame) =
+            (count.next_multiple_of(self.clock.quantum()), self.clock.frame_samples());
         if !self.pcm.reserve(whole.max(count)) {
             return 0;
         }
         self.stand_in(count);
         // Media time that was skipped counts as one sample.
-        if self.concealed <= 1 {
+        if self.made_up.samples <= 1 {
             self.hush.restart();
         }
         let asleep = self.falls_asleep();
-        let hushed = self.hush.has_begun(self.concealed, self.unit);
-        let decoder = self.current.and_then(|index| self.decoders.decoder_mut(index));
-        if asleep || self.ending.is_silent(self.concealed, self.unit) {
+        let hushed = self.hush.has_begun(self.made_up.samples, self.clock.unit);
+        let decoder = self.voice.decoder.and_then(|index| self.decoders.decoder_mut(index));
+        if asleep || self.ending.is_silent(self.made_up.samples, self.clock.unit) {
             self.pcm.tail_mut().head_mut(count).fill(0);
         } else if hushed {
             self.noise.fill(self.pcm.tail_mut().head_mut(count));
-        } else if let Some(decoder) = decoder.filter(|d| d.conceals() && !self.repeats) {
-            let mut concealed = self.concealed;
+        } else if let Some(decoder) = decoder.filter(|d| d.conceals() && !self.made_up.repeats) {
+            let mut concealed = self.made_up.samples;
             for part in self.pcm.tail_mut().head_mut(whole).chunks_mut(2 * frame) {
                 let made = decoder.conceal(part).unwrap_or(0);
-                self.decoded_to += made as i64;
+                self.voice.decoded_to += made as i64;
                 if made == 0 {
                     part.fill(0);
                 }
-                self.hush.follow(part, concealed, self.unit, self.floor, &mut self.noise);
+                self.hush.follow(
+                    part,
+                    concealed,
+                    self.clock.unit,
+                    self.loudness.floor,
+                    &mut self.noise,
+                );
                 concealed += part.len();
             }
         } else {
             self.repeat(count);
         }
         let tail = self.pcm.tail_mut().head_mut(count);
-        self.ending.fade(tail, self.concealed, self.unit);
+        self.ending.fade(tail, self.made_up.samples, self.clock.unit);
         self.pcm.commit(count);
-        self.concealed = self.concealed.saturating_add(count);
+        self.made_up.samples = self.made_up.samples.saturating_add(count);
         count
     }
 
     /// Writes the repetition of the last period to the tail, fading into noise.
     fn repeat(&mut self, count: usize) {
-        let (floor, unit) = (self.floor, self.unit);
+        let (floor, unit) = (self.loudness.floor, self.clock.unit);
         let all = self.pcm.all();
-        if self.concealed == 0 {
-            self.lag = find_lag(all.last_of(PAST * unit), unit);
+        if self.made_up.samples == 0 {
+            self.made_up.lag = find_lag(all.last_of(PAST * unit), unit);
         }
-        let start = self.concealed as f32;
+        let start = self.made_up.samples as f32;
         let (from, to) = (FADE_START * unit as f32, FADE_END * unit as f32);
         let gain = |t: f32| ((to - t) / (to - from)).clamp(0.0, 1.0);
         // The past has faded already.
         let past_gain = gain(start);
-        let repetition = Repetition::after(all, self.lag, unit);
+        let repetition = Repetition::after(all, self.made_up.lag, unit);
         let noise = &mut self.noise;
         self.pcm.continue_with(count, |past, tail| {
             repetition.run(past, tail, |i, y| {

@@ -3,11 +3,11 @@
 //! background, or should be: libopus takes a steady pitch for it and goes on with it for ever, and
 //! asks more for 10 ms than for a packet that has come. So its sound is described once (as RFC 3389
 //! does) and noise of that description, no louder than the call's own background, goes on with it.
-//! Audio thread only.
+//! Audio thread only; touches the samples and the noise that it is given.
 
-use super::conceal::to_pcm;
 use super::noise::{Noise, STRETCH};
 use crate::codec::comfort_noise::Background;
+use crate::dsp::pitch::to_pcm;
 use crate::within::Within;
 
 /// Samples at 8 kHz of concealment after which a decoder's is listened to, and after which it has ended.

@@ -2,11 +2,12 @@
 //! Joining sound that came to what was made up meanwhile. Audio thread only.
 //!
 //! The concealment goes on for up to 15 ms until it is in phase with what came, then the two are
-//! cross-faded over 8 ms: media time shifts by that much, once, instead of a click.
+//! cross-faded over 8 ms: media time shifts by that much, once, instead of a click. Touches the tail of the PCM and nothing
+//! else.
 
 use super::Playout;
-use super::conceal::{Repetition, to_pcm};
-use crate::jitter::correlate::{best_offset, power, shrink};
+use crate::dsp::correlate::{best_offset, power, shrink};
+use crate::dsp::pitch::{Repetition, to_pcm};
 use crate::within::Within;
 
 /// Samples at 8 kHz: how far the join may be put off, and how long it takes.
@@ -22,27 +23,27 @@ impl Playout {
     /// Joins `count` samples, decoded at [`SEARCH`] behind the pending ones, to the concealment
     /// before them; returns how many samples the tail holds then.
     pub(super) fn join(&mut self, count: usize) -> usize {
-        let unit = self.unit;
-        let (lead, frame) = (SEARCH * unit, self.frame_samples());
+        let unit = self.clock.unit;
+        let (lead, frame) = (SEARCH * unit, self.clock.frame_samples());
         let fade = (FADE * unit).min(count);
         let last = power(self.pcm.all().last_of(frame));
-        if last <= 4.0 * self.floor * self.floor {
+        if last <= 4.0 * self.loudness.floor * self.loudness.floor {
             // The concealment has died away: nothing to be in phase with.
             let tail = self.pcm.tail_mut();
             tail.shift(lead..lead + count, 0);
-            if self.concealed > 6 * frame {
+            if self.made_up.samples > 6 * frame {
                 for (i, sample) in tail.head_mut(fade).iter_mut().enumerate() {
                     *sample = to_pcm(f32::from(*sample) * (i as f32 + 0.5) / fade as f32);
                 }
             }
             return count;
         }
-        let repetition = Repetition::after(self.pcm.all(), self.lag, unit);
+        let repetition = Repetition::after(self.pcm.all(), self.made_up.lag, unit);
         self.pcm.continue_with(lead, |past, tail| {
             repetition.run(past, tail, |_, y| y);
         });
         let mut shift = 0;
-        if self.concealed >= frame && fade == FADE * unit {
+        if self.made_up.samples >= frame && fade == FADE * unit {
             let (mut came, mut made) = ([0; FADE], [0; SEARCH]);
             let tail = self.pcm.tail_mut();
             let came = shrink(tail.span(lead..lead + fade), unit, &mut came);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Noise for pauses: comfort noise as its description says (RFC 3389), and the floor under a long
-//! concealment. Audio thread only.
+//! concealment. Audio thread only; touches the samples that it is given.
 
-use super::conceal::to_pcm;
 use crate::codec::comfort_noise::STEP;
+use crate::dsp::pitch::to_pcm;
 use crate::math;
 use crate::within::Within;
 

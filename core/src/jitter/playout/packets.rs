@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What becomes of packets: put in their places, decoded in their turn, settled once. Audio thread only.
+//!
+//! Touches window, slots, decoders and the tail of the PCM; knows neither the time nor the goal.
 
 use super::hush::Hush;
 use super::{Fate, MAX_PACKET, Playout};
 use crate::jitter::arrival::ingest::{PacketMeta, Slot, SlotReader};
 use crate::jitter::config::MAX_PAYLOAD_BYTES;
-use crate::jitter::correlate::power;
 use crate::jitter::decoders::{Kind, PreparedDecoders};
 use crate::jitter::window::Entry;
-use crate::math;
 use crate::within::Within;
 
 impl Playout {
@@ -22,7 +22,8 @@ impl Playout {
         if entry.start > next {
             return false;
         }
-        let lead = if self.concealed > 0 { super::merge::SEARCH * self.unit } else { 0 };
+        let lead =
+            if self.made_up.samples > 0 { super::merge::SEARCH * self.clock.unit } else { 0 };
         let samples = entry.samples as usize;
         if !self.pcm.reserve(lead + samples) {
             return false;
@@ -31,9 +32,9 @@ impl Playout {
         self.discard_before(index);
         let Some(entry) = self.window.remove(0) else { return false };
         let skip = (next - entry.start) as usize;
-        let own = self.conceals(&entry) && !self.repeats;
-        let silent = self.ending.is_silent(self.concealed, self.unit);
-        if self.repeats {
+        let own = self.conceals(&entry) && !self.made_up.repeats;
+        let silent = self.ending.is_silent(self.made_up.samples, self.clock.unit);
+        if self.made_up.repeats {
             self.catch_up(&entry, lead);
         }
         let lead = if own { 0 } else { lead };
@@ -46,13 +47,13 @@ impl Playout {
             self.pcm.tail_mut().shift(lead + skip..lead + count, lead);
         }
         let count = count - skip;
-        if own && !silent && self.hush.has_begun(self.concealed, self.unit) {
-            Hush::leave(self.pcm.tail_mut().head_mut(count), self.unit, &mut self.noise);
+        if own && !silent && self.hush.has_begun(self.made_up.samples, self.clock.unit) {
+            Hush::leave(self.pcm.tail_mut().head_mut(count), self.clock.unit, &mut self.noise);
         }
         let added = if lead > 0 { self.join(count) } else { count };
         self.pcm.commit(added);
         self.next += count as i64;
-        self.concealed = 0;
+        self.made_up.samples = 0;
         self.underrun = None;
         true
     }
@@ -129,13 +130,13 @@ impl Playout {
         let mut scratch = Scratch::none();
         let payload = self.slots.payload(slot, scratch.for_payload(&self.slots, slot));
         let samples = decoder.packet_samples(payload).ok()?;
-        (1..=MAX_PACKET * self.unit).contains(&samples).then_some(samples as u32)
+        (1..=MAX_PACKET * self.clock.unit).contains(&samples).then_some(samples as u32)
     }
 
     /// Puts other decoders in place of those there are, whose map comes back. Waiting packets that
     /// nobody decodes any more are dropped.
     pub(crate) fn replace_decoders(&mut self, new: PreparedDecoders) -> PreparedDecoders {
-        let old = self.decoders.replace(new, &mut self.current);
+        let old = self.decoders.replace(new, &mut self.voice.decoder);
         let mut index = 0;
         while let Some(entry) = self.window.entries().get(index) {
             let meta = PacketMeta { payload_type: entry.payload_type, ..PacketMeta::default() };
@@ -168,6 +169,14 @@ impl Playout {
             .is_some_and(crate::codec::Decoder::conceals)
     }
 
+    /// Whether the codec that is heard conceals by itself.
+    pub(super) fn current_conceals(&self) -> bool {
+        self.voice
+            .decoder
+            .and_then(|index| self.decoders.decoder(index))
+            .is_some_and(|d| d.conceals())
+    }
+
     /// Decodes an entry to the tail of the PCM at `offset`, which has room for its samples; `None`
     /// when the decoder refuses it, or makes other than it said.
     pub(super) fn decode_at(&mut self, entry: &Entry, offset: usize) -> Option<usize> {
@@ -181,7 +190,7 @@ impl Playout {
         self.wake(entry.fresh, index, offset);
         let pcm = self.pcm.tail_mut().get_mut(offset..offset + samples)?;
         let decoder = self.decoders.decoder_mut(index)?;
-        if entry.fresh || self.current.is_some_and(|c| c != index) {
+        if entry.fresh || self.voice.decoder.is_some_and(|c| c != index) {
             decoder.reset();
         }
         let mut scratch = Scratch::none();
@@ -189,17 +198,13 @@ impl Playout {
             self.slots.payload(&entry.slot, scratch.for_payload(&self.slots, &entry.slot));
         let count = decoder.decode(payload, pcm).ok().filter(|&count| count == samples)?;
         let (bytes, conceals) = (payload.len(), decoder.conceals());
-        self.current = Some(index);
-        self.packet = count;
-        self.decoded_to = entry.end();
-        self.repeats = false;
+        self.voice.decoder = Some(index);
+        self.voice.packet = count;
+        self.voice.decoded_to = entry.end();
+        self.made_up.repeats = false;
         self.note(entry, bytes, conceals);
-        let frame = self.frame_samples();
-        for chunk in self.pcm.tail().span(offset..offset + count).chunks_exact(frame) {
-            let level = math::sqrt(power(chunk));
-            self.floor = if level < self.floor { level + 0.5 } else { self.floor * 1.002 }.max(3.0);
-            self.peak = level.max(self.peak * 0.9995);
-        }
+        let made = self.pcm.tail().span(offset..offset + count);
+        self.loudness.hear(made, self.clock.frame_samples());
         Some(count)
     }
 }

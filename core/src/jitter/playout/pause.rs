@@ -5,7 +5,8 @@
 //! keepalives. Audio thread only.
 //!
 //! While nothing newer is there, that can't be known yet: what stands in meanwhile is counted once
-//! the next packet tells how much of it the sender had sent.
+//! the next packet tells how much of it the sender had sent. Touches its own state and the counters; reads
+//! the window.
 
 use super::Playout;
 use super::fillers::Fillers;
@@ -76,7 +77,7 @@ impl Playout {
             self.stats.comfort_noise_samples += samples as u64;
             return;
         }
-        self.pause.beginnings += u64::from(self.concealed <= 1);
+        self.pause.beginnings += u64::from(self.made_up.samples <= 1);
         self.pause.samples += samples as u64;
     }
 
@@ -96,7 +97,7 @@ impl Playout {
         let samples = self.pause.samples;
         let silent = match self.pause.before(entry) {
             Some(Between { lost, gap }) => {
-                let packet = self.packet.max(entry.samples as usize) as u64;
+                let packet = self.voice.packet.max(entry.samples as usize) as u64;
                 gap.saturating_sub(u64::from(lost) * packet).min(samples)
             }
             // Nobody knows of anything that was sent up to a new stream's beginning.

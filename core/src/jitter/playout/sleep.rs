@@ -4,7 +4,8 @@
 //!
 //! A sleeping decoder misses what it would have learnt from them, so the last ones are kept, and shown
 //! to it before the first packet that is to be heard again. That packet is decoded when it would have
-//! been in any case: an onset comes neither later nor cut off.
+//! been in any case: an onset comes neither later nor cut off. Touches its own state, the slots that it
+//! keeps, and the decoder that it wakes.
 
 use super::packets::Scratch;
 use super::{Fate, Playout};
@@ -116,7 +117,7 @@ impl Playout {
             return;
         }
         let kept = core::mem::replace(&mut self.sleep.kept, [const { None }; PRE_ROLL]);
-        let same = self.current.is_none_or(|current| current == index) && !fresh;
+        let same = self.voice.decoder.is_none_or(|current| current == index) && !fresh;
         for (n, before) in kept.into_iter().enumerate() {
             let Some(before) = before else { continue };
             let own = self.decoder_index(&before) == Some(index);
@@ -128,7 +129,7 @@ impl Playout {
                 let mut scratch = Scratch::none();
                 let scratch = scratch.for_payload(&self.slots, &before.slot);
                 let _ = decoder.decode(self.slots.payload(&before.slot, scratch), room);
-                self.current = Some(index);
+                self.voice.decoder = Some(index);
             }
             self.slots.release(before.slot);
         }

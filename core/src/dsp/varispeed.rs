@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Playing a little faster or slower ([`super::DriftMode::Resample`]): the sender's clock and slow
+//! Playing a little faster or slower ([`DriftMode::Resample`](crate::jitter::DriftMode::Resample)): the sender's clock and slow
 //! changes of the delay are followed without a splice, at the price of a pitch that is off by as
 //! much. Audio thread only; nothing allocates after creation.
 //!

@@ -10,7 +10,7 @@
 
 use core::num::NonZeroUsize;
 
-use super::super::correlate::{best_offset, power, shrink, similarity};
+use super::correlate::{best_offset, power, shrink, similarity};
 use crate::dsp::versions::{Unit, versions};
 use crate::math;
 use crate::within::Within;

@@ -7,32 +7,29 @@ use core::cell::Cell;
 use core::fmt;
 use core::num::NonZeroUsize;
 
-use super::config::{JitterError, MAX_PACKET_MS};
-use crate::codec::{CodecError, Decoder, Format};
+use super::{CodecError, Decoder, Format};
 use crate::dsp::resample::Resampler;
 use crate::within::Within;
 
-/// `inner`, or what makes its PCM mono at `rate_hz`.
-///
-/// # Errors
-/// [`JitterError::DecoderFormat`] for a rate that can't be converted, or other than 1 or 2 channels.
-pub(super) fn to_mono_at(
+/// `inner`, or what makes its PCM mono at `rate_hz`, of packets of up to `longest_ms`; `None` for a rate
+/// that can't be converted, or other than 1 or 2 channels.
+pub(crate) fn to_mono_at(
     inner: Box<dyn Decoder>,
     rate_hz: u32,
-) -> Result<Box<dyn Decoder>, JitterError> {
+    longest_ms: u16,
+) -> Option<Box<dyn Decoder>> {
     let format = inner.format();
     if !matches!(format.channels, 1 | 2) || format.rtp_clock_hz == 0 {
-        return Err(JitterError::DecoderFormat);
+        return None;
     }
     if format.channels == 1 && format.sample_rate_hz == rate_hz {
-        return Ok(inner);
+        return Some(inner);
     }
-    let resampler =
-        Resampler::new(format.sample_rate_hz, rate_hz).map_err(|_| JitterError::DecoderFormat)?;
-    let rate = |hz| NonZeroUsize::new(hz as usize).ok_or(JitterError::DecoderFormat);
+    let resampler = Resampler::new(format.sample_rate_hz, rate_hz).ok()?;
+    let rate = |hz| NonZeroUsize::new(hz as usize);
     let channels = usize::from(format.channels);
-    let longest = usize::from(MAX_PACKET_MS) * format.sample_rate_hz as usize / 1000 * channels;
-    Ok(Box::new(Converted {
+    let longest = usize::from(longest_ms) * format.sample_rate_hz as usize / 1000 * channels;
+    Some(Box::new(Converted {
         inner,
         from_hz: rate(format.sample_rate_hz)?,
         to_hz: rate(rate_hz)?,
@@ -173,7 +170,7 @@ mod tests {
     #[test]
     fn a_stereo_decoder_of_another_rate_gives_mono_at_ours() {
         for (from, to) in [(48_000, 8_000), (8_000, 48_000), (16_000, 8_000), (48_000, 48_000)] {
-            let mut decoder = to_mono_at(Box::new(Stereo(from)), to).unwrap();
+            let mut decoder = to_mono_at(Box::new(Stereo(from)), to, 20).unwrap();
             assert_eq!((decoder.format().channels, decoder.format().sample_rate_hz), (1, to));
             let payload: Vec<u8> = alloc::vec![178; from as usize / 50];
             let mut pcm = alloc::vec![0; to as usize / 50];
@@ -187,7 +184,6 @@ mod tests {
 
     #[test]
     fn rates_that_can_not_be_converted_are_refused() {
-        let refused = to_mono_at(Box::new(Stereo(44_100)), 8_000);
-        assert_eq!(refused.err(), Some(JitterError::DecoderFormat));
+        assert!(to_mono_at(Box::new(Stereo(44_100)), 8_000, 20).is_none());
     }
 }
