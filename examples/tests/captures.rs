@@ -107,6 +107,10 @@ fn pcapng_is_read_with_odd_options_sections_and_blocks() {
         // A name resolution and a block of somebody's own.
         file.extend(block(order, 4, &[1, 2, 3, 4]));
         file.extend(block(order, 0x0bad, &[9; 17]));
+        // Another whose writer rounded the block, but not its length.
+        let mut odd = block(order, 0x0bad, &[9; 17]);
+        odd[4..8].copy_from_slice(&order.u32(29));
+        file.extend(odd);
         let end = option(order, 0, &[]);
         // Nanoseconds, with a comment, an option that nobody knows and no end of the options.
         let options =
@@ -287,6 +291,31 @@ fn fragments_are_put_together_in_any_order_and_within_bounds() {
 }
 
 #[test]
+fn as_many_packets_are_waited_for_as_there_is_room() {
+    let whole = udp(FROM, TO, &packets()[0]);
+    for (others, found) in [(63, 1), (64, 0)] {
+        let mut frames = pieces(&whole, 7, false);
+        let rest = frames.split_off(1);
+        frames.extend((0..others).map(|n| pieces(&whole, 100 + n, false)[0].clone()));
+        frames.extend(rest);
+        let file = pcap(Order::Big, 101, 65_535, &every_20_ms(frames));
+        assert_eq!(capture::parse(&file).unwrap().datagrams.len(), found, "{others}");
+    }
+}
+
+#[test]
+fn a_channel_is_known_by_its_length() {
+    for (length, carrier) in [(172_u16, Carrier::Turn), (171, Carrier::Turn), (160, Carrier::Udp)] {
+        let relayed = cat(&[&[0x40, 1], &length.to_be_bytes(), &packets()[0]]);
+        let frames = vec![ipv4(17, &udp(FROM, TO, &relayed))];
+        let capture = capture::parse(&pcap(Order::Big, 101, 65_535, &every_20_ms(frames))).unwrap();
+        assert_eq!(capture.datagrams[0].carrier, carrier, "{length}");
+        let bytes = if carrier == Carrier::Turn { length.into() } else { relayed.len() };
+        assert_eq!(capture.datagrams[0].payload.len(), bytes, "{length}");
+    }
+}
+
+#[test]
 fn several_packets_in_a_segment_are_all_there() {
     let framed: Vec<u8> = packets().iter().flat_map(|p| cat(&[&[0, 172], p])).collect();
     let channels: Vec<u8> = packets().iter().flat_map(|p| cat(&[&[0x40, 0, 0, 172], p])).collect();
@@ -352,6 +381,11 @@ fn what_is_no_rtp_is_not_taken_for_it() {
     assert!(found(rtcp.collect()).is_empty());
     let noise = (0..5_000).map(|_| cat(&[&[0x80, 0], &random.bytes(6), &[0, 0, 0, 7], &[0; 20]]));
     assert!(found(noise.collect()).is_empty());
+    // Timestamps that are near each other, but numbers that are not.
+    let jumpy = (0..5_000).map(|n| {
+        cat(&[&[0x80, 0], &random.bytes(2), &[0, 0, 0, n as u8], &[0, 0, 0, 7], &[0; 20]])
+    });
+    assert!(found(jumpy.collect()).is_empty());
     // And what is RTP is found among it, though half of it is lost and the rest is out of order.
     let mut mixed: Vec<_> = (0..300).map(|_| dns(&mut random, 1)).collect();
     for n in (0..200_u16).step_by(2) {
