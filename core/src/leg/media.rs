@@ -512,7 +512,10 @@ impl LegMedia {
         let heard = self.session.heard().unwrap_or_default();
         if heard.reports_received != self.reports_seen {
             self.reports_seen = heard.reports_received;
-            let expected = self.packetizer.expect_loss(heard.remote_fraction_lost as u8);
+            let expected = self.packetizer.expect_loss(
+                heard.remote_fraction_lost as u8,
+                heard.remote_burst_density_x256.min(255) as u8,
+            );
             self.stats.expected_loss_percent = u64::from(expected);
         }
         let metrics =

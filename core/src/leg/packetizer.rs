@@ -104,13 +104,13 @@ impl Packetizer {
         })
     }
 
-    /// Prepares the encoder, and redundancy that follows it, for the loss that the peer reports, in 1/256: more at once, less by and
-    /// by. Returns what is expected now, in percent.
+    /// Prepares the encoder, and redundancy that follows it, for the loss that the peer reports, in 1/256, and
+    /// that within bursts: more at once, less by and by. Returns what is expected now, in percent.
     ///
     /// Real-time: yes.
-    pub(super) fn expect_loss(&mut self, fraction_lost: u8) -> u8 {
+    pub(super) fn expect_loss(&mut self, fraction_lost: u8, burst_density: u8) -> u8 {
         if let Some(redundancy) = &mut self.redundancy {
-            redundancy.expect_loss(fraction_lost);
+            redundancy.expect_loss(fraction_lost, burst_density);
         }
         let reported = (u32::from(fraction_lost) * 100).div_ceil(256) as u8;
         let expected =

@@ -109,6 +109,9 @@ counters! {
         pub remote_rating,
         /// Its score for the conversation, in tenths; as `remote_rating`.
         pub remote_mos_x10,
+        /// Loss of what we send within bursts, in 1/256, as the peer sees it (RFC 3611 section 4.7.2), 0 before
+        /// it has said so; not a count.
+        pub remote_burst_density_x256,
         /// Loss within bursts, in 1/256 (RFC 3611 section 4.7.2); not a count, like the next four.
         pub burst_density_x256,
         /// Loss outside of bursts, in 1/256.

@@ -107,6 +107,7 @@ impl SessionReceiver {
             Block::VoipMetrics(metrics) if metrics.ssrc == self.local_ssrc => {
                 self.stats.remote_rating = u64::from(metrics.rating);
                 self.stats.remote_mos_x10 = u64::from(metrics.mos_cq_x10);
+                self.stats.remote_burst_density_x256 = u64::from(metrics.burst_density);
             }
             Block::VoipMetrics(_) | Block::Other(_) => {}
         }
