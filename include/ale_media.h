@@ -398,6 +398,17 @@ typedef struct ale_leg_config {
    * Default 0.
    */
   uint32_t call_progress;
+  /*
+   * Time without an RTP packet sent after which one without payload goes out, to keep the way through
+   * address translators open (RFC 6263 section 4.6), whichever way media goes and in pauses, in ms; 0
+   * for never, 15000 is advised. ale_leg_poll_transmit gives it; peers throw it away. Default 0.
+   */
+  uint32_t keepalive_ms;
+  /*
+   * Payload type of those packets, which neither side uses; -1 for the highest of 96 to 127 that this leg
+   * does not. Default -1.
+   */
+  int32_t keepalive_payload_type;
 } ale_leg_config;
 
 /* Fills a config with the defaults. Any thread. Real-time. */

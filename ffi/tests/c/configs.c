@@ -147,6 +147,7 @@ static void mistakes(void)
     MISTAKE(c.inband_tones = 3, ALE_ERR_INVALID_ARGUMENT, "inband_tones");
     MISTAKE(c.level_trust = 3, ALE_ERR_INVALID_ARGUMENT, "level_trust");
     MISTAKE(c.delay_mode = 9, ALE_ERR_INVALID_ARGUMENT, "delay_mode");
+    MISTAKE(c.keepalive_ms = 1; c.keepalive_payload_type = 8, ALE_ERR_PAYLOAD_TYPE, "keepalive_payload_type");
     MISTAKE(c.max_sources = 1, ALE_ERR_INVALID_ARGUMENT, "max_sources");
     MISTAKE(c.sample_rate_hz = 44100, ALE_ERR_SAMPLE_RATE, "sample_rate_hz");
 

@@ -92,6 +92,17 @@ static void opus_descriptions(void)
 }
 #endif
 
+/* From a nothing but headers of payload type 120, each of the tag of 16 bytes where there are keys. */
+static int keepalive_only(call *call, int from_a, uint8_t *bytes, size_t *length)
+{
+    if (!from_a)
+        return 1;
+    if (bytes[1] != 120 || (*length != 12 && *length != 28))
+        call->seen++;
+    call->counted++;
+    return 1;
+}
+
 /* Milliseconds of a player, written over what is there. */
 static size_t play(ale_tones *tones, int16_t *pcm, unsigned rate_hz, unsigned ms, int32_t *playing)
 {
@@ -261,8 +272,43 @@ static void resampler(void)
     EXPECT(memory.kept_bytes > 1000 && memory.kept_bytes < 65536);
 }
 
+/* A leg on hold sends a packet without payload every so often, and the peer misses nothing. */
+static void keepalives(void)
+{
+    static call c;
+    ale_leg_config a = plain(1, "PCMA/8000"), b = plain(2, "PCMA/8000");
+    int encrypted;
+    a.rtcp_interval_ms = b.rtcp_interval_ms = 0;
+    a.keepalive_ms = 2000;
+    a.keepalive_payload_type = 120;
+    for (encrypted = 0; encrypted < 2; encrypted++) {
+        if (encrypted) {
+            a.send_crypto = b.receive_crypto = GCM_A;
+            a.receive_crypto = b.send_crypto = GCM_B;
+        }
+        a.direction = 0;
+        begin(&c, &a, &b);
+        run(&c, 100);
+        a.direction = 3;
+        OK(ale_leg_update(c.a.control, &a));
+        c.wire = keepalive_only;
+        run(&c, 2000);
+        EXPECT(c.seen == 0 && c.counted == 10);
+        a.direction = 0;
+        OK(ale_leg_update(c.a.control, &a));
+        c.wire = NULL;
+        run(&c, 200);
+        run(&c, 100);
+        EXPECT(is_heard(&c) && counters(c.b).jitter.missing == 0);
+        end(&c);
+    }
+    a.keepalive_payload_type = 96;
+    refused(&a, ALE_ERR_PAYLOAD_TYPE);
+}
+
 int main(void)
 {
+    keepalives();
     descriptions();
     tones();
     digits();
