@@ -103,3 +103,34 @@ fn a_payload_type_that_is_used_is_refused() {
     config.keepalive_payload_type = Some(20);
     assert!(Leg::new(&config).is_ok());
 }
+
+#[test]
+fn a_relayed_stream_goes_on_behind_a_keepalive() {
+    let (mut config, _) = pair(CodecSpec::Pcma, Some(Suite::AeadAes128Gcm));
+    config.keepalive_ms = 1_000;
+    config.rtcp_interval_ms = 0;
+    let mut leg = end(&config);
+    let number = |datagram: &[u8]| u16::from_be_bytes([datagram[2], datagram[3]]);
+    let passed = |sequence: u16| crate::session::Passed {
+        payload_type: 100,
+        marker: false,
+        sequence,
+        timestamp: 160 * u32::from(sequence),
+        ssrc: 7,
+        payload_offset: 12,
+        payload_bytes: 4,
+    };
+    assert!(leg.media.poll_transmit(0).is_none());
+    let mut numbers = Vec::new();
+    for round in 0..3 {
+        for n in 0..5 {
+            let datagram = leg.media.relay(&passed(500 + 5 * round + n), &[1; 4]).expect("in turn");
+            numbers.push(number(datagram));
+        }
+        let now_ns = u64::from(round) * 3_000_000_000;
+        assert!(leg.media.poll_transmit(now_ns + 1_000_000).is_none(), "just sent");
+        assert!(leg.media.poll_transmit(now_ns + 1_000_999_999).is_none());
+        numbers.push(number(leg.media.poll_transmit(now_ns + 1_001_000_000).expect("due")));
+    }
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+}
