@@ -85,6 +85,23 @@ ale_status ale_srtp_crypto_parse(const char *line, struct ale_srtp_crypto *crypt
  */
 ale_status ale_srtp_crypto_print(const struct ale_srtp_crypto *crypto, char *line, size_t capacity);
 
+/*
+ * Makes an a=crypto line (RFC 4568) of the host's random bytes, of which the suite's key and salt take
+ * the first: 30 for AES_CM_128_HMAC_SHA1_80 (RFC 4568 section 6.2), 28 for AEAD_AES_128_GCM (RFC 7714
+ * section 12), at most ALE_SRTP_MAX_KEY_BYTES. They have to be a random generator's that is fit for keys,
+ * new for each line, and are wiped by the host afterwards. The line has "a=crypto:" in front and a zero
+ * byte at its end, 128 bytes are enough, and it is as secret as its key. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_UNSUPPORTED for an unknown suite, ALE_ERR_SRTP_KEY for too few bytes,
+ * ALE_ERR_INVALID_ARGUMENT for a tag of more than nine digits, and ALE_ERR_CAPACITY.
+ */
+ale_status ale_srtp_crypto_generate(const char *suite,
+                                    uint32_t tag,
+                                    const uint8_t *random,
+                                    size_t random_bytes,
+                                    char *line,
+                                    size_t capacity);
+
 /* ==== Keys from DTLS ==== */
 
 /*

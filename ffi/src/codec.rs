@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How C names codecs.
+//! How C names codecs, and session descriptions do.
 
+use alloc::string::{String, ToString};
 use core::ffi::c_char;
 
 use ale_media::codec::CodecSpec;
@@ -8,6 +9,7 @@ use ale_media::codec::CodecSpec;
 use ale_media::codec::fmtp::OpusFmtp;
 
 use crate::codec_host::ale_host_codec;
+use crate::panic::guard;
 use crate::pointer;
 use crate::status::ale_status;
 
@@ -52,7 +54,7 @@ impl ale_codec {
         host: core::ptr::null(),
     };
 
-    /// The codec that this names.
+    /// The codec that this names, as the peer's parameters narrow it.
     ///
     /// # Safety
     /// `encoding` and `fmtp` are NULL or strings, and `host` NULL or a codec.
@@ -90,6 +92,101 @@ impl ale_codec {
         }
         Ok(spec)
     }
+
+    /// What a description says of it as a receiver.
+    fn parameters(&self, spec: &CodecSpec) -> String {
+        match spec {
+            #[cfg(feature = "opus")]
+            CodecSpec::Opus(config) => {
+                let mut fmtp = OpusFmtp::of(config);
+                // A host that has set none does not mean to hold the peer to the default.
+                fmtp.maxaveragebitrate = fmtp.maxaveragebitrate.filter(|_| self.bit_rate_bps != 0);
+                fmtp.to_string()
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// Reads a codec out of a session description (RFC 8866 section 6.6): what stands behind the payload type
+/// in its a=rtpmap line, "opus/48000/2", and in its a=fmtp line, NULL where there is none. A static
+/// payload type (RFC 3551 section 6) needs no rtpmap: NULL. The codec's strings are these two, not copied:
+/// they have to last until something has been made of it. All other members are 0. Comfort noise, telephone
+/// events and redundancy are no codecs: they are numbers in an ale_leg_config. Any thread. Not real-time.
+///
+/// Can return ALE_ERR_PAYLOAD_TYPE, ALE_ERR_UNSUPPORTED for a codec that is not known, and
+/// ALE_ERR_ENCODING for parameters of Opus (RFC 7587 section 6.1) with impossible values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_codec_parse(
+    payload_type: u32,
+    rtpmap: *const c_char,
+    fmtp: *const c_char,
+    codec: *mut ale_codec,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let out = unsafe { pointer::exclusive(codec) }?;
+        let payload_type = u8::try_from(payload_type).ok();
+        let payload_type = payload_type.filter(|n| *n < 128 && !(64..96).contains(n));
+        let payload_type = payload_type.ok_or(ale_status::ALE_ERR_PAYLOAD_TYPE)?;
+        let encoding = if rtpmap.is_null() { static_encoding(payload_type)? } else { rtpmap };
+        let parsed = ale_codec { payload_type, encoding, fmtp, ..ale_codec::NONE };
+        // SAFETY: the header's contract.
+        unsafe { parsed.spec() }?;
+        *out = parsed;
+        Ok(())
+    })
+}
+
+/// The encoding of a static payload type.
+fn static_encoding(payload_type: u8) -> Result<*const c_char, ale_status> {
+    let encoding = match payload_type {
+        0 => c"PCMU/8000",
+        8 => c"PCMA/8000",
+        9 => c"G722/8000",
+        10 => c"L16/44100/2",
+        11 => c"L16/44100",
+        _ => return Err(ale_status::ALE_ERR_UNSUPPORTED),
+    };
+    Ok(encoding.as_ptr())
+}
+
+/// Writes what a session description says of a codec that is to be received: what stands behind the payload
+/// type in its a=rtpmap line, and in its a=fmtp line, which is "" where nothing need be said. Opus says
+/// what this side wants to be sent (RFC 7587 section 6.1): a rate below 48000, the bit rate where one is
+/// set, mono, in-band FEC, no discontinuous transmission, which a host that wants it asks for in its place;
+/// codec->fmtp is the peer's, and has no part in it. 64 and 192 bytes are enough. Each ends with a zero
+/// byte. Any thread. Not real-time.
+///
+/// Can return ALE_ERR_CAPACITY, and what ale_codec_parse can.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_codec_print(
+    codec: *const ale_codec,
+    rtpmap: *mut c_char,
+    rtpmap_capacity: usize,
+    fmtp: *mut c_char,
+    fmtp_capacity: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (codec, rtpmap, fmtp) = unsafe {
+            (
+                pointer::shared(codec)?,
+                pointer::slice_mut(rtpmap, rtpmap_capacity)?,
+                pointer::slice_mut(fmtp, fmtp_capacity)?,
+            )
+        };
+        let ours = ale_codec { fmtp: core::ptr::null(), ..*codec };
+        // SAFETY: the header's contract.
+        let spec = unsafe { ours.spec() }?;
+        let (encoding, parameters) = (spec.rtpmap(), ours.parameters(&spec));
+        // Both are measured before either is written.
+        if rtpmap.len() <= encoding.len() || fmtp.len() <= parameters.len() {
+            return Err(ale_status::ALE_ERR_CAPACITY);
+        }
+        pointer::write_text(&encoding, rtpmap)?;
+        pointer::write_text(&parameters, fmtp)
+    })
 }
 
 /// A number in as many bits as the engine has for it.

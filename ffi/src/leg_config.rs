@@ -137,6 +137,13 @@ pub struct ale_leg_config {
     /// Not 0 tells dial tone, ringing, busy and congestion in what is received as events, by name.
     /// Default 0.
     pub call_progress: u32,
+    /// Time without an RTP packet sent after which one without payload goes out, to keep the way through
+    /// address translators open (RFC 6263 section 4.6), whichever way media goes and in pauses, in ms; 0
+    /// for never, 15000 is advised. ale_leg_poll_transmit gives it; peers throw it away. Default 0.
+    pub keepalive_ms: u32,
+    /// Payload type of those packets, which neither side uses; -1 for the highest of 96 to 127 that this leg
+    /// does not. Default -1.
+    pub keepalive_payload_type: i32,
 }
 
 impl Default for ale_leg_config {
@@ -191,6 +198,8 @@ impl Default for ale_leg_config {
             receive_roc: 0,
             redundancy_follows_loss: 0,
             call_progress: 0,
+            keepalive_ms: 0,
+            keepalive_payload_type: -1,
         }
     }
 }
@@ -264,6 +273,9 @@ impl ale_leg_config {
         };
         config.plain = self.keys_pending == 0;
         config.media_timeout_ms = self.media_timeout_ms;
+        config.keepalive_ms = self.keepalive_ms;
+        config.keepalive_payload_type =
+            optional_payload_type(self.keepalive_payload_type).of(c"keepalive_payload_type")?;
         config.max_sources = narrow(self.max_sources).of(c"max_sources")?;
         config.remote.learning_ms = self.learning_ms;
         config.sample_rate_hz = (self.sample_rate_hz != 0).then_some(self.sample_rate_hz);

@@ -71,7 +71,7 @@ impl From<LegError> for Refusal {
 }
 
 /// Members of the engine's config as C spells them, where it is not the same.
-const MEMBERS: [(&str, &CStr); 18] = [
+const MEMBERS: [(&str, &CStr); 19] = [
     ("send.payload_type", c"send.payload_type"),
     ("send.packet_ms", c"packet_ms"),
     ("send.codec", c"send"),
@@ -79,6 +79,7 @@ const MEMBERS: [(&str, &CStr); 18] = [
     ("pass_through", c"pass_through"),
     ("comfort_noise_payload_type", c"comfort_noise_payload_type"),
     ("telephone_events", c"telephone_event_payload_type"),
+    ("keepalive_payload_type", c"keepalive_payload_type"),
     ("redundancy.payload_type", c"redundancy_payload_type"),
     ("redundancy.generations", c"redundancy_generations"),
     ("header_extensions.audio_level", c"audio_level_id"),

@@ -77,6 +77,15 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Result<Option<&'a str>,
     unsafe { CStr::from_ptr(pointer) }.to_str().map(Some).map_err(|_| INVALID)
 }
 
+/// Writes a string and a zero byte behind it.
+pub(crate) fn write_text(text: &str, out: &mut [c_char]) -> Result<(), ale_status> {
+    let out = out.get_mut(..text.len() + 1).ok_or(ale_status::ALE_ERR_CAPACITY)?;
+    for (to, from) in out.iter_mut().zip(text.bytes().chain([0])) {
+        *to = from as c_char;
+    }
+    Ok(())
+}
+
 /// An object that C will hold by its address, and does not yet.
 pub(crate) struct Handle<T>(Box<Held<T>>);
 

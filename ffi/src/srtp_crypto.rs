@@ -24,6 +24,9 @@ pub const ALE_SRTP_MAX_MKI_BYTES: usize = 128;
 pub const ALE_SRTP_MAX_KEY_BYTES: usize = 46;
 const _: () = assert!(ALE_SRTP_MAX_KEYS == MAX_KEYS && ALE_SRTP_MAX_MKI_BYTES == MAX_MKI_BYTES);
 
+/// The largest number of nine digits, which a tag has at most (RFC 4568 section 9.1).
+const MAX_TAG: u32 = 999_999_999;
+
 /// The suites' names for C, the registered ones first.
 const SUITES: [(Suite, &CStr); 14] = [
     (Suite::AeadAes256Gcm, c"AEAD_AES_256_GCM"),
@@ -203,7 +206,49 @@ pub unsafe extern "C" fn ale_srtp_crypto_print(
         CryptoAttribute::parse(&line)
             .map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?
             .to_config()?;
-        write_line(&line, out)
+        pointer::write_text(&line, out)
+    })
+}
+
+/// Makes an a=crypto line (RFC 4568) of the host's random bytes, of which the suite's key and salt take
+/// the first: 30 for AES_CM_128_HMAC_SHA1_80 (RFC 4568 section 6.2), 28 for AEAD_AES_128_GCM (RFC 7714
+/// section 12), at most ALE_SRTP_MAX_KEY_BYTES. They have to be a random generator's that is fit for keys,
+/// new for each line, and are wiped by the host afterwards. The line has "a=crypto:" in front and a zero
+/// byte at its end, 128 bytes are enough, and it is as secret as its key. Any thread. Not real-time.
+///
+/// Can return ALE_ERR_UNSUPPORTED for an unknown suite, ALE_ERR_SRTP_KEY for too few bytes,
+/// ALE_ERR_INVALID_ARGUMENT for a tag of more than nine digits, and ALE_ERR_CAPACITY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_srtp_crypto_generate(
+    suite: *const c_char,
+    tag: u32,
+    random: *const u8,
+    random_bytes: usize,
+    line: *mut c_char,
+    capacity: usize,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (suite, random, out) = unsafe {
+            (
+                pointer::text(suite)?,
+                pointer::slice(random, random_bytes)?,
+                pointer::slice_mut(line, capacity)?,
+            )
+        };
+        let suite = suite.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+        let (suite, name) = Suite::named(suite).ok_or(ale_status::ALE_ERR_UNSUPPORTED)?;
+        if tag > MAX_TAG {
+            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+        }
+        let key = random.get(..suite.key_bytes() + suite.salt_bytes());
+        let key = key.ok_or(ale_status::ALE_ERR_SRTP_KEY)?;
+        let mut attribute = wiping_stack(|| {
+            let key = MasterKey::from_concatenated(suite, key)?;
+            Ok::<_, ale_status>(CryptoAttribute::new(tag, suite, key))
+        })?;
+        attribute.suite_name = name;
+        pointer::write_text(&attribute.line(), out)
     })
 }
 
@@ -245,14 +290,6 @@ fn master(suite: Suite, key: &ale_srtp_key) -> Result<MasterKey, ale_status> {
     Ok(MasterKey::from_concatenated(suite, bytes)?.with_mki(mki)?.with_lifetime(lifetime)?)
 }
 
-fn write_line(line: &str, out: &mut [c_char]) -> Result<(), ale_status> {
-    let out = out.get_mut(..line.len() + 1).ok_or(ale_status::ALE_ERR_CAPACITY)?;
-    for (to, from) in out.iter_mut().zip(line.bytes().chain([0])) {
-        *to = from as c_char;
-    }
-    Ok(())
-}
-
 /// Prints the a=crypto line of a direction's keys (an ale_srtp_direction), for whoever looks at a
 /// capture; in libraries that are built with the feature key-log, which is not for production. A new
 /// one is due after each ale_srtp_rekey. Exclusive to the direction. Not real-time.
@@ -269,7 +306,7 @@ pub unsafe extern "C" fn ale_srtp_key_log(
     guard(|| {
         // SAFETY: the header's contract.
         let (half, out) = unsafe { (half(srtp, direction)?, pointer::slice_mut(line, capacity)?) };
-        write_line(
+        pointer::write_text(
             &match half {
                 Half::Sending(sender) => sender.key_log_line(),
                 Half::Receiving(receiver) => receiver.key_log_line(),
@@ -332,8 +369,8 @@ pub unsafe extern "C" fn ale_srtp_dtls_split(
         if send.len() <= ours.len() || receive.len() <= theirs.len() {
             return Err(ale_status::ALE_ERR_CAPACITY);
         }
-        write_line(&ours, send)?;
-        write_line(&theirs, receive)
+        pointer::write_text(&ours, send)?;
+        pointer::write_text(&theirs, receive)
     })
 }
 

@@ -102,8 +102,9 @@ impl OpusFmtp {
             maxplaybackrate: narrow,
             sprop_maxcapturerate: narrow,
             maxaveragebitrate: Some(config.bit_rate_bps),
-            stereo: (config.channels == 2).then_some(true),
-            sprop_stereo: (config.channels == 2).then_some(true),
+            // Both default to 0 (section 6.1), and peers are known to take the 2 of the rtpmap for a wish.
+            stereo: Some(config.channels == 2),
+            sprop_stereo: Some(config.channels == 2),
             cbr: (config.rate_control == RateControl::Constant).then_some(true),
             useinbandfec: Some(config.inband_fec),
             usedtx: Some(config.dtx),
@@ -196,6 +197,19 @@ mod tests {
             assert_eq!(OpusFmtp::parse(text), Err(FmtpError { parameter }), "{text}");
         }
         assert_eq!(OpusFmtp::parse("minptime=10;x-thing"), Ok(OpusFmtp::default()));
+    }
+
+    #[test]
+    fn a_receiver_says_what_it_wants() {
+        let config =
+            OpusConfig { sample_rate_hz: 16_000, bit_rate_bps: 20_000, ..OpusConfig::default() };
+        assert_eq!(
+            OpusFmtp::of(&config).to_string(),
+            "maxplaybackrate=16000;sprop-maxcapturerate=16000;maxaveragebitrate=20000;stereo=0;\
+             sprop-stereo=0;useinbandfec=1;usedtx=0"
+        );
+        // Whoever reads it sends just that.
+        assert_eq!(OpusFmtp::of(&config).apply(OpusConfig::default()).sample_rate_hz, 16_000);
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 //! A codec by name: what a session description says, and what makes encoders and decoders of it.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 
 use super::g711::{self, G711, Law};
 use super::g722::{self, BitRate, G722Decoder, G722Encoder};
@@ -42,9 +44,12 @@ impl CodecSpec {
     /// 48 kHz mono.
     pub fn from_rtpmap(encoding: &str) -> Option<Self> {
         let (name, rest) = encoding.split_once('/')?;
-        let clock = rest.split('/').next()?;
-        let named =
-            |wanted: &str, clock_hz: &str| name.eq_ignore_ascii_case(wanted) && clock == clock_hz;
+        let (clock, channels) = rest.split_once('/').unwrap_or((rest, "1"));
+        // Only L16's are counted below; Opus says 2 whatever it carries (RFC 7587 section 7).
+        let mono = channels == "1" || name.eq_ignore_ascii_case("opus") && channels == "2";
+        let named = |wanted: &str, clock_hz: &str| {
+            name.eq_ignore_ascii_case(wanted) && clock == clock_hz && mono
+        };
         if named("PCMU", "8000") {
             return Some(Self::Pcmu);
         }
@@ -55,9 +60,7 @@ impl CodecSpec {
             return Some(Self::G722);
         }
         if name.eq_ignore_ascii_case("L16") {
-            let mut numbers = rest.split('/');
-            let sample_rate_hz = numbers.next()?.parse().ok()?;
-            let channels = numbers.next().map_or(Ok(1), str::parse).ok()?;
+            let (sample_rate_hz, channels) = (clock.parse().ok()?, channels.parse().ok()?);
             return L16::new(sample_rate_hz, channels)
                 .is_ok()
                 .then_some(Self::L16 { sample_rate_hz, channels });
@@ -67,6 +70,19 @@ impl CodecSpec {
             return Some(Self::Opus(OpusConfig::default()));
         }
         None
+    }
+
+    /// The encoding of this codec's `a=rtpmap` line, which [`CodecSpec::from_rtpmap`] reads back; channels
+    /// are left out where there is one.
+    pub fn rtpmap(&self) -> String {
+        let format = self.format();
+        match self {
+            #[cfg(feature = "opus")]
+            Self::Opus(_) => String::from("opus/48000/2"),
+            Self::Host(codec) => String::from(codec.0.encoding()),
+            _ if format.channels == 1 => format!("{}/{}", self.name(), format.rtp_clock_hz),
+            _ => format!("{}/{}/{}", self.name(), format.rtp_clock_hz, format.channels),
+        }
     }
 
     /// The codec of a static payload type (RFC 3551 section 6).
@@ -206,6 +222,11 @@ mod tests {
             "L16/0",
             "L16/x",
             "L16/8000/3",
+            "L16/8000/1/1",
+            "PCMU/8000/2",
+            "G722/8000/2",
+            "PCMA/8000/1/",
+            "opus/48000/3",
             "PCMU/16000",
             "PCMU",
             "",
@@ -214,6 +235,23 @@ mod tests {
             "opus/8000",
         ] {
             assert_eq!(CodecSpec::from_rtpmap(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn encodings_are_written_as_registered() {
+        for (read, written) in [
+            ("pcmu/8000/1", "PCMU/8000"),
+            ("PCMA/8000", "PCMA/8000"),
+            ("g722/8000", "G722/8000"),
+            ("l16/16000/1", "L16/16000"),
+            ("L16/44100/2", "L16/44100/2"),
+            #[cfg(feature = "opus")]
+            ("OPUS/48000", "opus/48000/2"),
+        ] {
+            let spec = CodecSpec::from_rtpmap(read).unwrap();
+            assert_eq!(spec.rtpmap(), written);
+            assert_eq!(CodecSpec::from_rtpmap(written), Some(spec));
         }
     }
 

@@ -9,6 +9,7 @@ use core::fmt;
 use super::config::{Direction, LegConfig, LevelTrust};
 use super::digits::{Digit, Press};
 use super::inband::Inband;
+use super::keepalive::Keepalive;
 use super::packetizer::Packetizer;
 use super::quality::Assessor;
 use super::timeout::MediaTimeout;
@@ -70,6 +71,7 @@ pub(super) struct MediaUpdate {
     pub(super) asks: bool,
     pub(super) assessor: Assessor,
     pub(super) timeout: MediaTimeout,
+    pub(super) keepalive: Keepalive,
 }
 
 impl fmt::Debug for MediaUpdate {
@@ -99,6 +101,7 @@ impl MediaUpdate {
             asks: config.nack != Nack::Off,
             assessor: config.assessor(),
             timeout: MediaTimeout::new(config.media_timeout_ms),
+            keepalive: Keepalive::new(config),
         })
     }
 }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::contributors::MAX_CONTRIBUTORS;
+use super::keepalive;
 use super::quality::Assessor;
 use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
@@ -221,6 +222,13 @@ pub struct LegConfig {
     /// Silence after which [`LegEvent::MediaStopped`](super::LegEvent::MediaStopped) comes, in ms; 0 for
     /// never. Default 5000.
     pub media_timeout_ms: u32,
+    /// Time without an RTP packet sent after which one goes out that says nothing (RFC 6263 section 4.6),
+    /// whichever way media goes, in ms; 0 for never, the default. RFC 6263 section 7 advises 15000. It is
+    /// an RTP header under SRTP as any, which a peer counts as of an unknown payload type.
+    pub keepalive_ms: u32,
+    /// Payload type of those packets, which neither side uses; `None` for the highest dynamic one that
+    /// this leg does not.
+    pub keepalive_payload_type: Option<u8>,
     /// Samples a second of the leg's PCM in both directions: 8000, 16000, 32000 or 48000; `None` for
     /// that of [`LegConfig::send`]. Other codecs are converted.
     pub sample_rate_hz: Option<u32>,
@@ -270,6 +278,8 @@ impl LegConfig {
             remote: RemoteConfig::default(),
             max_sources: 8,
             media_timeout_ms: 5_000,
+            keepalive_ms: 0,
+            keepalive_payload_type: None,
             sample_rate_hz: None,
             jitter: JitterConfig::default(),
             rtcp_interval_ms: 5_000,
@@ -299,6 +309,10 @@ impl LegConfig {
         }
         if !valid(self.send.payload_type) {
             return Err(LegError::PayloadType(self.send.payload_type, "send.payload_type"));
+        }
+        if self.keepalive_ms != 0 && keepalive::payload_type(self).is_none() {
+            let number = self.keepalive_payload_type.unwrap_or(127);
+            return Err(LegError::PayloadType(number, "keepalive_payload_type"));
         }
         if self.redundancy.is_some_and(|red| !(1..=4).contains(&red.generations)) {
             return Err(LegError::Generations);

@@ -13,6 +13,7 @@ use super::digits::{Digit, DigitTimer, Ends};
 use super::encode_once::EncodeOnce;
 use super::event::LegEvent;
 use super::inband::Inband;
+use super::keepalive::Keepalive;
 use super::packetizer::{Packet, Packetizer};
 use super::quality::Assessor;
 use super::stats::MediaStats;
@@ -89,6 +90,7 @@ pub struct LegMedia {
     muted: bool,
     direction: Direction,
     timeout: MediaTimeout,
+    keepalive: Keepalive,
 
     sample_rate_hz: u32,
 
@@ -148,6 +150,7 @@ impl LegMedia {
             muted: false,
             direction: parts.direction,
             timeout: parts.timeout,
+            keepalive: parts.keepalive,
             sample_rate_hz: config.rate_hz(),
             backlog: parts.backlog,
             backlog_samples: 0,
@@ -167,6 +170,7 @@ impl LegMedia {
     pub(super) fn continue_from(&mut self, before: &mut Self) {
         core::mem::swap(&mut self.session, &mut before.session);
         self.packetizer.continue_from(&mut before.packetizer);
+        self.keepalive.continue_from(&before.keepalive);
         self.muted = before.muted;
         self.reports_seen = before.reports_seen;
     }
@@ -418,8 +422,14 @@ impl LegMedia {
         }
         while self.backlog_samples >= self.packetizer.packet_samples {
             if let Some(packet) = self.next_packet(now_ns, once.as_deref_mut(), out) {
+                self.keepalive.sent(now_ns);
                 return Some(Made::Rtp(packet));
             }
+        }
+        if self.keepalive.is_due(now_ns)
+            && let Some(packet) = self.keep_alive(now_ns, out)
+        {
+            return Some(Made::Rtp(packet));
         }
         if core::mem::take(&mut self.may_ask)
             && let Some(bytes) = self.request(now_ns, out)
@@ -449,6 +459,7 @@ impl LegMedia {
         let packet = self.packetizer.relay(passed, payload, self.datagram.get_mut(..limit)?)?;
         let mut out = core::mem::take(&mut self.datagram);
         let sealed = self.session.seal(packet.bytes, packet.payload_bytes, &mut out);
+        self.keepalive.sent_lately();
         self.datagram = out;
         self.publish();
         self.datagram.get(..sealed?)
@@ -486,6 +497,13 @@ impl LegMedia {
         self.backlog.shift(samples..self.backlog_samples, 0);
         self.backlog_samples -= samples;
         packet
+    }
+
+    /// A packet that says nothing, for want of others.
+    fn keep_alive(&mut self, now_ns: u64, out: &mut [u8]) -> Option<Packet> {
+        self.keepalive.sent(now_ns);
+        let limit = out.len().saturating_sub(self.trailer_bytes);
+        self.packetizer.empty(self.keepalive.payload_type, out.get_mut(..limit)?)
     }
 
     /// Tells what did not come.
@@ -584,6 +602,8 @@ impl LegMedia {
             self.rest_whole_packets();
         }
         self.timeout = update.timeout;
+        update.keepalive.continue_from(&self.keepalive);
+        self.keepalive = update.keepalive;
         // A full ring means that nobody collects; then it is freed here after all.
         let _ = self.spent.push(LegSpent::Media(update));
     }

@@ -24,6 +24,7 @@ mod digits;
 mod encode_once;
 mod event;
 mod inband;
+mod keepalive;
 mod media;
 mod packetizer;
 mod quality;

@@ -209,6 +209,18 @@ impl Packetizer {
         Some(Packet { bytes: end, payload_bytes: payload.len() })
     }
 
+    /// Makes a packet without a payload, of the time that the next of sound begins at.
+    ///
+    /// Real-time: yes.
+    pub(super) fn empty(&mut self, payload_type: u8, out: &mut [u8]) -> Option<Packet> {
+        // The number is its own: a stream that is relayed goes on behind it.
+        if self.relayed.take().is_some() {
+            self.marker = true;
+        }
+        let header = self.header(false, payload_type, self.timestamp);
+        self.finish(&header, &[], out)
+    }
+
     /// Makes the packet of the packet time `pcm`, sent at NTP time `ntp`, at the front of `out`;
     /// `None` when there is nothing to send, which is counted. With `once`, others may send the same
     /// payload.

@@ -57,7 +57,10 @@ const FILES: [(&str, &str, &[Heading]); 4] = [
                 ],
             ),
             ("Legs: any thread", &["ale_leg_"]),
+            ("Codecs in session descriptions", &["ale_codec_"]),
             ("Codecs of the host", &["ale_host_codec_"]),
+            ("Tones and digits in the sound", &["ale_tones_"]),
+            ("Resampler", &["ale_resampler_"]),
             ("Other packet times", &["ale_repacketizer_"]),
             (
                 "Conferences: made, ended",

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 /// The library's modules in the order in which a reader needs what they declare.
-const SOURCES: [&str; 26] = [
+const SOURCES: [&str; 28] = [
     "status",
     "memory",
     "codec",
@@ -60,6 +60,8 @@ const SOURCES: [&str; 26] = [
     "jitter_view",
     "replay",
     "mixer",
+    "tones",
+    "resampler",
     "srtp_crypto",
     "srtp_backend",
     "srtp",

@@ -39,6 +39,8 @@ static struct {
     ale_jitter_control *control;
     ale_jitter_replay *replay;
     ale_mixer *mixer;
+    ale_tones *tones;
+    ale_resampler *resampler;
     ale_leg_receiver *leg_receiver;
     ale_leg_media *leg_media;
     ale_leg_control *leg_control;
@@ -61,6 +63,7 @@ static struct {
     ale_host_codec_config codec;
     ale_jitter_config jitter;
     ale_mixer_config mixer;
+    ale_tones_config tones;
     ale_leg_config leg;
     ale_conference_config conference;
     ale_join_options options;
@@ -107,6 +110,7 @@ static union {
         ale_memory memory;
         ale_mistake mistake;
         ale_allocator allocator;
+        ale_codec codec;
     } to;
 } out;
 #define TO (&out.to)
@@ -128,10 +132,27 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_host_codec_config_init, ale_host_codec_config_init(P(TO)))                                \
     X(ale_host_codec_config_init_sized, ale_host_codec_config_init_sized(P(TO), N(sizeof in.codec)))    \
     X(ale_host_codec_create, ale_host_codec_create(P(&in.codec), OBJECT(ale_host_codec, 0)))        \
+    X(ale_codec_parse, ale_codec_parse(96, "PCMU/8000", NULL, P(&TO->codec)))                       \
+    X(ale_codec_print, ale_codec_print(P(&in.g711), P(TO->text[0]), N(64), P(TO->text[1]), N(192))) \
+    X(ale_tones_config_init, ale_tones_config_init(P(TO)))                                          \
+    X(ale_tones_config_init_sized, ale_tones_config_init_sized(P(TO), N(sizeof in.tones)))          \
+    X(ale_tones_create, ale_tones_create(P(&in.tones), OBJECT(ale_tones, 0)))                       \
+    X(ale_tones_memory_required, ale_tones_memory_required(P(&in.tones), P(&TO->memory)))           \
+    X(ale_tones_play, ale_tones_play(P(o.tones), ALE_TONE_BUSY))                                    \
+    X(ale_tones_digits, ale_tones_digits(P(o.tones), P("1"), 100, 100, 16))                         \
+    X(ale_tones_stop, ale_tones_stop(P(o.tones)))                                                   \
+    X(ale_tones_next, ale_tones_next(P(o.tones), P(TO->pcm), N(80), 0, &TO->number[0]))             \
+    X(ale_resampler_create, ale_resampler_create(8000, 16000, OBJECT(ale_resampler, 0)))            \
+    X(ale_resampler_memory_required, ale_resampler_memory_required(8000, 16000, P(&TO->memory)))    \
+    X(ale_resampler_process, ale_resampler_process(P(o.resampler), P(o.pcm), N(80), P(TO->pcm),     \
+                                                   N(160), P(&TO->length)))                         \
+    X(ale_resampler_reset, ale_resampler_reset(P(o.resampler)))                                     \
     X(ale_srtp_crypto_init, ale_srtp_crypto_init(P(TO)))                                            \
     X(ale_srtp_crypto_init_sized, ale_srtp_crypto_init_sized(P(TO), N(sizeof in.crypto)))               \
     X(ale_srtp_crypto_parse, ale_srtp_crypto_parse(P(LINE), P(&TO->crypto)))                        \
     X(ale_srtp_crypto_print, ale_srtp_crypto_print(P(&in.crypto), P(TO->text[0]), N(1024)))         \
+    X(ale_srtp_crypto_generate,                                                                     \
+      ale_srtp_crypto_generate(P("AEAD_AES_128_GCM"), 1, P(in.key), N(28), P(TO->text[0]), N(1024)))  \
     KEY_LOG_ROWS(X)                                                                                 \
     X(ale_srtp_dtls_bytes, ale_srtp_dtls_bytes(1, P(&TO->length)))                                  \
     X(ale_srtp_dtls_split, ale_srtp_dtls_split(1, P(o.packet), N(60), 1, P(TO->text[0]), N(128),    \
@@ -306,7 +327,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
 #define DESTROYS(X)                                                                                 \
     X(ale_host_codec_destroy) X(ale_srtp_backend_destroy) X(ale_srtp_destroy)                       \
     X(ale_jitter_writer_destroy) X(ale_jitter_reader_destroy) X(ale_jitter_control_destroy)         \
-    X(ale_jitter_replay_destroy) X(ale_mixer_destroy) X(ale_leg_receiver_destroy)                   \
+    X(ale_jitter_replay_destroy) X(ale_mixer_destroy) X(ale_tones_destroy) X(ale_resampler_destroy) X(ale_leg_receiver_destroy)                   \
     X(ale_leg_media_destroy) X(ale_leg_control_destroy) X(ale_repacketizer_destroy)                 \
     X(ale_conference_destroy) X(ale_link_end_destroy) X(ale_partial_sums_destroy)
 
@@ -400,6 +421,7 @@ static void struct_sizes(void)
         CONFIG(in.srtp, ale_srtp_create), CONFIG(in.srtp, ale_srtp_memory_required),
         CONFIG(in.srtp, ale_srtp_restore), CONFIG(in.jitter, ale_jitter_create),
         CONFIG(in.jitter, ale_jitter_memory_required), CONFIG(in.jitter, ale_jitter_replay_create),
+        CONFIG(in.tones, ale_tones_create), CONFIG(in.tones, ale_tones_memory_required),
         CONFIG(in.mixer, ale_mixer_create), CONFIG(in.mixer, ale_mixer_memory_required),
         CONFIG(in.leg, ale_leg_create), CONFIG(in.leg, ale_leg_memory_required),
         CONFIG(in.conference, ale_conference_create),
@@ -557,6 +579,9 @@ static void make_all(void)
     OK(ale_mixer_config_init(&in.mixer));
     OK(ale_mixer_create(&in.mixer, &o.mixer));
     OK(ale_mixer_add(o.mixer, &o.participant));
+    OK(ale_tones_config_init(&in.tones));
+    OK(ale_tones_create(&in.tones, &o.tones));
+    OK(ale_resampler_create(8000, 16000, &o.resampler));
     OK(ale_leg_config_init(&in.leg));
     in.leg.send = in.g711;
     in.leg.telephone_event_payload_type = 101;
@@ -580,6 +605,8 @@ static void destroy_all(void)
     ale_jitter_control_destroy(o.control);
     ale_jitter_replay_destroy(o.replay);
     ale_mixer_destroy(o.mixer);
+    ale_tones_destroy(o.tones);
+    ale_resampler_destroy(o.resampler);
     ale_leg_receiver_destroy(o.leg_receiver);
     ale_leg_media_destroy(o.leg_media);
     ale_leg_control_destroy(o.leg_control);

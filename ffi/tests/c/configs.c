@@ -29,6 +29,7 @@ CALLS(ale_conference_config, ale_conference_config_init, ale_conference_config_i
 CALLS(ale_join_options, ale_join_options_init, ale_join_options_init_sized)
 CALLS(ale_jitter_config, ale_jitter_config_init, ale_jitter_config_init_sized)
 CALLS(ale_mixer_config, ale_mixer_config_init, ale_mixer_config_init_sized)
+CALLS(ale_tones_config, ale_tones_config_init, ale_tones_config_init_sized)
 CALLS(ale_srtp_config, ale_srtp_config_init, ale_srtp_config_init_sized)
 CALLS(ale_srtp_crypto, ale_srtp_crypto_init, ale_srtp_crypto_init_sized)
 CALLS(ale_srtp_backend_config, ale_srtp_backend_config_init, ale_srtp_backend_config_init_sized)
@@ -39,7 +40,7 @@ static const struct config CONFIGS[] = {
     CONFIG(ale_allocator), CONFIG(ale_host_codec_config), CONFIG(ale_leg_config),
     CONFIG(ale_conference_config), CONFIG(ale_join_options), CONFIG(ale_jitter_config),
     CONFIG(ale_mixer_config), CONFIG(ale_srtp_config), CONFIG(ale_srtp_crypto),
-    CONFIG(ale_srtp_backend_config),
+    CONFIG(ale_srtp_backend_config), CONFIG(ale_tones_config),
 };
 
 static int untouched(const unsigned char *behind, size_t count)
@@ -146,6 +147,7 @@ static void mistakes(void)
     MISTAKE(c.inband_tones = 3, ALE_ERR_INVALID_ARGUMENT, "inband_tones");
     MISTAKE(c.level_trust = 3, ALE_ERR_INVALID_ARGUMENT, "level_trust");
     MISTAKE(c.delay_mode = 9, ALE_ERR_INVALID_ARGUMENT, "delay_mode");
+    MISTAKE(c.keepalive_ms = 1; c.keepalive_payload_type = 8, ALE_ERR_PAYLOAD_TYPE, "keepalive_payload_type");
     MISTAKE(c.max_sources = 1, ALE_ERR_INVALID_ARGUMENT, "max_sources");
     MISTAKE(c.sample_rate_hz = 44100, ALE_ERR_SAMPLE_RATE, "sample_rate_hz");
 

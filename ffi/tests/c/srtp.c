@@ -130,6 +130,49 @@ static void spellings(void)
     ale_srtp_destroy(srtp);
 }
 
+/* Lines from the host's random bytes: 0, 1, 2 ..., whose Base64 coreutils' base64 gives. */
+static void generated(void)
+{
+    static const struct {
+        const char *suite, *key;
+        size_t bytes;
+    } known[] = {
+        {"AES_CM_128_HMAC_SHA1_80", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd", 30},
+        {"AEAD_AES_128_GCM", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==", 28},
+        {"AEAD_AES_256_GCM", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKis=", 44},
+        {"AES_CM_256_HMAC_SHA1_80",
+         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLQ==", 46},
+    };
+    uint8_t random[ALE_SRTP_MAX_KEY_BYTES];
+    char line[128], expected[128];
+    size_t n, length;
+    ale_srtp_config config;
+    ale_srtp *srtp;
+    for (n = 0; n < sizeof random; n++)
+        random[n] = (uint8_t)n;
+    for (n = 0; n < sizeof known / sizeof *known; n++) {
+        length = (size_t)snprintf(expected, sizeof expected, "a=crypto:%u %s inline:%s", 7 + (unsigned)n,
+                                  known[n].suite, known[n].key);
+        memset(line, 'x', sizeof line);
+        REFUSED(ALE_ERR_SRTP_KEY, ale_srtp_crypto_generate(known[n].suite, 7 + (uint32_t)n, random,
+                                                           known[n].bytes - 1, line, sizeof line));
+        REFUSED(ALE_ERR_CAPACITY, ale_srtp_crypto_generate(known[n].suite, 7 + (uint32_t)n, random,
+                                                           sizeof random, line, length));
+        EXPECT(line[0] == 'x');
+        OK(ale_srtp_crypto_generate(known[n].suite, 7 + (uint32_t)n, random, known[n].bytes, line,
+                                    length + 1));
+        EXPECT(strcmp(line, expected) == 0);
+        OK(ale_srtp_config_init(&config));
+        config.send_crypto = line;
+        OK(ale_srtp_create(&config, &srtp));
+        ale_srtp_destroy(srtp);
+    }
+    REFUSED(ALE_ERR_UNSUPPORTED, ale_srtp_crypto_generate("F8_128_HMAC_SHA1_80", 1, random,
+                                                          sizeof random, line, sizeof line));
+    OK(ale_srtp_crypto_generate("AEAD_AES_128_GCM", 999999999, random, 28, line, sizeof line));
+    INVALID(ale_srtp_crypto_generate("AEAD_AES_128_GCM", 1000000000, random, 28, line, sizeof line));
+}
+
 static void signalling(void)
 {
     ale_srtp_crypto crypto, again;
@@ -738,6 +781,7 @@ int main(void)
     configuration();
     signalling();
     spellings();
+    generated();
     streams();
     keys_and_events();
     bad_packets();

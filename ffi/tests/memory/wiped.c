@@ -74,7 +74,7 @@ static char *base64(char *out, const unsigned char *bytes, size_t count)
 /* What the host has: its own memory, which is not searched. */
 static struct host {
     unsigned char key[KEYS][KEY_BYTES];
-    char line[KEYS][128], several[1024], printed[1024], halves[2][128];
+    char line[KEYS][128], several[1024], printed[1024], generated[128], halves[2][128];
     unsigned char exported[2 * KEY_BYTES], wrapping[32], checkpoint[2][4096];
     ale_srtp_crypto crypto;
 } host;
@@ -171,6 +171,10 @@ static void lines(void)
     OK(ale_srtp_crypto_print(&host.crypto, host.printed, sizeof host.printed));
     EXPECT(strcmp(host.printed + strlen("a=crypto:"), host.several) == 0);
     EXPECT(ale_srtp_crypto_print(&host.crypto, host.printed, 40) == ALE_ERR_CAPACITY);
+    stage = "ale_srtp_crypto_generate";
+    OK(ale_srtp_crypto_generate("AES_CM_128_HMAC_SHA1_80", 1, host.key[3], KEY_BYTES, host.generated,
+                                sizeof host.generated));
+    EXPECT(strcmp(host.generated, host.line[3]) == 0);
     stage = "ale_srtp_dtls_split";
     OK(ale_srtp_dtls_split(1, host.exported, sizeof host.exported, 1, host.halves[0], 128,
                            host.halves[1], 128));

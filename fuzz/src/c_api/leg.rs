@@ -106,6 +106,7 @@ unsafe fn create(objects: &mut Objects, input: &mut Input<'_>, n: usize) {
             &mut config.call_progress,
             &mut config.extended_reports,
             &mut config.freeze_for_modems,
+            &mut config.keepalive_ms,
             &mut config.nack,
             &mut config.level_trust,
             &mut config.mixer_levels_id,

@@ -3,8 +3,9 @@
 
 use std::ffi::{CString, c_char, c_void};
 use std::mem::MaybeUninit;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
+use ale_media_capi::codec::{ale_codec, ale_codec_parse, ale_codec_print};
 use ale_media_capi::memory::*;
 use ale_media_capi::srtp_crypto::*;
 use ale_media_capi::status::{ale_status, ale_status_message, ale_version};
@@ -20,7 +21,9 @@ extern "C" fn release(_: *mut c_void, _: *mut c_void, _: usize, _: usize) {}
 pub(super) unsafe fn call(input: &mut Input<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match input.choice(4) {
+        match input.choice(6) {
+            4 => generate(input),
+            5 => describe(input),
             0 => {
                 let mut crypto: ale_srtp_crypto =
                     defaults!(ale_srtp_crypto_init, ale_srtp_crypto_init_sized);
@@ -69,6 +72,68 @@ pub(super) unsafe fn call(input: &mut Input<'_>) {
                 allocator.release = Some(release);
                 assert!(!check(ale_set_allocator(&allocator)));
             }
+        }
+    }
+}
+
+unsafe fn describe(input: &mut Input<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        let rtpmap = match input.choice(5) {
+            0 => None,
+            1 => Some(CString::new(input.bytes(20)).unwrap_or_default()),
+            _ => Some(input.one_of(&[c"opus/48000/2", c"L16/44100/2", c"pcma/8000"]).to_owned()),
+        };
+        let fmtp = CString::new(input.bytes(60)).unwrap_or_default();
+        let mut codec = MaybeUninit::<ale_codec>::uninit();
+        let encoding = rtpmap.as_ref().map_or(null(), |text| text.as_ptr());
+        let parameters = if input.choice(2) == 0 { null() } else { fmtp.as_ptr() };
+        if !check(ale_codec_parse(input.number(), encoding, parameters, codec.as_mut_ptr())) {
+            return;
+        }
+        let mut codec = codec.assume_init();
+        codec.sample_rate_hz = input.one_of(&[0, 8_000, 16_000, 48_000, 44_100]);
+        codec.bit_rate_bps = input.number();
+        let (mut rtpmap, mut fmtp) = ([0 as c_char; 64], [0 as c_char; 192]);
+        let room = [input.number().min(64) as usize, input.number().min(192) as usize];
+        check(ale_codec_print(&codec, rtpmap.as_mut_ptr(), room[0], fmtp.as_mut_ptr(), room[1]));
+        if check(ale_codec_print(&codec, rtpmap.as_mut_ptr(), 64, fmtp.as_mut_ptr(), 192)) {
+            let mut again = MaybeUninit::<ale_codec>::uninit();
+            let status = ale_codec_parse(96, rtpmap.as_ptr(), fmtp.as_ptr(), again.as_mut_ptr());
+            // A bit rate that no encoder takes is only found when one is made.
+            assert!(check(status) || !(6_000..=510_000).contains(&codec.bit_rate_bps));
+        }
+    }
+}
+
+unsafe fn generate(input: &mut Input<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        let suite = input.one_of(&[
+            c"AEAD_AES_256_GCM",
+            c"AES_CM_128_HMAC_SHA1_32",
+            c"AES_CM_192_HMAC_SHA1_80",
+            c"F8_128_HMAC_SHA1_80",
+        ]);
+        let (tag, random) = (input.number(), input.bytes(48));
+        let mut line = [0 as c_char; 160];
+        let room = input.number().min(160) as usize;
+        let status = ale_srtp_crypto_generate(
+            suite.as_ptr(),
+            tag,
+            random.as_ptr(),
+            random.len(),
+            line.as_mut_ptr(),
+            room,
+        );
+        if check(status) {
+            let mut again: ale_srtp_crypto =
+                defaults!(ale_srtp_crypto_init, ale_srtp_crypto_init_sized);
+            let status = ale_srtp_crypto_parse(line.as_ptr(), &mut again);
+            assert_eq!(status as i32, ale_status::ALE_OK as i32);
+            let [key, ..] = &again.keys;
+            let bytes = key.key_bytes as usize;
+            assert_eq!((again.tag, &key.key[..bytes]), (tag, &random[..bytes]));
         }
     }
 }

@@ -18,6 +18,7 @@ mod replay;
 mod room;
 mod session;
 mod share;
+mod tools;
 
 use std::ptr::null_mut;
 use std::rc::Rc;
@@ -32,9 +33,11 @@ use ale_media_capi::leg_relay::ale_repacketizer;
 use ale_media_capi::link::ale_link_end;
 use ale_media_capi::mixer::ale_mixer;
 use ale_media_capi::replay::ale_jitter_replay;
+use ale_media_capi::resampler::ale_resampler;
 use ale_media_capi::srtp::ale_srtp;
 use ale_media_capi::srtp_backend::ale_srtp_backend;
 use ale_media_capi::status::ale_status;
+use ale_media_capi::tones::ale_tones;
 
 use backend::Engine;
 use checkpoint::Checkpoint;
@@ -61,6 +64,8 @@ struct Objects {
     ends: Places<ale_link_end>,
     sums: Places<ale_partial_sums>,
     regroupers: Places<ale_repacketizer>,
+    tones: Places<ale_tones>,
+    resamplers: Places<ale_resampler>,
     /// What backends work with; their sessions need them as long as they live.
     engines: Vec<Rc<Engine>>,
     /// The packet that a session has protected last.
@@ -88,6 +93,8 @@ impl Objects {
             ends: [null_mut(); PLACES],
             sums: [null_mut(); PLACES],
             regroupers: [null_mut(); PLACES],
+            tones: [null_mut(); PLACES],
+            resamplers: [null_mut(); PLACES],
             engines: Vec::new(),
             protected: Vec::new(),
             checkpoints: Default::default(),
@@ -112,6 +119,7 @@ impl Objects {
                 room::destroy_end(self, n);
                 share::destroy(self, n);
                 relay::destroy(self, n);
+                tools::destroy(self, n);
             }
         }
         for engine in &self.engines {
@@ -150,7 +158,7 @@ pub fn calls(data: &[u8]) {
     let mut input = Input::new(data);
     let mut objects = Objects::none();
     while !input.is_empty() {
-        let what = input.choice(16);
+        let what = input.choice(17);
         // SAFETY: the objects are NULL or alive, one thread uses them, and memory that is passed is
         // as long as it is said to be.
         unsafe {
@@ -167,6 +175,7 @@ pub fn calls(data: &[u8]) {
                 11 => orders::call(&mut objects, &mut input),
                 12 | 13 => room::call(&mut objects, &mut input),
                 14 => share::call(&mut objects, &mut input),
+                16 => tools::call(&mut objects, &mut input),
                 _ => relay::call(&mut objects, &mut input),
             }
         }

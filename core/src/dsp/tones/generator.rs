@@ -23,7 +23,7 @@ pub struct Part {
 }
 
 /// Length of the rise and fall of a tone, so that it does not click, in ms.
-const RAMP_MS: usize = 4;
+pub(super) const RAMP_MS: usize = 4;
 
 /// Plays a cadence.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl Generator {
         let samples = |ms: u16, rate: u32| (u64::from(ms) * u64::from(rate) / 1_000) as usize;
         let ramp = RAMP_MS * self.rate_hz as usize / 1_000;
         for sample in pcm {
-            let part = self.cadence.parts[self.part];
+            let part = self.cadence.parts.get(self.part).copied().unwrap_or_default();
             let on = samples(part.on_ms, self.rate_hz);
             let whole = on + samples(part.off_ms, self.rate_hz);
             *sample = if self.at < on {
@@ -86,7 +86,7 @@ impl Generator {
     fn next_part(&mut self) {
         let next = (self.part + 1) % self.cadence.parts.len();
         let there = |part: &Part| part.on_ms > 0 || part.off_ms > 0;
-        self.part = if there(&self.cadence.parts[next]) { next } else { 0 };
+        self.part = if self.cadence.parts.get(next).is_some_and(there) { next } else { 0 };
         self.at = 0;
     }
 

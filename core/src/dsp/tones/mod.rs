@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tones in the sound itself: made ([`Generator`], with the call progress tones of European
-//! [`plans`]), heard ([`DtmfDetector`], [`ToneDetector`], [`ProgressDetector`]) and taken out again
+//! Tones in the sound itself: made ([`Generator`], with the call progress tones of European and North
+//! American [`plans`]; [`Player`], with digits), heard ([`DtmfDetector`], [`ToneDetector`], [`ProgressDetector`]) and taken out again
 //! ([`DtmfFilter`]).
 //!
 //! Real-time: yes, all but the constructors.
@@ -10,6 +10,7 @@ mod dtmf;
 mod eight_kilohertz;
 mod generator;
 pub mod plans;
+mod player;
 mod progress;
 mod sinusoid;
 #[cfg(all(test, feature = "std"))]
@@ -18,6 +19,7 @@ mod tests;
 pub use detector::{Tone, ToneDetector};
 pub use dtmf::{DtmfDetector, DtmfFilter};
 pub use generator::{Cadence, Generator, Part};
+pub use player::{Digits, Player, PlayerError};
 pub use progress::ProgressDetector;
 
 /// Frequencies of the rows and columns of the keypad in Hz (ITU-T Q.23).
@@ -29,6 +31,6 @@ const KEYS: [[u8; 4]; 4] = [[1, 2, 3, 12], [4, 5, 6, 13], [7, 8, 9, 14], [10, 0,
 /// The two frequencies of a DTMF event, 0 to 15, in Hz.
 pub fn dtmf_frequencies_hz(event: u8) -> Option<(u16, u16)> {
     let row = KEYS.iter().position(|row| row.contains(&event))?;
-    let column = KEYS[row].iter().position(|key| *key == event)?;
-    Some((ROWS_HZ[row], COLUMNS_HZ[column]))
+    let column = KEYS.get(row)?.iter().position(|key| *key == event)?;
+    Some((*ROWS_HZ.get(row)?, *COLUMNS_HZ.get(column)?))
 }

@@ -2,6 +2,7 @@
 //! Two legs that talk to each other, and what strangers do to them.
 
 mod batch;
+mod keepalive;
 mod relay;
 mod robustness;
 mod sizes;

@@ -44,7 +44,10 @@
  *   - Legs: the network thread
  *   - Legs: the audio thread
  *   - Legs: any thread
+ *   - Codecs in session descriptions
  *   - Codecs of the host
+ *   - Tones and digits in the sound
+ *   - Resampler
  *   - Other packet times
  *   - Conferences: made, ended
  *   - Conferences: any thread
@@ -395,6 +398,17 @@ typedef struct ale_leg_config {
    * Default 0.
    */
   uint32_t call_progress;
+  /*
+   * Time without an RTP packet sent after which one without payload goes out, to keep the way through
+   * address translators open (RFC 6263 section 4.6), whichever way media goes and in pauses, in ms; 0
+   * for never, 15000 is advised. ale_leg_poll_transmit gives it; peers throw it away. Default 0.
+   */
+  uint32_t keepalive_ms;
+  /*
+   * Payload type of those packets, which neither side uses; -1 for the highest of 96 to 127 that this leg
+   * does not. Default -1.
+   */
+  int32_t keepalive_payload_type;
 } ale_leg_config;
 
 /* Fills a config with the defaults. Any thread. Real-time. */
@@ -1023,6 +1037,39 @@ ale_status ale_leg_ticket_json(const struct ale_leg_control *control,
                                size_t capacity,
                                size_t *length);
 
+/* ==== Codecs in session descriptions ==== */
+
+/*
+ * Reads a codec out of a session description (RFC 8866 section 6.6): what stands behind the payload type
+ * in its a=rtpmap line, "opus/48000/2", and in its a=fmtp line, NULL where there is none. A static
+ * payload type (RFC 3551 section 6) needs no rtpmap: NULL. The codec's strings are these two, not copied:
+ * they have to last until something has been made of it. All other members are 0. Comfort noise, telephone
+ * events and redundancy are no codecs: they are numbers in an ale_leg_config. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_PAYLOAD_TYPE, ALE_ERR_UNSUPPORTED for a codec that is not known, and
+ * ALE_ERR_ENCODING for parameters of Opus (RFC 7587 section 6.1) with impossible values.
+ */
+ale_status ale_codec_parse(uint32_t payload_type,
+                           const char *rtpmap,
+                           const char *fmtp,
+                           struct ale_codec *codec);
+
+/*
+ * Writes what a session description says of a codec that is to be received: what stands behind the payload
+ * type in its a=rtpmap line, and in its a=fmtp line, which is "" where nothing need be said. Opus says
+ * what this side wants to be sent (RFC 7587 section 6.1): a rate below 48000, the bit rate where one is
+ * set, mono, in-band FEC, no discontinuous transmission, which a host that wants it asks for in its place;
+ * codec->fmtp is the peer's, and has no part in it. 64 and 192 bytes are enough. Each ends with a zero
+ * byte. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_CAPACITY, and what ale_codec_parse can.
+ */
+ale_status ale_codec_print(const struct ale_codec *codec,
+                           char *rtpmap,
+                           size_t rtpmap_capacity,
+                           char *fmtp,
+                           size_t fmtp_capacity);
+
 /* ==== Codecs of the host ==== */
 
 /*
@@ -1109,6 +1156,168 @@ ale_status ale_host_codec_create(const struct ale_host_codec_config *config,
  * thread. Not real-time.
  */
 void ale_host_codec_destroy(struct ale_host_codec *codec);
+
+/* ==== Tones and digits in the sound ==== */
+
+/* Whose call progress tones. */
+typedef enum ale_tone_plan_value {
+  /*
+   * 425 Hz (ETSI TR 101 041-2): Germany, Austria, Switzerland, Italy and most others near enough.
+   */
+  ALE_TONE_PLAN_EUROPE = 0,
+  ALE_TONE_PLAN_FRANCE = 1,  /* France: 440 Hz. */
+  ALE_TONE_PLAN_SPAIN = 2,  /* Spain: 425 Hz in cadences of its own. */
+  ALE_TONE_PLAN_UNITED_KINGDOM = 3,  /* The United Kingdom and Ireland: pairs of frequencies. */
+  /* The United States and Canada (ANSI T1.401): pairs of 350, 440, 480 and 620 Hz. */
+  ALE_TONE_PLAN_NORTH_AMERICA = 4,
+} ale_tone_plan_value;
+typedef int32_t ale_tone_plan;
+
+/* What a player of tones is made for. */
+typedef struct ale_tones_config {
+  uint32_t struct_size;  /* Size of this struct, filled by ale_tones_config_init. */
+  /* Samples a second: a multiple of 100 from 8000 to 48000. Default 8000. */
+  uint32_t sample_rate_hz;
+  int32_t plan;  /* An ale_tone_plan. Default ALE_TONE_PLAN_EUROPE. */
+  /*
+   * Level of each frequency of a call progress tone in -dBov, 10 to 63. Default 16, which is -10 dBm0, as
+   * exchanges have it.
+   */
+  uint32_t level_dbov;
+} ale_tones_config;
+
+/* Fills a config with the defaults. Any thread. Real-time. */
+ale_status ale_tones_config_init(struct ale_tones_config *config);
+
+/*
+ * The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+ */
+ale_status ale_tones_config_init_sized(struct ale_tones_config *config,
+                                       size_t struct_size);
+
+/* Plays call progress tones and DTMF digits, one thing at a time. Exclusive. */
+typedef struct ale_tones ale_tones;
+
+/*
+ * Makes a player, which plays nothing yet. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_SAMPLE_RATE, ALE_ERR_INVALID_ARGUMENT for a plan or level, and ALE_ERR_NO_MEMORY.
+ */
+ale_status ale_tones_create(const struct ale_tones_config *config,
+                            struct ale_tones **tones);
+
+/*
+ * What a player of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_tones_create can.
+ */
+ale_status ale_tones_memory_required(const struct ale_tones_config *config,
+                                     struct ale_memory *memory);
+
+/* Frees a player. Any thread. Not real-time. */
+void ale_tones_destroy(struct ale_tones *tones);
+
+/* What a tone tells the caller (ITU-T E.180). */
+typedef enum ale_tone_signal_value {
+  ALE_TONE_DIAL = 0,  /* The exchange waits for digits. */
+  ALE_TONE_RINGING = 1,  /* The other telephone rings. */
+  ALE_TONE_BUSY = 2,  /* The other side is busy. */
+  ALE_TONE_CONGESTION = 3,  /* The network is. */
+  ALE_TONE_CALL_WAITING = 4,  /* Somebody else calls. */
+  /* An announcement follows: the special information tone, three steps. */
+  ALE_TONE_INFORMATION = 5,
+} ale_tone_signal_value;
+typedef int32_t ale_tone_signal;
+
+/*
+ * Plays a tone (an ale_tone_signal) until ale_tones_stop, from its beginning, in place of what is played
+ * and of the digits that wait. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_tones_play(struct ale_tones *tones,
+                          int32_t signal);
+
+/*
+ * Plays digits in the sound (DTMF, ITU-T Q.23), all or none, behind those that wait; a tone ends for
+ * them. "0" to "9", "*", "#" and "A" to "D"; each of duration_ms with pause_ms of silence behind it, both
+ * 20 to 10000 (ITU-T Q.24 wants 40, 100 are common), and each of its two frequencies at level_dbov, 10 to
+ * 63 (13 is common). Up to 32 may wait. For peers without telephone events: see ale_leg_send_dtmf.
+ * Real-time.
+ *
+ * Can return ALE_ERR_DIGIT, ALE_ERR_FULL, and ALE_ERR_INVALID_ARGUMENT for a duration or level.
+ */
+ale_status ale_tones_digits(struct ale_tones *tones,
+                            const char *digits,
+                            uint32_t duration_ms,
+                            uint32_t pause_ms,
+                            uint32_t level_dbov);
+
+/*
+ * Ends what is played, within 4 ms so that it does not click, and forgets the digits that wait.
+ * Real-time.
+ */
+ale_status ale_tones_stop(struct ale_tones *tones);
+
+/*
+ * Writes what comes next, a multiple of 10 ms, or silence where nothing is played; where add is not 0, adds
+ * it to what is there, within the range of 16 bits. *playing, which may be NULL, is 1 while there is more
+ * to come, pauses among it, and 0 at the end. Real-time.
+ *
+ * Can return ALE_ERR_PCM_LENGTH.
+ */
+ale_status ale_tones_next(struct ale_tones *tones,
+                          int16_t *pcm,
+                          size_t samples,
+                          int32_t add,
+                          int32_t *playing);
+
+/* ==== Resampler ==== */
+
+/* Turns one channel of PCM at one rate into another. Exclusive. */
+typedef struct ale_resampler ale_resampler;
+
+/*
+ * Makes a resampler between 8000, 16000, 32000 and 48000 Hz; equal rates are copied. What comes out is
+ * 16 samples of the lower rate later; its band reaches 0.42 of the lower rate, within 0.1 dB, and what is
+ * beyond 0.58 of it lies below -60 dB. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_SAMPLE_RATE and ALE_ERR_NO_MEMORY.
+ */
+ale_status ale_resampler_create(uint32_t from_hz,
+                                uint32_t to_hz,
+                                struct ale_resampler **resampler);
+
+/*
+ * What a resampler between these rates would take of the allocator. It is made and thrown away for that,
+ * with memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_resampler_create can.
+ */
+ale_status ale_resampler_memory_required(uint32_t from_hz,
+                                         uint32_t to_hz,
+                                         struct ale_memory *memory);
+
+/* Frees a resampler. Any thread. Not real-time. */
+void ale_resampler_destroy(struct ale_resampler *resampler);
+
+/*
+ * Converts all samples, any number up to 16777216, and says how many there are now: of 10 ms just 10 ms.
+ * Input and output are apart from each other. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_CAPACITY, where nothing has been taken in; samples *
+ * to_hz / from_hz + 1 is room enough.
+ */
+ale_status ale_resampler_process(struct ale_resampler *resampler,
+                                 const int16_t *pcm,
+                                 size_t samples,
+                                 int16_t *out,
+                                 size_t capacity,
+                                 size_t *written);
+
+/* Forgets what has been taken in: what comes next has nothing to do with it. Real-time. */
+ale_status ale_resampler_reset(struct ale_resampler *resampler);
 
 /* ==== Other packet times ==== */
 
