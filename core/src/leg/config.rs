@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::contributors::MAX_CONTRIBUTORS;
-use super::keepalive;
 use super::quality::Assessor;
 use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
@@ -310,7 +309,7 @@ impl LegConfig {
         if !valid(self.send.payload_type) {
             return Err(LegError::PayloadType(self.send.payload_type, "send.payload_type"));
         }
-        if self.keepalive_ms != 0 && keepalive::payload_type(self).is_none() {
+        if self.keepalive_ms != 0 && self.keepalive_type().is_none() {
             let number = self.keepalive_payload_type.unwrap_or(127);
             return Err(LegError::PayloadType(number, "keepalive_payload_type"));
         }
@@ -383,6 +382,26 @@ impl LegConfig {
         let clock = |events: &TelephoneEvents| events.clock_hz.unwrap_or(codec_hz);
         let own = self.telephone_events.iter().find(|events| clock(events) == codec_hz);
         own.or(self.telephone_events.first()).map(|events| (events.payload_type, clock(events)))
+    }
+
+    /// The payload type of keepalives: the one that is asked for, or the highest dynamic one that the leg has
+    /// no use for; `None` where there is none.
+    pub(super) fn keepalive_type(&self) -> Option<u8> {
+        let is_used = |number: u8| {
+            self.send.payload_type == number
+                || self.receive.iter().any(|codec| codec.payload_type == number)
+                || self.pass_through.iter().any(|passed| passed.payload_type == number)
+                || self.telephone_events.iter().any(|events| events.payload_type == number)
+                || self.redundancy.is_some_and(|red| red.payload_type == number)
+                || self.comfort_noise_payload_type == Some(number)
+        };
+        match self.keepalive_payload_type {
+            Some(number) => {
+                let valid = number < 128 && !(64..96).contains(&number);
+                (valid && !is_used(number)).then_some(number)
+            }
+            None => (96..128).rev().find(|number| !is_used(*number)),
+        }
     }
 
     pub(super) fn keying(&self) -> Keying {

@@ -17,7 +17,7 @@ pub(super) struct Keepalive {
 
 impl Keepalive {
     pub(super) fn new(config: &LegConfig) -> Self {
-        let payload_type = payload_type(config);
+        let payload_type = config.keepalive_type();
         Self {
             period_ns: payload_type.map_or(0, |_| u64::from(config.keepalive_ms) * 1_000_000),
             payload_type: payload_type.unwrap_or(0),
@@ -44,23 +44,5 @@ impl Keepalive {
     /// Goes on where `before` was.
     pub(super) fn continue_from(&mut self, before: &Self) {
         self.sent_ns = before.sent_ns;
-    }
-}
-
-/// The configured payload type, or the highest dynamic one that the leg has no use for.
-pub(super) fn payload_type(config: &LegConfig) -> Option<u8> {
-    let is_used = |number: u8| {
-        config.send.payload_type == number
-            || config.receive.iter().any(|codec| codec.payload_type == number)
-            || config.pass_through.iter().any(|passed| passed.payload_type == number)
-            || config.telephone_events.iter().any(|events| events.payload_type == number)
-            || config.redundancy.is_some_and(|red| red.payload_type == number)
-            || config.comfort_noise_payload_type == Some(number)
-    };
-    match config.keepalive_payload_type {
-        Some(number) => {
-            (number < 128 && !(64..96).contains(&number) && !is_used(number)).then_some(number)
-        }
-        None => (96..128).rev().find(|number| !is_used(*number)),
     }
 }
