@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How C names codecs, and session descriptions do.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
+#[cfg(feature = "opus")]
+use alloc::string::ToString;
 use core::ffi::c_char;
 
 use ale_media::codec::CodecSpec;
