@@ -87,6 +87,8 @@ pub struct ale_join_options {
     pub listening: u32,
     /// Not 0: those alone hear the member that have a gain for it. Default 0.
     pub is_private: u32,
+    /// For what a later header asks; 0.
+    pub reserved: u32,
 }
 
 impl Default for ale_join_options {
@@ -98,6 +100,7 @@ impl Default for ale_join_options {
             gain: 1.0,
             listening: 1,
             is_private: 0,
+            reserved: 0,
         }
     }
 }
@@ -301,6 +304,9 @@ unsafe fn join_by<H, T>(
         // SAFETY: the header's contract.
         unsafe { pointer::config(options) }?
     };
+    if options.reserved != 0 {
+        return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+    }
     // SAFETY: the header's contract.
     let content = content(unsafe { pointer::exclusive(handle) }?);
     // SAFETY: either the handle is freed below without dropping what it held, or what it held is put

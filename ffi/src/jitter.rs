@@ -80,6 +80,9 @@ pub struct ale_jitter_config {
     /// Not 0 follows the sender's clock by resampling within 0.5 % instead of by splices: for music,
     /// recordings, trunks and modems. Default 0.
     pub resample_drift: u32,
+    /// Milliseconds in the shortest packets that are to be expected, 1 to 200: what slots are reckoned with.
+    /// Default 20.
+    pub packet_ms: u32,
 }
 
 impl Default for ale_jitter_config {
@@ -99,6 +102,7 @@ impl Default for ale_jitter_config {
             black_box_bytes: 0,
             black_box_audio: 0,
             resample_drift: 0,
+            packet_ms: config.packet_ms.into(),
         }
     }
 }
@@ -369,6 +373,7 @@ pub(crate) fn settings(config: &ale_jitter_config) -> Result<JitterConfig, ale_s
     settings.max_delay_ms = narrow(config.max_delay_ms)?;
     settings.target_delay_ms = narrow(config.target_delay_ms)?;
     settings.slots = narrow(config.slots)?;
+    settings.packet_ms = narrow(config.packet_ms)?;
     settings.black_box_bytes = config.black_box_bytes;
     settings.black_box_audio = config.black_box_audio != 0;
     if config.resample_drift != 0 {

@@ -121,6 +121,7 @@ static void few_rates(void)
     ale_conference_config config;
     ale_conference *conference = NULL;
     ale_link_end *end = NULL, *other = NULL;
+    ale_join_options options;
     ale_memory all, one;
     uint64_t member;
 
@@ -144,7 +145,11 @@ static void few_rates(void)
     OK(ale_link_memory_required(48000, &all));
     EXPECT(one.kept_bytes > 2 * 4 * 80 * 2 && one.kept_bytes <= all.kept_bytes);
     OK(ale_link_create(16000, &end, &other));
-    OK(ale_conference_join_link(conference, end, NULL, &member));
+    OK(ale_join_options_init_sized(&options, sizeof options));
+    options.reserved = 1;
+    INVALID(ale_conference_join_link(conference, end, &options, &member));
+    options.reserved = 0;
+    OK(ale_conference_join_link(conference, end, &options, &member));
     ale_link_end_destroy(other);
     ale_conference_destroy(conference);
 }

@@ -125,6 +125,10 @@ int main(void)
     size_t length = 0;
     uint64_t tick;
 
+    EXPECT(config.packet_ms == 20);
+    config.packet_ms = 0;
+    REFUSED(ALE_ERR_PACKET_TIME, ale_jitter_create(&config, &writer, &reader));
+    config.packet_ms = 5;
     OK(ale_jitter_create(&config, &writer, &reader));
     INVALID(ale_jitter_control_create(NULL, &control));
     INVALID(ale_jitter_control_create(reader, NULL));

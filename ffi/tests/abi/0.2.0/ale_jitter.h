@@ -46,6 +46,11 @@ typedef struct ale_jitter_config {
    * recordings, trunks and modems. Default 0.
    */
   uint32_t resample_drift;
+  /*
+   * Milliseconds in the shortest packets that are to be expected, 1 to 200: what slots are reckoned with.
+   * Default 20.
+   */
+  uint32_t packet_ms;
 } ale_jitter_config;
 
 /* Fills a config with the defaults. Any thread. Real-time. */

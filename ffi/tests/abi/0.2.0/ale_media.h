@@ -1423,6 +1423,7 @@ typedef struct ale_join_options {
   float gain;  /* How loud the others hear the member, as a factor from 0 to 8. Default 1. */
   uint32_t listening;  /* 0: the member only talks; nothing is sent to it. Default 1. */
   uint32_t is_private;  /* Not 0: those alone hear the member that have a gain for it. Default 0. */
+  uint32_t reserved;  /* For what a later header asks; 0. */
 } ale_join_options;
 
 /* Fills options with the defaults. Any thread. Real-time. */
