@@ -123,7 +123,7 @@ static void mistakes(void)
     EXPECT(mistake.value == 0 || mistake.value == 72);
     MISTAKE(c.send_crypto = GOOD, ALE_ERR_ONE_DIRECTION, "receive_crypto");
     MISTAKE(c.receive_crypto = GOOD, ALE_ERR_ONE_DIRECTION, "send_crypto");
-    MISTAKE(c.send_crypto = GOOD; c.receive_crypto = GOOD + 2, ALE_ERR_SRTP_CRYPTO_LINE, "receive_crypto");
+    MISTAKE(c.send_crypto = GOOD; c.receive_crypto = &GOOD[2], ALE_ERR_SRTP_CRYPTO_LINE, "receive_crypto");
     MISTAKE(c.send_crypto = c.receive_crypto = "1 AES_CM_128_HMAC_SHA1_32 inline:"
             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"; c.srtp_policy = 9, ALE_ERR_INVALID_ARGUMENT, "srtp_policy");
     MISTAKE(c.packet_ms = 15, ALE_ERR_PACKET_TIME, "packet_ms");
