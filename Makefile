@@ -254,6 +254,7 @@ libsrtp2: tools ## libsrtp2.so.1 with libsrtp 2's ABI on our sessions, in target
 
 relink-test: libsrtp2 ## real hosts on it, beside Debian's libsrtp: those whose packages are there
 	ffi/libsrtp2/tests/gstreamer $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink
+	ffi/libsrtp2/tests/gstreamer_rekey $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-rekey
 	ffi/libsrtp2/tests/aiortc $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-aiortc
 	ffi/libsrtp2/tests/linphone $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-linphone
 
