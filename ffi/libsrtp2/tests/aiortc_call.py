@@ -67,47 +67,69 @@ async def heard(track, frames):
         frames.append(frame.to_ndarray().reshape(-1)[:: len(frame.layout.channels)])
 
 
+def peer():
+    """A peer that asks no STUN server where it is."""
+    return aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+
+
+def only(end, profile):
+    for transceiver in end.getTransceivers():
+        transceiver.sender.transport._srtp_profiles = [profile]
+
+
+async def judged(end, sink, tone):
+    """How many packets came to a peer, and what is wrong with its call."""
+    problems = []
+    if end.connectionState != "connected":
+        problems.append(f"is {end.connectionState}")
+    stats = [s for r in end.getReceivers() for s in (await r.getStats()).values()]
+    inbound = [s for s in stats if s.type == "inbound-rtp"]
+    received, lost = sum(s.packetsReceived for s in inbound), sum(s.packetsLost for s in inbound)
+    if lost:
+        problems.append(f"lost {lost} packets")
+    # What the other side's RTCP says of this one's packets.
+    sent = [s for r in end.getSenders() for s in (await r.getStats()).values()]
+    if not any(s.type == "remote-inbound-rtp" for s in sent):
+        problems.append("got no RTCP report")
+    if len(sink) < (SECONDS - 2) * 50:
+        problems.append(f"heard {len(sink)} frames")
+    elif abs(strongest(numpy.concatenate(sink[50:100])) - tone) > 5:
+        problems.append(f"does not hear {tone} Hz")
+    return received, problems
+
+
 async def call(profile):
-    peers = [aiortc.RTCPeerConnection(), aiortc.RTCPeerConnection()]
+    peers = [peer(), peer()]
     frames, tasks = ([], []), []
-    for peer, tone, sink in zip(peers, TONES, frames):
-        peer.addTrack(Tone(tone))
-        peer.on("track", lambda track, sink=sink: tasks.append(asyncio.ensure_future(heard(track, sink))))
+    for end, tone, sink in zip(peers, TONES, frames):
+        end.addTrack(Tone(tone))
+        end.on("track", lambda track, sink=sink: tasks.append(asyncio.ensure_future(heard(track, sink))))
     caller, callee = peers
     await caller.setLocalDescription(await caller.createOffer())
     await callee.setRemoteDescription(caller.localDescription)
     await callee.setLocalDescription(await callee.createAnswer())
-    for peer in peers:
-        for transceiver in peer.getTransceivers():
-            transceiver.sender.transport._srtp_profiles = [profile]
+    for end in peers:
+        only(end, profile)
     await caller.setRemoteDescription(callee.localDescription)
     await asyncio.sleep(SECONDS)
     problems, counts = [], []
-    for name, peer, sink, tone in zip(("caller", "callee"), peers, frames, reversed(TONES)):
-        if peer.connectionState != "connected":
-            problems.append(f"{name} is {peer.connectionState}")
-        stats = [s for r in peer.getReceivers() for s in (await r.getStats()).values()]
-        inbound = [s for s in stats if s.type == "inbound-rtp"]
-        received, lost = sum(s.packetsReceived for s in inbound), sum(s.packetsLost for s in inbound)
-        counts.append(received)
-        if lost:
-            problems.append(f"{name} lost {lost} packets")
-        # RTCP receiver reports of the peer about what this one sends.
-        sent = [s for r in peer.getSenders() for s in (await r.getStats()).values()]
-        if not any(s.type == "remote-inbound-rtp" for s in sent):
-            problems.append(f"{name} got no RTCP report")
-        if len(sink) < (SECONDS - 2) * 50:
-            problems.append(f"{name} heard {len(sink)} frames")
-        elif abs(strongest(numpy.concatenate(sink[50:100])) - tone) > 5:
-            problems.append(f"{name} does not hear {tone} Hz")
-    for peer in peers:
-        await peer.close()
+    for name, end, sink, tone in zip(("caller", "callee"), peers, frames, reversed(TONES)):
+        packets, found = await judged(end, sink, tone)
+        counts.append(packets)
+        problems += [f"{name} {problem}" for problem in found]
+    for end in peers:
+        await end.close()
     for task in tasks:
         task.cancel()
     return problems, counts
 
 
-async def main(folder):
+def whose(folder):
+    return "ours" if folder else "the system's"
+
+
+async def each_suite(folder, call, name):
+    """Calls with one suite after the other: whether any went wrong."""
     logger = logging.getLogger("aiortc")
     refusals = Refusals()
     logger.setLevel(logging.DEBUG)
@@ -116,20 +138,20 @@ async def main(folder):
     with open("/proc/self/maps") as maps:
         loaded = {line.split()[-1] for line in maps if "libsrtp2" in line}
     if len(loaded) != 1 or bool(folder) != loaded.pop().startswith(f"{folder}/libsrtp2.so" if folder else "\0"):
-        sys.exit(f"aiortc: the wrong library is loaded, not the one of {folder or 'the system'}")
+        sys.exit(f"aiortc: the wrong library is loaded, which is not {whose(folder)}")
     failed = 0
     for profile in dtls.SRTP_PROFILES:
         refusals.lines.clear()
         refusals.negotiated.clear()
         problems, counts = await call(profile)
         problems += refusals.lines[:3]
-        name = profile.openssl_profile.decode()
-        if refusals.negotiated != {name}:
+        suite = profile.openssl_profile.decode()
+        if refusals.negotiated != {suite}:
             problems.append(f"negotiated {refusals.negotiated}")
-        print(f"aiortc {aiortc.__version__} {name}: packets {counts}, {'; '.join(problems) or 'no error'}")
+        print(f"{name} {suite}: packets {counts}, {'; '.join(problems) or 'no error'}")
         failed |= bool(problems)
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1])))
+    sys.exit(asyncio.run(each_suite(sys.argv[1], call, f"aiortc {aiortc.__version__} on {whose(sys.argv[1])},")))

@@ -143,6 +143,8 @@ def opened(way, sealed):
                 decoder.start()
         if (decoder.through(kind, bytes.fromhex(packet))[0] or b"").hex() != data:
             wrong.append(f"{kind} {n}")
+        if len(wrong) == 20:
+            sys.exit(f"{way}: not opened {wrong}")
     return wrong, asked
 
 
