@@ -4,7 +4,8 @@
 usage: linphone_call.py SUITE CALLER'S-FOLDER-OF-libsrtp2.so.1-OR-"" CALLEE'S WORK-FOLDER PORT
 
 The call must have SRTP with the suite, bring each the other's tone, RTCP both ways and a digit by
-RFC 4733, lose nothing, and have nothing refused but the digit's repeats. Prints what it found, exits with 1 where it does not.
+RFC 4733, lose nothing, and have nothing refused but the digit's repeats. Prints what it found, and exits with
+1 where something is wrong.
 """
 
 import array
