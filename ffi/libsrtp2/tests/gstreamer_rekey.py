@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """GStreamer changes keys in mid-stream: what srtpenc seals in one process, srtpdec opens in another.
 
-usage: gstreamer_rekey.py seal|open WAY FILE FOLDER-OF-libsrtp2.so.1-OR-""
+usage: gstreamer_rekey.py seal|open WAY SUITE FILE FOLDER-OF-libsrtp2.so.1-OR-""
 
 `seal` gives RTP and RTCP to srtpenc, which gets a new key at CHANGES, and writes to FILE what went in and
 came out. `open` gives that to srtpdec, which must give everything back, and gets the keys as WAY says:
@@ -25,7 +25,7 @@ from gi.repository import Gst  # noqa: E402
 SSRC = 1234
 PACKETS = 400
 CHANGES = {False: (80, 300), True: (50, 100)}  # with identifiers all before the sequence number wraps
-KEYS = [bytes((i * 7 + n * 31) % 256 for i in range(30)) for n in range(3)]
+KEY_BYTES = {"aes-128-icm": 30, "aes-256-icm": 46, "aes-128-gcm": 28, "aes-256-gcm": 44}
 FIRST = 65400
 RTP, RTCP = "rtp", "rtcp"
 
@@ -33,6 +33,10 @@ RTP, RTCP = "rtp", "rtcp"
 def key_of(n, mki):
     """Which key packet n has."""
     return sum(n >= change for change in CHANGES[mki])
+
+
+def master_key(suite, key):
+    return bytes((i * 7 + key * 31) % 256 for i in range(KEY_BYTES[suite.split("/")[0]]))
 
 
 def plain():
@@ -82,15 +86,19 @@ class Element:
         return bytes(buffer.extract_dup(0, buffer.get_size())), sample.get_caps().to_string()
 
 
-def seal(way):
+def seal(way, suite):
     encoder = Element("srtpenc")
-    encoder.caps(RTP, f"application/x-rtp,media=audio,clock-rate=8000,encoding-name=PCMU,payload=0,ssrc=(uint){SSRC}")
+    cipher, auth = suite.split("/")
+    for kind in (RTP, RTCP):
+        Gst.util_set_object_arg(encoder.element, f"{kind}-cipher", cipher)
+        Gst.util_set_object_arg(encoder.element, f"{kind}-auth", auth)
+    encoder.caps(RTP, f"application/x-rtp,media=audio,clock-rate=8000,encoding-name=PCMU,ssrc=(uint){SSRC}")
     encoder.caps(RTCP, "application/x-rtcp")
     sealed, key = [], None
     for n, kind, data in plain():
         if key_of(n, way == "mki") != key:
             key = key_of(n, way == "mki")
-            encoder.element.set_property("key", Gst.Buffer.new_wrapped(KEYS[key]))
+            encoder.element.set_property("key", Gst.Buffer.new_wrapped(master_key(suite, key)))
             if way == "mki":
                 encoder.element.set_property("mki", Gst.Buffer.new_wrapped(bytes([0xA0, key])))
             if n == 0:
@@ -110,12 +118,12 @@ def late(sealed):
     return order
 
 
-def opened(way, sealed):
+def opened(way, suite, sealed):
     decoder = Element("srtpdec")
     asked = []
     offered = {}
     if way == "mki":
-        more = "".join(f",srtp-key{n + 1}=(buffer){KEYS[n].hex()},mki{n + 1}=(buffer)a00{n}" for n in (1, 2))
+        more = "".join(f",srtp-key{n + 1}=(buffer){master_key(suite, n).hex()},mki{n + 1}=(buffer)a00{n}" for n in (1, 2))
         sealed = late(sealed)
     if way in ("request", "remove"):
         def request(element, ssrc):
@@ -148,7 +156,7 @@ def opened(way, sealed):
     return wrong, asked
 
 
-def main(what, way, file, folder):
+def main(what, way, suite, file, folder):
     Gst.init(None)
     Gst.ElementFactory.make("srtpenc")
     with open("/proc/self/maps") as maps:
@@ -157,12 +165,12 @@ def main(what, way, file, folder):
         sys.exit(f"GStreamer has loaded {loaded}")
     if what == "seal":
         with open(file, "w") as out:
-            json.dump(seal(way), out)
+            json.dump(seal(way, suite), out)
         return 0
     with open(file) as source:
         sealed = json.load(source)
-    wrong, asked = opened(way, sealed)
-    print(f"{way}: {len(sealed) - len(wrong)} of {len(sealed)} opened, keys asked for {len(asked)} times, not {wrong[:8]}")
+    wrong, asked = opened(way, suite, sealed)
+    print(f"{suite} {way}: {len(sealed) - len(wrong)} of {len(sealed)} opened, keys asked for {len(asked)} times, not {wrong[:8]}")
     # srtpenc 1.22 begins a new session with each key, and its SRTCP indices anew: under identifiers, where
     # the receiver's session goes on, those are replays with any library.
     return any(way != "mki" or RTCP not in packet for packet in wrong)
