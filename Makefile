@@ -252,8 +252,11 @@ libsrtp2: tools ## libsrtp2.so.1 with libsrtp 2's ABI on our sessions, in target
 	install -d $(RELEASE)/libsrtp2
 	install -m 755 $(RELEASE)/libsrtp2.so $(RELEASE)/libsrtp2/libsrtp2.so.1
 
-relink-test: libsrtp2 ## GStreamer's SRTP elements on it, beside Debian's libsrtp (needs gstreamer1.0-plugins-bad)
+relink-test: libsrtp2 ## real hosts on it, beside Debian's libsrtp: those whose packages are there
 	ffi/libsrtp2/tests/gstreamer $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink
+	ffi/libsrtp2/tests/gstreamer_rekey $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-rekey
+	ffi/libsrtp2/tests/aiortc $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-aiortc
+	ffi/libsrtp2/tests/linphone $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-linphone
 
 header: ## write the headers in include/ anew from ffi/
 	$(CARGO) run --quiet -p ale-media-header -- include
