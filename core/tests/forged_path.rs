@@ -104,7 +104,7 @@ fn a_forgery_s_way_does_not_tell_which_byte_is_wrong() {
 
 /// The test above would see a comparison that ends at the first difference.
 #[test]
-fn planted_an_early_exit_is_seen() {
+fn an_early_exit_is_seen() {
     install();
     let way = |wrong: usize| {
         let (right, mut tag) = ([7_u8; 16], [7_u8; 16]);

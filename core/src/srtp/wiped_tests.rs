@@ -76,6 +76,6 @@ fn scheduled_keys_wipe_themselves_with_their_salts() {
 
 /// The tests above would see a value that is left as it is.
 #[test]
-fn planted_a_value_that_stays_is_seen() {
+fn a_value_that_stays_is_seen() {
     assert_eq!(before_and_after([0x77_u8; 16]), (9, 9));
 }
