@@ -163,7 +163,10 @@ mod tests {
         let header = include_str!("../../include/ale_media.h");
         for (_, member) in MEMBERS {
             let member = member.to_str().unwrap().replace("send.", "");
-            assert!(header.contains(&alloc::format!(" {member};")), "{member}");
+            let is_there = [" ", "*"]
+                .iter()
+                .any(|before| header.contains(&alloc::format!("{before}{member};")));
+            assert!(is_there, "{member}");
         }
     }
 }
