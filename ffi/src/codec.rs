@@ -9,6 +9,7 @@ use core::ffi::c_char;
 use ale_media::codec::CodecSpec;
 #[cfg(feature = "opus")]
 use ale_media::codec::fmtp::OpusFmtp;
+use ale_media::rtp::is_payload_type;
 
 use crate::codec_host::ale_host_codec;
 use crate::panic::guard;
@@ -129,7 +130,7 @@ pub unsafe extern "C" fn ale_codec_parse(
         // SAFETY: the header's contract.
         let out = unsafe { pointer::exclusive(codec) }?;
         let payload_type = u8::try_from(payload_type).ok();
-        let payload_type = payload_type.filter(|n| *n < 128 && !(64..96).contains(n));
+        let payload_type = payload_type.filter(|n| is_payload_type(*n));
         let payload_type = payload_type.ok_or(ale_status::ALE_ERR_PAYLOAD_TYPE)?;
         let encoding = if rtpmap.is_null() { static_encoding(payload_type)? } else { rtpmap };
         let parsed = ale_codec { payload_type, encoding, fmtp, ..ale_codec::NONE };
@@ -195,4 +196,22 @@ pub unsafe extern "C" fn ale_codec_print(
 #[cfg(feature = "opus")]
 fn narrow<T: TryFrom<u32>>(number: u32) -> Result<T, ale_status> {
     number.try_into().map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn static_types_are_those_of_the_engine() {
+        for number in 0..128 {
+            let named = static_encoding(number).ok().map(|encoding| {
+                // SAFETY: a literal.
+                let text = unsafe { core::ffi::CStr::from_ptr(encoding) };
+                String::from(text.to_str().unwrap())
+            });
+            let spec = CodecSpec::from_static_payload_type(number);
+            assert_eq!(named, spec.map(|spec| spec.rtpmap()), "{number}");
+        }
+    }
 }

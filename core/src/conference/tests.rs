@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Phones around a conference, in simulated time.
 
+pub(super) use super::config::TICK_NS;
 use super::*;
 use crate::codec::CodecSpec;
 use crate::codec::opus::OpusConfig;
 use crate::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver};
 use alloc::vec::Vec;
-
-pub(super) const TICK_NS: u64 = 10_000_000;
 
 /// A phone: its own leg, and the bridge's leg that faces it.
 pub(super) struct Phone {

@@ -11,7 +11,7 @@ use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
 use crate::dsp::resample::Resampler;
 use crate::jitter::{DecoderMap, JitterConfig, JitterError};
-use crate::rtp::header::FIXED_HEADER_BYTES;
+use crate::rtp::header::{FIXED_HEADER_BYTES, is_payload_type};
 use crate::session::{
     Keying, Mid, Nack, PayloadTypes, RemoteConfig, Role, SessionConfig, SrtpConfig,
 };
@@ -289,24 +289,14 @@ impl LegConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), LegError> {
-        let valid = |payload_type: u8| payload_type < 128 && !(64..96).contains(&payload_type);
         let mut seen = [false; 128];
-        let received = self.receive.iter().map(|codec| (codec.payload_type, "receive"));
-        let passed = self.pass_through.iter().map(|passed| (passed.payload_type, "pass_through"));
-        let events = self.telephone_events.iter();
-        let noise = self.comfort_noise_payload_type;
-        let named = received
-            .chain(passed)
-            .chain(noise.map(|number| (number, "comfort_noise_payload_type")))
-            .chain(events.map(|events| (events.payload_type, "telephone_events")))
-            .chain(self.redundancy.map(|red| (red.payload_type, "redundancy.payload_type")));
-        for (payload_type, member) in named {
+        for (payload_type, member) in self.received_types() {
             match seen.get_mut(usize::from(payload_type)) {
-                Some(slot) if valid(payload_type) && !*slot => *slot = true,
+                Some(slot) if is_payload_type(payload_type) && !*slot => *slot = true,
                 _ => return Err(LegError::PayloadType(payload_type, member)),
             }
         }
-        if !valid(self.send.payload_type) {
+        if !is_payload_type(self.send.payload_type) {
             return Err(LegError::PayloadType(self.send.payload_type, "send.payload_type"));
         }
         if self.keepalive_ms != 0 && self.keepalive_type().is_none() {
@@ -384,22 +374,28 @@ impl LegConfig {
         own.or(self.telephone_events.first()).map(|events| (events.payload_type, clock(events)))
     }
 
+    /// The payload types of what may come in, and the members that have them.
+    fn received_types(&self) -> impl Iterator<Item = (u8, &'static str)> + '_ {
+        let received = self.receive.iter().map(|codec| (codec.payload_type, "receive"));
+        let passed = self.pass_through.iter().map(|passed| (passed.payload_type, "pass_through"));
+        let events = self.telephone_events.iter();
+        let noise = self.comfort_noise_payload_type;
+        received
+            .chain(passed)
+            .chain(noise.map(|number| (number, "comfort_noise_payload_type")))
+            .chain(events.map(|events| (events.payload_type, "telephone_events")))
+            .chain(self.redundancy.map(|red| (red.payload_type, "redundancy.payload_type")))
+    }
+
     /// The payload type of keepalives: the one that is asked for, or the highest dynamic one that the leg has
     /// no use for; `None` where there is none.
     pub(super) fn keepalive_type(&self) -> Option<u8> {
         let is_used = |number: u8| {
             self.send.payload_type == number
-                || self.receive.iter().any(|codec| codec.payload_type == number)
-                || self.pass_through.iter().any(|passed| passed.payload_type == number)
-                || self.telephone_events.iter().any(|events| events.payload_type == number)
-                || self.redundancy.is_some_and(|red| red.payload_type == number)
-                || self.comfort_noise_payload_type == Some(number)
+                || self.received_types().any(|(payload_type, _)| payload_type == number)
         };
         match self.keepalive_payload_type {
-            Some(number) => {
-                let valid = number < 128 && !(64..96).contains(&number);
-                (valid && !is_used(number)).then_some(number)
-            }
+            Some(number) => (is_payload_type(number) && !is_used(number)).then_some(number),
             None => (96..128).rev().find(|number| !is_used(*number)),
         }
     }

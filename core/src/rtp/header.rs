@@ -43,6 +43,12 @@ impl fmt::Display for RtpError {
 
 impl core::error::Error for RtpError {}
 
+/// Whether a number can be a payload type: seven bits, but for those that would make RTP look like RTCP
+/// (RFC 5761 section 4).
+pub fn is_payload_type(number: u8) -> bool {
+    number < 128 && !(64..96).contains(&number)
+}
+
 /// Tells RTCP from RTP on a port that carries both (RFC 5761 section 4): packet types 192 to 223
 /// are RTCP's.
 ///

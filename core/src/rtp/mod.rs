@@ -22,4 +22,4 @@ pub mod reception;
 pub mod rtcp;
 pub mod telephone_event;
 
-pub use header::{RtpError, RtpHeader, RtpPacket, is_rtcp};
+pub use header::{RtpError, RtpHeader, RtpPacket, is_payload_type, is_rtcp};
