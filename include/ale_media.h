@@ -3,7 +3,7 @@
  * libale_media: a real-time voice media engine.
  *
  * Generated from ffi/src by `make header`; not to be edited. With this header come its three
- * companions: ale_srtp.h, ale_jitter.h and ale_mixer.h, which can be used without it.
+ * companions, ale_srtp.h, ale_jitter.h and ale_mixer.h, and with each of them comes this one.
  *
  * A call
  *   ale_leg_config c;
