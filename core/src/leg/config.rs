@@ -390,13 +390,15 @@ impl LegConfig {
     /// The payload type of keepalives: the one that is asked for, or the highest dynamic one that the leg has
     /// no use for; `None` where there is none.
     pub(super) fn keepalive_type(&self) -> Option<u8> {
-        let is_used = |number: u8| {
-            self.send.payload_type == number
-                || self.received_types().any(|(payload_type, _)| payload_type == number)
-        };
+        // A set that is filled once, not a search for each number.
+        let sent = std::iter::once(self.send.payload_type);
+        let received = self.received_types().map(|(payload_type, _)| payload_type);
+        let used = sent.chain(received).filter(|number| is_payload_type(*number));
+        let used = used.fold(0u128, |used, number| used | 1 << number);
+        let is_free = |number: &u8| used >> number & 1 == 0;
         match self.keepalive_payload_type {
-            Some(number) => (is_payload_type(number) && !is_used(number)).then_some(number),
-            None => (96..128).rev().find(|number| !is_used(*number)),
+            Some(number) => is_payload_type(number).then_some(number).filter(is_free),
+            None => (96..128).rev().find(is_free),
         }
     }
 
