@@ -380,6 +380,25 @@ pub unsafe extern "C" fn ale_conference_reclaim(
     })
 }
 
+/// Writes the mark that a member joined with (ale_join_options), also of one that has left, as
+/// ale_conference_reclaim and ale_conference_next_dominant_speaker name it, until another takes its place. Any
+/// thread. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_conference_tag(
+    conference: *const ale_conference,
+    member: u64,
+    tag: *mut u64,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, out) = unsafe { (control(conference)?, pointer::exclusive(tag)?) };
+        *out = control.tag(MemberId::from_u64(member))?;
+        Ok(())
+    })
+}
+
 /// Whether the others hear a member (muted 0) from the next tick on. Any thread. Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND and ALE_ERR_BUSY.

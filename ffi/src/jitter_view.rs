@@ -2,7 +2,7 @@
 //! A jitter buffer's control half, and what one can see of its network: how late packets come,
 //! which ones are missing.
 
-use ale_media::jitter::{JitterControl, Missing};
+use ale_media::jitter::{JitterControl, JitterReader, Missing};
 
 use crate::heap;
 use crate::jitter::{ale_jitter_reader, delay_mode};
@@ -65,12 +65,7 @@ pub unsafe extern "C" fn ale_jitter_control_set_mode(
     guard(|| {
         // SAFETY: the header's contract.
         let control = unsafe { pointer::exclusive(control) }?;
-        let mode = delay_mode(mode)?;
-        let target_ms =
-            u16::try_from(target_delay_ms).map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        control.0.set_target_delay_ms(target_ms)?;
-        control.0.set_mode(mode);
-        Ok(())
+        set_mode(&control.0, mode, target_delay_ms)
     })
 }
 
@@ -86,9 +81,7 @@ pub unsafe extern "C" fn ale_jitter_control_set_delay_bounds(
     guard(|| {
         // SAFETY: the header's contract.
         let control = unsafe { pointer::exclusive(control) }?;
-        let narrow =
-            |value: u32| u16::try_from(value).map_err(|_| ale_status::ALE_ERR_INVALID_ARGUMENT);
-        Ok(control.0.set_delay_bounds_ms(narrow(min_ms)?, narrow(max_ms)?)?)
+        set_bounds(&control.0, min_ms, max_ms)
     })
 }
 
@@ -140,14 +133,46 @@ pub unsafe extern "C" fn ale_jitter_arrival_histogram(
         // SAFETY: the header's contract.
         let (reader, shares) =
             unsafe { (pointer::shared(reader)?, pointer::slice_mut(shares, count)?) };
-        if step_ms == 0 || shares.is_empty() {
-            return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-        }
-        shares.fill(0.0);
-        let last = shares.len() - 1;
-        for (edge_ms, share) in reader.reader.arrival_histogram() {
-            shares[((edge_ms / step_ms as f32) as usize).min(last)] += share;
-        }
-        Ok(())
+        histogram(&reader.reader, step_ms, shares)
     })
+}
+
+/// Adds the shares of all steps of delay up into those of the caller's.
+pub(crate) fn histogram(
+    reader: &JitterReader,
+    step_ms: u32,
+    shares: &mut [f32],
+) -> Result<(), ale_status> {
+    let last = shares.len().checked_sub(1).filter(|_| step_ms != 0);
+    let last = last.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+    shares.fill(0.0);
+    for (edge_ms, share) in reader.arrival_histogram() {
+        if let Some(sum) = shares.get_mut(((edge_ms / step_ms as f32) as usize).min(last)) {
+            *sum += share;
+        }
+    }
+    Ok(())
+}
+
+/// What an ale_delay_mode and a delay ask of a buffer's control half.
+pub(crate) fn set_mode(
+    control: &JitterControl,
+    mode: i32,
+    target_delay_ms: u32,
+) -> Result<(), ale_status> {
+    let mode = delay_mode(mode)?;
+    let target_ms = u16::try_from(target_delay_ms).map_err(|_| ale_status::ALE_ERR_DELAY)?;
+    control.set_target_delay_ms(target_ms)?;
+    control.set_mode(mode);
+    Ok(())
+}
+
+/// Sets bounds of the delay.
+pub(crate) fn set_bounds(
+    control: &JitterControl,
+    min_ms: u32,
+    max_ms: u32,
+) -> Result<(), ale_status> {
+    let narrow = |value: u32| u16::try_from(value).map_err(|_| ale_status::ALE_ERR_DELAY);
+    Ok(control.set_delay_bounds_ms(narrow(min_ms)?, narrow(max_ms)?)?)
 }

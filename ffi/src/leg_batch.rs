@@ -2,6 +2,7 @@
 //! Datagrams of many legs in one call.
 
 use ale_media::leg::{Arrival, LegReceiver, Received, receive_batch};
+use ale_media::rtp::is_rtcp;
 use ale_media::srtp::Sessions;
 
 use crate::leg::{ale_leg_receiver, ale_received};
@@ -51,6 +52,15 @@ impl Sessions<LegReceiver> for Handles {
         // SAFETY: as above, and the batch holds no other reference when it asks for this one.
         unsafe { pointer_of(number).as_mut() }.map(|handle| &mut handle.receiver)
     }
+}
+
+/// Whether a datagram is RTCP and not RTP (RFC 5761): not 0, also where it is protected; for hosts with a socket
+/// for each, and of what ale_leg_poll_transmit gives. Any thread. Real-time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_is_rtcp(datagram: *const u8, length: usize) -> i32 {
+    // SAFETY: the header's contract.
+    let datagram = unsafe { pointer::slice(datagram, length) };
+    i32::from(datagram.is_ok_and(is_rtcp))
 }
 
 /// Takes the datagrams of any number of legs, each of which may occur several times, as

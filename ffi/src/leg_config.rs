@@ -2,12 +2,15 @@
 //! What C says of a leg, read member by member: a refusal knows which one it is about.
 
 use alloc::borrow::ToOwned;
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char};
 
+use ale_media::jitter::DriftMode;
 use ale_media::leg::{
     Direction, HeaderExtensions, InbandTones, LegConfig, LevelTrust, Mid, Nack, PassThrough,
     ReceiveCodec, Redundant, SendCodec, SrtpConfig, TelephoneEvents,
 };
+
+use ale_media::srtp::SessionConfig;
 
 use crate::codec::ale_codec;
 use crate::jitter::{delay_mode, optional_payload_type};
@@ -15,7 +18,10 @@ use crate::leg_relay::ale_pass_through;
 use crate::mistake::{Of, Refusal};
 use crate::panic::guard;
 use crate::pointer::{self, Versioned};
-use crate::srtp::{self, ALE_SRTP_ALLOW_NULL_CIPHER, ALE_SRTP_CRYPTEX, ale_srtp_policy, session};
+use crate::srtp::{
+    self, ALE_SRTP_ALLOW_NULL_CIPHER, ALE_SRTP_CRYPTEX, ale_srtp_config, ale_srtp_policy, session,
+};
+use crate::srtp_crypto::{ale_srtp_crypto, attribute};
 use crate::status::ale_status;
 
 /// What a leg is made for. The library makes no random numbers: what RFC 3550 section 5.1 wants
@@ -144,6 +150,24 @@ pub struct ale_leg_config {
     /// Payload type of those packets, which neither side uses; -1 for the highest of 96 to 127 that this leg
     /// does not. Default -1.
     pub keepalive_payload_type: i32,
+    /// What is asked of SRTP beside keys: replay window, streams, tries, a backend, and the like; its crypto
+    /// lines are not looked at. It stands for srtp_policy, srtp_flags and receive_roc, too. Read by what is
+    /// given the config, not kept. Default NULL.
+    pub srtp: *const ale_srtp_config,
+    /// Keys for what is sent as bytes, in place of send_crypto; NULL for a line or none. Default NULL.
+    pub send_keys: *const ale_srtp_crypto,
+    /// The same for what is received. Default NULL.
+    pub receive_keys: *const ale_srtp_crypto,
+    /// Packets of 160 bytes that can wait in the jitter buffer, 8 to 1024. Default 0, as many as it takes for
+    /// the codecs, the packet time and the maximum delay.
+    pub jitter_slots: u32,
+    /// Bytes of a log of what the jitter buffer saw and decided, for ale_leg_black_box; 0 for none. Default 0.
+    pub black_box_bytes: u32,
+    /// Not 0: that log holds the audio too, so that it can be heard again. Default 0.
+    pub black_box_audio: u32,
+    /// Not 0 follows the sender's clock by resampling instead of by splices: for music, recordings, trunks and
+    /// modems. Default 0.
+    pub resample_drift: u32,
 }
 
 impl Default for ale_leg_config {
@@ -200,6 +224,13 @@ impl Default for ale_leg_config {
             call_progress: 0,
             keepalive_ms: 0,
             keepalive_payload_type: -1,
+            srtp: core::ptr::null(),
+            send_keys: core::ptr::null(),
+            receive_keys: core::ptr::null(),
+            jitter_slots: jitter.slots.into(),
+            black_box_bytes: 0,
+            black_box_audio: 0,
+            resample_drift: 0,
         }
     }
 }
@@ -329,34 +360,86 @@ impl ale_leg_config {
         config.rtcp_interval_ms = self.rtcp_interval_ms;
         config.ntp_at_zero = self.ntp_at_zero;
         // SAFETY: the caller's.
-        let keys = unsafe {
-            let send = session(self.send_crypto).of(c"send_crypto")?;
-            (send, session(self.receive_crypto).of(c"receive_crypto")?)
-        };
-        let policy = srtp::policy(self.srtp_policy).of(c"srtp_policy")?;
-        let flags = srtp::flags(self.srtp_flags).of(c"srtp_flags")?;
-        config.srtp = match keys {
-            (Some(mut send), Some(mut receive)) => {
-                for session in [&mut send, &mut receive] {
-                    session.policy = policy;
-                    session.allow_null_cipher = flags & ALE_SRTP_ALLOW_NULL_CIPHER != 0;
-                    session.cryptex = flags & ALE_SRTP_CRYPTEX != 0;
-                }
-                receive.initial_roc = self.receive_roc;
-                Some(SrtpConfig { send, receive })
-            }
-            (None, None) => None,
-            (None, Some(_)) => return Err(ale_status::ALE_ERR_ONE_DIRECTION).of(c"send_crypto"),
-            (Some(_), None) => return Err(ale_status::ALE_ERR_ONE_DIRECTION).of(c"receive_crypto"),
-        };
+        config.srtp = unsafe { self.read_srtp() }?;
         config.jitter.mode = delay_mode(self.delay_mode).of(c"delay_mode")?;
         let delay =
             |value: u32, member| narrow(value).map_err(|_| ale_status::ALE_ERR_DELAY).of(member);
         config.jitter.min_delay_ms = delay(self.min_delay_ms, c"min_delay_ms")?;
         config.jitter.max_delay_ms = delay(self.max_delay_ms, c"max_delay_ms")?;
         config.jitter.target_delay_ms = delay(self.target_delay_ms, c"target_delay_ms")?;
+        config.jitter.slots = narrow(self.jitter_slots).of(c"jitter_slots")?;
+        config.jitter.black_box_bytes = self.black_box_bytes;
+        config.jitter.black_box_audio = self.black_box_audio != 0;
+        if self.resample_drift != 0 {
+            config.jitter.drift = DriftMode::Resample;
+        }
         Ok(config)
     }
+
+    /// Keys of both directions, or of none, and what is asked of SRTP beside them.
+    ///
+    /// # Safety
+    /// Pointers are NULL or what the header says.
+    unsafe fn read_srtp(&self) -> Result<Option<SrtpConfig>, Refusal> {
+        // SAFETY: the caller's.
+        let (send, receive) = unsafe {
+            (
+                keys(self.send_crypto, c"send_crypto", self.send_keys, c"send_keys")?,
+                keys(self.receive_crypto, c"receive_crypto", self.receive_keys, c"receive_keys")?,
+            )
+        };
+        let policy = srtp::policy(self.srtp_policy).of(c"srtp_policy")?;
+        let flags = srtp::flags(self.srtp_flags).of(c"srtp_flags")?;
+        // SAFETY: the caller's.
+        let settings = match self.srtp.is_null() {
+            true => None,
+            // SAFETY: the caller's; not NULL.
+            false => Some(
+                unsafe { srtp::settings(&pointer::config(self.srtp).of(c"srtp")?) }.of(c"srtp")?,
+            ),
+        };
+        let (mut send, mut receive) = match (send, receive) {
+            (Some(send), Some(receive)) => (send, receive),
+            (None, None) => return Ok(None),
+            (None, Some(_)) => return Err(ale_status::ALE_ERR_ONE_DIRECTION).of(c"send_crypto"),
+            (Some(_), None) => return Err(ale_status::ALE_ERR_ONE_DIRECTION).of(c"receive_crypto"),
+        };
+        if let Some(settings) = settings {
+            return Ok(Some(SrtpConfig {
+                send: settings.rekeyed(&send),
+                receive: settings.rekeyed(&receive),
+            }));
+        }
+        for session in [&mut send, &mut receive] {
+            session.policy = policy;
+            session.allow_null_cipher = flags & ALE_SRTP_ALLOW_NULL_CIPHER != 0;
+            session.cryptex = flags & ALE_SRTP_CRYPTEX != 0;
+        }
+        receive.initial_roc = self.receive_roc;
+        Ok(Some(SrtpConfig { send, receive }))
+    }
+}
+
+/// Keys of one direction, as a line or as bytes, not both.
+///
+/// # Safety
+/// Pointers are NULL or what the header says.
+unsafe fn keys(
+    line: *const c_char,
+    line_member: &'static CStr,
+    bytes: *const ale_srtp_crypto,
+    bytes_member: &'static CStr,
+) -> Result<Option<SessionConfig>, Refusal> {
+    if bytes.is_null() {
+        // SAFETY: the caller's.
+        return unsafe { session(line) }.of(line_member);
+    }
+    if !line.is_null() {
+        return Err(ale_status::ALE_ERR_INVALID_ARGUMENT).of(bytes_member);
+    }
+    // SAFETY: the caller's.
+    let attribute = unsafe { attribute(bytes) }.of(bytes_member)?;
+    Ok(Some(attribute.to_config().of(bytes_member)?))
 }
 
 /// Fills a config with the defaults. Any thread. Real-time.

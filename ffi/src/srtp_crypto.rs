@@ -254,7 +254,9 @@ pub unsafe extern "C" fn ale_srtp_crypto_generate(
 
 /// # Safety
 /// `crypto` is NULL or what the header says.
-unsafe fn attribute(crypto: *const ale_srtp_crypto) -> Result<CryptoAttribute, ale_status> {
+pub(crate) unsafe fn attribute(
+    crypto: *const ale_srtp_crypto,
+) -> Result<CryptoAttribute, ale_status> {
     // SAFETY: the caller's.
     let from = unsafe { pointer::config(crypto) }?;
     // SAFETY: the caller's.

@@ -130,6 +130,8 @@ const EVENTS: usize = 32;
 const FREE: u32 = 0;
 const PRESENT: u32 = 1;
 const LEAVING: u32 = 2;
+/// Somebody is about to join, whose mark is being written.
+const TAKING: u32 = 3;
 
 /// The generation's top bits are lost: 2^30 others have had the place before it is mistaken.
 fn word(generation: u32, state: u32) -> u32 {
@@ -143,6 +145,8 @@ pub(super) struct Shared {
     of_members_hz: [u32; 4],
     /// Rates of those present.
     rates_hz: Box<[AtomicU32]>,
+    /// Marks of those who took the places last, in halves: not every machine has larger atomics.
+    tags: Box<[[AtomicU32; 2]]>,
     /// Control threads take places from it and may wait for each other; the tick has no part in it.
     free: ArrayQueue<u32>,
     pub(super) pair_slots: PairSlots,
@@ -186,6 +190,7 @@ impl Ways {
         let shared = Arc::new(Shared {
             states: (0..places).map(|_| AtomicU32::new(word(0, FREE))).collect(),
             rates_hz: (0..places).map(|_| AtomicU32::new(0)).collect(),
+            tags: (0..places).map(|_| [AtomicU32::new(0), AtomicU32::new(0)]).collect(),
             free,
             pair_slots: PairSlots::new(pair_gains),
             returned: Turns::new(back),
@@ -294,6 +299,11 @@ impl ConferenceControl {
         let state = &self.shared.states[index as usize];
         let generation = state.load(Ordering::Acquire) >> 2;
         self.shared.rates_hz[index as usize].store(rate_hz, Ordering::Relaxed);
+        // Whoever sees a half of this mark, and asks for the one before, finds the place taken behind it.
+        state.store(word(generation, TAKING), Ordering::Relaxed);
+        let [low, high] = &self.shared.tags[index as usize];
+        low.store(options.tag as u32, Ordering::Release);
+        high.store((options.tag >> 32) as u32, Ordering::Release);
         state.store(word(generation, PRESENT), Ordering::Release);
         Ok(MemberId { index, generation })
     }
@@ -422,6 +432,35 @@ impl ConferenceControl {
             slots.let_go(slot);
             ConferenceError::Busy
         })
+    }
+
+    /// The mark that a member joined with ([`JoinOptions::tag`]), also of one that has left, until another takes
+    /// its place.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`ConferenceError::UnknownMember`].
+    pub fn tag(&self, id: MemberId) -> Result<u64, ConferenceError> {
+        let at = id.index as usize;
+        let (Some(state), Some([low, high])) =
+            (self.shared.states.get(at), self.shared.tags.get(at))
+        else {
+            return Err(ConferenceError::UnknownMember);
+        };
+        // Present or leaving, or its place has been given back and not been taken.
+        let is_its = |word_now: u32| match (word_now >> 2, word_now & 3) {
+            (generation, FREE) => generation == id.generation.wrapping_add(1) & (u32::MAX >> 2),
+            (generation, _) => generation == id.generation & (u32::MAX >> 2),
+        };
+        let before = state.load(Ordering::Acquire);
+        let tag =
+            u64::from(high.load(Ordering::Acquire)) << 32 | u64::from(low.load(Ordering::Acquire));
+        if is_its(before) && is_its(state.load(Ordering::Acquire)) {
+            Ok(tag)
+        } else {
+            Err(ConferenceError::UnknownMember)
+        }
     }
 
     /// The audio half of a leg that has left; its place is free again after this. To be called

@@ -242,6 +242,13 @@ impl LegMedia {
         self.reader.ssrc()
     }
 
+    /// What the jitter buffer tells only the thread that pulls: its black box
+    /// ([`jitter::JitterConfig::black_box_bytes`](crate::jitter::JitterConfig::black_box_bytes)), how late
+    /// packets came, what is missing.
+    pub fn jitter(&self) -> &JitterReader {
+        &self.reader
+    }
+
     /// Takes `pcm`, a multiple of 10 ms, to be sent; [`LegMedia::poll_transmit`] makes packets of
     /// it. What does not fit, because nobody polls, is thrown away and counted.
     ///

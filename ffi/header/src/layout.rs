@@ -43,20 +43,26 @@ const FILES: [(&str, &str, &[Heading]); 4] = [
                     "ale_leg_change_ssrc",
                 ],
             ),
-            ("Legs: the network thread", &["ale_leg_receive", "ale_leg_remote_address"]),
+            (
+                "Legs: the network thread",
+                &["ale_leg_receive", "ale_leg_remote_address", "ale_is_rtcp"],
+            ),
             (
                 "Legs: the audio thread",
                 &[
                     "ale_leg_sample_rate_hz",
                     "ale_leg_pull",
+                    "ale_jitter_operation",
                     "ale_leg_push",
                     "ale_leg_poll_transmit",
                     "ale_leg_goodbye",
                     "ale_leg_passed",
+                    "ale_leg_arrival_histogram",
+                    "ale_leg_black_box",
                     "ale_leg_relay",
                 ],
             ),
-            ("Legs: any thread", &["ale_leg_"]),
+            ("Legs: any thread", &["ale_leg_", "ale_jitter_counters"]),
             ("Codecs in session descriptions", &["ale_codec_"]),
             ("Codecs of the host", &["ale_host_codec_"]),
             ("Tones and digits in the sound", &["ale_tones_"]),
@@ -79,6 +85,7 @@ const FILES: [(&str, &str, &[Heading]); 4] = [
                     "ale_conference_leave",
                     "ale_conference_reclaim",
                     "ale_conference_set_",
+                    "ale_conference_tag",
                     "ale_conference_next_dominant_speaker",
                     "ale_conference_stats",
                 ],
@@ -178,9 +185,10 @@ pub(crate) fn headers(blocks: &[Block], version: &str) -> Vec<Header> {
         let mut sections = Vec::new();
         for (at, (title, _)) in headings.iter().enumerate() {
             let mut declarations = Vec::new();
+            let here = |name: &str| heading_of(name).is_none_or(|(of, _)| of == file);
             for (n, block) in blocks.iter().enumerate() {
                 if block.kind == Kind::Function && heading_of(&block.name) == Some((file, at)) {
-                    give(n, blocks, &mut given, &mut declarations);
+                    give(n, blocks, &here, &mut given, &mut declarations);
                 }
             }
             sections.push(Section { title, declarations });
@@ -195,16 +203,24 @@ pub(crate) fn headers(blocks: &[Block], version: &str) -> Vec<Header> {
     headers
 }
 
-/// Writes a declaration after those that it speaks of.
-fn give(at: usize, blocks: &[Block], given: &mut [bool], into: &mut Vec<(Kind, String, String)>) {
+/// Writes a declaration after those that it speaks of, as far as they stand in the same header: structs of
+/// another are only pointed to, and its numbers are integers here.
+fn give(
+    at: usize,
+    blocks: &[Block],
+    here: &impl Fn(&str) -> bool,
+    given: &mut [bool],
+    into: &mut Vec<(Kind, String, String)>,
+) {
     if std::mem::replace(&mut given[at], true) {
         return;
     }
     for (n, block) in blocks.iter().enumerate() {
         // A closed object's comment may speak of what is made of it.
         let closed = blocks[at].kind == Kind::Type && !blocks[at].text.contains('{');
-        if block.kind != Kind::Function && !given[n] && !closed && blocks[at].names(&block.name) {
-            give(n, blocks, given, into);
+        let wanted = block.kind != Kind::Function && here(&block.name.to_lowercase());
+        if wanted && !given[n] && !closed && blocks[at].names(&block.name) {
+            give(n, blocks, here, given, into);
         }
     }
     let block = &blocks[at];

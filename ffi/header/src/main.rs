@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 /// The library's modules in the order in which a reader needs what they declare.
-const SOURCES: [&str; 28] = [
+const SOURCES: [&str; 29] = [
     "status",
     "memory",
     "codec",
@@ -49,6 +49,7 @@ const SOURCES: [&str; 28] = [
     "leg_address",
     "leg_batch",
     "leg_event",
+    "leg_jitter",
     "leg_relay",
     "leg_stats",
     "leg_ticket",

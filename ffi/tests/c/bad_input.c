@@ -265,6 +265,12 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_leg_send_dtmf, ale_leg_send_dtmf(P(o.leg_control), P("1"), 100, 8))                       \
     X(ale_leg_stop_dtmf, ale_leg_stop_dtmf(P(o.leg_control)))                                       \
     X(ale_leg_next_event, ale_leg_next_event(P(o.leg_control), P(&TO->event)))                      \
+    X(ale_leg_set_delay_mode, ale_leg_set_delay_mode(P(o.leg_control), 0, 60))                      \
+    X(ale_leg_set_delay_bounds, ale_leg_set_delay_bounds(P(o.leg_control), 0, 600))                 \
+    X(ale_leg_arrival_histogram,                                                                    \
+      ale_leg_arrival_histogram(P(o.leg_media), 10, P(TO->shares), N(16)))                          \
+    X(ale_leg_black_box,                                                                            \
+      ale_leg_black_box(P(o.leg_media), P(TO->text), N(2048), P(&TO->length)))                      \
     X(ale_leg_passed, ale_leg_passed(P(o.leg_receiver), P(&TO->passed)))                            \
     X(ale_leg_relay, ale_leg_relay(P(o.leg_media), P(&in.passed), P(o.packet), N(160),              \
                                    P(&TO->datagram), P(&TO->length)))                               \
@@ -289,6 +295,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_conference_leave, ale_conference_leave(P(o.conference), 0))                               \
     X(ale_conference_reclaim,                                                                       \
       ale_conference_reclaim(P(o.conference), P(&TO->id), OBJECT(ale_leg_media, 0)))                \
+    X(ale_conference_tag, ale_conference_tag(P(o.conference), 0, P(&TO->id)))                       \
     X(ale_conference_set_muted, ale_conference_set_muted(P(o.conference), 0, 0))                    \
     X(ale_conference_set_gain, ale_conference_set_gain(P(o.conference), 0, 1))                      \
     X(ale_conference_set_listening, ale_conference_set_listening(P(o.conference), 0, 1))            \

@@ -70,7 +70,7 @@ static void settings(ale_jitter_control *control)
     INVALID(ale_jitter_control_set_delay_bounds(NULL, 0, 100));
     OK(ale_jitter_control_set_mode(control, ALE_DELAY_FROZEN, 120));
     INVALID(ale_jitter_control_set_mode(control, 77, 120));
-    INVALID(ale_jitter_control_set_mode(control, ALE_DELAY_FIXED, 100000));
+    REFUSED(ALE_ERR_DELAY, ale_jitter_control_set_mode(control, ALE_DELAY_FIXED, 100000));
     INVALID(ale_jitter_control_set_mode(NULL, ALE_DELAY_FIXED, 100));
 }
 

@@ -8,6 +8,7 @@ use ale_media_capi::leg::*;
 use ale_media_capi::leg_address::*;
 use ale_media_capi::leg_batch::*;
 use ale_media_capi::leg_config::*;
+use ale_media_capi::leg_jitter::*;
 use ale_media_capi::leg_relay::{ale_leg_passed, ale_leg_relay, ale_pass_through};
 use ale_media_capi::memory::ale_memory;
 use ale_media_capi::mistake::{ale_leg_config_check, ale_mistake};
@@ -53,7 +54,17 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                 let mut latched = MaybeUninit::uninit();
                 check(ale_leg_remote_address(receiver, latched.as_mut_ptr()));
             }
-            8 => batch(objects, input, now_ns),
+            8 => {
+                batch(objects, input, now_ns);
+                let (mut shares, mut log, mut length) = ([0.0; 4], [0; 64], 0);
+                let step_ms = input.number();
+                check(ale_leg_arrival_histogram(media, step_ms, shares.as_mut_ptr(), 4));
+                check(ale_leg_black_box(media, log.as_mut_ptr(), log.len(), &mut length));
+                let orders = objects.orders[n];
+                check(ale_leg_set_delay_mode(orders, input.enumerated(3), input.number()));
+                check(ale_leg_set_delay_bounds(orders, input.number(), input.number()));
+                ale_is_rtcp(log.as_ptr(), log.len());
+            }
             9 => {
                 let to = objects.receivers[input.index()];
                 let (mut datagram, mut length) = (null(), 0);

@@ -57,6 +57,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
             }
             8 => {
                 check(ale_conference_set_muted(room, member, 1));
+                let mut tag = 0;
+                check(ale_conference_tag(room, other, &mut tag));
                 check(ale_conference_set_private(room, other, 1));
                 check(ale_conference_set_listening(room, other, 0));
             }
