@@ -201,12 +201,6 @@ ale_status ale_set_allocator(const struct ale_allocator *allocator);
 
 /* ==== Legs: made, changed, ended ==== */
 
-/* Flag: the NULL suites, which authenticate but leave the text readable, are acceptable. */
-#define ALE_SRTP_ALLOW_NULL_CIPHER 1
-
-/* Flag: header extensions and contributing sources are encrypted whole (RFC 9335). */
-#define ALE_SRTP_CRYPTEX 2
-
 /* How the playout delay is chosen. */
 typedef enum ale_delay_mode_value {
   ALE_DELAY_ADAPTIVE = 0,  /* From the network's behaviour. */
@@ -215,17 +209,6 @@ typedef enum ale_delay_mode_value {
   ALE_DELAY_FROZEN = 2,
 } ale_delay_mode_value;
 typedef int32_t ale_delay_mode;
-
-/*
- * Which suites are acceptable. The NULL suites are in none: they need ALE_SRTP_ALLOW_NULL_CIPHER.
- */
-typedef enum ale_srtp_policy_value {
-  ALE_SRTP_STRICT = 0,  /* AEAD_AES_256_GCM and AEAD_AES_128_GCM only. */
-  /* Adds AES_CM with 80-bit HMAC-SHA1 tags, which much equipment has nothing better than. */
-  ALE_SRTP_INTEROP = 1,
-  ALE_SRTP_LEGACY = 2,  /* Adds 32-bit tags, of which one in 2^32 forgeries succeeds. */
-} ale_srtp_policy_value;
-typedef int32_t ale_srtp_policy;
 
 /* A codec of the host's; named in the codecs of any number of legs and jitter buffers. */
 typedef struct ale_host_codec ale_host_codec;
@@ -409,6 +392,33 @@ typedef struct ale_leg_config {
    * does not. Default -1.
    */
   int32_t keepalive_payload_type;
+  /*
+   * What is asked of SRTP beside keys: replay window, streams, tries, a backend, and the like; its crypto
+   * lines are not looked at. It stands for srtp_policy, srtp_flags and receive_roc, too. Read by what is
+   * given the config, not kept. Default NULL.
+   */
+  const struct ale_srtp_config *srtp;
+  /*
+   * Keys for what is sent as bytes, in place of send_crypto; NULL for a line or none. Default NULL.
+   */
+  const struct ale_srtp_crypto *send_keys;
+  const struct ale_srtp_crypto *receive_keys;  /* The same for what is received. Default NULL. */
+  /*
+   * Packets of 160 bytes that can wait in the jitter buffer, 8 to 1024. Default 0, as many as it takes for
+   * the codecs, the packet time and the maximum delay.
+   */
+  uint32_t jitter_slots;
+  /*
+   * Bytes of a log of what the jitter buffer saw and decided, for ale_leg_black_box; 0 for none. Default 0.
+   */
+  uint32_t black_box_bytes;
+  /* Not 0: that log holds the audio too, so that it can be heard again. Default 0. */
+  uint32_t black_box_audio;
+  /*
+   * Not 0 follows the sender's clock by resampling instead of by splices: for music, recordings, trunks and
+   * modems. Default 0.
+   */
+  uint32_t resample_drift;
 } ale_leg_config;
 
 /* Fills a config with the defaults. Any thread. Real-time. */
@@ -604,6 +614,13 @@ ale_status ale_leg_receive_from(struct ale_leg_receiver *receiver,
 ale_status ale_leg_remote_address(const struct ale_leg_receiver *receiver,
                                   struct ale_address *address);
 
+/*
+ * Whether a datagram is RTCP and not RTP (RFC 5761): not 0, also where it is protected; for hosts with a socket
+ * for each, and of what ale_leg_poll_transmit gives. Any thread. Real-time.
+ */
+int32_t ale_is_rtcp(const uint8_t *datagram,
+                    size_t length);
+
 /* A datagram that has arrived, one of a batch. */
 typedef struct ale_arrival {
   struct ale_leg_receiver *receiver;  /* The leg. */
@@ -690,6 +707,28 @@ ale_status ale_leg_goodbye(struct ale_leg_media *media,
                            uint64_t now_ns,
                            const uint8_t **datagram,
                            size_t *length);
+
+/*
+ * Writes how late packets came lately, as ale_jitter_arrival_histogram does. The audio thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_leg_arrival_histogram(const struct ale_leg_media *media,
+                                     uint32_t step_ms,
+                                     float *shares,
+                                     size_t count);
+
+/*
+ * Copies the log of what the jitter buffer saw and decided, for ale_jitter_replay_create. length is how many
+ * bytes it takes: 0 without black_box_bytes in the config; nothing is copied when capacity is less. The audio
+ * thread. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_CAPACITY with length set.
+ */
+ale_status ale_leg_black_box(const struct ale_leg_media *media,
+                             uint8_t *log,
+                             size_t capacity,
+                             size_t *length);
 
 /* An RTP packet that is handed on. */
 typedef struct ale_passed {
@@ -844,6 +883,25 @@ typedef struct ale_leg_event {
  * Real-time.
  */
 ale_status ale_leg_next_event(struct ale_leg_control *control, struct ale_leg_event *event);
+
+/*
+ * Sets an ale_delay_mode, and the delay in ms of the modes that keep one. ALE_DELAY_FROZEN is for
+ * when a modem's or fax's tone was heard. Exclusive. Real-time; takes effect at the next pull.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_DELAY.
+ */
+ale_status ale_leg_set_delay_mode(struct ale_leg_control *control,
+                                  int32_t mode,
+                                  uint32_t target_delay_ms);
+
+/*
+ * Sets bounds of the delay in ms. Exclusive. Real-time; takes effect at the next pull.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT and ALE_ERR_DELAY.
+ */
+ale_status ale_leg_set_delay_bounds(struct ale_leg_control *control,
+                                    uint32_t min_ms,
+                                    uint32_t max_ms);
 
 /*
  * What a jitter buffer has done. Every packet that was inserted is in one of played, late,
@@ -1465,6 +1523,17 @@ ale_status ale_conference_leave(const struct ale_conference *conference,
 ale_status ale_conference_reclaim(const struct ale_conference *conference,
                                   uint64_t *member,
                                   struct ale_leg_media **media);
+
+/*
+ * Writes the mark that a member joined with (ale_join_options), also of one that has left, as
+ * ale_conference_reclaim and ale_conference_next_dominant_speaker name it, until another takes its place. Any
+ * thread. Real-time.
+ *
+ * Can return ALE_ERR_NOT_FOUND.
+ */
+ale_status ale_conference_tag(const struct ale_conference *conference,
+                              uint64_t member,
+                              uint64_t *tag);
 
 /*
  * Whether the others hear a member (muted 0) from the next tick on. Any thread. Real-time.

@@ -305,6 +305,23 @@ ale_status ale_srtp_checkpoint(struct ale_srtp *srtp,
  */
 ale_status ale_srtp_confirm_checkpoint(struct ale_srtp *srtp, uint64_t generation_number);
 
+/* Flag: the NULL suites, which authenticate but leave the text readable, are acceptable. */
+#define ALE_SRTP_ALLOW_NULL_CIPHER 1
+
+/* Flag: header extensions and contributing sources are encrypted whole (RFC 9335). */
+#define ALE_SRTP_CRYPTEX 2
+
+/*
+ * Which suites are acceptable. The NULL suites are in none: they need ALE_SRTP_ALLOW_NULL_CIPHER.
+ */
+typedef enum ale_srtp_policy_value {
+  ALE_SRTP_STRICT = 0,  /* AEAD_AES_256_GCM and AEAD_AES_128_GCM only. */
+  /* Adds AES_CM with 80-bit HMAC-SHA1 tags, which much equipment has nothing better than. */
+  ALE_SRTP_INTEROP = 1,
+  ALE_SRTP_LEGACY = 2,  /* Adds 32-bit tags, of which one in 2^32 forgeries succeeds. */
+} ale_srtp_policy_value;
+typedef int32_t ale_srtp_policy;
+
 /* What a session is made for. At least one direction has keys. */
 typedef struct ale_srtp_config {
   uint32_t struct_size;  /* Size of this struct, filled by ale_srtp_config_init. */
