@@ -372,8 +372,9 @@ typedef struct ale_leg_config {
    */
   uint32_t receive_roc;
   /*
-   * Not 0 makes redundancy_generations the most, and has how many it is follow the loss that the peer
-   * reports: none, and not a byte more, below 1 %. Default 0.
+   * Not 0 makes redundancy_generations the most, and has what is sent follow the loss that the peer reports:
+   * nothing, and not a byte more, below 1 %; else what heals it at the least bits, of this and of what Opus
+   * has of its own where its parameters let it. Default 0.
    */
   uint32_t redundancy_follows_loss;
   /*

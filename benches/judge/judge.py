@@ -50,9 +50,12 @@ def judge(options, job):
     if options.red is None:
         files[0].write_bytes(capture)
     else:
-        send(options, out, rows, sound, files[0])
+        send(options, codec, out, rows, sound, files[0])
     command = [options.playout, files[0], "--start", scenario.START, "--duration", length_ms / 1_000]
-    command += ["--payload-type", f"{payload_type}={encoding}", "--payload-type", "98=RED/8000", "--rate", rate]
+    clock = encoding.split("/")[1]
+    command += ["--payload-type", f"{payload_type}={encoding}", "--payload-type", f"98=RED/{clock}", "--rate", rate]
+    if codec == "opus":
+        command += ["--opus-complexity", options.opus_complexity]
     command += ["--out", files[1], "--log", files[2]]
     subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL, timeout=300)
     heard, rate = soundfile.read(files[1])
@@ -64,12 +67,16 @@ def judge(options, job):
     return {"adapter": OURS, "codec": codec, "trace": name, **scores}
 
 
-def send(options, out, rows, sound, capture):
-    """The same speech by a sender that hears of its losses (RFC 2198 that follows them), in G.711."""
+def send(options, codec, out, rows, sound, capture):
+    """The same speech by a sender that hears of its losses, and whose redundancy follows them."""
     files = [out.with_name(out.name + end) for end in (".said.wav", ".trace.csv")]
-    soundfile.write(files[0], resample_poly(sound, 1, 2), 8_000, subtype="PCM_16")
+    rate = scenario.CODECS[codec][3]
+    common = np.gcd(16_000, rate)
+    said = resample_poly(sound, rate // common, 16_000 // common)
+    soundfile.write(files[0], said, rate, subtype="PCM_16")
     files[1].write_text("".join(f"{k},{'' if at is None else at}\n" for k, _, at in rows))
     command = [options.closed_loop, *files, capture, "--generations", options.red, "--start", scenario.START]
+    command += ["--codec", codec, *options.sender.split()]
     said = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True, timeout=300)
     print(out.name, said.stdout.strip(), file=sys.stderr, flush=True)
 
@@ -135,11 +142,13 @@ def main():
     parser.add_argument("--speech", type=Path, help="a minute at 16 kHz in place of the packages'")
     parser.add_argument("--plot", action="store_true", help="an SVG for each trace")
     parser.add_argument("--red", type=int, help="a sender that repeats up to so many payloads, as losses are reported")
+    parser.add_argument("--sender", default="", help="with --red: more options of closed-loop")
+    parser.add_argument("--opus-complexity", type=int, default=0, help="of the decoder: 5 hears deep redundancy")
     parser.add_argument("-j", type=int, default=2)
     options = parser.parse_args()
     options.closed_loop = options.playout.with_name("closed-loop")
-    if options.red is not None and options.codec != "pcmu":
-        parser.error("--red is of G.711: --codec pcmu")
+    if options.sender and options.red is None:
+        parser.error("--sender: with --red, be it 0")
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.speech:
         options.speech = options.out / "speech.wav"

@@ -137,8 +137,9 @@ pub struct ale_leg_config {
     pub sample_rate_hz: u32,
     /// Rollover counter (RFC 3711) of the first packet to come, for a leg that joins late. Default 0.
     pub receive_roc: u32,
-    /// Not 0 makes redundancy_generations the most, and has how many it is follow the loss that the peer
-    /// reports: none, and not a byte more, below 1 %. Default 0.
+    /// Not 0 makes redundancy_generations the most, and has what is sent follow the loss that the peer reports:
+    /// nothing, and not a byte more, below 1 %; else what heals it at the least bits, of this and of what Opus
+    /// has of its own where its parameters let it. Default 0.
     pub redundancy_follows_loss: u32,
     /// Not 0 tells dial tone, ringing, busy and congestion in what is received as events, by name.
     /// Default 0.

@@ -136,8 +136,24 @@ pub trait Decoder: Send {
         Err(CodecError::Unsupported)
     }
 
+    /// How many samples before `next` the redundancy in it reaches, where that may be more than one packet; what
+    /// [`Decoder::recover`] could have brought had `next` been there in time. Asked behind gaps only.
+    fn reach(&mut self, next: &[u8]) -> usize {
+        let _ = next;
+        0
+    }
+
     /// Forgets everything heard so far, as for a new stream.
     fn reset(&mut self);
+}
+
+/// Redundancy that a codec has of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnRedundancy {
+    /// The packet behind holds a coarse copy (Opus in-band FEC, RFC 6716 section 2.1.7).
+    pub inband_fec: bool,
+    /// Packets hold a description of so many ms before them (Opus deep redundancy).
+    pub deep_ms: u16,
 }
 
 /// Turns PCM into payloads. Lengths of PCM are samples over all channels.
@@ -161,6 +177,14 @@ pub trait Encoder: Send {
     /// Real-time: yes.
     fn expect_loss(&mut self, percent: u8) {
         let _ = percent;
+    }
+
+    /// Has redundancy of the codec's own from now on, on top of the bit rate of its settings; those that they
+    /// don't name are left out. Codecs that have none don't care.
+    ///
+    /// Real-time: yes.
+    fn set_redundancy(&mut self, own: OwnRedundancy) {
+        let _ = own;
     }
 
     /// Forgets everything encoded so far, as for a new stream.

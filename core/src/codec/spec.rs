@@ -11,7 +11,7 @@ use super::host::{self, SharedHostCodec};
 use super::l16::L16;
 #[cfg(feature = "opus")]
 use super::opus::{OpusConfig, OpusDecoder, OpusEncoder, RTP_CLOCK_HZ};
-use super::{CodecError, Decoder, Encoder, Format};
+use super::{CodecError, Decoder, Encoder, Format, OwnRedundancy};
 use crate::stats::emodel::Impairment;
 
 /// Which codec, with its settings.
@@ -148,6 +148,17 @@ impl CodecSpec {
             #[cfg(feature = "opus")]
             Self::Opus(config) => config.expected_loss_percent,
             _ => 0,
+        }
+    }
+
+    /// The redundancy that the settings let an encoder have of its own.
+    pub fn own_redundancy(&self) -> OwnRedundancy {
+        match self {
+            #[cfg(feature = "opus")]
+            Self::Opus(config) => {
+                OwnRedundancy { inband_fec: config.inband_fec, deep_ms: config.dred_ms }
+            }
+            _ => OwnRedundancy::default(),
         }
     }
 

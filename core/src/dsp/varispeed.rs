@@ -21,6 +21,9 @@ const MAX_DEPARTURE: f32 = 0.005;
 /// Over how many seconds an excess of delay is made up for, about, and is smoothed.
 const SETTLE_S: f32 = 12.0;
 const SMOOTH_S: f32 = 3.0;
+/// The same where the delay is on its way to another place.
+const SETTLE_SOON_S: f32 = 3.0;
+const SMOOTH_SOON_S: f32 = 0.3;
 /// A sample in the fixed-point position.
 const ONE: u64 = 1 << 32;
 
@@ -50,10 +53,13 @@ impl Varispeed {
         }
     }
 
-    /// Takes in by how much the delay exceeds its target now, 10 ms after the last time.
-    pub(crate) fn steer(&mut self, excess_ms: f32) {
-        self.excess_ms += (excess_ms - self.excess_ms) * (0.01 / SMOOTH_S);
-        let departure = self.excess_ms * (1e-3 / SETTLE_S);
+    /// Takes in by how much the delay exceeds its target now, 10 ms after the last time, and whether that is to
+    /// end `soon`.
+    pub(crate) fn steer(&mut self, excess_ms: f32, soon: bool) {
+        let (smooth_s, settle_s) =
+            if soon { (SMOOTH_SOON_S, SETTLE_SOON_S) } else { (SMOOTH_S, SETTLE_S) };
+        self.excess_ms += (excess_ms - self.excess_ms) * (0.01 / smooth_s);
+        let departure = self.excess_ms * (1e-3 / settle_s);
         self.departure = departure.clamp(-MAX_DEPARTURE, MAX_DEPARTURE);
     }
 
@@ -153,7 +159,7 @@ mod tests {
         let mut varispeed = Varispeed::new(160);
         let (mut out, mut taken) = (alloc::vec![0; 160 * count], 0);
         for frame in out.chunks_exact_mut(160) {
-            varispeed.steer(excess_ms);
+            varispeed.steer(excess_ms, false);
             varispeed.frame(frame, |pcm| {
                 for sample in pcm {
                     *sample = at(taken);

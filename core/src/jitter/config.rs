@@ -42,8 +42,8 @@ pub enum DriftMode {
     #[default]
     Stretch,
     /// By resampling, within 0.5 %, all the time. For music, recordings, trunks and modems, which
-    /// have no pauses; a larger change of the delay takes its time (5 ms a second). The sound comes
-    /// later by 12 samples.
+    /// have no pauses; a larger change of the delay takes its time (5 ms a second), but for what a
+    /// network that has calmed down leaves behind, which is cut out. The sound comes later by 12 samples.
     Resample,
 }
 

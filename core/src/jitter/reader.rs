@@ -98,6 +98,7 @@ impl JitterReader {
             let goal = self.aim.goal(settings);
             self.placing.reach_ms = goal.reach_ms();
             let operation = self.frame(now_ns, &goal, out);
+            self.aim.target.set_repeated(self.playout.take_deep_packets());
             info.operation = info.operation.max(operation);
             info.delay_ms = self.delay_ms(now_ns);
             self.count(out.len(), info.delay_ms);
@@ -229,7 +230,8 @@ impl JitterReader {
             return playout.frame(now_ns, goal, out);
         };
         if playout.has_started() {
-            varispeed.steer(playout.lateness_ms(now_ns, playout.head()) - goal.target_ms);
+            let excess_ms = playout.lateness_ms(now_ns, playout.head()) - goal.target_ms;
+            varispeed.steer(excess_ms, goal.settles);
         }
         varispeed.frame(out, |pcm| playout.frame(now_ns, goal, pcm))
     }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::contributors::MAX_CONTRIBUTORS;
+use super::protection::Means;
 use super::quality::Assessor;
 use super::silence::Manner;
 use crate::codec::{CodecError, CodecSpec};
@@ -75,8 +76,10 @@ pub struct Redundant {
     pub payload_type: u8,
     /// How many earlier payloads each packet sent repeats, 1 to 4: each costs the codec's bit rate once more.
     pub generations: u8,
-    /// Whether that many are the most, and how many it is follows the loss that the peer reports: none, and
-    /// not a byte more, below 1 %.
+    /// Whether that many are the most, and what is sent follows the loss that the peer reports: nothing, and
+    /// not a byte more, below 1 %; else what heals it at the least bits, of this and of what Opus has of its
+    /// own where its settings let it (in-band FEC, deep redundancy; each takes two thirds of the bit rate on
+    /// top of it).
     pub follows_loss: bool,
 }
 
@@ -470,6 +473,16 @@ impl LegConfig {
         };
         let redundancy = usize::from(self.redundancy.is_some());
         FIXED_HEADER_BYTES + sources + extension + redundancy + payload + self.trailer_bytes()
+    }
+
+    /// The redundancy that a sender may choose from.
+    pub(super) fn means(&self) -> Means {
+        let own = self.send.codec.own_redundancy();
+        Means {
+            repeated: self.redundancy.map_or(0, |red| red.generations),
+            fec: own.inband_fec,
+            deep_ms: own.deep_ms,
+        }
     }
 
     /// How pauses are told, if they are.

@@ -12,7 +12,8 @@ use alloc::boxed::Box;
 use alloc::vec;
 
 use super::config::MAX_DATAGRAM_BYTES;
-use crate::codec::{CodecError, CodecSpec, Encoder};
+use super::protection::Own;
+use crate::codec::{CodecError, CodecSpec, Encoder, OwnRedundancy};
 use crate::within::Within;
 
 /// Longest packet that is shared: 20 ms at 48 kHz, 60 ms at 16 kHz.
@@ -40,6 +41,16 @@ impl LegEncoder {
     /// See [`Encoder::expect_loss`]. Copies are prepared for their leader's loss.
     pub(super) fn expect_loss(&mut self, percent: u8) {
         self.encoder.expect_loss(percent);
+    }
+
+    /// Has the encoder put redundancy of its own into packets, on top of its bit rate.
+    pub(super) fn protect(&mut self, own: Own) {
+        let OwnRedundancy { inband_fec, deep_ms } = self.spec.own_redundancy();
+        self.encoder.set_redundancy(OwnRedundancy {
+            // Of a burst's last packet FEC brings more than deep redundancy.
+            inband_fec: inband_fec && own != Own::Nothing,
+            deep_ms: if own == Own::Deep { deep_ms } else { 0 },
+        });
     }
 
     /// Whether another encodes the same way.

@@ -27,6 +27,7 @@ mod inband;
 mod keepalive;
 mod media;
 mod packetizer;
+mod protection;
 mod quality;
 mod receiver;
 mod redundancy;

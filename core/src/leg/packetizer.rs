@@ -6,6 +6,7 @@ use super::config::{HeaderExtensions, LegConfig};
 use super::contributors::Contributors;
 use super::digits::{Digit, DigitSender, EventFormat};
 use super::encode_once::{EncodeOnce, LegEncoder};
+use super::protection::{Chooser, Protection};
 use super::redundancy::Redundancy;
 use super::silence::{Decision, Silence};
 use super::stats::MediaStats;
@@ -39,6 +40,8 @@ pub(super) struct Packetizer {
     converter: Option<(Resampler, Box<[i16]>)>,
     silence: Option<Box<Silence>>,
     redundancy: Option<Redundancy>,
+    /// Which redundancy there is, where it follows loss, and what has been chosen.
+    chooser: Option<(Chooser, Protection)>,
     extensions: HeaderExtensions,
     /// Who is heard in the next packet.
     pub(super) contributors: Contributors,
@@ -72,7 +75,7 @@ impl Packetizer {
             let samples = (format.sample_rate_hz / 1_000 * packet_ms) as usize;
             Some((resampler, vec![0; samples].into()))
         };
-        Ok(Self {
+        let mut packetizer = Self {
             encoder: LegEncoder::new(send.codec.clone())?,
             expected_loss_percent: send.codec.expected_loss_percent(),
             digits: DigitSender::new(digits),
@@ -90,7 +93,8 @@ impl Packetizer {
                 .map(|manner| Box::new(Silence::new(manner, packet_ms, rate_hz))),
             redundancy: config
                 .redundancy
-                .map(|red| Redundancy::new(red.payload_type, red.generations, red.follows_loss)),
+                .map(|red| Redundancy::new(red.payload_type, red.generations)),
+            chooser: None,
             extensions: config.header_extensions,
             contributors: Contributors::default(),
             ssrc: config.local_ssrc,
@@ -101,7 +105,21 @@ impl Packetizer {
             packet_ticks: send.codec.format().rtp_clock_hz / 1_000 * packet_ms,
             marker: true,
             relayed: None,
-        })
+        };
+        if config.redundancy.is_some_and(|red| red.follows_loss) {
+            packetizer.chooser = Some((Chooser::new(config.means()), Protection::default()));
+            packetizer.protect();
+        }
+        Ok(packetizer)
+    }
+
+    /// Sends with the redundancy that has been chosen.
+    fn protect(&mut self) {
+        let Some((_, Protection { repeated, own })) = self.chooser else { return };
+        if let Some(redundancy) = &mut self.redundancy {
+            redundancy.repeat(repeated);
+        }
+        self.encoder.protect(own);
     }
 
     /// Prepares the encoder, and redundancy that follows it, for the loss that the peer reports, in 1/256, and
@@ -109,8 +127,12 @@ impl Packetizer {
     ///
     /// Real-time: yes.
     pub(super) fn expect_loss(&mut self, fraction_lost: u8, burst_density: u8) -> u8 {
-        if let Some(redundancy) = &mut self.redundancy {
-            redundancy.expect_loss(fraction_lost, burst_density);
+        if let Some((chooser, chosen)) = &mut self.chooser {
+            chooser.take(fraction_lost, burst_density);
+            let protection = chooser.protection();
+            if core::mem::replace(chosen, protection) != protection {
+                self.protect();
+            }
         }
         let reported = (u32::from(fraction_lost) * 100).div_ceil(256) as u8;
         let expected =
@@ -138,8 +160,9 @@ impl Packetizer {
         self.relayed = before.relayed;
         self.contributors = before.contributors;
         core::mem::swap(&mut self.digits, &mut before.digits);
-        if let (Some(redundancy), Some(before)) = (&mut self.redundancy, &before.redundancy) {
-            redundancy.continue_from(before);
+        if let (Some((chooser, chosen)), Some((before, _))) = (&mut self.chooser, &before.chooser) {
+            chooser.continue_from(before);
+            *chosen = chooser.protection();
         }
         let same_rate = self.converter.is_none() && before.converter.is_none();
         if same_rate && self.encoder.is_for(&before.encoder) {
@@ -149,6 +172,7 @@ impl Packetizer {
             self.expected_loss_percent = before.expected_loss_percent;
             self.encoder.expect_loss(before.expected_loss_percent);
         }
+        self.protect();
         // A listener takes the marker for the start of a talk spurt, and may adapt.
         self.marker = true;
     }

@@ -8,16 +8,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ale_media::codec::CodecSpec;
+use ale_media::codec::opus::OpusConfig;
 use ale_media::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver, Redundant};
 use ale_media::rtp::is_rtcp;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use examples::{Context, Failure, speech};
 
 const TICK_NS: u64 = 10_000_000;
 const PACKET_NS: u64 = 20_000_000;
 const REDUNDANT: u8 = 98;
 
-/// Sends speech as G.711 with RED that follows the loss of a trace; writes what comes as a pcap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Codec {
+    Pcmu,
+    Opus,
+}
+
+/// Sends speech with redundancy that follows the loss of a trace; writes what comes as a pcap.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// What is said.
@@ -29,6 +36,21 @@ struct Arguments {
     /// Most payloads that a packet repeats, 0 to 4; 0 is without RED.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(0..=4))]
     generations: u8,
+    /// The codec: G.711, or Opus at 48 kHz.
+    #[arg(long, value_enum, default_value_t = Codec::Pcmu)]
+    codec: Codec,
+    /// Opus: bits a second.
+    #[arg(long, default_value_t = 24_000)]
+    bit_rate: u32,
+    /// Opus: in-band FEC.
+    #[arg(long)]
+    fec: bool,
+    /// Opus: deep redundancy of so many ms (needs the feature opus-dred).
+    #[arg(long, default_value_t = 0)]
+    dred_ms: u16,
+    /// Repeats as many payloads as that whatever is reported.
+    #[arg(long)]
+    always: bool,
     /// When the capture begins, in seconds.
     #[arg(long, default_value_t = 0)]
     start: u32,
@@ -40,16 +62,36 @@ struct End {
     _control: LegControl,
 }
 
-fn end(ssrc: u32, generations: u8) -> Result<End, Failure> {
-    let mut config = LegConfig::plain(ssrc, 0, CodecSpec::Pcmu);
-    config.cname = format!("{ssrc}@example.org");
-    config.rtcp_interval_ms = 1_000;
-    if let 1.. = generations {
-        config.redundancy =
-            Some(Redundant { payload_type: REDUNDANT, generations, follows_loss: true });
+impl Arguments {
+    fn spec(&self) -> (u8, CodecSpec) {
+        match self.codec {
+            Codec::Pcmu => (0, CodecSpec::Pcmu),
+            Codec::Opus => {
+                let opus = OpusConfig {
+                    bit_rate_bps: self.bit_rate,
+                    inband_fec: self.fec,
+                    dred_ms: self.dred_ms,
+                    complexity: 9,
+                    ..OpusConfig::default()
+                };
+                (111, CodecSpec::Opus(opus))
+            }
+        }
     }
-    let (receiver, media, control) = Leg::new(&config)?;
-    Ok(End { receiver, media, _control: control })
+
+    fn end(&self, ssrc: u32) -> Result<End, Failure> {
+        let (payload_type, codec) = self.spec();
+        let mut config = LegConfig::plain(ssrc, payload_type, codec);
+        config.cname = format!("{ssrc}@example.org");
+        config.rtcp_interval_ms = 1_000;
+        if let generations @ 1.. = self.generations {
+            let follows_loss = !self.always;
+            config.redundancy =
+                Some(Redundant { payload_type: REDUNDANT, generations, follows_loss });
+        }
+        let (receiver, media, control) = Leg::new(&config)?;
+        Ok(End { receiver, media, _control: control })
+    }
 }
 
 /// When packet `n` arrives; the outer `None` where the trace ends.
@@ -77,25 +119,30 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let said = speech::read_wav(&arguments.speech, 8_000)?;
+    let rate_hz = match arguments.codec {
+        Codec::Pcmu => 8_000,
+        Codec::Opus => 48_000,
+    };
+    let tick = rate_hz as usize / 100;
+    let said = speech::read_wav(&arguments.speech, rate_hz)?;
     let network = trace(&arguments.trace)?;
-    let (mut a, mut b) = (end(1, arguments.generations)?, end(2, arguments.generations)?);
+    let (mut a, mut b) = (arguments.end(1)?, arguments.end(2)?);
     let mut to_b: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
     let mut to_a: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
     let mut came: Vec<(u64, Vec<u8>)> = Vec::new();
     let (mut sent, mut bytes, mut reports) = (0_usize, 0_usize, 0_usize);
-    let mut pcm = [0; 80];
-    let silence = [0; 80];
+    let mut pcm = vec![0; tick];
+    let silence = vec![0; tick];
     let end_ns = network.len() as u64 * PACKET_NS;
     for now_ns in (0..end_ns + 1_000_000_000).step_by(TICK_NS as usize) {
         deliver(&mut to_b, &mut b, now_ns);
         deliver(&mut to_a, &mut a, now_ns);
-        let at = (now_ns / TICK_NS) as usize * 80;
+        let at = (now_ns / TICK_NS) as usize * tick;
         for end in [&mut a, &mut b] {
             end.media.pull(now_ns, &mut pcm)?;
         }
         if now_ns < end_ns {
-            a.media.push(said.get(at..at + 80).unwrap_or(&silence))?;
+            a.media.push(said.get(at..at + tick).unwrap_or(&silence))?;
         }
         b.media.push(&silence)?;
         while let Some(datagram) = a.media.poll_transmit(now_ns) {

@@ -167,6 +167,16 @@ impl Decoder for OpusDecoder {
         Ok(self.total(samples))
     }
 
+    #[cfg(feature = "opus-dred")]
+    fn reach(&mut self, next: &[u8]) -> usize {
+        let rate = self.format.sample_rate_hz;
+        // As far back as libopus describes.
+        let most = rate as usize;
+        let there = self.dred.as_mut().map(|dred| dred.inner.parse(next, most, rate));
+        self.forget_redundancy();
+        self.total(there.and_then(Result::ok).unwrap_or(0))
+    }
+
     fn reset(&mut self) {
         self.forget_redundancy();
         self.inner.reset();

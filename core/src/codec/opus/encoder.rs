@@ -4,13 +4,16 @@
 use opusic_sys as sys;
 
 use super::{Application, Bandwidth, OpusConfig, RateControl, libopus};
-use crate::codec::{CodecError, Encoder, Format};
+use crate::codec::{CodecError, Encoder, Format, OwnRedundancy};
+
+const MOST_BIT_RATE_BPS: u32 = 510_000;
 
 /// Encodes Opus.
 #[derive(Debug)]
 pub struct OpusEncoder {
     inner: libopus::Encoder,
     format: Format,
+    bit_rate_bps: u32,
 }
 
 impl OpusEncoder {
@@ -55,7 +58,7 @@ impl OpusEncoder {
             // In frames of 10 ms.
             inner.set(sys::OPUS_SET_DRED_DURATION_REQUEST, i32::from(config.dred_ms / 10))?;
         }
-        Ok(Self { inner, format })
+        Ok(Self { inner, format, bit_rate_bps: config.bit_rate_bps })
     }
 
     /// See [`super::OpusDecoder::final_range`].
@@ -82,6 +85,20 @@ impl Encoder for OpusEncoder {
         let percent = i32::from(percent.min(100));
         // Every value up to 100 is taken.
         let _ = self.inner.set(sys::OPUS_SET_PACKET_LOSS_PERC_REQUEST, percent);
+    }
+
+    fn set_redundancy(&mut self, own: OwnRedundancy) {
+        // libopus takes either from its bit rate; so that what is new does not suffer, both come on top.
+        let has_any = own.inband_fec || own.deep_ms > 0;
+        let share_bps = if has_any { self.bit_rate_bps / 3 * 2 } else { 0 };
+        let bit_rate_bps = (self.bit_rate_bps + share_bps).min(MOST_BIT_RATE_BPS);
+        // Each of these values is taken.
+        let _ = self.inner.set(sys::OPUS_SET_BITRATE_REQUEST, bit_rate_bps as i32);
+        let _ = self.inner.set(sys::OPUS_SET_INBAND_FEC_REQUEST, i32::from(own.inband_fec));
+        if cfg!(feature = "opus-dred") {
+            let frames = i32::from(own.deep_ms.min(1_040) / 10);
+            let _ = self.inner.set(sys::OPUS_SET_DRED_DURATION_REQUEST, frames);
+        }
     }
 
     fn reset(&mut self) {

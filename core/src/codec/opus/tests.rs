@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 use super::*;
-use crate::codec::{Decoder, Encoder, MAX_PACKET_SAMPLES};
+use crate::codec::{Decoder, Encoder, MAX_PACKET_SAMPLES, OwnRedundancy};
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
@@ -164,7 +164,6 @@ fn what_the_build_lacks_is_refused() {
 }
 
 /// Speech of the examples, at 16 kHz.
-#[cfg(any(feature = "opus-deep", feature = "opus-dred"))]
 fn speech() -> Vec<i16> {
     let name = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/assets/speech/002.wav");
     let mut wav = hound::WavReader::open(name).unwrap();
@@ -269,4 +268,34 @@ fn deep_concealment_is_another_than_the_classical_and_enhancement_changes_speech
     assert_eq!(classical.0, deep.0, "without losses the standard's bits");
     assert_ne!(classical.1, deep.1);
     assert_ne!(deep.0, enhanced.0);
+}
+
+#[test]
+fn redundancy_of_its_own_comes_and_goes_on_top_of_the_bit_rate() {
+    let config = OpusConfig {
+        sample_rate_hz: 16_000,
+        expected_loss_percent: 10,
+        inband_fec: false,
+        ..Default::default()
+    };
+    let mut encoder = OpusEncoder::new(&config).unwrap();
+    let pcm = speech();
+    // Bytes of all packets, and the share of packets that have a copy of those before.
+    let mut said = |own: OwnRedundancy| {
+        encoder.reset();
+        encoder.set_redundancy(own);
+        let (mut bytes, mut copies) = (0, 0);
+        for frame in pcm.chunks_exact(320) {
+            let mut packet = [0; 1_275];
+            let length = encoder.encode(frame, &mut packet).unwrap();
+            bytes += length;
+            copies += usize::from(libopus::has_redundancy(&packet[..length]));
+        }
+        (bytes, copies * 100 / (pcm.len() / 320))
+    };
+    let (plain, none) = said(OwnRedundancy::default());
+    let (protected, most) = said(OwnRedundancy { inband_fec: true, deep_ms: 0 });
+    assert!(none == 0 && most > 60, "{none} {most} %");
+    assert!((14..=18).contains(&(protected * 10 / plain)), "{plain} {protected}");
+    assert_eq!(said(OwnRedundancy::default()), (plain, 0));
 }

@@ -133,13 +133,15 @@ impl Aim {
         self.goal_ms = target_ms;
         let max_ms = base_ms + max_ms;
         let rewind = settings.mode == DelayMode::Adaptive;
+        let settles = rewind && self.target.is_settling();
         Goal {
             target_ms,
             start_ms,
             max_ms,
             patience_ms: level_ms + self.latest_ms + PATIENCE_MS,
-            adapt: settings.mode != DelayMode::Frozen && !self.steered,
-            settles: settings.mode == DelayMode::Adaptive && self.target.is_settling(),
+            // Speed alone would take most of a minute for what a network that has calmed down leaves behind.
+            adapt: settings.mode != DelayMode::Frozen && (!self.steered || settles),
+            settles,
             rewind,
             conceal: settings.mode != DelayMode::Frozen,
             hold: settings.mode == DelayMode::Frozen,

@@ -102,6 +102,7 @@ impl Playout {
         }
         let fresh = entry.fresh;
         self.wake(fresh, index, 0);
+        let missing = self.made_up.samples + gap;
         // The decoder has made up the beginning of a packet, and its redundancy brings all of it anew.
         let halfway = !self.made_up.repeats && self.made_up.samples > 1 && gap < packet;
         if halfway {
@@ -144,6 +145,11 @@ impl Playout {
             }
         }
         self.stats.recovered += recovered.div_ceil(packet.max(1)) as u64;
+        // Whatever is behind a gap of several packets may be worth waiting for.
+        let lost = missing / packet.max(1);
+        if lost > 1 && decoder.reach(payload) + packet / 2 >= missing {
+            self.deep_packets = self.deep_packets.max(lost as f32);
+        }
         if let Some(seam) = seam {
             seam.join(tail);
         }

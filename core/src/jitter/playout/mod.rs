@@ -122,6 +122,8 @@ pub(crate) struct Playout {
     ending: Ending,
     loudness: Loudness,
     excess: Excess,
+    /// Packets' lengths of a gap that deep redundancy behind it reached into lately.
+    deep_packets: f32,
 }
 
 impl Playout {
@@ -151,6 +153,7 @@ impl Playout {
             ending: Ending::default(),
             loudness: Loudness::default(),
             excess: Excess::default(),
+            deep_packets: 0.0,
         })
     }
 
@@ -227,5 +230,11 @@ impl Playout {
 
     pub(crate) fn has_started(&self) -> bool {
         self.started
+    }
+
+    /// How long a gap was, in packets, that deep redundancy in the packet behind it reached into since the last
+    /// call: that packet is worth waiting for.
+    pub(crate) fn take_deep_packets(&mut self) -> f32 {
+        core::mem::take(&mut self.deep_packets)
     }
 }

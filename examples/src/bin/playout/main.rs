@@ -100,6 +100,7 @@ type Buffer = (JitterWriter, JitterReader);
 
 fn buffer(arguments: &Arguments) -> Result<Buffer, Box<dyn Error>> {
     let mut config = JitterConfig::at_rate(arguments.rate);
+    config.min_delay_ms = arguments.min_delay;
     if arguments.black_box.is_some() {
         config.black_box_bytes = BLACK_BOX_BYTES;
         config.black_box_audio = true;

@@ -47,6 +47,9 @@ pub(crate) struct Arguments {
     /// enhancement (feature opus-deep).
     #[arg(long, default_value_t = 0, value_name = "COMPLEXITY")]
     pub(crate) opus_complexity: u8,
+    /// The least delay that the buffer keeps, in ms: what waiting longer would have made of it
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) min_delay: u16,
     /// Where the sound goes. If there are several directions, each has a file of its own, with a
     /// number before the ending; so have --log, --plot and --black-box.
     #[arg(long, value_name = "WAV")]
