@@ -378,7 +378,7 @@ typedef struct ale_leg_config {
    */
   uint32_t redundancy_follows_loss;
   /*
-   * Not 0 tells dial tone, ringing, busy and congestion in what is received as events, by name.
+   * Not 0 tells dial, ringing, busy, congestion and special information tones in what is received by name.
    * Default 0.
    */
   uint32_t call_progress;
@@ -856,13 +856,15 @@ typedef enum ale_leg_event_kind_value {
   ALE_LEG_KEY_EXHAUSTED = 16,
   ALE_LEG_EVENTS_LOST = 17,  /* count events were lost, since nobody read them. */
   /*
-   * Dial tone is heard (ITU-T E.180), told with call_progress as the three that follow: once as long as
+   * Dial tone is heard (ITU-T E.180), told with call_progress as the four that follow: once as long as
    * it lasts.
    */
   ALE_LEG_DIAL_TONE = 18,
   ALE_LEG_RINGING_TONE = 19,  /* The ringing tone: the other telephone rings. */
   ALE_LEG_BUSY_TONE = 20,  /* The busy tone. */
   ALE_LEG_CONGESTION_TONE = 21,  /* The congestion tone: the network is busy. */
+  /* The special information tone, three steps upwards: an announcement says why the call failed. */
+  ALE_LEG_INFORMATION_TONE = 22,
 } ale_leg_event_kind_value;
 typedef int32_t ale_leg_event_kind;
 

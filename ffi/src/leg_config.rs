@@ -141,7 +141,7 @@ pub struct ale_leg_config {
     /// nothing, and not a byte more, below 1 %; else what heals it at the least bits, of this and of what Opus
     /// has of its own where its parameters let it. Default 0.
     pub redundancy_follows_loss: u32,
-    /// Not 0 tells dial tone, ringing, busy and congestion in what is received as events, by name.
+    /// Not 0 tells dial, ringing, busy, congestion and special information tones in what is received by name.
     /// Default 0.
     pub call_progress: u32,
     /// Time without an RTP packet sent after which one without payload goes out, to keep the way through

@@ -52,7 +52,7 @@ pub enum ale_leg_event_kind {
     ALE_LEG_KEY_EXHAUSTED = 16,
     /// count events were lost, since nobody read them.
     ALE_LEG_EVENTS_LOST = 17,
-    /// Dial tone is heard (ITU-T E.180), told with call_progress as the three that follow: once as long as
+    /// Dial tone is heard (ITU-T E.180), told with call_progress as the four that follow: once as long as
     /// it lasts.
     ALE_LEG_DIAL_TONE = 18,
     /// The ringing tone: the other telephone rings.
@@ -61,6 +61,8 @@ pub enum ale_leg_event_kind {
     ALE_LEG_BUSY_TONE = 20,
     /// The congestion tone: the network is busy.
     ALE_LEG_CONGESTION_TONE = 21,
+    /// The special information tone, three steps upwards: an announcement says why the call failed.
+    ALE_LEG_INFORMATION_TONE = 22,
 }
 
 use ale_leg_event_kind::*;
@@ -156,8 +158,9 @@ fn progress(signal: Signal) -> ale_leg_event_kind {
         Signal::Ringing => ALE_LEG_RINGING_TONE,
         Signal::Busy => ALE_LEG_BUSY_TONE,
         Signal::Congestion => ALE_LEG_CONGESTION_TONE,
-        // Made by the generator, and not told.
-        Signal::CallWaiting | Signal::Information => ALE_LEG_EVENT_OTHER,
+        Signal::Information => ALE_LEG_INFORMATION_TONE,
+        // Made by the generator, and not told: it sounds into a call.
+        Signal::CallWaiting => ALE_LEG_EVENT_OTHER,
     }
 }
 

@@ -224,6 +224,10 @@ static void call_progress(void)
         rhythm(480, 620, 50, 50, 4);
         tone(0, 0, 700);
         rhythm(425, 0, 25, 25, 4);
+        tone(0, 0, 700);
+        tone(950, 0, 33);
+        tone(1400, 0, 33);
+        tone(1800, 0, 33);
         while (ale_leg_next_event(c.b.control, &event) == ALE_OK) {
             EXPECT((unsigned)event.kind < 32);
             kinds[event.kind]++;
@@ -232,6 +236,7 @@ static void call_progress(void)
         EXPECT(kinds[ALE_LEG_RINGING_TONE] == wanted);
         EXPECT(kinds[ALE_LEG_BUSY_TONE] == wanted);
         EXPECT(kinds[ALE_LEG_CONGESTION_TONE] == wanted);
+        EXPECT(kinds[ALE_LEG_INFORMATION_TONE] == wanted);
         EXPECT(kinds[ALE_LEG_INBAND_DIGIT] == 0 && kinds[ALE_LEG_BEEP] == 0);
         end(&c);
     }

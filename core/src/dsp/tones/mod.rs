@@ -9,6 +9,7 @@ mod detector;
 mod dtmf;
 mod eight_kilohertz;
 mod generator;
+mod information;
 pub mod plans;
 mod player;
 mod progress;

@@ -4,6 +4,7 @@
 //! and little in rhythm; so do these by name.
 
 use super::eight_kilohertz::EightKilohertz;
+use super::information::Information;
 use super::plans::Signal;
 use super::sinusoid::Sinusoid;
 use crate::within::Within;
@@ -51,6 +52,7 @@ pub struct ProgressDetector {
     /// Energy of the last frame that was a tone.
     loudness: f32,
     odd_frames: u32,
+    information: Information,
 }
 
 impl ProgressDetector {
@@ -68,11 +70,13 @@ impl ProgressDetector {
             told: false,
             loudness: 0.0,
             odd_frames: 0,
+            information: Information::default(),
         })
     }
 
     /// Takes in what comes next; what the tones say, once as long as they say it. Busy and congestion are
-    /// known at the second pause, ringing 1.5 s into its first, dial tone after 2.4 s.
+    /// known at the second pause, ringing 1.5 s into its first, dial tone after 2.4 s, the special information tone
+    /// in its third step.
     pub fn process(&mut self, pcm: &[i16]) -> Option<Signal> {
         let mut found = None;
         for sample in pcm {
@@ -83,8 +87,15 @@ impl ProgressDetector {
             self.filled += 1;
             if self.filled == FRAME {
                 self.filled = 0;
+                // Silence needs no search.
+                let total: f32 = self.frame.iter().map(|x| x * x).sum();
+                let loud = total >= MIN_MEAN_SQUARE * FRAME as f32;
+                let informs = self.information.is_heard(if loud { &self.frame } else { &[] });
                 let sounds = self.is_tone();
                 found = self.next_frame(sounds).or(found);
+                if informs {
+                    found = Some(Signal::Information);
+                }
             }
         }
         found

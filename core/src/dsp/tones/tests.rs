@@ -272,7 +272,23 @@ fn call_progress_is_told_by_name_and_is_no_beep() {
         (cadence(Plan::Europe, Congestion), Congestion),
     ];
     let mut all: Vec<_> = europe.chain(america).map(|(c, s)| (c, vec![s])).collect();
-    all.push((cadence(Plan::Europe, Information), vec![]));
+    all.push((cadence(Plan::Europe, Information), vec![Information]));
+    // North America's, at the ends of what it may be, and steps that are none.
+    let steps = |parts: [(u16, u16); 3], pause_ms| {
+        let part = |(hz, on_ms), off_ms| Part { frequencies_hz: [hz, 0], on_ms, off_ms };
+        Cadence { parts: [part(parts[0], 0), part(parts[1], 0), part(parts[2], pause_ms)] }
+    };
+    for (parts, expected) in [
+        ([(914, 274), (1_371, 274), (1_777, 380)], vec![Information]),
+        ([(985, 380), (1_429, 380), (1_777, 274)], vec![Information]),
+        ([(905, 270), (1_445, 400), (1_755, 330)], vec![Information]),
+        ([(950, 330), (1_800, 330), (1_400, 330)], vec![]),
+        ([(950, 330), (1_400, 330), (2_000, 330)], vec![]),
+        ([(950, 120), (1_400, 120), (1_800, 120)], vec![]),
+        ([(950, 800), (1_400, 800), (1_800, 800)], vec![]),
+    ] {
+        all.push((steps(parts, 1_000), expected));
+    }
     for (cadence, expected) in all {
         for db in [-90.0, -38.0] {
             let mut pcm = vec![0; 8 * 14_000];
@@ -283,7 +299,10 @@ fn call_progress_is_told_by_name_and_is_no_beep() {
             assert_eq!(found, expected, "{cadence:?}, noise at {db}");
             let mut tones = ToneDetector::new(8_000).unwrap();
             let beeps: Vec<_> = pcm.chunks(80).filter_map(|f| tones.process(f)).collect();
-            assert_eq!(beeps, [], "{cadence:?}");
+            // What is no tone of these may be a beep.
+            if !expected.is_empty() {
+                assert_eq!(beeps, [], "{cadence:?}");
+            }
         }
     }
 }
