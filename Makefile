@@ -17,18 +17,18 @@ DEMO_FLAGS ?=
 # Where `make install` puts things.
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Below PREFIX; Debian's is lib/x86_64-linux-gnu and the like.
+LIBDIR ?= lib
 STAGE = $(DESTDIR)$(PREFIX)
+STAGE_LIB = $(STAGE)/$(LIBDIR)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 # The archive in which all names but ale_* are local.
 ARCHIVE := $(RELEASE)/package/libale_media.a
-DEB_ARCH = $(shell dpkg --print-architecture)
-# The oldest glibc that has all that the shared library takes from it.
-GLIBC = $(shell objdump -T $(RELEASE)/libale_media.so | grep -o 'GLIBC_[0-9.]*' | cut -d_ -f2 | sort -V | tail -n 1)
+DEB_BUILD = $(TARGET_DIR)/deb/build
 SBOM = $(TARGET_DIR)/ale-media.cdx.json
-DEB = $(TARGET_DIR)/libale-media-dev_$(VERSION)_$(DEB_ARCH).deb
-FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
-    -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g' -e 's|@GLIBC@|$(GLIBC)|g'
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSION@|$(VERSION)|g' \
+    -e 's|@MAJOR@|$(MAJOR)|g' -e 's|@LIBS@|$(C_LIBS)|g'
 
 .DEFAULT_GOAL := help
 .PHONY: help bindings-test build-tools demo test check tools peers library programs c-programs header header-check header-compiles \
@@ -46,7 +46,7 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) bare-metal
 	$(MAKE) c-test
 	$(MAKE) package-test
-	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
+	@if command -v dpkg >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg"; fi
 	$(MAKE) interop
 	$(MAKE) searches
 	$(MAKE) cross-quick
@@ -84,17 +84,17 @@ library: build-tools ## libale_media.so in target/release, and libale_media.a in
 	ffi/package/localise $(RELEASE)/libale_media.a $(ARCHIVE)
 
 install: library ## header, libraries, pkg-config and CMake files, manual, licences and bill of materials, under $(DESTDIR)$(PREFIX)
-	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3 \
+	install -d $(STAGE)/include $(STAGE_LIB)/pkgconfig $(STAGE_LIB)/cmake/AleMedia $(STAGE)/share/man/man3 \
 	    $(STAGE)/share/doc/libale-media
 	install -m 644 include/ale_*.h $(STAGE)/include/
-	install -m 644 $(ARCHIVE) $(STAGE)/lib/
-	install -m 755 $(RELEASE)/libale_media.so $(STAGE)/lib/libale_media.so.$(VERSION)
-	ln -sf libale_media.so.$(VERSION) $(STAGE)/lib/libale_media.so.$(MAJOR)
-	ln -sf libale_media.so.$(MAJOR) $(STAGE)/lib/libale_media.so
-	$(FILL) ffi/package/ale-media.pc.in > $(STAGE)/lib/pkgconfig/ale-media.pc
-	$(FILL) ffi/package/AleMediaConfig.cmake.in > $(STAGE)/lib/cmake/AleMedia/AleMediaConfig.cmake
+	install -m 644 $(ARCHIVE) $(STAGE_LIB)/
+	install -m 755 $(RELEASE)/libale_media.so $(STAGE_LIB)/libale_media.so.$(VERSION)
+	ln -sf libale_media.so.$(VERSION) $(STAGE_LIB)/libale_media.so.$(MAJOR)
+	ln -sf libale_media.so.$(MAJOR) $(STAGE_LIB)/libale_media.so
+	$(FILL) ffi/package/ale-media.pc.in > $(STAGE_LIB)/pkgconfig/ale-media.pc
+	$(FILL) ffi/package/AleMediaConfig.cmake.in > $(STAGE_LIB)/cmake/AleMedia/AleMediaConfig.cmake
 	$(FILL) ffi/package/AleMediaConfigVersion.cmake.in \
-	    > $(STAGE)/lib/cmake/AleMedia/AleMediaConfigVersion.cmake
+	    > $(STAGE_LIB)/cmake/AleMedia/AleMediaConfigVersion.cmake
 	$(CARGO) run --quiet -p ale-media-header -- --manual $(STAGE)/share/man/man3
 	install -m 644 LICENSE LICENSE-MIT LICENSE-APACHE CHANGELOG.md $(STAGE)/share/doc/libale-media/
 	ffi/package/notices $(STAGE)/share/doc/libale-media/NOTICES
@@ -109,18 +109,21 @@ package-test: ## the installed library as its users find it: pkg-config, CMake, 
 	$(MAKE) install PREFIX=$(abspath $(TARGET_DIR))/stage DESTDIR=
 	CC="$(CC)" ffi/tests/package/run $(abspath $(TARGET_DIR))/stage $(abspath $(TARGET_DIR))/package-test
 
-deb: library ## a Debian package of library, header and manual, in target
+# Built and installed here, packed by debhelper in a folder of its own.
+deb: library ## Debian packages of library, headers and manual, debug symbols apart, in target/deb (needs debhelper)
+	@.ci/install-tools dh
 	rm -rf $(TARGET_DIR)/deb
-	$(MAKE) install PREFIX=/usr DESTDIR=$(abspath $(TARGET_DIR))/deb
-	install -d $(TARGET_DIR)/deb/DEBIAN
-	$(FILL) ffi/package/control.in > $(TARGET_DIR)/deb/DEBIAN/control
-	install -d $(TARGET_DIR)/deb/usr/share/doc/libale-media-dev
-	cat LICENSE LICENSE-MIT $(TARGET_DIR)/deb/usr/share/doc/libale-media/NOTICES \
-	    > $(TARGET_DIR)/deb/usr/share/doc/libale-media-dev/copyright
-	dpkg-deb --root-owner-group --build $(TARGET_DIR)/deb $(DEB)
+	mkdir -p $(DEB_BUILD)
+	cp -R ffi/package/debian $(DEB_BUILD)
+	@grep -q '^ale-media ($(VERSION)-' ffi/package/debian/changelog || { echo "deb: ffi/package/debian/changelog lacks $(VERSION)" >&2; exit 1; }
+	umask 022; $(MAKE) install PREFIX=/usr LIBDIR=lib/$$(dpkg-architecture -qDEB_HOST_MULTIARCH) \
+	    DESTDIR=$(abspath $(DEB_BUILD))/stage
+	ffi/package/notices --debian $(DEB_BUILD)/debian/copyright
+	cd $(DEB_BUILD) && umask 022 && DEB_RULES_REQUIRES_ROOT=no MAKEFLAGS= debian/rules binary
 
-deb-test: deb ## a phone built with what is in the Debian package, and a call with it
-	CC="$(CC)" ffi/tests/package/deb $(abspath $(DEB)) $(abspath $(TARGET_DIR))/deb-test
+deb-test: deb ## what lintian says of the Debian packages, and README's program and a phone built on them installed
+	@.ci/install-tools lintian
+	CC="$(CC)" ffi/tests/package/deb $(abspath $(TARGET_DIR))/deb $(abspath $(TARGET_DIR))/deb-test
 
 sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx), in target
 	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: .ci/rust-tool cargo-cyclonedx"; exit 1; }
@@ -258,13 +261,16 @@ relink-test: libsrtp2 ## real hosts on it, beside Debian's libsrtp: those whose 
 	ffi/libsrtp2/tests/aiortc $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-aiortc
 	ffi/libsrtp2/tests/linphone $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-linphone
 
-header: ## write the headers in include/ anew from ffi/
+header: ## write the headers in include/ and Debian's list of symbols anew from ffi/
 	$(CARGO) run --quiet -p ale-media-header -- include
+	$(CARGO) run --quiet -p ale-media-header -- --symbols ffi/package/debian
 
-header-check: ## fail if a header in include/ is stale
-	@mkdir -p $(TARGET_DIR)/include
+header-check: ## fail if a header in include/ or Debian's list of symbols is stale
+	@mkdir -p $(TARGET_DIR)/include $(TARGET_DIR)/symbols
 	$(CARGO) run --quiet -p ale-media-header -- $(TARGET_DIR)/include
 	diff -ur include $(TARGET_DIR)/include
+	$(CARGO) run --quiet -p ale-media-header -- --symbols $(TARGET_DIR)/symbols
+	diff -u ffi/package/debian/libale-media0.symbols $(TARGET_DIR)/symbols/libale-media0.symbols
 
 # Each by itself, and after another; enumerations are as wide as they were for who has them short.
 header-compiles: ## each header alone and in any order, as C99 and C++11, by gcc and clang
