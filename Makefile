@@ -32,11 +32,11 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSIO
 
 .DEFAULT_GOAL := help
 .PHONY: help bindings-test build-tools demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
+        c-test c-sanitize c-debug c-wiped c-stack firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
         loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare judge fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 demo: tools programs c-programs ## an encrypted conference of four phones on this machine, and its report
 	$(RELEASE)/conference --c-phone $(RELEASE)/c/phone $(DEMO_FLAGS)
@@ -68,7 +68,7 @@ check: tools header-check header-compiles unsafe-budget ## formatting, lints, do
 	    echo "check: licences, sources and advisories are not looked at without cargo-deny: .ci/rust-tool cargo-deny"; \
 	fi
 
-build-tools: # what the library itself needs, which is not installed unasked
+build-tools: ## fail if what the library itself needs is missing; nothing is installed unasked
 	@for tool in $(CARGO) $(CC) cmake; do \
 	    command -v $$tool >/dev/null || { echo "Please install $$tool: the library is built with Rust, a C compiler and cmake" >&2; exit 1; }; \
 	done
@@ -392,7 +392,7 @@ fuzz: ## each fuzz target for SECONDS (needs a nightly toolchain)
 	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(abspath $(TARGET_DIR))
 
 # Where they can't be installed, targets are left out.
-cross-tools: tools
+cross-tools: tools ## install what the targets named cross need, where it can be had
 	-@.ci/install-tools arm-linux-gnueabihf-gcc aarch64-linux-gnu-gcc musl-gcc qemu-arm-static
 
 cross: cross-tools ## the C phone for ARM and for musl, 32 and 64 bits: its size, its heap, and a call with it
