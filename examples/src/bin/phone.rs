@@ -233,7 +233,7 @@ impl Call {
             };
             match &why {
                 Some(words) if kind(&why) != kind(&self.why) => {
-                    println!("nothing is heard: {words}")
+                    println!("nothing is heard: {words}");
                 }
                 _ => {}
             }
