@@ -13,6 +13,8 @@ C_FLAGS := -std=c99 -O2 -g -Wall -Wextra -Werror -pedantic -Iinclude
 # What a static Rust library needs of the system on Linux.
 C_LIBS := -lpthread -ldl -lm
 DEMO_FLAGS ?=
+# What holds the repository to its own rules (xtask/): built before, so that no flags meant for others reach it.
+XTASK := $(TARGET_DIR)/debug/xtask
 
 # Where `make install` puts things.
 PREFIX ?= /usr/local
@@ -31,7 +33,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSIO
     -e 's|@MAJOR@|$(MAJOR)|g' -e 's|@LIBS@|$(C_LIBS)|g'
 
 .DEFAULT_GOAL := help
-.PHONY: help bindings-test build-tools demo test check tools peers library programs c-programs header header-check header-compiles \
+.PHONY: help quick xtask bindings-test build-tools demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug c-wiped c-stack firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
         loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare judge fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
@@ -52,6 +54,12 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) cross-quick
 	$(MAKE) budget
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
+
+quick: unsafe-budget header-check ## formatting, lints and unit tests, in minutes
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) test --quiet -p ale-media --lib
+	$(CARGO) test --quiet -p ale-media-ffi -p ale-media-header -p xtask
 
 check: tools header-check header-compiles unsafe-budget ## formatting, lints, documentation and header, without running anything
 	$(CARGO) fmt --all --check
@@ -104,10 +112,10 @@ install: library ## header, libraries, pkg-config and CMake files, manual, licen
 	    echo "install: no bill of materials, there is no cargo-cyclonedx"; \
 	fi
 
-package-test: ## the installed library as its users find it: pkg-config, CMake, and beside others
+package-test: xtask ## the installed library as its users find it: pkg-config, CMake, and beside others
 	rm -rf $(TARGET_DIR)/stage
 	$(MAKE) install PREFIX=$(abspath $(TARGET_DIR))/stage DESTDIR=
-	CC="$(CC)" ffi/tests/package/run $(abspath $(TARGET_DIR))/stage $(abspath $(TARGET_DIR))/package-test
+	CC="$(CC)" XTASK=$(XTASK) ffi/tests/package/run $(abspath $(TARGET_DIR))/stage $(abspath $(TARGET_DIR))/package-test
 
 # Built and installed here, packed by debhelper in a folder of its own.
 deb: library ## Debian packages of library, headers and manual, debug symbols apart, in target/deb (needs debhelper)
@@ -155,10 +163,10 @@ interop: programs c-programs sip-bridge libsrtp2 ## calls with baresip, ffmpeg, 
 	$(CC) $(C_FLAGS) ffi/tests/interop/srtp_pipe.c -o $(RELEASE)/c/srtp_pipe $(ARCHIVE) $(C_LIBS)
 	ffi/tests/interop/run $(abspath $(RELEASE)) $(abspath $(TARGET_DIR))/interop
 
-c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's sanitizers
+c-test: library c-programs xtask ## the C tests: plain, under valgrind, and by clang's sanitizers
 	@mkdir -p $(RELEASE)/c
-	ffi/tests/covered include/ale_*.h
-	ffi/tests/wired docs/wiring.md include/ale_*.h
+	$(XTASK) covered
+	$(XTASK) wired
 	@set -e; for test in ffi/tests/c/*.c; do \
 	    name=$(RELEASE)/c/$$(basename $$test .c); \
 	    $(CC) $(C_FLAGS) $$test -o $$name $(ARCHIVE) $(C_LIBS); \
@@ -168,19 +176,19 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	sed -n '/^```c$$/,/^```$$/{/^```/d;p}' README.md > $(RELEASE)/c/readme.c
 	$(CC) $(C_FLAGS) $(RELEASE)/c/readme.c -o $(RELEASE)/c/readme $(ARCHIVE) $(C_LIBS)
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/readme
-	@for header in ffi/tests/abi/*/; do \
+	@for headers in ffi/tests/abi/*/; do \
 	    CC="$(CC)" C_FLAGS="$(filter-out -Iinclude,$(C_FLAGS))" C_LIBS="$(C_LIBS)" \
-	        ffi/tests/abi/run $$header include $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \
+	        $(XTASK) abi $$headers $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \
 	done
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
 	$(MAKE) c-sanitize c-debug c-wiped c-stack bindings-test
 
-bindings-test: library ## what pycparser, cffi and bindgen make of the headers
+bindings-test: library xtask ## what pycparser, cffi and bindgen make of the headers
 	@.ci/install-tools clang python3-venv
 	-@.ci/rust-tool bindgen
-	CC="$(CC)" ffi/tests/bindings/run include $(RELEASE)/libale_media.so $(TARGET_DIR)/bindings
+	CC="$(CC)" XTASK=$(XTASK) ffi/tests/bindings/run include $(RELEASE)/libale_media.so $(TARGET_DIR)/bindings
 
 c-sanitize: library ## the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@.ci/install-tools clang libclang-rt
@@ -285,18 +293,21 @@ header-compiles: ## each header alone and in any order, as C99 and C++11, by gcc
 	    done; done; \
 	done
 
-unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
-	.ci/unsafe-budget
+xtask:
+	@$(CARGO) build --quiet -p xtask
+
+unsafe-budget: xtask ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
+	$(XTASK) unsafe-budget
 
 # ARM as far as Rust's own library for it is there; no C compiler is needed.
-real-time: firmware-library ## fail if real-time functions reach panics, allocations, locks or the system that docs/real-time.txt does not explain: in builds for small devices, x86-64 and ARM, and in the whole library
-	.ci/real-time $(TARGET_DIR)/small/firmware/libale_media.a docs/real-time.txt
+real-time: firmware-library xtask ## fail if real-time functions reach panics, allocations, locks or the system that docs/real-time.txt does not explain: in builds for small devices, x86-64 and ARM, and in the whole library
+	$(XTASK) real-time $(TARGET_DIR)/small/firmware/libale_media.a
 	@set -e; for target in armv7-unknown-linux-gnueabihf aarch64-unknown-linux-gnu; do \
 	    echo $$target; \
 	    if .ci/rust-target $$target; then \
 	        $(CARGO) rustc --quiet --profile firmware $(SYMBOLS) -p ale-media-ffi --crate-type staticlib \
 	            --no-default-features --target $$target --target-dir $(TARGET_DIR)/small; \
-	        .ci/real-time $(TARGET_DIR)/small/$$target/firmware/libale_media.a docs/real-time.txt; \
+	        $(XTASK) real-time $(TARGET_DIR)/small/$$target/firmware/libale_media.a; \
 	    else \
 	        echo "real-time: left out, there is no standard library for it"; \
 	    fi; \
@@ -304,7 +315,7 @@ real-time: firmware-library ## fail if real-time functions reach panics, allocat
 	@echo "whole library"
 	@$(CARGO) rustc --quiet --profile firmware $(SYMBOLS) -p ale-media-ffi --crate-type staticlib \
 	    --target-dir $(TARGET_DIR)/small/whole
-	.ci/real-time $(TARGET_DIR)/small/whole/firmware/libale_media.a docs/real-time.txt
+	$(XTASK) real-time $(TARGET_DIR)/small/whole/firmware/libale_media.a
 
 # What a search needs beyond a stable toolchain.
 NEEDS_tsan := nightly nightly-rust-src
@@ -351,25 +362,25 @@ MIRI_TEST = $(MIRI) -p ale-media --lib
 
 # Mistakes that planted_ tests make must be noticed; without one, --cfg planted changes nothing. The C
 # library is built for release, since with debug assertions it keeps what is destroyed.
-miri: ## undefined behaviour in what threads share, the reorder window and the C library: make miri SEEDS=4 (needs a nightly toolchain)
+miri: xtask ## undefined behaviour in what threads share, the reorder window and the C library: make miri SEEDS=4 (needs a nightly toolchain)
 	@.ci/rust-tool $(NEEDS_miri)
 	MIRIFLAGS=-Zmiri-permissive-provenance $(MIRI) --release -p ale-media-capi --test calls
 	@set -e; export RUSTFLAGS="--cfg planted" PROPTEST_CASES=2 \
 	    MIRIFLAGS="-Zmiri-many-seeds=0..$(SEEDS) -Zmiri-disable-isolation"; \
 	$(MIRI_TEST) -- --skip planted_ sync:: thread_tests:: packets_cross_threads jitter::window; \
-	.ci/planted 'Undefined Behavior: Data race|half a value' env $(MIRI_TEST)
+	$(XTASK) planted 'Undefined Behavior: Data race|half a value' env $(MIRI_TEST)
 
 # With a standard library that is instrumented, too: nothing has to be suppressed then.
 TSAN_TEST = CARGO_TARGET_DIR=$(TARGET_DIR)/tsan CARGO_PROFILE_DEV_DEBUG=line-tables-only setarch -R \
     $(CARGO) +nightly test -Zbuild-std -p ale-media --lib --target x86_64-unknown-linux-gnu \
     --no-default-features --features std
 
-tsan: ## data races in the tests with threads, and planted ones (needs a nightly toolchain; x86-64 Linux)
+tsan: xtask ## data races in the tests with threads, and planted ones (needs a nightly toolchain; x86-64 Linux)
 	@.ci/rust-tool $(NEEDS_tsan)
 	@set -e; export TSAN_OPTIONS=halt_on_error=1 \
 	    RUSTFLAGS="--cfg planted -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer"; \
 	$(TSAN_TEST) -- --skip planted_ sync:: thread_tests:: jitter::arrival; \
-	.ci/planted 'WARNING: ThreadSanitizer: data race' env $(TSAN_TEST)
+	$(XTASK) planted 'WARNING: ThreadSanitizer: data race' env $(TSAN_TEST)
 
 soak: ## a day of calls over a bad network, in fast time: make soak HOURS=24
 	ALE_SOAK_HOURS=$(HOURS) $(CARGO) test --release -p ale-media --test soak -- --nocapture
@@ -380,16 +391,16 @@ coverage: ## lines of core/ that tests and corpora reach; fails below 90 %
 	    --summary-only --ignore-filename-regex '(ffi|fuzz|benches|examples|tests|.*tests)[./]' \
 	    --fail-under-lines 90
 
-budget: tools ## instructions of each operation under callgrind, mean and worst case; fails over 5 % above benches/budget.txt
+budget: tools xtask ## instructions of each operation under callgrind, mean and worst case; fails over 5 % above benches/budget.txt
 	$(CARGO) build --release -p benches --bin budget
-	benches/budget $(RELEASE)/budget
+	$(XTASK) budget $(RELEASE)/budget
 
 judge: programs ## voice quality on 22 networks beside NetEQ and others (JUDGE="--traces wifi --plot"), see benches/judge
 	@benches/judge/run $(abspath $(RELEASE))/playout $(abspath $(TARGET_DIR))/judge $(JUDGE)
 
-fuzz: ## each fuzz target for SECONDS (needs a nightly toolchain)
+fuzz: xtask ## each fuzz target for SECONDS (needs a nightly toolchain)
 	@.ci/rust-tool $(NEEDS_fuzz)
-	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(abspath $(TARGET_DIR))
+	CARGO="$(CARGO)" $(XTASK) fuzz $(SECONDS) $(abspath $(TARGET_DIR))
 
 # Where they can't be installed, targets are left out.
 cross-tools: tools ## install what the targets named cross need, where it can be had
