@@ -160,8 +160,9 @@ mod tests {
     }
 
     fn encrypted(ssrc: u32, key: char) -> LegConfig {
-        let srtp = srtp(&key.to_string().repeat(40));
-        LegConfig { srtp, plain: false, ..config(ssrc, 0) }
+        let mut config = LegConfig::new(ssrc, 0, CodecSpec::Pcmu);
+        config.srtp = srtp(&key.to_string().repeat(40));
+        config
     }
 
     /// Why nothing is heard in the last of four seconds of a call; the peer's datagrams come from

@@ -155,6 +155,7 @@ impl Direction {
 /// What a leg is made for. The leg makes no random numbers: the identifiers that RFC 3550
 /// section 5.1 wants random come from the host.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LegConfig {
     /// Synchronization source of what the leg sends; random.
     pub local_ssrc: u32,
