@@ -13,30 +13,32 @@ C_FLAGS := -std=c99 -O2 -g -Wall -Wextra -Werror -pedantic -Iinclude
 # What a static Rust library needs of the system on Linux.
 C_LIBS := -lpthread -ldl -lm
 DEMO_FLAGS ?=
+# What holds the repository to its own rules (xtask/): built before, so that no flags meant for others reach it.
+XTASK := $(TARGET_DIR)/debug/xtask
 
 # Where `make install` puts things.
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Below PREFIX; Debian's is lib/x86_64-linux-gnu and the like.
+LIBDIR ?= lib
 STAGE = $(DESTDIR)$(PREFIX)
+STAGE_LIB = $(STAGE)/$(LIBDIR)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 # The archive in which all names but ale_* are local.
 ARCHIVE := $(RELEASE)/package/libale_media.a
-DEB_ARCH = $(shell dpkg --print-architecture)
-# The oldest glibc that has all that the shared library takes from it.
-GLIBC = $(shell objdump -T $(RELEASE)/libale_media.so | grep -o 'GLIBC_[0-9.]*' | cut -d_ -f2 | sort -V | tail -n 1)
+DEB_BUILD = $(TARGET_DIR)/deb/build
 SBOM = $(TARGET_DIR)/ale-media.cdx.json
-DEB = $(TARGET_DIR)/libale-media-dev_$(VERSION)_$(DEB_ARCH).deb
-FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
-    -e 's|@LIBS@|$(C_LIBS)|g' -e 's|@ARCH@|$(DEB_ARCH)|g' -e 's|@GLIBC@|$(GLIBC)|g'
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSION@|$(VERSION)|g' \
+    -e 's|@MAJOR@|$(MAJOR)|g' -e 's|@LIBS@|$(C_LIBS)|g'
 
 .DEFAULT_GOAL := help
-.PHONY: help bindings-test build-tools demo test check tools peers library programs c-programs header header-check header-compiles \
-        c-test c-sanitize c-debug firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
+.PHONY: help quick xtask bindings-test build-tools demo test check tools peers library programs c-programs header header-check header-compiles \
+        c-test c-sanitize c-debug c-wiped c-stack firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
         loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare judge fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 demo: tools programs c-programs ## an encrypted conference of four phones on this machine, and its report
 	$(RELEASE)/conference --c-phone $(RELEASE)/c/phone $(DEMO_FLAGS)
@@ -46,12 +48,18 @@ test: tools peers check ## everything that CI runs: formatting, lints, docs, hea
 	$(MAKE) bare-metal
 	$(MAKE) c-test
 	$(MAKE) package-test
-	@if command -v dpkg-deb >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg-deb"; fi
+	@if command -v dpkg >/dev/null; then $(MAKE) deb-test; else echo "deb-test: skipped, there is no dpkg"; fi
 	$(MAKE) interop
 	$(MAKE) searches
 	$(MAKE) cross-quick
 	$(MAKE) budget
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
+
+quick: unsafe-budget header-check ## formatting, lints and unit tests, in minutes
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) test --quiet -p ale-media --lib
+	$(CARGO) test --quiet -p ale-media-ffi -p ale-media-header -p xtask
 
 check: tools header-check header-compiles unsafe-budget ## formatting, lints, documentation and header, without running anything
 	$(CARGO) fmt --all --check
@@ -68,7 +76,7 @@ check: tools header-check header-compiles unsafe-budget ## formatting, lints, do
 	    echo "check: licences, sources and advisories are not looked at without cargo-deny: .ci/rust-tool cargo-deny"; \
 	fi
 
-build-tools: # what the library itself needs, which is not installed unasked
+build-tools: ## fail if what the library itself needs is missing; nothing is installed unasked
 	@for tool in $(CARGO) $(CC) cmake; do \
 	    command -v $$tool >/dev/null || { echo "Please install $$tool: the library is built with Rust, a C compiler and cmake" >&2; exit 1; }; \
 	done
@@ -84,17 +92,17 @@ library: build-tools ## libale_media.so in target/release, and libale_media.a in
 	ffi/package/localise $(RELEASE)/libale_media.a $(ARCHIVE)
 
 install: library ## header, libraries, pkg-config and CMake files, manual, licences and bill of materials, under $(DESTDIR)$(PREFIX)
-	install -d $(STAGE)/include $(STAGE)/lib/pkgconfig $(STAGE)/lib/cmake/AleMedia $(STAGE)/share/man/man3 \
+	install -d $(STAGE)/include $(STAGE_LIB)/pkgconfig $(STAGE_LIB)/cmake/AleMedia $(STAGE)/share/man/man3 \
 	    $(STAGE)/share/doc/libale-media
 	install -m 644 include/ale_*.h $(STAGE)/include/
-	install -m 644 $(ARCHIVE) $(STAGE)/lib/
-	install -m 755 $(RELEASE)/libale_media.so $(STAGE)/lib/libale_media.so.$(VERSION)
-	ln -sf libale_media.so.$(VERSION) $(STAGE)/lib/libale_media.so.$(MAJOR)
-	ln -sf libale_media.so.$(MAJOR) $(STAGE)/lib/libale_media.so
-	$(FILL) ffi/package/ale-media.pc.in > $(STAGE)/lib/pkgconfig/ale-media.pc
-	$(FILL) ffi/package/AleMediaConfig.cmake.in > $(STAGE)/lib/cmake/AleMedia/AleMediaConfig.cmake
+	install -m 644 $(ARCHIVE) $(STAGE_LIB)/
+	install -m 755 $(RELEASE)/libale_media.so $(STAGE_LIB)/libale_media.so.$(VERSION)
+	ln -sf libale_media.so.$(VERSION) $(STAGE_LIB)/libale_media.so.$(MAJOR)
+	ln -sf libale_media.so.$(MAJOR) $(STAGE_LIB)/libale_media.so
+	$(FILL) ffi/package/ale-media.pc.in > $(STAGE_LIB)/pkgconfig/ale-media.pc
+	$(FILL) ffi/package/AleMediaConfig.cmake.in > $(STAGE_LIB)/cmake/AleMedia/AleMediaConfig.cmake
 	$(FILL) ffi/package/AleMediaConfigVersion.cmake.in \
-	    > $(STAGE)/lib/cmake/AleMedia/AleMediaConfigVersion.cmake
+	    > $(STAGE_LIB)/cmake/AleMedia/AleMediaConfigVersion.cmake
 	$(CARGO) run --quiet -p ale-media-header -- --manual $(STAGE)/share/man/man3
 	install -m 644 LICENSE LICENSE-MIT LICENSE-APACHE CHANGELOG.md $(STAGE)/share/doc/libale-media/
 	ffi/package/notices $(STAGE)/share/doc/libale-media/NOTICES
@@ -104,23 +112,26 @@ install: library ## header, libraries, pkg-config and CMake files, manual, licen
 	    echo "install: no bill of materials, there is no cargo-cyclonedx"; \
 	fi
 
-package-test: ## the installed library as its users find it: pkg-config, CMake, and beside others
+package-test: xtask ## the installed library as its users find it: pkg-config, CMake, and beside others
 	rm -rf $(TARGET_DIR)/stage
 	$(MAKE) install PREFIX=$(abspath $(TARGET_DIR))/stage DESTDIR=
-	CC="$(CC)" ffi/tests/package/run $(abspath $(TARGET_DIR))/stage $(abspath $(TARGET_DIR))/package-test
+	CC="$(CC)" XTASK=$(XTASK) ffi/tests/package/run $(abspath $(TARGET_DIR))/stage $(abspath $(TARGET_DIR))/package-test
 
-deb: library ## a Debian package of library, header and manual, in target
+# Built and installed here, packed by debhelper in a folder of its own.
+deb: library ## Debian packages of library, headers and manual, debug symbols apart, in target/deb (needs debhelper)
+	@.ci/install-tools dh
 	rm -rf $(TARGET_DIR)/deb
-	$(MAKE) install PREFIX=/usr DESTDIR=$(abspath $(TARGET_DIR))/deb
-	install -d $(TARGET_DIR)/deb/DEBIAN
-	$(FILL) ffi/package/control.in > $(TARGET_DIR)/deb/DEBIAN/control
-	install -d $(TARGET_DIR)/deb/usr/share/doc/libale-media-dev
-	cat LICENSE LICENSE-MIT $(TARGET_DIR)/deb/usr/share/doc/libale-media/NOTICES \
-	    > $(TARGET_DIR)/deb/usr/share/doc/libale-media-dev/copyright
-	dpkg-deb --root-owner-group --build $(TARGET_DIR)/deb $(DEB)
+	mkdir -p $(DEB_BUILD)
+	cp -R ffi/package/debian $(DEB_BUILD)
+	@grep -q '^ale-media ($(VERSION)-' ffi/package/debian/changelog || { echo "deb: ffi/package/debian/changelog lacks $(VERSION)" >&2; exit 1; }
+	umask 022; $(MAKE) install PREFIX=/usr LIBDIR=lib/$$(dpkg-architecture -qDEB_HOST_MULTIARCH) \
+	    DESTDIR=$(abspath $(DEB_BUILD))/stage
+	ffi/package/notices --debian $(DEB_BUILD)/debian/copyright
+	cd $(DEB_BUILD) && umask 022 && DEB_RULES_REQUIRES_ROOT=no MAKEFLAGS= debian/rules binary
 
-deb-test: deb ## a phone built with what is in the Debian package, and a call with it
-	CC="$(CC)" ffi/tests/package/deb $(abspath $(DEB)) $(abspath $(TARGET_DIR))/deb-test
+deb-test: deb ## what lintian says of the Debian packages, and README's program and a phone built on them installed
+	@.ci/install-tools lintian
+	CC="$(CC)" ffi/tests/package/deb $(abspath $(TARGET_DIR))/deb $(abspath $(TARGET_DIR))/deb-test
 
 sbom: ## a bill of materials of the library (CycloneDX; needs cargo-cyclonedx), in target
 	@command -v cargo-cyclonedx >/dev/null || { echo "needs cargo-cyclonedx: .ci/rust-tool cargo-cyclonedx"; exit 1; }
@@ -152,10 +163,10 @@ interop: programs c-programs sip-bridge libsrtp2 ## calls with baresip, ffmpeg, 
 	$(CC) $(C_FLAGS) ffi/tests/interop/srtp_pipe.c -o $(RELEASE)/c/srtp_pipe $(ARCHIVE) $(C_LIBS)
 	ffi/tests/interop/run $(abspath $(RELEASE)) $(abspath $(TARGET_DIR))/interop
 
-c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's sanitizers
+c-test: library c-programs xtask ## the C tests: plain, under valgrind, and by clang's sanitizers
 	@mkdir -p $(RELEASE)/c
-	ffi/tests/covered include/ale_*.h
-	ffi/tests/wired docs/wiring.md include/ale_*.h
+	$(XTASK) covered
+	$(XTASK) wired
 	@set -e; for test in ffi/tests/c/*.c; do \
 	    name=$(RELEASE)/c/$$(basename $$test .c); \
 	    $(CC) $(C_FLAGS) $$test -o $$name $(ARCHIVE) $(C_LIBS); \
@@ -165,19 +176,19 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	sed -n '/^```c$$/,/^```$$/{/^```/d;p}' README.md > $(RELEASE)/c/readme.c
 	$(CC) $(C_FLAGS) $(RELEASE)/c/readme.c -o $(RELEASE)/c/readme $(ARCHIVE) $(C_LIBS)
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/readme
-	@for header in ffi/tests/abi/*/; do \
+	@for headers in ffi/tests/abi/*/; do \
 	    CC="$(CC)" C_FLAGS="$(filter-out -Iinclude,$(C_FLAGS))" C_LIBS="$(C_LIBS)" \
-	        ffi/tests/abi/run $$header include $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \
+	        $(XTASK) abi $$headers $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \
 	done
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
 	$(MAKE) c-sanitize c-debug c-wiped c-stack bindings-test
 
-bindings-test: library ## what pycparser, cffi and bindgen make of the headers
+bindings-test: library xtask ## what pycparser, cffi and bindgen make of the headers
 	@.ci/install-tools clang python3-venv
 	-@.ci/rust-tool bindgen
-	CC="$(CC)" ffi/tests/bindings/run include $(RELEASE)/libale_media.so $(TARGET_DIR)/bindings
+	CC="$(CC)" XTASK=$(XTASK) ffi/tests/bindings/run include $(RELEASE)/libale_media.so $(TARGET_DIR)/bindings
 
 c-sanitize: library ## the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@.ci/install-tools clang libclang-rt
@@ -258,13 +269,16 @@ relink-test: libsrtp2 ## real hosts on it, beside Debian's libsrtp: those whose 
 	ffi/libsrtp2/tests/aiortc $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-aiortc
 	ffi/libsrtp2/tests/linphone $(abspath $(RELEASE))/libsrtp2 $(abspath $(TARGET_DIR))/relink-linphone
 
-header: ## write the headers in include/ anew from ffi/
+header: ## write the headers in include/ and Debian's list of symbols anew from ffi/
 	$(CARGO) run --quiet -p ale-media-header -- include
+	$(CARGO) run --quiet -p ale-media-header -- --symbols ffi/package/debian
 
-header-check: ## fail if a header in include/ is stale
-	@mkdir -p $(TARGET_DIR)/include
+header-check: ## fail if a header in include/ or Debian's list of symbols is stale
+	@mkdir -p $(TARGET_DIR)/include $(TARGET_DIR)/symbols
 	$(CARGO) run --quiet -p ale-media-header -- $(TARGET_DIR)/include
 	diff -ur include $(TARGET_DIR)/include
+	$(CARGO) run --quiet -p ale-media-header -- --symbols $(TARGET_DIR)/symbols
+	diff -u ffi/package/debian/libale-media0.symbols $(TARGET_DIR)/symbols/libale-media0.symbols
 
 # Each by itself, and after another; enumerations are as wide as they were for who has them short.
 header-compiles: ## each header alone and in any order, as C99 and C++11, by gcc and clang
@@ -279,18 +293,21 @@ header-compiles: ## each header alone and in any order, as C99 and C++11, by gcc
 	    done; done; \
 	done
 
-unsafe-budget: ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
-	.ci/unsafe-budget
+xtask:
+	@$(CARGO) build --quiet -p xtask
+
+unsafe-budget: xtask ## fail if `unsafe` has grown in any file beyond what docs/unsafe-budget.txt lists
+	$(XTASK) unsafe-budget
 
 # ARM as far as Rust's own library for it is there; no C compiler is needed.
-real-time: firmware-library ## fail if real-time functions reach panics, allocations, locks or the system that docs/real-time.txt does not explain: in builds for small devices, x86-64 and ARM, and in the whole library
-	.ci/real-time $(TARGET_DIR)/small/firmware/libale_media.a docs/real-time.txt
+real-time: firmware-library xtask ## fail if real-time functions reach panics, allocations, locks or the system that docs/real-time.txt does not explain: in builds for small devices, x86-64 and ARM, and in the whole library
+	$(XTASK) real-time $(TARGET_DIR)/small/firmware/libale_media.a
 	@set -e; for target in armv7-unknown-linux-gnueabihf aarch64-unknown-linux-gnu; do \
 	    echo $$target; \
 	    if .ci/rust-target $$target; then \
 	        $(CARGO) rustc --quiet --profile firmware $(SYMBOLS) -p ale-media-ffi --crate-type staticlib \
 	            --no-default-features --target $$target --target-dir $(TARGET_DIR)/small; \
-	        .ci/real-time $(TARGET_DIR)/small/$$target/firmware/libale_media.a docs/real-time.txt; \
+	        $(XTASK) real-time $(TARGET_DIR)/small/$$target/firmware/libale_media.a; \
 	    else \
 	        echo "real-time: left out, there is no standard library for it"; \
 	    fi; \
@@ -298,7 +315,7 @@ real-time: firmware-library ## fail if real-time functions reach panics, allocat
 	@echo "whole library"
 	@$(CARGO) rustc --quiet --profile firmware $(SYMBOLS) -p ale-media-ffi --crate-type staticlib \
 	    --target-dir $(TARGET_DIR)/small/whole
-	.ci/real-time $(TARGET_DIR)/small/whole/firmware/libale_media.a docs/real-time.txt
+	$(XTASK) real-time $(TARGET_DIR)/small/whole/firmware/libale_media.a
 
 # What a search needs beyond a stable toolchain.
 NEEDS_tsan := nightly nightly-rust-src
@@ -345,25 +362,25 @@ MIRI_TEST = $(MIRI) -p ale-media --lib
 
 # Mistakes that planted_ tests make must be noticed; without one, --cfg planted changes nothing. The C
 # library is built for release, since with debug assertions it keeps what is destroyed.
-miri: ## undefined behaviour in what threads share, the reorder window and the C library: make miri SEEDS=4 (needs a nightly toolchain)
+miri: xtask ## undefined behaviour in what threads share, the reorder window and the C library: make miri SEEDS=4 (needs a nightly toolchain)
 	@.ci/rust-tool $(NEEDS_miri)
 	MIRIFLAGS=-Zmiri-permissive-provenance $(MIRI) --release -p ale-media-capi --test calls
 	@set -e; export RUSTFLAGS="--cfg planted" PROPTEST_CASES=2 \
 	    MIRIFLAGS="-Zmiri-many-seeds=0..$(SEEDS) -Zmiri-disable-isolation"; \
 	$(MIRI_TEST) -- --skip planted_ sync:: thread_tests:: packets_cross_threads jitter::window; \
-	.ci/planted 'Undefined Behavior: Data race|half a value' env $(MIRI_TEST)
+	$(XTASK) planted 'Undefined Behavior: Data race|half a value' env $(MIRI_TEST)
 
 # With a standard library that is instrumented, too: nothing has to be suppressed then.
 TSAN_TEST = CARGO_TARGET_DIR=$(TARGET_DIR)/tsan CARGO_PROFILE_DEV_DEBUG=line-tables-only setarch -R \
     $(CARGO) +nightly test -Zbuild-std -p ale-media --lib --target x86_64-unknown-linux-gnu \
     --no-default-features --features std
 
-tsan: ## data races in the tests with threads, and planted ones (needs a nightly toolchain; x86-64 Linux)
+tsan: xtask ## data races in the tests with threads, and planted ones (needs a nightly toolchain; x86-64 Linux)
 	@.ci/rust-tool $(NEEDS_tsan)
 	@set -e; export TSAN_OPTIONS=halt_on_error=1 \
 	    RUSTFLAGS="--cfg planted -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer"; \
 	$(TSAN_TEST) -- --skip planted_ sync:: thread_tests:: jitter::arrival; \
-	.ci/planted 'WARNING: ThreadSanitizer: data race' env $(TSAN_TEST)
+	$(XTASK) planted 'WARNING: ThreadSanitizer: data race' env $(TSAN_TEST)
 
 soak: ## a day of calls over a bad network, in fast time: make soak HOURS=24
 	ALE_SOAK_HOURS=$(HOURS) $(CARGO) test --release -p ale-media --test soak -- --nocapture
@@ -374,19 +391,19 @@ coverage: ## lines of core/ that tests and corpora reach; fails below 90 %
 	    --summary-only --ignore-filename-regex '(ffi|fuzz|benches|examples|tests|.*tests)[./]' \
 	    --fail-under-lines 90
 
-budget: tools ## instructions of each operation under callgrind, mean and worst case; fails over 5 % above benches/budget.txt
+budget: tools xtask ## instructions of each operation under callgrind, mean and worst case; fails over 5 % above benches/budget.txt
 	$(CARGO) build --release -p benches --bin budget
-	benches/budget $(RELEASE)/budget
+	$(XTASK) budget $(RELEASE)/budget
 
 judge: programs ## voice quality on 22 networks beside NetEQ and others (JUDGE="--traces wifi --plot"), see benches/judge
 	@benches/judge/run $(abspath $(RELEASE))/playout $(abspath $(TARGET_DIR))/judge $(JUDGE)
 
-fuzz: ## each fuzz target for SECONDS (needs a nightly toolchain)
+fuzz: xtask ## each fuzz target for SECONDS (needs a nightly toolchain)
 	@.ci/rust-tool $(NEEDS_fuzz)
-	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(abspath $(TARGET_DIR))
+	CARGO="$(CARGO)" $(XTASK) fuzz $(SECONDS) $(abspath $(TARGET_DIR))
 
 # Where they can't be installed, targets are left out.
-cross-tools: tools
+cross-tools: tools ## install what the targets named cross need, where it can be had
 	-@.ci/install-tools arm-linux-gnueabihf-gcc aarch64-linux-gnu-gcc musl-gcc qemu-arm-static
 
 cross: cross-tools ## the C phone for ARM and for musl, 32 and 64 bits: its size, its heap, and a call with it

@@ -80,12 +80,10 @@ impl Room {
         speakers: usize,
         set: impl Fn(&mut LegConfig),
     ) -> Self {
-        let (conference, control) = Conference::new(&ConferenceConfig {
-            max_members: legs,
-            max_speakers: speakers,
-            ..Default::default()
-        })
-        .expect("conference");
+        let mut config = ConferenceConfig::default();
+        config.max_members = legs;
+        config.max_speakers = speakers;
+        let (conference, control) = Conference::new(&config).expect("conference");
         let pcm = crate::codec::voice(codec.format().sample_rate_hz);
         let mut room = Self {
             conference,
@@ -103,7 +101,8 @@ impl Room {
             near.rtcp_interval_ms = 0;
             set(&mut near);
             // Packets as our own source would be refused.
-            let mut far = LegConfig { local_ssrc: !near.local_ssrc, ..near.clone() };
+            let mut far = near.clone();
+            far.local_ssrc = !near.local_ssrc;
             if let Some(suite) = suite {
                 let (send, receive) = (keys(suite, 2 * n), keys(suite, 2 * n + 1));
                 near.srtp = Some(SrtpConfig { send: send.clone(), receive: receive.clone() });

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What tests of several rooms share: where the reference data lies.
+//! What tests of several modules share: where the reference data lies.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-/// A file below the vectors' folder: `$ALE_VECTORS`, or `shared/vectors` beside the repository.
-/// Where the folder is absent the test says so and is left out; CI insists on it.
+/// A file below the repository's `vectors`. A crate by itself has none: the test says so and is left
+/// out; CI insists on it.
 pub(crate) fn vector(name: &str) -> Option<Vec<u8>> {
-    let folder = std::env::var_os("ALE_VECTORS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors")),
-        PathBuf::from,
-    );
-    let path = folder.join(name);
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors")).join(name);
     match std::fs::read(&path) {
         Ok(bytes) => Some(bytes),
         Err(error) => {

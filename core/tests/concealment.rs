@@ -3,7 +3,7 @@
 //! the reference implementation: one frame of 10 ms in ten is lost. The measure is the segmental
 //! signal-to-noise ratio over the lost frames that held speech.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use ale_media::codec::CodecSpec;
 use ale_media::jitter::{DecoderMap, JitterConfig, create};
@@ -14,9 +14,8 @@ const FRAME: usize = 80;
 const MAX_LAG: usize = 800;
 
 fn samples(name: &str) -> Option<Vec<i16>> {
-    let root = std::env::var_os("ALE_VECTORS")
-        .map_or_else(|| PathBuf::from("../../shared/vectors"), PathBuf::from);
-    let bytes = std::fs::read(root.join("itu-stl/g711iplc").join(name)).ok()?;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/itu-stl/g711iplc");
+    let bytes = std::fs::read(Path::new(folder).join(name)).ok()?;
     Some(bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect())
 }
 

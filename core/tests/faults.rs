@@ -176,7 +176,7 @@ fn a_conference_that_is_not_ticked_for_a_while_goes_on() {
     let mut ends = pair(&CodecSpec::Pcmu, SUITE, |_| {});
     let mut bridge = Vec::new();
     for (tag, end) in pair(&CodecSpec::Pcmu, SUITE, |_| {}).into_iter().enumerate() {
-        let options = JoinOptions { tag: tag as u64, ..JoinOptions::default() };
+        let options = JoinOptions::tagged(tag as u64);
         control.join(Box::new(end.media), options).map_err(|(error, _)| error).unwrap();
         bridge.push(end.receiver);
     }

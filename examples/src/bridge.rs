@@ -42,11 +42,9 @@ impl Bridge {
     /// # Errors
     /// When a leg's configuration is refused, or a socket fails.
     pub fn start(configs: &[LegConfig], clock: Clock) -> Result<Self, Failure> {
-        let (conference, control) = Conference::new(&ConferenceConfig {
-            max_members: configs.len().max(1),
-            ..ConferenceConfig::default()
-        })
-        .context("conference")?;
+        let mut conference = ConferenceConfig::default();
+        conference.max_members = configs.len().max(1);
+        let (conference, control) = Conference::new(&conference).context("conference")?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         let mut exits = Vec::new();
@@ -66,7 +64,7 @@ impl Bridge {
                     .name(format!("bridge {index}"))
                     .spawn(move || listen(receiver, &socket, &peer, clock, &stopped))?,
             );
-            let options = JoinOptions { tag: index as u64, ..JoinOptions::default() };
+            let options = JoinOptions::tagged(index as u64);
             control.join(Box::new(media), options).map_err(|(error, _)| error)?;
             legs.push(leg);
         }

@@ -6,12 +6,14 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use ale_media::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver};
+use ale_media::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver, ReceiveError};
 
 use crate::clock::{Beat, Clock};
+use crate::diagnosis::peak;
 use crate::{Context, Failure, MAX_DATAGRAM_BYTES, POLL};
 
 /// Where a call stands.
@@ -20,8 +22,10 @@ pub struct Phone {
     stop: Arc<AtomicBool>,
     network: JoinHandle<()>,
     audio: JoinHandle<Vec<i16>>,
-    /// Orders and statistics.
+    /// Commands and statistics.
     pub control: LegControl,
+    loudest: Arc<AtomicU16>,
+    strangers: mpsc::Receiver<SocketAddr>,
 }
 
 impl Phone {
@@ -38,12 +42,27 @@ impl Phone {
     ) -> Result<Self, Failure> {
         let (receiver, media, control) = Leg::new(config).context("leg")?;
         let stop = Arc::new(AtomicBool::new(false));
-        let network = spawn_receiver(receiver, socket.try_clone()?, clock, Arc::clone(&stop))?;
-        let stopped = Arc::clone(&stop);
+        let loudest = Arc::new(AtomicU16::new(0));
+        let (stranger, strangers) = mpsc::channel();
+        let network =
+            spawn_receiver(receiver, socket.try_clone()?, clock, Arc::clone(&stop), stranger)?;
+        let (stopped, heard) = (Arc::clone(&stop), Arc::clone(&loudest));
         let audio = thread::Builder::new()
             .name("audio".into())
-            .spawn(move || talk(media, &socket, remote, &said, clock, &stopped))?;
-        Ok(Self { stop, network, audio, control })
+            .spawn(move || talk(media, &socket, remote, &said, clock, &stopped, &heard))?;
+        Ok(Self { stop, network, audio, control, loudest, strangers })
+    }
+
+    /// The loudest sample that was heard since this was last asked.
+    #[must_use]
+    pub fn peak(&self) -> u16 {
+        self.loudest.swap(0, Ordering::Relaxed)
+    }
+
+    /// Another address whose datagrams were refused since it is not the peer's.
+    #[must_use]
+    pub fn next_stranger(&self) -> Option<SocketAddr> {
+        self.strangers.try_recv().ok()
     }
 
     /// Hangs up; what was heard, at the leg's rate, and the last statistics.
@@ -67,14 +86,19 @@ fn spawn_receiver(
     socket: UdpSocket,
     clock: Clock,
     stop: Arc<AtomicBool>,
+    stranger: mpsc::Sender<SocketAddr>,
 ) -> Result<JoinHandle<()>, Failure> {
     socket.set_read_timeout(Some(POLL))?;
     let thread = thread::Builder::new().name("network".into()).spawn(move || {
         let mut datagram = [0; MAX_DATAGRAM_BYTES];
+        let mut last = None;
         while !stop.load(Ordering::Relaxed) {
-            if let Ok((length, _)) = socket.recv_from(&mut datagram) {
-                // What is wrong with a datagram is counted by the leg.
-                let _ = receiver.receive(&mut datagram[..length], clock.now_ns());
+            let Ok((length, from)) = socket.recv_from(&mut datagram) else { continue };
+            // What is wrong with a datagram is counted by the leg.
+            let taken = receiver.receive_from(&mut datagram[..length], from, clock.now_ns());
+            if taken == Err(ReceiveError::ForeignAddress) && last != Some(from) {
+                last = Some(from);
+                let _ = stranger.send(from);
             }
         }
     })?;
@@ -89,6 +113,7 @@ fn talk(
     said: &[i16],
     clock: Clock,
     stop: &AtomicBool,
+    loudest: &AtomicU16,
 ) -> Vec<i16> {
     let frame = (media.sample_rate_hz() / 100) as usize;
     let mut heard = Vec::with_capacity(said.len() + frame * 100);
@@ -100,6 +125,7 @@ fn talk(
         let now_ns = clock.now_ns();
         if media.pull(now_ns, &mut pcm).is_ok() {
             heard.extend_from_slice(&pcm);
+            loudest.fetch_max(peak(&pcm), Ordering::Relaxed);
         }
         pcm.fill(0);
         if let Some(piece) = said.next() {

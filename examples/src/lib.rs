@@ -2,6 +2,7 @@
 //! What the programs in `src/bin` share: sockets, threads, files and reports around the engine.
 //!
 //! - [`clock`]: one monotonic clock and a 10 ms beat.
+//! - [`diagnosis`]: why nothing is heard.
 //! - [`endpoint`]: a phone, that is a leg with a socket and two threads.
 //! - [`capture`]: RTP out of pcap, pcapng and rtpdump files.
 //! - [`delay_plot`]: a drawing of what a jitter buffer did.
@@ -15,6 +16,7 @@ pub mod bridge;
 pub mod capture;
 pub mod clock;
 pub mod delay_plot;
+pub mod diagnosis;
 pub mod endpoint;
 pub mod hearing;
 pub mod load;

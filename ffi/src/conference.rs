@@ -202,14 +202,14 @@ pub unsafe extern "C" fn ale_conference_create(
 
 fn make(config: &ale_conference_config) -> Result<Handle<ale_conference>, ale_status> {
     let max_members = config.max_members as usize;
-    let (conference, control) = Conference::new(&ConferenceConfig {
-        max_members,
-        max_speakers: config.max_speakers as usize,
-        max_pair_gains: config.max_pair_gains as usize,
-        limiter: config.limiter != 0,
-        encode_groups: config.encode_groups as usize,
-        rates_hz: config.rates_hz,
-    })?;
+    let mut settings = ConferenceConfig::default();
+    settings.max_members = max_members;
+    settings.max_speakers = config.max_speakers as usize;
+    settings.max_pair_gains = config.max_pair_gains as usize;
+    settings.limiter = config.limiter != 0;
+    settings.encode_groups = config.encode_groups as usize;
+    settings.rates_hz = config.rates_hz;
+    let (conference, control) = Conference::new(&settings)?;
     let datagrams = match config.max_datagrams {
         0 => max_members * 2,
         count => count as usize,
@@ -274,13 +274,12 @@ unsafe fn control<'a>(
 }
 
 fn join_options(options: &ale_join_options) -> JoinOptions {
-    JoinOptions {
-        tag: options.tag,
-        gain: options.gain,
-        muted: options.muted != 0,
-        listening: options.listening != 0,
-        private: options.is_private != 0,
-    }
+    let mut settings = JoinOptions::tagged(options.tag);
+    settings.gain = options.gain;
+    settings.muted = options.muted != 0;
+    settings.listening = options.listening != 0;
+    settings.private = options.is_private != 0;
+    settings
 }
 
 /// Lets what `handle` holds in by `join`, which gives it back where the conference refuses; then the

@@ -17,14 +17,12 @@ const PLACES: usize = 4;
 /// When the conference breaks one of its promises.
 pub fn commands(data: &[u8]) {
     let Some((&choice, mut rest)) = data.split_first() else { return };
-    let config = ConferenceConfig {
-        max_members: PLACES,
-        max_speakers: usize::from(choice & 3),
-        max_pair_gains: usize::from(choice >> 2 & 3),
-        limiter: choice & 16 != 0,
-        encode_groups: usize::from(choice >> 5),
-        ..Default::default()
-    };
+    let mut config = ConferenceConfig::default();
+    config.max_members = PLACES;
+    config.max_speakers = usize::from(choice & 3);
+    config.max_pair_gains = usize::from(choice >> 2 & 3);
+    config.limiter = choice & 16 != 0;
+    config.encode_groups = usize::from(choice >> 5);
     let (mut conference, control) = Conference::new(&config).expect("a good configuration");
     // Too little room now and then, so that datagrams wait.
     let mut outgoing = Outgoing::new(3);
@@ -48,13 +46,11 @@ pub fn commands(data: &[u8]) {
                 let config = leg(what, receivers.len() as u32);
                 let (receiver, media, _) = Leg::new(&config).expect("a good configuration");
                 receivers.push(receiver);
-                let options = JoinOptions {
-                    tag: u64::from(what),
-                    gain: f32::from(what) / 8.0,
-                    muted: what & 8 != 0,
-                    listening: what & 16 == 0,
-                    private: what & 32 != 0,
-                };
+                let mut options = JoinOptions::tagged(u64::from(what));
+                options.gain = f32::from(what) / 8.0;
+                options.muted = what & 8 != 0;
+                options.listening = what & 16 == 0;
+                options.private = what & 32 != 0;
                 if let Ok(id) = control.join(Box::new(media), options) {
                     assert!(!members.contains(&id), "a name is given once");
                     members.push(id);

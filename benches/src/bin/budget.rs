@@ -107,8 +107,10 @@ fn leg(codec: CodecSpec, [receive, pull, send]: [&CStr; 3]) {
     let rate_hz = codec.format().sample_rate_hz;
     let keys = SessionConfig::new(suite, benches::srtp::master(suite, 1));
     let srtp = ale_media::leg::SrtpConfig { send: keys.clone(), receive: keys };
-    let near = LegConfig { srtp: Some(srtp), ..LegConfig::plain(1, 96, codec.clone()) };
-    let far = LegConfig { local_ssrc: 2, ..near.clone() };
+    let mut near = LegConfig::plain(1, 96, codec.clone());
+    near.srtp = Some(srtp);
+    let mut far = near.clone();
+    far.local_ssrc = 2;
     let (_, mut phone, _) = Leg::new(&near).expect("a leg");
     let (mut receiver, mut media, _) = Leg::new(&far).expect("a leg");
     let voice = benches::codec::voice(rate_hz);
@@ -138,8 +140,8 @@ fn leg(codec: CodecSpec, [receive, pull, send]: [&CStr; 3]) {
 
 /// 10 ms of ten participants.
 fn mix() {
-    let config =
-        MixerConfig { sample_rate_hz: 8_000, max_participants: 10, ..MixerConfig::default() };
+    let mut config = MixerConfig::default();
+    config.max_participants = 10;
     let mut mixer = Mixer::new(&config).expect("a mixer");
     let places: Vec<_> = (0..10).map(|_| mixer.add().expect("a place")).collect();
     let mut pcm = [0; 80];

@@ -27,6 +27,7 @@ const COMMANDS_A_PLACE: usize = 4;
 
 /// How a member joins.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct JoinOptions {
     /// The host's own mark, handed out with every datagram of the member.
     pub tag: u64,
@@ -44,6 +45,14 @@ pub struct JoinOptions {
 impl Default for JoinOptions {
     fn default() -> Self {
         Self { tag: 0, gain: 1.0, muted: false, listening: true, private: false }
+    }
+}
+
+impl JoinOptions {
+    /// The common ones, with a tag.
+    #[must_use]
+    pub fn tagged(tag: u64) -> Self {
+        Self { tag, ..Self::default() }
     }
 }
 

@@ -22,6 +22,47 @@
 //!   [`HeaderExtensions::mixer_levels`](crate::leg::HeaderExtensions::mixer_levels) (RFC 6465).
 //! - **Threads**: thousands of conferences over several, and one over several: [`shard`].
 //! - **Lines** to other conferences and to the host: [`LinkEnd`].
+//!
+//! Three phones in a conference; two talk, and the third hears both:
+//!
+//! ```
+//! use ale_media::codec::CodecSpec;
+//! use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, Outgoing};
+//! use ale_media::leg::{Leg, LegConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (mut conference, control) = Conference::new(&ConferenceConfig::default())?;
+//! let mut outgoing = Outgoing::new(6);
+//! let (mut phones, mut receivers) = (Vec::new(), Vec::new());
+//! for n in 0..3 {
+//!     // The conference's end of the line, and the phone at the other.
+//!     let (receiver, media, _) = Leg::new(&LegConfig::plain(100 + n, 8, CodecSpec::Pcma))?;
+//!     control.join(Box::new(media), JoinOptions::tagged(n.into())).map_err(|(error, _)| error)?;
+//!     receivers.push(receiver);
+//!     phones.push(Leg::new(&LegConfig::plain(n, 8, CodecSpec::Pcma))?);
+//! }
+//! let mut heard = [[0; 80]; 3];
+//! for now_ns in (0..100).map(|tick| tick * 10_000_000) {
+//!     // The phones, each on a machine of its own.
+//!     for (n, (_, media, _)) in phones.iter_mut().enumerate() {
+//!         media.push(&[[1_000, 3_000, 0][n]; 80])?;
+//!         while let Some(datagram) = media.poll_transmit(now_ns) {
+//!             // The conference's network thread.
+//!             receivers[n].receive(&mut datagram.to_vec(), now_ns)?;
+//!         }
+//!         media.pull(now_ns, &mut heard[n])?;
+//!     }
+//!     // Its audio thread, every 10 ms.
+//!     conference.tick(now_ns, &mut outgoing);
+//!     for datagram in outgoing.iter() {
+//!         phones[datagram.tag as usize].0.receive(&mut datagram.bytes.to_vec(), now_ns)?;
+//!     }
+//! }
+//! let about = |sample: i16, level: i16| (sample - level).abs() < level / 10;
+//! assert!(about(heard[0][0], 3_000) && about(heard[1][0], 1_000) && about(heard[2][0], 4_000));
+//! # Ok(())
+//! # }
+//! ```
 
 mod config;
 mod contributions;

@@ -20,6 +20,44 @@
 //! The ideas, and what each is worth, are measured against NetEQ and others with a judge that
 //! listens from outside; the delay control weighs late packets against delay on the E-model's scale
 //! (ITU-T G.107; Cole and Rosenbluth 2001).
+//!
+//! A second of packets, of which one in ten is lost, and each other is swapped with the next:
+//!
+//! ```
+//! use ale_media::codec::CodecSpec;
+//! use ale_media::jitter::{DecoderMap, JitterConfig, create};
+//! use ale_media::rtp::RtpHeader;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut decoders = DecoderMap::new();
+//! decoders.insert(8, CodecSpec::Pcma.decoder(8_000)?)?;
+//! let (mut writer, mut reader, control) = create(&JitterConfig::default(), decoders)?;
+//! let mut pcm = [0; 80];
+//! for n in 0..50_u16 {
+//!     let now_ns = u64::from(n) * 20_000_000;
+//!     let sequence = n ^ 1;
+//!     if sequence % 10 != 9 {
+//!         let header = RtpHeader {
+//!             payload_type: 8,
+//!             sequence,
+//!             timestamp: u32::from(sequence) * 160,
+//!             ssrc: 0x21f0_93a7,
+//!             ..RtpHeader::default()
+//!         };
+//!         let mut packet = [0xd5; 12 + 160]; // silence in A-law
+//!         header.write(&mut packet)?;
+//!         writer.insert(&packet, now_ns)?; // the network thread
+//!     }
+//!     for now_ns in [now_ns, now_ns + 10_000_000] {
+//!         reader.pull(now_ns, &mut pcm)?; // the audio thread
+//!     }
+//! }
+//! let stats = control.stats().ok_or("nothing was pulled")?;
+//! assert_eq!((stats.inserted, stats.missing), (45, 4));
+//! assert_eq!(stats.samples, 50 * 160);
+//! # Ok(())
+//! # }
+//! ```
 
 mod arrival;
 mod config;

@@ -59,7 +59,6 @@ counters! {
     ///
     /// Every packet inserted is in exactly one of `played`, `late`, `duplicate`, `dropped`,
     /// `flushed`, `passed`, `malformed`, `oversized`, `no_slot` or still `waiting`.
-    #[non_exhaustive]
     pub struct JitterStats {
         /// Packets handed to `insert`.
         pub inserted,

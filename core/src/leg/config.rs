@@ -158,6 +158,7 @@ impl Direction {
 /// What a leg is made for. The leg makes no random numbers: the identifiers that RFC 3550
 /// section 5.1 wants random come from the host.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LegConfig {
     /// Synchronization source of what the leg sends; random.
     pub local_ssrc: u32,
@@ -394,7 +395,7 @@ impl LegConfig {
     /// no use for; `None` where there is none.
     pub(super) fn keepalive_type(&self) -> Option<u8> {
         // A set that is filled once, not a search for each number.
-        let sent = Some(self.send.payload_type).into_iter();
+        let sent = core::iter::once(self.send.payload_type);
         let received = self.received_types().map(|(payload_type, _)| payload_type);
         let used = sent.chain(received).filter(|number| is_payload_type(*number));
         let used = used.fold(0u128, |used, number| used | 1 << number);

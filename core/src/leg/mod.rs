@@ -14,6 +14,39 @@
 //! a voice: jitter buffer and codecs, pauses, digits, redundancy, and a verdict on the quality. A living
 //! leg is changed by [`LegControl::update`]; whatever is wrong with a datagram has a counter in
 //! [`ReceiverStats`].
+//!
+//! An encrypted call of a second between two legs, where a pointer stands in for the network:
+//!
+//! ```
+//! use ale_media::codec::CodecSpec;
+//! use ale_media::leg::{Leg, LegConfig, SrtpConfig};
+//! use ale_media::srtp::sdes::CryptoAttribute;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The lines of offer and answer; one for both directions is enough for an example.
+//! let line = "1 AEAD_AES_128_GCM inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==";
+//! let keys = CryptoAttribute::parse(line)?.to_config()?;
+//! // Sources (SSRC) are random, and from the host.
+//! let [near, far] = [0x21f0_93a7, 0x8d1b_4c5e].map(|ssrc| {
+//!     let mut config = LegConfig::new(ssrc, 8, CodecSpec::Pcma);
+//!     config.srtp = Some(SrtpConfig { send: keys.clone(), receive: keys.clone() });
+//!     config
+//! });
+//! let (_, mut microphone, _) = Leg::new(&near)?;
+//! let (mut receiver, mut loudspeaker, control) = Leg::new(&far)?;
+//! let mut heard = [0; 80];
+//! for now_ns in (0..100).map(|tick| tick * 10_000_000) {
+//!     microphone.push(&[1_000; 80])?;
+//!     while let Some(datagram) = microphone.poll_transmit(now_ns) {
+//!         receiver.receive(&mut datagram.to_vec(), now_ns)?;
+//!     }
+//!     loudspeaker.pull(now_ns, &mut heard)?;
+//! }
+//! assert!(heard.iter().all(|sample| (900..1_100).contains(sample)));
+//! assert_eq!(control.stats().loss_percent, 0.0);
+//! # Ok(())
+//! # }
+//! ```
 
 mod batch;
 mod command;

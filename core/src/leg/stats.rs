@@ -60,6 +60,7 @@ impl MediaStats {
 
 /// What can be said of a leg just now.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct LegStats {
     /// The network thread's half.
     pub receiver: ReceiverStats,

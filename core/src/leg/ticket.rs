@@ -9,6 +9,7 @@ use super::stats::LegStats;
 
 /// A call in figures. All are of what this leg has heard, unless they say otherwise.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Ticket {
     /// Encoding name of the codec received first in the configuration.
     pub codec: Arc<str>,

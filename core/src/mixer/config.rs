@@ -58,6 +58,7 @@ impl ParticipantId {
 
 /// What a mixer is made for.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct MixerConfig {
     /// Samples per second: a multiple of 100, at most 48000; with a limiter, a multiple of 8000.
     pub sample_rate_hz: u32,
@@ -86,6 +87,7 @@ impl Default for MixerConfig {
 
 /// What a mixer has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct MixerStats {
     /// Participants just now.
     pub participants: u32,

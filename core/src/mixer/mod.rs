@@ -25,6 +25,31 @@
 //!
 //! One thread owns a mixer, the audio thread as a rule. Conferences of legs with several rates put
 //! one mixer a rate together ([`conference`](crate::conference)).
+//!
+//! Everybody hears the others and not themselves:
+//!
+//! ```
+//! use ale_media::mixer::{Mixer, MixerConfig};
+//!
+//! # fn main() -> Result<(), ale_media::mixer::MixerError> {
+//! let mut mixer = Mixer::new(&MixerConfig::default())?; // 8 kHz, sixteen places
+//! let [anna, bert, chris] = [mixer.add()?, mixer.add()?, mixer.add()?];
+//! let mut heard = [0; 80];
+//! // Who comes is faded in over the first 10 ms.
+//! for _ in 0..2 {
+//!     for (id, sample) in [(anna, 1_000), (bert, -300), (chris, 20)] {
+//!         mixer.input(id)?.fill(sample);
+//!     }
+//!     mixer.run();
+//!     mixer.output(anna, &mut heard)?;
+//! }
+//! assert_eq!(heard, [-280; 80]);
+//! mixer.output(bert, &mut heard)?;
+//! assert_eq!(heard, [1_020; 80]);
+//! mixer.remove(chris)?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod arena;
 mod config;

@@ -25,6 +25,7 @@ const RELEASED: usize = 4;
 
 /// Where the peer is said to be, and how long its datagrams may show otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RemoteConfig {
     /// Where signalling says that the peer receives RTP; preferred over what is learnt.
     pub rtp: Option<SocketAddr>,

@@ -8,7 +8,7 @@
 pub mod emodel;
 
 /// Declares a struct of counters that are all `u64` and [`Words`](crate::sync::snapshot::Words):
-/// published as they stand, a word a field.
+/// published as they stand, a word a field. More may be counted one day: none is exhaustive.
 macro_rules! counters {
     (
         $(#[$attribute:meta])*
@@ -17,6 +17,7 @@ macro_rules! counters {
         }
     ) => {
         $(#[$attribute])*
+        #[non_exhaustive]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub struct $name {
             $($(#[$field_attribute])* pub $field: u64,)*

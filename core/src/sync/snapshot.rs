@@ -148,7 +148,7 @@ mod tests {
     }
 }
 
-/// Each must fail under Miri (`.ci/planted`), whose memory is weak; to ThreadSanitizer atomics are no
+/// Each must fail under Miri (`xtask planted`), whose memory is weak; to ThreadSanitizer atomics are no
 /// race, and x86-64 orders them all the same.
 #[cfg(all(test, planted, miri))]
 mod planted_tests {

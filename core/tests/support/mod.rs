@@ -114,14 +114,12 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn new(setting: &Setting) -> Self {
         let Setting { codec, suite, features } = setting;
-        let (conference, control) = Conference::new(&ConferenceConfig {
-            max_members: PHONES + 1,
-            max_speakers: if *features { 2 } else { 0 },
-            max_pair_gains: 2,
-            limiter: true,
-            ..Default::default()
-        })
-        .unwrap();
+        let mut config = ConferenceConfig::default();
+        config.max_members = PHONES + 1;
+        config.max_speakers = if *features { 2 } else { 0 };
+        config.max_pair_gains = 2;
+        config.limiter = true;
+        let (conference, control) = Conference::new(&config).unwrap();
         let mut call = Self {
             conference,
             control,
@@ -142,7 +140,8 @@ impl Call {
             if *features {
                 switch_on(&mut near);
             }
-            let mut far = LegConfig { local_ssrc: 100 + n as u32, ..near.clone() };
+            let mut far = near.clone();
+            far.local_ssrc = 100 + n as u32;
             if let Some(suite) = suite {
                 let (up, down) = (keys(n, *suite), keys(n + 9, *suite));
                 near.srtp = Some(SrtpConfig { send: up.clone(), receive: down.clone() });
@@ -151,7 +150,7 @@ impl Call {
             let (receiver, media, control) = Leg::new(&near).unwrap();
             call.phones.push(Phone { receiver, media, control });
             let (receiver, media, leg) = Leg::new(&far).unwrap();
-            let options = JoinOptions { tag: n as u64, ..Default::default() };
+            let options = JoinOptions::tagged(n as u64);
             call.control.join(Box::new(media), options).map_err(|(error, _)| error).unwrap();
             call.bridge.push(receiver);
             call.bridge_controls.push(leg);

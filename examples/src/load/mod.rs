@@ -154,7 +154,7 @@ fn phone(
     }
     let (receiver, media, _) = Leg::new(&near).context("phone")?;
     let (bridge, half, _) = Leg::new(&far).context("leg")?;
-    let options = JoinOptions { tag: leg as u64, ..JoinOptions::default() };
+    let options = JoinOptions::tagged(leg as u64);
     let member = control.join(Box::new(half), options).map_err(|(error, _)| error)?;
     let samples = (codec.format().sample_rate_hz / 100) as usize;
     Ok((Phone { media, receiver, member, samples }, bridge))
@@ -176,13 +176,11 @@ impl Lane {
             (0..=load.talkers).map(|_| Tape::new(&load.codec)).collect::<Result<Vec<_>, _>>()?;
         let (mut all, mut bridges) = (Vec::new(), Vec::new());
         for room in 0..rooms {
-            let (conference, speaks_for) = Conference::new(&ConferenceConfig {
-                max_members: load.legs,
-                max_speakers: load.speakers.min(load.legs),
-                limiter: load.limiter,
-                ..ConferenceConfig::default()
-            })
-            .context("conference")?;
+            let mut config = ConferenceConfig::default();
+            config.max_members = load.legs;
+            config.max_speakers = load.speakers.min(load.legs);
+            config.limiter = load.limiter;
+            let (conference, speaks_for) = Conference::new(&config).context("conference")?;
             let mut phones = Vec::new();
             for n in 0..load.legs {
                 let (tape, leg) = (tapes.get(n.min(load.talkers)), room * load.legs + n);

@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Writes the C headers from the sources in `ffi/src`: `ale-media-header FOLDER`; or, with `--manual
-//! FOLDER`, a manual page for each function. A command of its own and not a build script, so that who
-//! embeds the library needs neither Rust nor cbindgen to read the headers, and a stale one is found by
-//! comparing files.
+//! FOLDER`, a manual page for each function; or, with `--symbols FOLDER`, Debian's list of what the
+//! shared library exports. A command of its own and not a build script, so that who embeds the library
+//! needs neither Rust nor cbindgen to read the headers, and a stale one is found by comparing files.
 
 mod block;
 mod layout;
 mod manual;
+mod symbols;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
-    let as_manual = arguments.next_if(|argument| argument == "--manual").is_some();
+    let what = arguments.next_if(|argument| argument == "--manual" || argument == "--symbols");
     let Some(folder) = arguments.next().map(PathBuf::from) else {
-        eprintln!("usage: ale-media-header [--manual] FOLDER");
+        eprintln!("usage: ale-media-header [--manual | --symbols] FOLDER");
         return ExitCode::FAILURE;
     };
     let ffi = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let written = declarations(&ffi).and_then(|declarations| {
-        let headers = layout::headers(&block::blocks(&declarations), env!("CARGO_PKG_VERSION"));
-        let files = match as_manual {
-            true => manual::pages(&headers, env!("CARGO_PKG_VERSION")),
-            false => headers.into_iter().map(|h| (h.file.to_owned(), h.text)).collect(),
+        let version = env!("CARGO_PKG_VERSION");
+        let headers = layout::headers(&block::blocks(&declarations), version);
+        let files = match what.as_ref().and_then(|what| what.to_str()) {
+            Some("--manual") => manual::pages(&headers, version),
+            Some(_) => {
+                let kept = std::fs::read_to_string(ffi.join("package/debian").join(symbols::FILE));
+                let kept = kept.map_err(|error| error.to_string())?;
+                vec![(symbols::FILE.to_owned(), symbols::list(&headers, &kept, version)?)]
+            }
+            None => headers.into_iter().map(|h| (h.file.to_owned(), h.text)).collect(),
         };
         files.iter().try_for_each(|(name, text)| {
             std::fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))

@@ -2,7 +2,7 @@
 /*
  * What every function of the header says to bad input. Each row is a call that would be good; it is
  * made once for each of its pointers with NULL there, and for each of its sizes with 0 and SIZE_MAX.
- * ffi/tests/covered sees to it that there is a row for every function.
+ * `xtask covered` sees to it that there is a row for every function.
  */
 #include "check.h"
 

@@ -361,7 +361,7 @@ mod tests {
     }
 }
 
-/// Each must fail under ThreadSanitizer and Miri (`.ci/planted`).
+/// Each must fail under ThreadSanitizer and Miri (`xtask planted`).
 #[cfg(all(test, planted))]
 mod planted_tests {
     use super::reading::Freed;

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::super::crypto::{CryptoKey, Job, Material};
 use super::super::test_support::hex;
 use super::super::{Engine, Kernel, Suite, backend};
+use crate::test_support::vector;
 
 fn engines() -> impl Iterator<Item = Engine> {
     let builtin = Kernel::ALL.iter().filter(|kernel| kernel.is_available());
@@ -106,16 +107,10 @@ fn long_texts_count_beyond_a_byte() {
     }
 }
 
-/// Test groups of a Wycheproof file, or `None` where the vectors are absent.
+/// A Wycheproof file, or `None` where the vectors are absent.
 fn wycheproof(name: &str) -> Option<serde_json::Value> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
-    let root = std::env::var("ALE_VECTORS").unwrap_or_else(|_| default.into());
-    let path = std::path::Path::new(&root).join("wycheproof").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        std::eprintln!("skipped: {name} is not under ALE_VECTORS ({})", path.display());
-        return None;
-    };
-    Some(serde_json::from_str(&text).unwrap())
+    let text = vector(&alloc::format!("wycheproof/{name}"))?;
+    Some(serde_json::from_slice(&text).unwrap())
 }
 
 #[test]
