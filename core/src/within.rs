@@ -4,7 +4,9 @@
 //! The packet path computes where things are, and those sums are right or the code has a bug. In
 //! builds with debug assertions (tests, fuzzing) a wrong sum stops the program, so that it is found. In
 //! a release build it takes as much as there is: a wrong sample for a moment, where a panic would end
-//! every call of the process. `make real-time` holds the linked library to that.
+//! every call of the process. `make real-time` holds the linked library to that. Under SRTP, where going on with
+//! less may send plaintext or let a replay in, `get` refuses the packet instead (`SrtpError::Internal`;
+//! `core/tests/layers.rs` looks).
 //!
 //! Where a part may be missing rightly (a packet that is too short), `get` and `split_first_chunk`
 //! are the words; these are for parts that are there.

@@ -54,6 +54,8 @@ pub enum SrtpError {
     InvalidCheckpoint,
     /// The backend reported a failure of its own.
     Backend,
+    /// A sum in the library is wrong, which is a bug: rather than be sent or believed, the packet is refused.
+    Internal,
 }
 
 impl fmt::Display for SrtpError {
@@ -81,6 +83,7 @@ impl fmt::Display for SrtpError {
             Self::UnavailableBackend => "SRTP backend is not available on this machine",
             Self::InvalidCheckpoint => "SRTP checkpoint damaged or wrapped with another key",
             Self::Backend => "SRTP backend failure",
+            Self::Internal => "bug in SRTP: the packet was refused",
         })
     }
 }

@@ -5,6 +5,7 @@
 //! Everything here works in place on a header whose lengths
 //! [`RtpPacket::parse`](crate::rtp::RtpPacket::parse) has checked.
 
+use super::SrtpError;
 use super::crypto::portable::Aes;
 use crate::rtp::header::FIXED_HEADER_BYTES;
 use crate::within::Within;
@@ -28,8 +29,14 @@ pub(crate) fn crypt_elements(
     ids: &[u8],
     aes: &Aes,
     iv: u128,
-) {
-    let Some(block) = packet.get_mut(extension..header_bytes) else { return };
+) -> Result<(), SrtpError> {
+    let block = packet.get_mut(extension..header_bytes).ok_or(SrtpError::Internal)?;
+    crypt_block(block, ids, Keystream { aes, iv, at: usize::MAX, block: [0; 16] });
+    Ok(())
+}
+
+/// The same for a header extension with its first word; what is cut off in it is nobody's element.
+fn crypt_block(block: &mut [u8], ids: &[u8], mut keystream: Keystream<'_>) {
     let Some((profile, body)) = block.split_first_chunk_mut::<4>() else { return };
     let profile = u16::from_be_bytes([profile[0], profile[1]]);
     let two_byte = match profile {
@@ -37,7 +44,6 @@ pub(crate) fn crypt_elements(
         p if p & 0xfff0 == TWO_BYTE => true,
         _ => return,
     };
-    let mut keystream = Keystream { aes, iv, at: usize::MAX, block: [0; 16] };
     let mut at = 0;
     while let Some(&first) = body.get(at) {
         let (id, start, len) = if two_byte {
@@ -120,22 +126,41 @@ pub(crate) fn incoming(profile: u16) -> Option<u16> {
 
 /// Moves the extension's first word in front of the sources, so that everything behind
 /// [`CRYPTEX_CLEAR_BYTES`] is encrypted in one piece (RFC 9335 section 6).
-pub(crate) fn sources_behind_word(packet: &mut [u8], sources: usize) {
-    let area = packet.span_mut(FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * sources + 4);
-    let (words, _) = area.as_chunks_mut::<4>();
-    words.last_to_front();
+pub(crate) fn sources_behind_word(packet: &mut [u8], sources: usize) -> Result<(), SrtpError> {
+    words_of(packet, sources)?.last_to_front();
+    Ok(())
 }
 
 /// Undoes [`sources_behind_word`].
-pub(crate) fn sources_before_word(packet: &mut [u8], sources: usize) {
-    let area = packet.span_mut(FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * sources + 4);
-    let (words, _) = area.as_chunks_mut::<4>();
-    words.first_to_back();
+pub(crate) fn sources_before_word(packet: &mut [u8], sources: usize) -> Result<(), SrtpError> {
+    words_of(packet, sources)?.first_to_back();
+    Ok(())
+}
+
+/// The sources, and the word behind or before them.
+fn words_of(packet: &mut [u8], sources: usize) -> Result<&mut [[u8; 4]], SrtpError> {
+    let area = FIXED_HEADER_BYTES..FIXED_HEADER_BYTES + 4 * sources + 4;
+    Ok(packet.get_mut(area).ok_or(SrtpError::Internal)?.as_chunks_mut().0)
+}
+
+/// Makes room for an extension without elements at `at` in a packet of `len` bytes.
+pub(crate) fn insert(packet: &mut [u8], at: usize, len: usize) -> Result<(), SrtpError> {
+    let grown = packet.get_mut(at..len + 4).ok_or(SrtpError::Internal)?;
+    let rest = grown.len() - 4;
+    grown.shift(0..rest, 4);
+    let (word, _) = grown.split_first_chunk_mut().ok_or(SrtpError::Internal)?;
+    *word = [0; 4];
+    *packet.first_mut().ok_or(SrtpError::Internal)? |= 0x10;
+    set_profile(packet, at, INSERTED)
 }
 
 /// Writes an extension's profile.
-pub(crate) fn set_profile(packet: &mut [u8], extension: usize, profile: u16) {
-    if let Some(word) = packet.get_mut(extension..extension + 2) {
-        word.copy_from_slice(&profile.to_be_bytes());
-    }
+pub(crate) fn set_profile(
+    packet: &mut [u8],
+    extension: usize,
+    profile: u16,
+) -> Result<(), SrtpError> {
+    let word = packet.get_mut(extension..extension + 2).ok_or(SrtpError::Internal)?;
+    word.copy_from_slice(&profile.to_be_bytes());
+    Ok(())
 }

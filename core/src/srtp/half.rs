@@ -147,7 +147,7 @@ impl Half {
         }
         let (ssrc, epoch) = (state.ssrc, self.epoch);
         let known = match self.streams.find(ssrc) {
-            Some(at) => self.streams.at(at).map(|(stream, _)| *stream),
+            Some(at) => Some(*self.streams.at(at).ok_or(SrtpError::Internal)?.0),
             None => self.streams.recall(ssrc, epoch).map(|(stream, _)| stream),
         };
         let rtp = state.highest_sequence.map(|s| u64::from(state.roc) << 16 | u64::from(s));

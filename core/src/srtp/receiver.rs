@@ -268,10 +268,11 @@ impl Receiver {
 
         let stream = self.half.streams.find(ssrc);
         let known = match stream {
-            Some(at) => self.half.streams.at(at).map(|(stream, window)| {
+            Some(at) => {
+                let (stream, window) = self.half.streams.at(at).ok_or(SrtpError::Internal)?;
                 let index = stream.likely_index(sequence);
-                (index, stream.rtp.check(window, index))
-            }),
+                Some((index, stream.rtp.check(window, index)))
+            }
             None if !self.half.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
             None => self.half.streams.recall(ssrc, self.half.epoch).map(|(stream, folded)| {
                 let index = stream.likely_index(sequence);
@@ -405,21 +406,23 @@ impl Receiver {
             Some(at) => at,
             None => self.half.streams.insert(plan.ssrc, self.half.rules.initial_roc, epoch)?,
         };
-        if let Some((stream, window)) = self.half.streams.at(at) {
-            if let Err(error) = stream.rtp.check(window, plan.index) {
-                if !plan.restarts {
-                    return self.refuse(error);
-                }
-                stream.former_rtp = stream.former_rtp.max(stream.rtp);
-                stream.rtp = Position::default();
-                // Packets under the old keys could be replayed against what begins here.
-                self.overlap_left = 0;
+        // What is not noted could be replayed.
+        let Some((stream, window)) = self.half.streams.at(at) else {
+            return self.refuse(SrtpError::Internal);
+        };
+        if let Err(error) = stream.rtp.check(window, plan.index) {
+            if !plan.restarts {
+                return self.refuse(error);
             }
-            stream.rtp.commit(window, plan.index);
-            stream.pending = false;
-            if !plan.key.previous {
-                stream.rtp_epoch = epoch;
-            }
+            stream.former_rtp = stream.former_rtp.max(stream.rtp);
+            stream.rtp = Position::default();
+            // Packets under the old keys could be replayed against what begins here.
+            self.overlap_left = 0;
+        }
+        stream.rtp.commit(window, plan.index);
+        stream.pending = false;
+        if !plan.key.previous {
+            stream.rtp_epoch = epoch;
         }
         self.failures = 0;
         self.half.streams.touch(at);
@@ -427,7 +430,10 @@ impl Receiver {
         self.half.stats.rtp_packets += 1;
         let mut len = plan.end;
         if plan.header != Header::Clear {
-            len = self.restore_header(datagram, plan);
+            len = match self.restore_header(datagram, plan) {
+                Ok(len) => len,
+                Err(error) => return self.refuse(error),
+            };
         }
         Ok(len)
     }
@@ -464,7 +470,7 @@ impl Receiver {
 
     /// Decrypts what of the header is encrypted besides the text.
     #[cold]
-    fn restore_header(&self, datagram: &mut [u8], plan: &Plan) -> usize {
+    fn restore_header(&self, datagram: &mut [u8], plan: &Plan) -> Result<usize, SrtpError> {
         let previous = plan.key.previous;
         let ring = if previous { self.previous.as_ref() } else { Some(&self.half.ring) };
         match plan.header {
@@ -474,17 +480,18 @@ impl Receiver {
                 if let Some(key) = keys.and_then(|keys| keys.header.as_deref()) {
                     let iv = key.iv(plan.ssrc, plan.index);
                     let ids = &self.half.rules.encrypted_extensions;
-                    extension::crypt_elements(datagram, at, plan.header_bytes, ids, &key.aes, iv);
+                    let header = plan.header_bytes;
+                    extension::crypt_elements(datagram, at, header, ids, &key.aes, iv)?;
                 }
             }
             Header::Cryptex { at, sources, profile } => {
                 if sources != 0 && ring.is_some_and(|ring| !ring.plain_rtp) {
-                    extension::sources_before_word(datagram, sources);
+                    extension::sources_before_word(datagram, sources)?;
                 }
-                extension::set_profile(datagram, at, profile);
+                extension::set_profile(datagram, at, profile)?;
             }
         }
-        plan.end
+        Ok(plan.end)
     }
 }
 
@@ -528,11 +535,14 @@ fn attempt_with_sources(
     sources: usize,
 ) -> bool {
     if key.cipher() == Cipher::Gcm {
-        extension::sources_behind_word(datagram, sources);
+        if extension::sources_behind_word(datagram, sources).is_err() {
+            return false;
+        }
         let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
         let opened = key.open(job, plan.tag, tag_bytes);
         if !opened {
-            extension::sources_before_word(datagram, sources);
+            // As it came, for the next attempt.
+            let _ = extension::sources_before_word(datagram, sources);
         }
         return opened;
     }
@@ -540,10 +550,11 @@ fn attempt_with_sources(
     if !key.open(job, plan.tag, tag_bytes) {
         return false;
     }
-    extension::sources_behind_word(datagram, sources);
-    if let Some(text) = datagram.get_mut(plan.clear..plan.end) {
-        key.xor_keystream(iv, text);
-    }
+    let moved = extension::sources_behind_word(datagram, sources);
+    let Some(text) = datagram.get_mut(plan.clear..plan.end).filter(|_| moved.is_ok()) else {
+        return false;
+    };
+    key.xor_keystream(iv, text);
     true
 }
 

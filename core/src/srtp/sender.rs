@@ -17,7 +17,6 @@ use super::session_keys::SessionKeys;
 use super::{MAX_PACKET_BYTES, SrtpError};
 use crate::rtp::RtpPacket;
 use crate::rtp::header::FIXED_HEADER_BYTES;
-use crate::within::Within;
 
 /// Protects packets. See the [module documentation](super) for an example.
 pub struct Sender {
@@ -228,26 +227,19 @@ impl Sender {
             Header::Elements { at } => {
                 if let Some(key) = keys.header.as_deref() {
                     let (ids, iv) = (&self.half.rules.encrypted_extensions, key.iv(ssrc, index));
-                    extension::crypt_elements(buffer, at, plan.clear, ids, &key.aes, iv);
+                    extension::crypt_elements(buffer, at, plan.clear, ids, &key.aes, iv)?;
                 }
             }
             Header::Cryptex { what, sources, at } => {
                 match what {
                     Outgoing::Plain => return Ok(plan),
-                    Outgoing::Mark(profile) => extension::set_profile(buffer, at, profile),
-                    Outgoing::Insert => {
-                        buffer.shift(at..len, at + 4);
-                        if let Some(first) = buffer.first_mut() {
-                            *first |= 0x10;
-                        }
-                        buffer.put_all(at, [0; 4]);
-                        extension::set_profile(buffer, at, extension::INSERTED);
-                    }
+                    Outgoing::Mark(profile) => extension::set_profile(buffer, at, profile)?,
+                    Outgoing::Insert => extension::insert(buffer, at, len)?,
                 }
                 if !self.half.ring.plain_rtp {
                     plan.clear = extension::CRYPTEX_CLEAR_BYTES;
                     plan.sources = sources;
-                    extension::sources_behind_word(buffer, sources);
+                    extension::sources_behind_word(buffer, sources)?;
                 }
             }
         }
@@ -288,7 +280,7 @@ impl Sender {
         tag: Tag,
     ) -> Result<usize, SrtpError> {
         if plan.sources != 0 {
-            extension::sources_before_word(buffer, plan.sources);
+            extension::sources_before_word(buffer, plan.sources)?;
         }
         let tag_bytes = self.half.ring.rtp_tag_bytes;
         let trailer = buffer.get_mut(plan.end..plan.total).ok_or(SrtpError::Capacity)?;
@@ -307,10 +299,9 @@ impl Sender {
         let Some(keys) = self.half.ring.keys.get(self.half.ring.active) else {
             return Err(SrtpError::KeyCount);
         };
-        if let Some(text) = buffer.get_mut(plan.clear..plan.end) {
-            keys.rtp.xor_keystream(plan.iv, text);
-        }
-        extension::sources_before_word(buffer, plan.sources);
+        let text = buffer.get_mut(plan.clear..plan.end).ok_or(SrtpError::Internal)?;
+        keys.rtp.xor_keystream(plan.iv, text);
+        extension::sources_before_word(buffer, plan.sources)?;
         let job = Job { buffer, clear: plan.end, end: plan.end, tail: plan.tail, iv: plan.iv };
         let tag = keys.rtp.seal(job).ok_or(SrtpError::Backend);
         self.finish_or_count(buffer, &Plan { sources: 0, ..*plan }, tag)

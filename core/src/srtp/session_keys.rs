@@ -76,7 +76,8 @@ impl SessionKeys {
             let key = &mut key[..suite.key_bytes()];
             derive(master, Label::HeaderCipher, 0, key);
             let mut salt = [0; 16];
-            derive(master, Label::HeaderSalt, 0, salt.head_mut(suite.salt_bytes()));
+            let used = salt.get_mut(..suite.salt_bytes()).ok_or(SrtpError::KeyLength)?;
+            derive(master, Label::HeaderSalt, 0, used);
             let aes = portable::Aes::new(key);
             key.zeroize();
             Some(Box::new(HeaderKey { aes: aes?, salt: u128::from_be_bytes(salt) }))

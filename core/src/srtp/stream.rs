@@ -21,7 +21,7 @@ use memory::Memory;
 use super::SrtpError;
 use super::index::{INDEX_LIMIT, guess};
 use super::replay::Position;
-use crate::within::{Within, push_in, swap_out};
+use crate::within::{push_in, swap_out};
 
 /// Words of the SRTCP replay window: 128 bits, which outlasts minutes of RTCP.
 pub(crate) const RTCP_WINDOW_WORDS: usize = 2;
@@ -294,7 +294,7 @@ impl Streams {
         let mut slot = gap;
         loop {
             slot = (slot + 1) & mask;
-            let place = self.slots.at(slot);
+            let Some(&place) = self.slots.get(slot) else { break };
             let Some(stream) =
                 usize::from(place).checked_sub(1).and_then(|at| self.streams.get(at))
             else {
@@ -303,11 +303,15 @@ impl Streams {
             // It may move to the gap if its own slot does not lie between.
             let home = self.slot_of(stream.ssrc);
             if (slot.wrapping_sub(home) & mask) >= (slot.wrapping_sub(gap) & mask) {
-                self.slots.put(gap, place);
+                if let Some(to) = self.slots.get_mut(gap) {
+                    *to = place;
+                }
                 gap = slot;
             }
         }
-        self.slots.put(gap, 0);
+        if let Some(vacant) = self.slots.get_mut(gap) {
+            *vacant = 0;
+        }
     }
 
     /// Takes `ssrc` out of the table; whether it was there. What it takes to tell a replay stays. One
@@ -328,7 +332,13 @@ impl Streams {
         if at != moved {
             self.vacate_slot(moved);
         }
-        self.windows.shift(moved * words..(moved + 1) * words, at * words);
+        for n in 0..words {
+            // What can't be read counts as received.
+            let word = self.windows.get(moved * words + n).copied().unwrap_or(u64::MAX);
+            if let Some(to) = self.windows.get_mut(at * words + n) {
+                *to = word;
+            }
+        }
         if let Some(bits) = self.windows.get_mut(moved * words..(moved + 1) * words) {
             bits.fill(0);
         }

@@ -7,7 +7,6 @@ use crate::srtp::crypto::backend::{self, BackendJob, Operation};
 use crate::srtp::crypto::{self, CryptoKey, LANES, Message, Tag, lane_tags, tags_match};
 use crate::srtp::receiver::{self, Receiver};
 use crate::srtp::sender::{self, Sender};
-use crate::within::Within;
 
 /// Jobs that wait at a time: what fits the lanes. They wait on the stack, so no more do.
 pub(super) const STAGE: usize = LANES;
@@ -202,7 +201,10 @@ fn hand_over<'k, 'b, P: Copy + Default>(
             *job = key.job(crypto::Job { buffer, clear, end, tail, iv }, tag.0, tag.1);
         }
     }
-    let (keys, handed) = (keys.head(count), handed.head_mut(count));
+    let (Some(keys), Some(handed)) = (keys.get(..count), handed.get_mut(..count)) else {
+        // Nothing is done, which refuses them all.
+        return;
+    };
     let flight = backend::submit(operation, keys, handed);
     lanes(jobs, stage, spec, done);
     drop(flight);

@@ -74,7 +74,7 @@ impl Receiver {
         let epoch = self.half.epoch;
         let stream = self.half.streams.find(ssrc);
         let known = match stream {
-            Some(at) => self.half.streams.at(at).map(|(stream, _)| *stream),
+            Some(at) => Some(*self.half.streams.at(at).ok_or(SrtpError::Internal)?.0),
             None if !self.half.rules.any_ssrc => return Err(SrtpError::UnknownSsrc),
             None => self.half.streams.recall(ssrc, epoch).map(|(stream, _)| stream),
         };
@@ -97,17 +97,17 @@ impl Receiver {
             Some(at) => at,
             None => self.half.streams.insert(ssrc, self.half.rules.initial_roc, epoch)?,
         };
-        if let Some((stream, _)) = self.half.streams.at(at) {
-            if restarts {
-                stream.former_rtcp = stream.former_rtcp.max(stream.rtcp);
-                stream.rtcp = Position::default();
-                // Packets under the old keys could be replayed against what begins here.
-                self.overlap_left = 0;
-            }
-            stream.rtcp.commit(&mut stream.rtcp_window, index);
-            if !previous {
-                stream.rtcp_epoch = epoch;
-            }
+        // What is not noted could be replayed.
+        let (stream, _) = self.half.streams.at(at).ok_or(SrtpError::Internal)?;
+        if restarts {
+            stream.former_rtcp = stream.former_rtcp.max(stream.rtcp);
+            stream.rtcp = Position::default();
+            // Packets under the old keys could be replayed against what begins here.
+            self.overlap_left = 0;
+        }
+        stream.rtcp.commit(&mut stream.rtcp_window, index);
+        if !previous {
+            stream.rtcp_epoch = epoch;
         }
         self.half.streams.touch(at);
         self.note_key(place, false);

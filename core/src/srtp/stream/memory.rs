@@ -156,8 +156,10 @@ impl Memory {
     /// `ssrc` is in the table again.
     pub(super) fn forget(&mut self, ssrc: u32) {
         if let Some(at) = self.records.iter().position(|record| record.ssrc == ssrc) {
-            self.records.past_mut(at).first_to_back();
-            self.records.pop();
+            if let Some(since) = self.records.get_mut(at..) {
+                since.first_to_back();
+                self.records.pop();
+            }
         }
     }
 
@@ -192,7 +194,7 @@ impl Memory {
         let same = words.len() == self.forgotten.words.len();
         for (at, word) in self.forgotten.words.iter_mut().enumerate() {
             let any = if words.iter().any(|&word| word != 0) { u64::MAX } else { 0 };
-            *word = if same { words.at(at) } else { any };
+            *word = words.get(at).copied().filter(|_| same).unwrap_or(any);
         }
     }
 }
@@ -269,8 +271,8 @@ impl Filter {
 
     fn add(&mut self, ssrc: u32) {
         // Whoever comes and goes again and again counts once.
-        let young = self.words.span(self.young..self.young + self.half());
-        if self.places(ssrc).iter().all(|&(word, bit)| young.at(word) & bit != 0) {
+        let young = self.words.get(self.young..self.young + self.half());
+        if young.is_some_and(|young| has_all(young, &self.places(ssrc))) {
             return;
         }
         // With eight bits for each an SSRC that never was is known in one of thirty cases.
@@ -279,7 +281,9 @@ impl Filter {
             self.young ^= self.half();
             if !self.strict {
                 let half = self.half();
-                self.words.span_mut(self.young..self.young + half).fill(0);
+                if let Some(young) = self.words.get_mut(self.young..self.young + half) {
+                    young.fill(0);
+                }
             }
         }
         self.count += 1;
@@ -292,11 +296,15 @@ impl Filter {
 
     fn knows(&self, ssrc: u32) -> bool {
         let places = self.places(ssrc);
-        let (young, old) = self.words.cut(self.half());
-        [young, old]
-            .into_iter()
-            .any(|half| places.iter().all(|&(word, bit)| half.at(word) & bit != 0))
+        // Whoever can't be looked up counts as one who has been here.
+        let halves = self.words.split_at_checked(self.half());
+        halves.is_none_or(|(young, old)| has_all(young, &places) || has_all(old, &places))
     }
+}
+
+/// Whether all marks are there; one that lies outside counts as one that is.
+fn has_all(half: &[u64], places: &[(usize, u64); 3]) -> bool {
+    places.iter().all(|&(word, bit)| half.get(word).is_none_or(|word| word & bit != 0))
 }
 
 #[cfg(test)]
