@@ -907,6 +907,31 @@ ale_status ale_leg_set_delay_bounds(struct ale_leg_control *control,
                                     uint32_t max_ms);
 
 /*
+ * Records from now on what the leg hears and what it says, also in a conference, of which ms (up to 60000) may
+ * wait for ale_leg_read_recording; 0 ends the recording. One that there is begins anew. Takes 4 bytes a
+ * sample. Whoever is recorded has to have agreed to it. Exclusive. Not real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, ALE_ERR_CAPACITY for more than a minute, and ALE_ERR_BUSY; nothing has
+ * changed then.
+ */
+ale_status ale_leg_record(struct ale_leg_control *control,
+                          uint32_t ms);
+
+/*
+ * Reads on in the recording: what was heard and what was said at the same time, at the leg's rate, up to
+ * capacity samples of each. samples is how many there are; lost, which may be NULL, how many of them are silence
+ * because nobody read in time. On hold and muted what is said is silence. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_INVALID_ARGUMENT, and ALE_ERR_NOTHING while nothing waits.
+ */
+ale_status ale_leg_read_recording(struct ale_leg_control *control,
+                                  int16_t *heard,
+                                  int16_t *said,
+                                  size_t capacity,
+                                  size_t *samples,
+                                  size_t *lost);
+
+/*
  * What a jitter buffer has done. Every packet that was inserted is in one of played, late,
  * duplicate, dropped, flushed, passed, malformed, oversized and no_slot, or still waits.
  */

@@ -31,6 +31,7 @@ pub mod leg_batch;
 pub mod leg_config;
 pub mod leg_event;
 pub mod leg_jitter;
+pub mod leg_recording;
 pub mod leg_relay;
 pub mod leg_stats;
 pub mod leg_ticket;

@@ -331,6 +331,7 @@ impl From<ControlError> for ale_status {
             ControlError::Busy => ALE_ERR_BUSY,
             ControlError::OneDirection => ALE_ERR_ONE_DIRECTION,
             ControlError::Digit => ALE_ERR_DIGIT,
+            ControlError::Recording => ALE_ERR_CAPACITY,
             _ => ALE_ERR_INVALID_ARGUMENT,
         }
     }

@@ -12,6 +12,7 @@ use super::inband::Inband;
 use super::keepalive::Keepalive;
 use super::packetizer::Packetizer;
 use super::quality::Assessor;
+use super::recording::Recorder;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
 use crate::jitter::PreparedDecoders;
@@ -55,6 +56,8 @@ pub(super) enum MediaCommand {
         given: u32,
     },
     Update(Box<MediaUpdate>),
+    /// From now on, or no longer.
+    Record(Option<Box<Recorder>>),
 }
 
 /// What an update changes in the audio half; made by the control half, and given back with what was
@@ -112,6 +115,7 @@ impl MediaUpdate {
 pub(super) enum LegSpent {
     Receiver(Box<LegReceiverUpdate>),
     Media(Box<MediaUpdate>),
+    Recorder(Box<Recorder>),
 }
 
 /// One thing to tell.

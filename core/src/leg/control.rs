@@ -16,6 +16,7 @@ use super::contributors::Contributors;
 use super::digits::{Digit, MAX_DIGIT_MS, MIN_DIGIT_MS};
 use super::event::LegEvent;
 use super::quality::Assessor;
+use super::recording::{self, MOST_MS, Recorded, Recording};
 use super::stats::{LegStats, MediaStats};
 use super::ticket::Ticket;
 use crate::jitter::{DecoderMap, JitterControl};
@@ -38,6 +39,8 @@ pub enum ControlError {
     Digit,
     /// The new keys were refused.
     Srtp(SrtpError),
+    /// More than a minute of a recording can't wait.
+    Recording,
 }
 
 impl fmt::Display for ControlError {
@@ -47,6 +50,7 @@ impl fmt::Display for ControlError {
             Self::OneDirection => f.write_str("keys for one direction, and none for the other"),
             Self::Digit => f.write_str("no telephone events negotiated, or a digit out of range"),
             Self::Srtp(error) => error.fmt(f),
+            Self::Recording => f.write_str("more than a minute of a recording can't wait"),
         }
     }
 }
@@ -94,6 +98,7 @@ pub struct LegControl {
     assessor: Assessor,
     /// Encoding name of the codec that is received.
     codec: Arc<str>,
+    recording: Option<Recording>,
 }
 
 /// The ends of the rings that a control half holds.
@@ -129,6 +134,7 @@ impl LegControl {
             events: ends.events,
             assessor: config.assessor(),
             codec: config.main_codec().name().into(),
+            recording: None,
             config: Box::new(LegConfig { srtp: None, ..config.clone() }),
         }
     }
@@ -256,6 +262,9 @@ impl LegControl {
         core::mem::swap(&mut self.session, &mut before.session);
         core::mem::swap(&mut self.digits, &mut before.digits);
         self.digits_given = before.digits_given;
+        if self.config.rate_hz() == before.config.rate_hz() {
+            core::mem::swap(&mut self.recording, &mut before.recording);
+        }
     }
 
     /// Decoders for what is received from now on, those that there are kept; `None` where nothing changes.
@@ -299,6 +308,39 @@ impl LegControl {
     /// [`ControlError::Busy`].
     pub fn set_muted(&mut self, muted: bool) -> Result<(), ControlError> {
         self.order(MediaCommand::SetMuted(muted))
+    }
+
+    /// Records from now on what the leg hears and what it says, of which `ms` may wait to be read; 0 ends the
+    /// recording. One that there is begins anew. Also of a leg in a conference. Whoever is recorded has to have
+    /// agreed to it.
+    ///
+    /// Real-time: no (allocates 4 bytes a sample).
+    ///
+    /// # Errors
+    /// [`ControlError::Busy`]; [`ControlError::Recording`] for more than a minute. Nothing has changed then.
+    pub fn record(&mut self, ms: u32) -> Result<(), ControlError> {
+        if ms > MOST_MS {
+            return Err(ControlError::Recording);
+        }
+        self.collect();
+        let (recorder, recording) = if ms == 0 {
+            (None, None)
+        } else {
+            let (recorder, recording) = recording::create(self.config.rate_hz(), ms);
+            (Some(recorder), Some(recording))
+        };
+        self.order(MediaCommand::Record(recorder))?;
+        self.recording = recording;
+        Ok(())
+    }
+
+    /// Reads on in the recording, at the leg's rate: what was heard and what was said at the same time, as much
+    /// as has come and both have room for. What nobody read in time is silence of the same length. Nothing where
+    /// nothing is recorded, and after [`Leg::renew`](super::Leg::renew) at another rate.
+    ///
+    /// Real-time: yes.
+    pub fn read_recording(&mut self, heard: &mut [i16], said: &mut [i16]) -> Recorded {
+        self.recording.as_mut().map_or(Recorded::default(), |all| all.read(heard, said))
     }
 
     fn order(&mut self, command: MediaCommand) -> Result<(), ControlError> {

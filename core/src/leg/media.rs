@@ -16,6 +16,7 @@ use super::inband::Inband;
 use super::keepalive::Keepalive;
 use super::packetizer::{Packet, Packetizer};
 use super::quality::Assessor;
+use super::recording::Recorder;
 use super::stats::MediaStats;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
@@ -91,6 +92,7 @@ pub struct LegMedia {
     direction: Direction,
     timeout: MediaTimeout,
     keepalive: Keepalive,
+    recorder: Option<Box<Recorder>>,
 
     sample_rate_hz: u32,
 
@@ -151,6 +153,7 @@ impl LegMedia {
             direction: parts.direction,
             timeout: parts.timeout,
             keepalive: parts.keepalive,
+            recorder: None,
             sample_rate_hz: config.rate_hz(),
             backlog: parts.backlog,
             backlog_samples: 0,
@@ -172,6 +175,9 @@ impl LegMedia {
         self.packetizer.continue_from(&mut before.packetizer);
         self.keepalive.continue_from(&before.keepalive);
         self.muted = before.muted;
+        if self.sample_rate_hz == before.sample_rate_hz {
+            core::mem::swap(&mut self.recorder, &mut before.recorder);
+        }
         self.reports_seen = before.reports_seen;
     }
 
@@ -205,6 +211,9 @@ impl LegMedia {
             }
         }
         self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.hear(pcm);
+        }
         self.may_ask = self.asks;
         Ok(info)
     }
@@ -270,6 +279,9 @@ impl LegMedia {
         }
         let room = self.backlog.past_mut(self.backlog_samples);
         let count = room.len().min(pcm.len());
+        if let Some(recorder) = &mut self.recorder {
+            if self.muted { recorder.rest(pcm.len()) } else { recorder.say(pcm) }
+        }
         if self.muted {
             room.head_mut(count).fill(0);
             self.stats.pushed_level_dbov = u64::from(SILENCE_DBOV);
@@ -287,6 +299,9 @@ impl LegMedia {
     ///
     /// Real-time: yes.
     pub(crate) fn rest(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.rest((self.sample_rate_hz / 100) as usize);
+        }
         self.rested_samples += self.backlog_samples + (self.sample_rate_hz / 100) as usize;
         self.backlog_samples = 0;
         self.rest_whole_packets();
@@ -578,6 +593,11 @@ impl LegMedia {
                 MediaCommand::SetMuted(muted) => self.muted = muted,
                 MediaCommand::StopDigits { given } => self.packetizer.digits.clear(given),
                 MediaCommand::Update(update) => self.update(update),
+                MediaCommand::Record(recorder) => {
+                    if let Some(before) = core::mem::replace(&mut self.recorder, recorder) {
+                        let _ = self.spent.push(LegSpent::Recorder(before));
+                    }
+                }
             }
         }
     }

@@ -63,6 +63,7 @@ mod packetizer;
 mod protection;
 mod quality;
 mod receiver;
+mod recording;
 mod redundancy;
 mod silence;
 mod stats;
@@ -84,6 +85,7 @@ pub use event::LegEvent;
 pub(crate) use media::Plain;
 pub use media::{LegMedia, MediaError};
 pub use receiver::LegReceiver;
+pub use recording::Recorded;
 pub use stats::{LegStats, MediaStats};
 pub use ticket::Ticket;
 

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 }
 
 /// The library's modules in the order in which a reader needs what they declare.
-const SOURCES: [&str; 29] = [
+const SOURCES: &[&str] = &[
     "status",
     "memory",
     "codec",
@@ -57,6 +57,7 @@ const SOURCES: [&str; 29] = [
     "leg_batch",
     "leg_event",
     "leg_jitter",
+    "leg_recording",
     "leg_relay",
     "leg_stats",
     "leg_ticket",

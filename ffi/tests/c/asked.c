@@ -36,6 +36,60 @@ static void destroy(struct leg *leg)
     ale_leg_control_destroy(leg->control);
 }
 
+/* One second of a call, in which b is on hold for the middle half: both directions of it, as b has them. */
+static void recording(void)
+{
+    static int16_t heard[12000], said[12000];
+    ale_leg_config config = basic(2), plain = basic(1);
+    struct leg a, b;
+    int16_t pcm[80];
+    uint8_t copy[1500];
+    const uint8_t *datagram;
+    size_t length, samples, lost, total = 0;
+    int n, tick, loud = 0;
+    a = make(&plain);
+    b = make(&config);
+    REFUSED(ALE_ERR_CAPACITY, ale_leg_record(b.control, 60001));
+    EXPECT(ale_leg_read_recording(b.control, heard, said, 80, &samples, NULL) == ALE_ERR_NOTHING);
+    OK(ale_leg_record(b.control, 1000));
+    for (tick = 0; tick < 120; tick++) {
+        uint64_t now_ns = (uint64_t)tick * TICK_NS;
+        for (n = 0; n < 80; n++)
+            pcm[n] = (int16_t)(n % 16 < 8 ? 3000 : -3000);
+        OK(ale_leg_push(a.media, pcm, 80));
+        while (ale_leg_poll_transmit(a.media, now_ns, &datagram, &length) == ALE_OK) {
+            memcpy(copy, datagram, length);
+            OK(ale_leg_receive(b.receiver, copy, length, now_ns, NULL));
+        }
+        OK(ale_leg_pull(b.media, now_ns, heard + tick * 80, 80, NULL));
+        if (tick < 25 || tick >= 75) {
+            for (n = 0; n < 80; n++)
+                pcm[n] = (int16_t)(tick * 80 + n + 1);
+            OK(ale_leg_push(b.media, pcm, 80));
+        }
+        while (ale_leg_poll_transmit(b.media, now_ns, &datagram, &length) == ALE_OK)
+            ;
+    }
+    while (ale_leg_read_recording(b.control, pcm, said + total, 80, &samples, &lost) == ALE_OK) {
+        for (n = 0; n < (int)samples; n++) {
+            /* 200 ms more than there was room for. */
+            if (lost == 0)
+                EXPECT(pcm[n] == heard[total + (size_t)n]);
+            loud += pcm[n] > 2000;
+        }
+        total += samples;
+    }
+    EXPECT(total >= 8000 && total <= 9600 && loud > 3000);
+    for (n = 0; n < 8000; n++)
+        EXPECT(said[n] == (n < 2000 || n >= 6000 ? n + 1 : 0));
+    INVALID(ale_leg_read_recording(b.control, heard, said, 0, &samples, NULL));
+    OK(ale_leg_record(b.control, 0));
+    OK(ale_leg_pull(b.media, 0, pcm, 80, NULL));
+    EXPECT(ale_leg_read_recording(b.control, heard, said, 80, &samples, NULL) == ALE_ERR_NOTHING);
+    destroy(&a);
+    destroy(&b);
+}
+
 /* Both talk for so many ticks; what `from` sends is kept, the last packet first. */
 static int talk(struct leg *from, struct leg *to, int first, int ticks, int16_t *heard)
 {
@@ -230,6 +284,7 @@ int main(void)
     EXPECT(ale_is_rtcp(rtcp, 1) == 0);
     keys_and_settings();
     jitter();
+    recording();
     marks();
     return 0;
 }

@@ -86,6 +86,7 @@ static union {
         uint32_t value;
         const uint8_t *datagram;
         char text[2][1024];
+        int16_t more_pcm[160];
         int16_t pcm[160];
         int32_t sum[80];
         float shares[16];
@@ -267,6 +268,10 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_leg_next_event, ale_leg_next_event(P(o.leg_control), P(&TO->event)))                      \
     X(ale_leg_set_delay_mode, ale_leg_set_delay_mode(P(o.leg_control), 0, 60))                      \
     X(ale_leg_set_delay_bounds, ale_leg_set_delay_bounds(P(o.leg_control), 0, 600))                 \
+    X(ale_leg_record, ale_leg_record(P(o.leg_control), 100))                                        \
+    X(ale_leg_read_recording,                                                                       \
+      ale_leg_read_recording(P(o.leg_control), P(TO->pcm), P(TO->more_pcm), N(80), P(&TO->length),  \
+                             NULL))                                                                 \
     X(ale_leg_arrival_histogram,                                                                    \
       ale_leg_arrival_histogram(P(o.leg_media), 10, P(TO->shares), N(16)))                          \
     X(ale_leg_black_box,                                                                            \

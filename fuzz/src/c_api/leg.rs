@@ -64,6 +64,10 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                 check(ale_leg_set_delay_mode(orders, input.enumerated(3), input.number()));
                 check(ale_leg_set_delay_bounds(orders, input.number(), input.number()));
                 ale_is_rtcp(log.as_ptr(), log.len());
+                check(ale_leg_record(orders, u32::from(input.byte()) * 8));
+                let (mut heard, mut said, mut lost) = ([0; 100], [0; 100], 0);
+                let (heard, said) = (heard.as_mut_ptr(), said.as_mut_ptr());
+                check(ale_leg_read_recording(orders, heard, said, 100, &mut length, &mut lost));
             }
             9 => {
                 let to = objects.receivers[input.index()];
