@@ -9,6 +9,7 @@ use ale_media_capi::leg_address::*;
 use ale_media_capi::leg_batch::*;
 use ale_media_capi::leg_config::*;
 use ale_media_capi::leg_jitter::*;
+use ale_media_capi::leg_recording::*;
 use ale_media_capi::leg_relay::{ale_leg_passed, ale_leg_relay, ale_pass_through};
 use ale_media_capi::memory::ale_memory;
 use ale_media_capi::mistake::{ale_leg_config_check, ale_mistake};

@@ -155,11 +155,10 @@ impl Memory {
 
     /// `ssrc` is in the table again.
     pub(super) fn forget(&mut self, ssrc: u32) {
-        if let Some(at) = self.records.iter().position(|record| record.ssrc == ssrc) {
-            if let Some(since) = self.records.get_mut(at..) {
-                since.first_to_back();
-                self.records.pop();
-            }
+        let at = self.records.iter().position(|record| record.ssrc == ssrc);
+        if let Some(since) = at.and_then(|at| self.records.get_mut(at..)) {
+            since.first_to_back();
+            self.records.pop();
         }
     }
 
