@@ -181,8 +181,9 @@ c-test: library c-programs xtask ## the C tests: plain, under valgrind, and by c
 	        $(XTASK) abi $$headers $(ARCHIVE) $(TARGET_DIR)/abi || exit 1; \
 	done
 	.ci/c-phones $(RELEASE)/c
-	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
-	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
+	@set -e; for program in codec_plugin own_memory ivr two_lines mini_pbx; do \
+	    valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/$$program; \
+	done
 	$(MAKE) c-sanitize c-debug c-wiped c-stack bindings-test
 
 bindings-test: library xtask ## what pycparser, cffi and bindgen make of the headers

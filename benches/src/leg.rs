@@ -10,7 +10,7 @@ use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, Outgoing}
 use ale_media::leg::{
     Arrival, Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig, receive_batch,
 };
-use ale_media::srtp::{Policy, SessionConfig, Suite};
+use ale_media::srtp::{SessionConfig, Suite};
 
 use crate::harness::{self, Side};
 
@@ -32,9 +32,8 @@ pub struct Room {
     tick: u64,
 }
 
-fn keys(suite: Suite, byte: usize) -> SessionConfig {
-    let mut config = SessionConfig::new(suite, crate::srtp::master(suite, byte));
-    config.policy = Policy::Interop;
+fn keys(suite: Suite, session: usize) -> SessionConfig {
+    let mut config = testkit::keys(suite, session as u8);
     config.max_streams = 1;
     config
 }

@@ -35,6 +35,7 @@ pub mod jitter;
 pub mod leg;
 mod math;
 pub mod mixer;
+mod names;
 pub mod rtp;
 pub mod session;
 pub mod srtp;

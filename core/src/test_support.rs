@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What tests of several modules share: where the reference data lies.
+//! What tests of several modules share: where the reference data lies, and keys. What needs the public
+//! interface alone is in `testkit`.
 
 use std::path::Path;
+
+use crate::srtp::{MasterKey, SessionConfig, Suite};
 
 /// A file below the repository's `vectors`. A crate by itself has none: the test says so and is left
 /// out; CI insists on it.
@@ -20,4 +23,10 @@ pub(crate) fn vector(name: &str) -> Option<Vec<u8>> {
 /// A file of the ITU-T Software Tool Library's vectors.
 pub(crate) fn itu_vector(name: &str) -> Option<Vec<u8>> {
     vector(&format!("itu-stl/{name}"))
+}
+
+/// Keys of one direction, the same for the same seed.
+pub(crate) fn keys(suite: Suite, seed: u8) -> SessionConfig {
+    let material = alloc::vec![seed; suite.key_bytes() + suite.salt_bytes()];
+    SessionConfig::new(suite, MasterKey::from_concatenated(suite, &material).unwrap())
 }

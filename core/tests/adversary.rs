@@ -3,9 +3,6 @@
 //! sample that is heard is the one that would have been heard without him. Plain: he is kept to what
 //! RTP can't keep from him.
 
-#[path = "support/pair.rs"]
-mod pair;
-
 use std::net::SocketAddr;
 
 use ale_media::codec::CodecSpec;
@@ -13,7 +10,7 @@ use ale_media::leg::{LegEvent, ReceiveError, Received};
 use ale_media::rtp::rtcp::{CompoundWriter, ReportBlock};
 use ale_media::rtp::{RtpHeader, is_rtcp};
 use ale_media::srtp::Suite;
-use pair::{Dice, End, TICK_NS, deliver, pair, talk};
+use testkit::{Dice, End, TICK_NS, deliver, pair, talk};
 
 const SUITES: [Suite; 3] =
     [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AesCm256HmacSha1_80];

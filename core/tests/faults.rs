@@ -2,9 +2,6 @@
 //! What breaks around a call: the network stops, clocks jump and drift, threads stall, codecs fail.
 //! The leg goes on, its delay stays bounded, and the voice is heard again soon after.
 
-#[path = "support/pair.rs"]
-mod pair;
-
 use std::sync::Arc;
 
 use ale_media::codec::{
@@ -13,7 +10,7 @@ use ale_media::codec::{
 use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, Outgoing};
 use ale_media::leg::{Leg, LegConfig};
 use ale_media::srtp::Suite;
-use pair::{Dice, End, TICK_NS, deliver, pair, talk};
+use testkit::{Dice, End, TICK_NS, deliver, pair, talk};
 
 const SECOND: u64 = 100;
 const SUITE: Option<Suite> = Some(Suite::AesCm128HmacSha1_80);

@@ -3,8 +3,6 @@
 //! and feature run under an allocator that counts.
 #![allow(unsafe_code)] // A global allocator is unsafe to implement.
 
-#[path = "support/pair.rs"]
-mod pair;
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -14,7 +12,7 @@ use ale_media::codec::CodecSpec;
 use ale_media::conference::{Conference, ConferenceConfig, JoinOptions};
 use ale_media::leg::{Arrival, Leg, LegConfig, ReceiveError, SrtpConfig, receive_batch};
 use ale_media::rtp::is_rtcp;
-use ale_media::srtp::{MasterKey, Sender, SessionConfig, Suite};
+use ale_media::srtp::{Sender, Suite};
 use support::Call;
 
 thread_local! {
@@ -91,14 +89,14 @@ fn a_running_conference_allocates_nothing_in_any_codec_suite_and_feature() {
 #[test]
 fn a_thousand_forgeries_allocate_nothing() {
     for suite in [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AesCm256HmacSha1_80] {
-        let mut ends = pair::pair(&CodecSpec::Pcma, Some(suite), |_| {});
+        let mut ends = testkit::pair(&CodecSpec::Pcma, Some(suite), |_| {});
         let (mut media, mut report) = (Vec::new(), Vec::new());
-        pair::talk(&mut ends, 0..100, |ends, to, now_ns, datagram| {
+        testkit::talk(&mut ends, 0..100, |ends, to, now_ns, datagram| {
             if to == 1 {
                 let kept = if is_rtcp(&datagram) { &mut report } else { &mut media };
                 kept.clone_from(&datagram);
             }
-            pair::deliver(ends, to, now_ns, datagram);
+            testkit::deliver(ends, to, now_ns, datagram);
         });
         let receiver = &mut ends[1].receiver;
         let (mut total, before) = (0, receiver.stats());
@@ -174,16 +172,16 @@ fn a_thousand_refusals_of_each_kind_allocate_nothing() {
     const MKI: [u8; 3] = [7, 8, 9];
     for suite in [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm] {
         let keys = |byte: u8| {
-            let bytes = vec![byte; suite.key_bytes() + suite.salt_bytes()];
-            let key = MasterKey::from_concatenated(suite, &bytes).unwrap();
-            SessionConfig::new(suite, key.with_mki(&MKI).unwrap())
+            let mut config = testkit::keys(suite, byte);
+            config.keys = config.keys.into_iter().map(|key| key.with_mki(&MKI).unwrap()).collect();
+            config
         };
-        let mut ends = pair::pair(&CodecSpec::Pcma, Some(suite), |config| {
+        let mut ends = testkit::pair(&CodecSpec::Pcma, Some(suite), |config| {
             let (send, receive) = if config.local_ssrc == 0xa { (1, 2) } else { (2, 1) };
             config.srtp = Some(SrtpConfig { send: keys(send), receive: keys(receive) });
         });
         let (mut first, mut media, mut report) = (Vec::new(), Vec::new(), Vec::new());
-        pair::talk(&mut ends, 0..600, |ends, to, now_ns, datagram| {
+        testkit::talk(&mut ends, 0..600, |ends, to, now_ns, datagram| {
             if to == 1 {
                 let kept = if is_rtcp(&datagram) { &mut report } else { &mut media };
                 kept.clone_from(&datagram);
@@ -191,7 +189,7 @@ fn a_thousand_refusals_of_each_kind_allocate_nothing() {
                     first.clone_from(&datagram);
                 }
             }
-            pair::deliver(ends, to, now_ns, datagram);
+            testkit::deliver(ends, to, now_ns, datagram);
         });
         // Behind the tag under GCM, before it under HMAC.
         let behind = if suite == Suite::AeadAes128Gcm { 1 } else { suite.tag_bytes() + 1 };

@@ -3,12 +3,9 @@
 //! duplicates, reordering, outages, and forgeries. A minute of each in `cargo test`; `make soak
 //! HOURS=24` runs longer.
 
-#[path = "support/pair.rs"]
-mod pair;
-
 use ale_media::codec::CodecSpec;
 use ale_media::srtp::Suite;
-use pair::{Dice, TICK_NS, pair};
+use testkit::{Dice, TICK_NS, pair};
 
 const HOUR: u64 = 360_000;
 

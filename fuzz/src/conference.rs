@@ -119,7 +119,7 @@ fn leg(choice: u8, ssrc: u32) -> LegConfig {
     let mut config = LegConfig::plain(ssrc, 0, codec);
     config.rtcp_interval_ms = 40;
     if choice & 4 != 0 {
-        let keys = crate::keys(Suite::AeadAes128Gcm);
+        let keys = testkit::keys(Suite::AeadAes128Gcm, 7);
         config.srtp = Some(SrtpConfig { send: keys.clone(), receive: keys });
     }
     if choice & 16 != 0 && choice % 3 != 2 {

@@ -25,7 +25,7 @@ use ale_media::rtp::rtcp::xr::Block;
 use ale_media::rtp::rtcp::{Packet, Packets};
 use ale_media::rtp::telephone_event::{TelephoneEvent, digit_of_event, event_of_digit};
 use ale_media::rtp::{RtpHeader, RtpPacket};
-use ale_media::srtp::{MasterKey, SessionConfig, Suite};
+use ale_media::srtp::Suite;
 
 /// RTP headers and header extensions.
 pub fn rtp(data: &[u8]) {
@@ -86,19 +86,13 @@ pub fn rtcp(data: &[u8]) {
     }
 }
 
-fn keys(suite: Suite) -> SessionConfig {
-    let material = vec![7; suite.key_bytes() + suite.salt_bytes()];
-    let key = MasterKey::from_concatenated(suite, &material).expect("a key of the suite's length");
-    SessionConfig::new(suite, key)
-}
-
 /// A leg, plain or encrypted by the first byte, under any datagrams; two bytes of length stand
 /// before each.
 pub fn leg(data: &[u8]) {
     let Some((choice, mut rest)) = data.split_first() else { return };
     let mut config = LegConfig::plain(1, 0, CodecSpec::Pcmu);
     if choice & 1 == 1 {
-        let keys = keys(Suite::AesCm128HmacSha1_80);
+        let keys = testkit::keys(Suite::AesCm128HmacSha1_80, 7);
         config.srtp = Some(SrtpConfig { send: keys.clone(), receive: keys });
     }
     if choice & 2 == 2 {

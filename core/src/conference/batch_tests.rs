@@ -5,7 +5,8 @@ use super::config::TICK_NS;
 use super::*;
 use crate::codec::CodecSpec;
 use crate::leg::{Leg, LegConfig, SrtpConfig};
-use crate::srtp::{MasterKey, Policy, SessionConfig, Suite};
+use crate::srtp::{Policy, SessionConfig, Suite};
+use crate::test_support::keys;
 
 fn config(n: u32) -> LegConfig {
     let suites = [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AeadAes256Gcm];
@@ -15,11 +16,7 @@ fn config(n: u32) -> LegConfig {
     config.rtcp_interval_ms = 200;
     config.header_extensions.audio_level = n.is_multiple_of(2).then_some(3);
     if let Some(suite) = suites.get(n as usize % 4) {
-        let session = |byte| {
-            let material = alloc::vec![byte; suite.key_bytes() + suite.salt_bytes()];
-            let key = MasterKey::from_concatenated(*suite, &material).unwrap();
-            SessionConfig { policy: Policy::Interop, ..SessionConfig::new(*suite, key) }
-        };
+        let session = |byte| SessionConfig { policy: Policy::Interop, ..keys(*suite, byte) };
         config.srtp = Some(SrtpConfig { send: session(n as u8), receive: session(!(n as u8)) });
     }
     config

@@ -2,7 +2,6 @@
 //! A leg's three threads: as they come, for ThreadSanitizer and Miri, and under `--cfg shuttle` in random
 //! interleavings of all their steps, far too many to try each.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 #[cfg(shuttle)]
@@ -12,29 +11,24 @@ use std::thread;
 
 use super::{Leg, LegConfig, SrtpConfig};
 use crate::codec::CodecSpec;
-use crate::srtp::{MasterKey, SessionConfig, Suite};
+use crate::srtp::Suite;
+use crate::test_support::keys;
 
 #[cfg(shuttle)]
 const INTERLEAVINGS: usize = 300;
 /// Packet times of the call.
 const PACKETS: u64 = if cfg!(miri) { 4 } else { 60 };
 const TICK_NS: u64 = 10_000_000;
-
-fn session(byte: u8) -> SessionConfig {
-    let suite = Suite::AeadAes128Gcm;
-    let material = vec![byte; suite.key_bytes() + suite.salt_bytes()];
-    let key = MasterKey::from_concatenated(suite, &material).unwrap();
-    SessionConfig::new(suite, key)
-}
+const SUITE: Suite = Suite::AeadAes128Gcm;
 
 /// A call in which the control thread changes the keys for receiving, while the peer goes on with the
 /// first ones, which count for so many packets under the new ones.
 fn call(overlap_packets: u32) {
     let config = |ssrc, send, receive| {
         let mut config = LegConfig::plain(ssrc, 8, CodecSpec::Pcma);
-        let mut receive = session(receive);
+        let mut receive = keys(SUITE, receive);
         receive.rekey_overlap_packets = overlap_packets;
-        config.srtp = Some(SrtpConfig { send: session(send), receive });
+        config.srtp = Some(SrtpConfig { send: keys(SUITE, send), receive });
         // Room for the whole call, should the audio thread come last.
         config.jitter.slots = 4 * PACKETS as u16;
         config
@@ -67,7 +61,7 @@ fn call(overlap_packets: u32) {
         let stats = control.stats();
         seen.push((stats.receiver.packets, stats.media.packets, stats.jitter.samples));
         if n < 1 {
-            control.rekey(None, Some(&session(3 + n))).unwrap();
+            control.rekey(None, Some(&keys(SUITE, 3 + n))).unwrap();
         }
     }
     let (receiver, media) = (network.join().unwrap(), audio.join().unwrap());

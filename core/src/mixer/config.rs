@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use crate::names::names;
+
 /// Why a mixer refused. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,23 +39,9 @@ impl fmt::Display for MixerError {
 
 impl core::error::Error for MixerError {}
 
-/// A participant's name in one mixer. A name is not used again for whoever takes the place next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ParticipantId {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
-
-impl ParticipantId {
-    /// The name as a number, for hosts that carry it around.
-    pub fn to_u64(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index)
-    }
-
-    /// The name behind [`ParticipantId::to_u64`].
-    pub fn from_u64(number: u64) -> Self {
-        Self { index: number as u32, generation: (number >> 32) as u32 }
-    }
+names! {
+    /// A participant's name in one mixer. A name is not used again for whoever takes the place next.
+    pub struct ParticipantId;
 }
 
 /// What a mixer is made for.

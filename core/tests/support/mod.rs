@@ -13,7 +13,8 @@ use ale_media::leg::{
     Arrival, HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid,
     Nack, PassThrough, Received, Redundant, SrtpConfig, receive_batch,
 };
-use ale_media::srtp::{MasterKey, Policy, SessionConfig, Suite};
+use ale_media::srtp::Suite;
+use testkit::keys;
 
 const PHONES: usize = 4;
 const TICK_NS: u64 = 10_000_000;
@@ -70,15 +71,6 @@ pub(crate) fn settings() -> Vec<Setting> {
         }
     }
     settings
-}
-
-fn keys(byte: usize, suite: Suite) -> SessionConfig {
-    let material = vec![byte as u8; suite.key_bytes() + suite.salt_bytes()];
-    let key = MasterKey::from_concatenated(suite, &material).unwrap();
-    let mut config = SessionConfig::new(suite, key);
-    // Short tags too.
-    config.policy = Policy::Legacy;
-    config
 }
 
 struct Phone {
@@ -143,7 +135,7 @@ impl Call {
             let mut far = near.clone();
             far.local_ssrc = 100 + n as u32;
             if let Some(suite) = suite {
-                let (up, down) = (keys(n, *suite), keys(n + 9, *suite));
+                let (up, down) = (keys(*suite, n as u8), keys(*suite, n as u8 + 9));
                 near.srtp = Some(SrtpConfig { send: up.clone(), receive: down.clone() });
                 far.srtp = Some(SrtpConfig { send: down, receive: up });
             }

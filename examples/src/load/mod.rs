@@ -13,7 +13,7 @@ use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
 };
 use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig};
-use ale_media::srtp::{MasterKey, SessionConfig, Suite};
+use ale_media::srtp::Suite;
 
 use self::tape::Tape;
 use self::wire::{BATCH, Parcel, Wire};
@@ -104,12 +104,6 @@ pub struct Outcome {
     pub allocations: u64,
 }
 
-fn session(suite: Suite, byte: u8) -> Result<SessionConfig, Failure> {
-    let material = vec![byte; suite.key_bytes() + suite.salt_bytes()];
-    let key = MasterKey::from_concatenated(suite, &material).context("master key")?;
-    Ok(SessionConfig::new(suite, key))
-}
-
 fn hz(talker: usize) -> f32 {
     400.0 + 150.0 * talker as f32
 }
@@ -148,7 +142,7 @@ fn phone(
         far.level_trust = LevelTrust::Everybody;
     }
     if let Some(suite) = load.suite {
-        let (a, b) = (session(suite, leg as u8)?, session(suite, !(leg as u8))?);
+        let (a, b) = (testkit::keys(suite, leg as u8), testkit::keys(suite, !(leg as u8)));
         near.srtp = Some(SrtpConfig { send: a.clone(), receive: b.clone() });
         far.srtp = Some(SrtpConfig { send: b, receive: a });
     }

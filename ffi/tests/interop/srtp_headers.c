@@ -8,13 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXPECT(condition) \
-    do { \
-        if (!(condition)) { \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            return 1; \
-        } \
-    } while (0)
+#include "../c/expect.h"
 
 static const struct {
     const char *line; /* the suite, and the Base64 of as many bytes 0, 1, 2 … as it takes */

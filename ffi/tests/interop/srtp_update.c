@@ -6,13 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXPECT(condition) \
-    do { \
-        if (!(condition)) { \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            return 1; \
-        } \
-    } while (0)
+#include "../c/expect.h"
 
 /* A receiver report whose body is all of one byte. */
 static int report(srtp_t session, unsigned char fill, unsigned char *out)

@@ -13,7 +13,8 @@ use crate::codec::CodecSpec;
 use crate::codec::opus::OpusConfig;
 use crate::rtp::is_rtcp;
 use crate::rtp::rtcp::{CompoundWriter, Packet, Packets, ReportBlock};
-use crate::srtp::{MasterKey, SessionConfig, SrtpError, Suite};
+use crate::srtp::{SrtpError, Suite};
+use crate::test_support::keys;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
@@ -32,18 +33,13 @@ fn end(config: &LegConfig) -> End {
     End { receiver, media, control }
 }
 
-fn key(byte: u8, suite: Suite) -> SessionConfig {
-    let material = vec![byte; suite.key_bytes() + suite.salt_bytes()];
-    SessionConfig::new(suite, MasterKey::from_concatenated(suite, &material).unwrap())
-}
-
 fn pair(codec: CodecSpec, suite: Option<Suite>) -> (LegConfig, LegConfig) {
     let mut a = LegConfig::plain(0xa, 96, codec.clone());
     let mut b = LegConfig::plain(0xb, 96, codec);
     (a.rtcp_interval_ms, b.rtcp_interval_ms) = (500, 500);
     if let Some(suite) = suite {
-        a.srtp = Some(SrtpConfig { send: key(1, suite), receive: key(2, suite) });
-        b.srtp = Some(SrtpConfig { send: key(2, suite), receive: key(1, suite) });
+        a.srtp = Some(SrtpConfig { send: keys(suite, 1), receive: keys(suite, 2) });
+        b.srtp = Some(SrtpConfig { send: keys(suite, 2), receive: keys(suite, 1) });
     }
     (a, b)
 }
@@ -482,13 +478,13 @@ fn re_keying_while_both_talk_loses_nothing() {
     let (mut a, mut b) = (end(&a), end(&b));
     talk(&mut a, &mut b, 0..100, |_, _, _| {});
     // The receiver first; packets under the old keys are still under way then.
-    b.control.rekey(None, Some(&key(3, suite))).unwrap();
-    a.control.rekey(Some(&key(3, suite)), None).unwrap();
+    b.control.rekey(None, Some(&keys(suite, 3))).unwrap();
+    a.control.rekey(Some(&keys(suite, 3)), None).unwrap();
     let heard = talk(&mut a, &mut b, 100..250, |_, _, _| {});
     assert_eq!(b.control.stats().receiver.authentication_failed, 0);
     assert!(!heard.is_empty());
     // Another suite: rollover counters and statistics go on.
-    let other = key(3, Suite::AeadAes128Gcm);
+    let other = keys(Suite::AeadAes128Gcm, 3);
     b.control.rekey(None, Some(&other)).unwrap();
     a.control.rekey(Some(&other), None).unwrap();
     talk(&mut a, &mut b, 250..350, |_, _, _| {});

@@ -94,7 +94,7 @@ fn payloads_go_through_untouched_between_different_keys_and_out_of_order() {
     let codec = CodecSpec::L16 { sample_rate_hz: 16_000, channels: 1 };
     for suites in [None, Some((Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm))] {
         let (a, mut b) = pair(codec.clone(), suites.map(|(a, _)| a));
-        b.srtp = suites.map(|(_, b)| SrtpConfig { send: key(5, b), receive: key(6, b) });
+        b.srtp = suites.map(|(_, b)| SrtpConfig { send: keys(b, 5), receive: keys(b, 6) });
         let (heard, server) = through(&a, &b, None);
         let like = likeness(&heard, 1, 16_000);
         assert!(like > 0.999, "{like}");

@@ -234,7 +234,7 @@ fn with_requests(nack: Nack, suite: Option<Suite>) -> (u64, u64) {
     b.jitter.min_delay_ms = 100;
     let (mut a, mut b) = (end(&a), end(&b));
     let mut sent: Vec<Vec<u8>> = Vec::new();
-    let mut reader = suite.map(|suite| crate::srtp::Receiver::new(&key(2, suite)).unwrap());
+    let mut reader = suite.map(|suite| crate::srtp::Receiver::new(&keys(suite, 2)).unwrap());
     let (mut lost, mut asked) = (0, 0);
     let mut again: Vec<u16> = Vec::new();
     talk(&mut a, &mut b, 0..3_000, |to_b, datagram, target| {

@@ -1,42 +1,55 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Two legs that talk to each other over a network of the test's making.
-#![allow(dead_code)] // Each test uses a part.
+//! What tests, benches and fuzz targets share, all of them outside of the engine: keys, two phones that talk
+//! to each other over a network of the test's making, and numbers that look random.
 
 use ale_media::codec::CodecSpec;
 use ale_media::leg::{Leg, LegConfig, LegControl, LegMedia, LegReceiver, SrtpConfig};
-use ale_media::srtp::{MasterKey, SessionConfig, Suite};
+use ale_media::srtp::{MasterKey, Policy, SessionConfig, Suite};
 
-pub(crate) const TICK_NS: u64 = 10_000_000;
+/// Time between two calls of the audio thread.
+pub const TICK_NS: u64 = 10_000_000;
 /// The pitch that each end speaks at.
 const PITCH_HZ: [f32; 2] = [420.0, 660.0];
 
-pub(crate) struct End {
-    pub(crate) receiver: LegReceiver,
-    pub(crate) media: LegMedia,
-    pub(crate) control: LegControl,
+/// A phone: a leg that says a tone.
+#[derive(Debug)]
+pub struct End {
+    /// The network thread's half.
+    pub receiver: LegReceiver,
+    /// The audio thread's half.
+    pub media: LegMedia,
+    /// Any thread's half.
+    pub control: LegControl,
     /// Samples that it has said.
     said: u64,
     /// What it has heard.
-    pub(crate) heard: Vec<i16>,
+    pub heard: Vec<i16>,
 }
 
-fn keys(byte: u8, suite: Suite) -> SessionConfig {
-    let material = vec![byte; suite.key_bytes() + suite.salt_bytes()];
-    SessionConfig::new(suite, MasterKey::from_concatenated(suite, &material).unwrap())
+/// Keys of one direction, the same for the same seed; any suite with a cipher is accepted.
+///
+/// # Panics
+/// Never: the key has the suite's length.
+#[must_use]
+pub fn keys(suite: Suite, seed: u8) -> SessionConfig {
+    let material = vec![seed; suite.key_bytes() + suite.salt_bytes()];
+    let key = MasterKey::from_concatenated(suite, &material).expect("a key of the suite's length");
+    let mut config = SessionConfig::new(suite, key);
+    config.policy = Policy::Legacy;
+    config
 }
 
 /// Two ends, each of which expects the other.
-pub(crate) fn pair(
-    codec: &CodecSpec,
-    suite: Option<Suite>,
-    set: impl Fn(&mut LegConfig),
-) -> [End; 2] {
+///
+/// # Panics
+/// When what `set` makes of a config is refused.
+pub fn pair(codec: &CodecSpec, suite: Option<Suite>, set: impl Fn(&mut LegConfig)) -> [End; 2] {
     [(0xa, 1, 2), (0xb, 2, 1)].map(|(ssrc, send, receive)| {
         let mut config = LegConfig::plain(ssrc, 96, codec.clone());
         config.rtcp_interval_ms = 500;
         config.initial_sequence = 65_500;
         config.srtp = suite
-            .map(|suite| SrtpConfig { send: keys(send, suite), receive: keys(receive, suite) });
+            .map(|suite| SrtpConfig { send: keys(suite, send), receive: keys(suite, receive) });
         set(&mut config);
         let (receiver, media, control) = Leg::new(&config).unwrap();
         End { receiver, media, control, said: 0, heard: Vec::new() }
@@ -45,7 +58,10 @@ pub(crate) fn pair(
 
 impl End {
     /// Speaks 10 ms; what is to be sent.
-    pub(crate) fn speak(&mut self, who: usize, now_ns: u64) -> Vec<Vec<u8>> {
+    ///
+    /// # Panics
+    /// When the leg does not take 10 ms.
+    pub fn speak(&mut self, who: usize, now_ns: u64) -> Vec<Vec<u8>> {
         let rate = self.media.sample_rate_hz();
         let pcm: Vec<i16> = (self.said..self.said + u64::from(rate / 100))
             .map(|n| {
@@ -63,14 +79,17 @@ impl End {
     }
 
     /// Hears 10 ms.
-    pub(crate) fn hear(&mut self, now_ns: u64) {
+    ///
+    /// # Panics
+    /// When the leg does not give 10 ms.
+    pub fn hear(&mut self, now_ns: u64) {
         let mut pcm = vec![0; (self.media.sample_rate_hz() / 100) as usize];
         self.media.pull(now_ns, &mut pcm).unwrap();
         self.heard.extend_from_slice(&pcm);
     }
 
     /// The share of the other's pitch in the last half second, from 0 to 1.
-    pub(crate) fn hears(&self, other: usize) -> f32 {
+    pub fn hears(&self, other: usize) -> f32 {
         let rate = self.media.sample_rate_hz() as usize;
         let tail = &self.heard[self.heard.len().saturating_sub(rate / 2)..];
         let [mut power, mut total] = [0.0_f32; 2];
@@ -93,7 +112,7 @@ impl End {
 
 /// Both talk for `ticks`; `network` is given where a datagram goes to (0 or 1), when it was sent and
 /// itself, and does with it what it likes.
-pub(crate) fn talk(
+pub fn talk(
     ends: &mut [End; 2],
     ticks: std::ops::Range<u64>,
     mut network: impl FnMut(&mut [End; 2], usize, u64, Vec<u8>),
@@ -110,23 +129,29 @@ pub(crate) fn talk(
 }
 
 /// A network that delivers.
-pub(crate) fn deliver(ends: &mut [End; 2], to: usize, now_ns: u64, mut datagram: Vec<u8>) {
+pub fn deliver(ends: &mut [End; 2], to: usize, now_ns: u64, mut datagram: Vec<u8>) {
     let _ = ends[to].receiver.receive(&mut datagram, now_ns);
 }
 
 /// Numbers that look random and are the same every time.
 #[derive(Debug)]
-pub(crate) struct Dice(pub(crate) u64);
+pub struct Dice(
+    /// Where they begin; not 0.
+    pub u64,
+);
 
 impl Dice {
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number.
+    #[allow(clippy::should_implement_trait)] // It never ends.
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+    /// The next number below `limit`.
+    pub fn below(&mut self, limit: u64) -> u64 {
         (self.next() >> 16) % limit
     }
 }
