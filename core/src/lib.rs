@@ -14,6 +14,7 @@
 //! | [`leg`] | one RTP session endpoint, split in a network, an audio and a control half |
 //! | [`conference`] | legs around a mixer, ticked every 10 ms |
 //! | [`stats`] | counters, snapshots, the E-model |
+//! | [`voice`] | echo, noise and gain of one's own side, 10 ms at a time |
 //! | [`sync`] | the wait-free rings and snapshots in which halves meet |
 //!
 //! Four rules hold everywhere; `ARCHITECTURE.md` explains them. There is no I/O and no clock in
@@ -40,6 +41,7 @@ pub mod session;
 pub mod srtp;
 pub mod stats;
 pub mod sync;
+pub mod voice;
 #[cfg(all(test, feature = "std"))]
 mod test_support;
 #[allow(dead_code)]

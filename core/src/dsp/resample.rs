@@ -72,6 +72,17 @@ impl Sample for i32 {
     }
 }
 
+impl Sample for f32 {
+    #[inline]
+    fn to_f32(self) -> f32 {
+        self
+    }
+    #[inline]
+    fn from_f32(value: f32) -> Self {
+        value
+    }
+}
+
 /// The nearest integer, ties to even, in operations that every vector unit has.
 #[inline]
 fn nearest(value: f32) -> f32 {
