@@ -41,9 +41,9 @@ pub mod session;
 pub mod srtp;
 pub mod stats;
 pub mod sync;
-pub mod voice;
 #[cfg(all(test, feature = "std"))]
 mod test_support;
+pub mod voice;
 #[allow(dead_code)]
 mod within;
 

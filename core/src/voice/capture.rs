@@ -86,6 +86,35 @@ pub struct Capture {
     heard: Box<[f32]>,
     mix: Box<[i32]>,
     stats: CaptureStats,
+    echo: Echo,
+}
+
+/// Mean squares while the echo is heard alone: of what is played, of what is heard, and of what goes out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Echo {
+    played: f32,
+    heard: f32,
+    left: f32,
+}
+
+impl Echo {
+    fn follow(&mut self, played: f32, heard: f32, left: f32) {
+        // Two seconds of it.
+        self.played += (played - self.played) * 0.005;
+        self.heard += (heard - self.heard) * 0.005;
+        self.left += (left - self.left) * 0.005;
+    }
+
+    fn statistics(&self) -> Statistics {
+        let db = |a: f32, b: f32| {
+            (a > 1e-9).then(|| 10.0 * crate::math::log10((a + 1e-12) / (b + 1e-12)))
+        };
+        Statistics {
+            echo_return_loss_enhancement_db: db(self.heard, self.left),
+            echo_return_loss_db: db(self.heard, self.heard).and(db(self.played, self.heard)),
+            ..Statistics::default()
+        }
+    }
 }
 
 impl Capture {
@@ -120,6 +149,7 @@ impl Capture {
             heard: vec![0.0; frame].into_boxed_slice(),
             mix: vec![0; frame].into_boxed_slice(),
             stats: CaptureStats::default(),
+            echo: Echo::default(),
         })
     }
 
@@ -173,6 +203,10 @@ impl Capture {
         for (to, from) in pcm.iter_mut().zip(&self.heard) {
             *to = (*from * 32_768.0) as i16;
             after += *from * *from;
+        }
+        if self.jumps.as_ref().is_some_and(|jumps| jumps.echo_alone()) {
+            let played = self.played_f32.iter().map(|v| v * v).sum::<f32>();
+            self.echo.follow(played / frame, before / frame, after / frame);
         }
         let level = if self.settings.gain_control && !hushed {
             self.leveller.process(before / frame, pcm, after / frame)
@@ -261,9 +295,10 @@ impl Capture {
         }
     }
 
-    /// What the engines know of themselves, the first that knows it.
+    /// What is known: losses as the chain itself measures them while the echo is heard alone (where jumps are
+    /// followed), else what the first engine that knows says.
     pub fn statistics(&self) -> Statistics {
-        let own = Statistics { gain_db: Some(self.leveller.gain_db()), ..Statistics::default() };
+        let own = Statistics { gain_db: Some(self.leveller.gain_db()), ..self.echo.statistics() };
         let engines = self.engines.iter().map(|engine| engine.statistics());
         engines.fold(own, Statistics::or)
     }

@@ -157,10 +157,10 @@ impl EchoModel {
             *share = math::sqrt(energy(w));
             all += *share;
         }
-        // A quarter is for whoever has nothing yet.
-        let scale = 0.75 * PARTITIONS as f32 / all.max(1e-9);
+        // A tenth is for whoever has nothing yet.
+        let scale = 0.9 * PARTITIONS as f32 / all.max(1e-9);
         for share in &mut self.share {
-            *share = if all < 1e-9 { 1.0 } else { 0.25 + *share * scale };
+            *share = if all < 1e-9 { 1.0 } else { 0.1 + *share * scale };
         }
     }
 }

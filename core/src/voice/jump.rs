@@ -13,6 +13,7 @@ use alloc::vec;
 
 use super::echo_model::{EchoModel, HOP, PARTITIONS};
 use crate::dsp::correlate::{MAX_OFFSETS, best_offset, shrink, similarity};
+use crate::dsp::level;
 use crate::dsp::resample::{Resampler, UnsupportedRate};
 use crate::math;
 use crate::within::Within;
@@ -26,15 +27,23 @@ const FARTHEST: usize = PARTITIONS * HOP;
 /// Samples of the microphone that are sought at most, and at least.
 const LONGEST: usize = 4 * HOP;
 const SHORTEST: usize = 2 * HOP;
-/// What the prediction has to have taken from the echo for its failure to mean anything: 4 dB.
-const TRUSTED_GAIN: f32 = 2.5;
+/// What the prediction has to have taken from the echo for its failure to mean anything: 3 dB.
+const TRUSTED_GAIN: f32 = 2.0;
 /// Part of the microphone's energy that is left where the prediction has failed.
 const FAILED: f32 = 0.8;
 /// Energy of a hop below which nothing is to be found: 20 steps of 16-bit PCM.
 const AUDIBLE: f32 = 20.0 * 20.0 * HOP as f32;
 /// Likeness that makes an echo suspected, and one that makes it found.
 const SUSPECTED: f32 = 0.72;
-const FOUND: f32 = 0.78;
+const FOUND: f32 = 0.82;
+/// How fast is learnt where all fits.
+const RATE: f32 = 0.35;
+/// Samples below which it has not jumped, but somebody has moved: 2 ms.
+const SMALL: f32 = 8.0;
+/// Audible frames that a model has to have learnt from.
+const LEARNT_FRAMES: u32 = 100;
+/// By how much the two may differ in energy.
+const ALIKE: f32 = 4.0;
 /// Samples that two finds may be apart.
 const SAME: f32 = 1.5;
 /// Frames for which a failure is looked into.
@@ -53,8 +62,12 @@ pub(super) enum Finding {
 
 /// See the module.
 pub(super) struct JumpFinder {
+    /// Of what is played, and of its magnitude: a small loudspeaker moves further one way than the other.
     model: EchoModel,
+    bent_model: EchoModel,
     reference: Shrinker,
+    bent: Shrinker,
+    rectified: Box<[i16]>,
     microphone: Shrinker,
     /// Samples at the chain's rate for one here.
     step: f32,
@@ -70,17 +83,22 @@ pub(super) struct JumpFinder {
     /// Energies of what was heard while something was predicted, and of what the prediction left.
     of_heard: f32,
     of_error: f32,
+    learnt_frames: u32,
     doubt_frames: u32,
     /// Frames since the prediction began to fail.
     failing_frames: u32,
     last_find: Option<f32>,
+    echo_alone: bool,
 }
 
 impl JumpFinder {
     pub(super) fn new(rate_hz: u32) -> Result<Self, UnsupportedRate> {
         Ok(Self {
             model: EchoModel::new(),
+            bent_model: EchoModel::new(),
             reference: Shrinker::new(rate_hz)?,
+            bent: Shrinker::new(rate_hz)?,
+            rectified: vec![0; (rate_hz / 100) as usize].into_boxed_slice(),
             microphone: Shrinker::new(rate_hz)?,
             step: (rate_hz / RATE_HZ) as f32,
             predicted: vec![0; KEPT].into_boxed_slice(),
@@ -90,9 +108,11 @@ impl JumpFinder {
             heard: [0; LONGEST],
             of_heard: 0.0,
             of_error: 0.0,
+            learnt_frames: 0,
             doubt_frames: 0,
             failing_frames: 0,
             last_find: None,
+            echo_alone: false,
         })
     }
 
@@ -100,15 +120,19 @@ impl JumpFinder {
     ///
     /// Real-time: yes.
     pub(super) fn observe(&mut self, played: &[i16], heard: &[i16]) -> Finding {
+        self.rectify(played);
         let played = self.reference.process(played);
+        let bent = self.bent.process(&self.rectified);
         let heard = self.microphone.process(heard);
         self.model.reference(&played);
-        let predicted = self.model.predict(0);
+        self.bent_model.reference(&bent);
+        let predicted = self.predict(0);
         let error: [f32; HOP] = core::array::from_fn(|n| heard[n] - predicted[n]);
         self.heard.shift(HOP..LONGEST, 0);
         self.heard.put_all(LONGEST - HOP, heard.map(|v| v as i16));
         self.keep();
         let energies = (energy(&heard), energy(&predicted), energy(&error));
+        self.echo_alone = energies.2 < 0.4 * energies.0 && energies.0 > AUDIBLE;
         let finding = self.judge(energies);
         if finding == Finding::Nothing {
             self.learn(&error, energies);
@@ -117,18 +141,30 @@ impl JumpFinder {
         finding
     }
 
+    /// Whether the last frame was echo and hardly anything else.
+    pub(super) fn echo_alone(&self) -> bool {
+        self.echo_alone
+    }
+
     /// By how much the prediction makes what is heard softer, as a ratio of energies.
-    pub(super) fn gain(&self) -> f32 {
+    fn gain(&self) -> f32 {
         self.of_heard / self.of_error.max(AUDIBLE)
     }
 
     /// Begins again from the reference as it is now; `replay` gives its last frames, and how many. The
     /// model stays.
-    pub(super) fn replay(&mut self, moved: i64, replay: impl FnOnce(usize, &mut dyn FnMut(&[i16]))) {
-        let model = &mut self.model;
-        let shrinker = &mut self.reference;
-        shrinker.restart();
-        replay(PARTITIONS + 4, &mut |frame| model.reference(&shrinker.process(frame)));
+    pub(super) fn replay(
+        &mut self,
+        moved: i64,
+        replay: impl FnOnce(usize, &mut dyn FnMut(&[i16])),
+    ) {
+        self.reference.restart();
+        self.bent.restart();
+        replay(PARTITIONS + 4, &mut |frame| {
+            self.rectify(frame);
+            self.model.reference(&self.reference.process(frame));
+            self.bent_model.reference(&self.bent.process(&self.rectified));
+        });
         // What was predicted for a time comes that much later now.
         let hops = (moved as f32 / self.step / HOP as f32) as i64;
         self.valid = if hops >= 0 { self.valid } else { 0 };
@@ -136,12 +172,23 @@ impl JumpFinder {
         self.predicted.rotate_right(by.rem_euclid(KEPT as i64) as usize);
     }
 
+    fn predict(&self, ahead: usize) -> [f32; HOP] {
+        let (straight, bent) = (self.model.predict(ahead), self.bent_model.predict(ahead));
+        core::array::from_fn(|n| straight[n] + bent[n])
+    }
+
+    fn rectify(&mut self, played: &[i16]) {
+        for (to, from) in self.rectified.iter_mut().zip(played) {
+            *to = from.saturating_abs();
+        }
+    }
+
     fn keep(&mut self) {
         let onset = self.model.onset().saturating_sub(1);
         if onset < self.ahead || onset > self.ahead + 2 {
             (self.ahead, self.valid) = (onset, 0);
         }
-        let newest = self.model.predict(self.ahead);
+        let newest = self.predict(self.ahead);
         let at = (self.hop + self.ahead) * HOP;
         for (n, v) in newest.iter().enumerate() {
             self.predicted.put((at + n) % KEPT, *v as i16);
@@ -150,7 +197,7 @@ impl JumpFinder {
     }
 
     fn judge(&mut self, (heard, predicted, error): (f32, f32, f32)) -> Finding {
-        let trusted = self.gain() > TRUSTED_GAIN && self.of_heard > 10.0 * AUDIBLE;
+        let trusted = self.gain() > TRUSTED_GAIN && self.learnt_frames >= LEARNT_FRAMES;
         let failed = error > FAILED * heard && heard.max(predicted) > AUDIBLE;
         self.failing_frames = if failed { self.failing_frames + 1 } else { 0 };
         if trusted && failed && self.doubt_frames == 0 && heard > AUDIBLE {
@@ -170,7 +217,7 @@ impl JumpFinder {
         let Some((later_by, likeness)) = self.search(length) else { return Finding::Nothing };
         let again = self.last_find.is_some_and(|last| (last - later_by).abs() < SAME);
         self.last_find = Some(later_by);
-        if later_by.abs() < SAME || likeness < SUSPECTED {
+        if later_by.abs() < SMALL || likeness < SUSPECTED {
             return Finding::Nothing;
         }
         if again && likeness > FOUND && length > SHORTEST {
@@ -210,11 +257,17 @@ impl JumpFinder {
         let target = self.heard.last_of(length);
         let mut run = [0_i16; LONGEST];
         let run = run.head_mut(length);
-        let mut like = |at: usize| {
-            self.copy(at, run);
-            similarity(target, run)
-        };
-        let (before, here, after) = (like(at.saturating_sub(1)), like(at), like(at + 1));
+        let mut like = [0.0; 3];
+        for (n, like) in like.iter_mut().enumerate() {
+            self.copy((at + n).saturating_sub(1), run);
+            *like = similarity(target, run);
+        }
+        let [before, here, after] = like;
+        self.copy(at, run);
+        let (of_run, of_target) = (level::energy(run) as f32, level::energy(target) as f32);
+        if of_run > ALIKE * of_target || of_target > ALIKE * of_run {
+            return None;
+        }
         let curve = before - 2.0 * here + after;
         let between = if curve < -1e-6 { 0.5 * (before - after) / curve } else { 0.0 };
         Some((now as f32 - at as f32 - between.clamp(-0.5, 0.5), likeness))
@@ -231,16 +284,20 @@ impl JumpFinder {
             // Half a second of what is played.
             self.of_heard += (heard - self.of_heard) * 0.02;
             self.of_error += (left - self.of_error) * 0.02;
+            self.learnt_frames = self.learnt_frames.saturating_add(1);
         }
         let trust = predicted / (left + 1.0);
         let rate = if self.gain() < 2.0 { 1.0 } else { (trust * trust / 9.0).min(1.0) };
-        self.model.learn(error, rate);
+        self.model.learn(error, RATE * rate);
+        self.bent_model.learn(error, RATE * rate);
     }
 
     /// Forgets everything.
     pub(super) fn restart(&mut self) {
         self.model.restart();
-        (self.of_heard, self.of_error, self.valid, self.doubt_frames) = (0.0, 0.0, 0, 0);
+        self.bent_model.restart();
+        (self.of_heard, self.of_error) = (0.0, 0.0);
+        (self.valid, self.learnt_frames, self.doubt_frames) = (0, 0, 0);
     }
 }
 

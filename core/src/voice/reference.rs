@@ -166,11 +166,8 @@ impl Reference {
         let mask = self.past.len().wrapping_sub(1);
         let oldest = (self.written - self.past.len() as i64).max(0);
         for (n, sample) in (from..).zip(frame.iter_mut()) {
-            *sample = if n < oldest || n >= self.written {
-                0
-            } else {
-                self.past.at(n as usize & mask)
-            };
+            *sample =
+                if n < oldest || n >= self.written { 0 } else { self.past.at(n as usize & mask) };
         }
     }
 }

@@ -8,11 +8,11 @@ use webrtc_audio_processing::config::{
 use webrtc_audio_processing::experimental::EchoCanceller3Config;
 use webrtc_audio_processing::{Config, Processor as Module};
 
-use super::processor::{NoiseSuppression, Processor, Settings, Statistics};
 use super::VoiceError;
+use super::processor::{NoiseSuppression, Processor, Settings, Statistics};
 
 /// What libwebrtc's filter is made longer to, in blocks of 4 ms: its own 52 ms are short of a living room.
-const FILTER_BLOCKS: usize = 20;
+const FILTER_BLOCKS: usize = 13;
 
 /// libwebrtc's canceller and noise suppression (M131), compiled into the program.
 ///
