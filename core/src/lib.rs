@@ -13,6 +13,7 @@
 //! | [`mixer`] | exact N-1 mixing |
 //! | [`leg`] | one RTP session endpoint, split in a network, an audio and a control half |
 //! | [`conference`] | legs around a mixer, ticked every 10 ms |
+//! | [`endpoint`] | a phone: legs, voice, and a sound card's two clocks |
 //! | [`stats`] | counters, snapshots, the E-model |
 //! | [`voice`] | echo, noise and gain of one's own side, 10 ms at a time |
 //! | [`sync`] | the wait-free rings and snapshots in which halves meet |
@@ -32,6 +33,7 @@ extern crate alloc;
 pub mod codec;
 pub mod conference;
 pub mod dsp;
+pub mod endpoint;
 pub mod jitter;
 pub mod leg;
 mod math;

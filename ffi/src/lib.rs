@@ -50,3 +50,4 @@ pub mod srtp_crypto;
 pub mod status;
 pub mod system;
 pub mod tones;
+pub mod voice;

@@ -3,6 +3,7 @@
 //!
 //! - [`activity`]: whether somebody speaks.
 //! - `correlate`, `pitch`: where two signals fit, the period of a voice, and what goes on with it.
+//! - `drift`: between two clocks that ought to run alike.
 //! - `fourier`: short blocks in frequency.
 //! - [`level`]: how loud a stretch of samples is (RFC 6464's dBov).
 //! - [`lines`]: whether a sound is a tone, a chord or music rather than noise.
@@ -16,6 +17,7 @@
 
 pub mod activity;
 pub(crate) mod correlate;
+pub(crate) mod drift;
 pub(crate) mod fourier;
 pub mod level;
 pub mod lines;

@@ -314,7 +314,7 @@ fn sinc(x: f64) -> f64 {
 }
 
 /// Modified Bessel function of the first kind, order 0, by its series.
-fn bessel_i0(x: f64) -> f64 {
+pub(super) fn bessel_i0(x: f64) -> f64 {
     let (mut sum, mut term) = (1.0, 1.0);
     for k in 1..32 {
         term *= x / (2.0 * f64::from(k)) * (x / (2.0 * f64::from(k)));

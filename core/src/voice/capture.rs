@@ -208,7 +208,8 @@ impl Capture {
             let played = self.played_f32.iter().map(|v| v * v).sum::<f32>();
             self.echo.follow(played / frame, before / frame, after / frame);
         }
-        let level = if self.settings.gain_control && !hushed {
+        let near = self.jumps.as_ref().is_none_or(|jumps| jumps.no_echo());
+        let level = if self.settings.gain_control && near && !hushed {
             self.leveller.process(before / frame, pcm, after / frame)
         } else {
             let gain = self.leveller.amplitude();
@@ -236,6 +237,9 @@ impl Capture {
     ///
     /// Real-time: yes.
     pub fn echo_moved(&mut self, later_by: i64) {
+        // Nothing jumps by more than ten seconds; the sums below stay small.
+        let most = 10 * i64::from(self.rate_hz);
+        let later_by = later_by.clamp(-most, most);
         self.stats.jumps_told += 1;
         self.reference.shift(later_by);
         self.replay(later_by);

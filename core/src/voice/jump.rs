@@ -46,6 +46,10 @@ const LEARNT_FRAMES: u32 = 100;
 const ALIKE: f32 = 4.0;
 /// Samples that two finds may be apart.
 const SAME: f32 = 1.5;
+/// Part of what is heard that may be echo where it is said to be near-end sound.
+const NO_ECHO: f32 = 0.1;
+/// Frames for which an echo comes after what is played.
+const SOUNDING_FRAMES: u32 = 60;
 /// Frames for which a failure is looked into.
 const FRAMES_OF_DOUBT: u32 = 12;
 
@@ -89,6 +93,9 @@ pub(super) struct JumpFinder {
     failing_frames: u32,
     last_find: Option<f32>,
     echo_alone: bool,
+    no_echo: bool,
+    /// Frames for which the room may still sound.
+    sounding_frames: u32,
 }
 
 impl JumpFinder {
@@ -113,6 +120,8 @@ impl JumpFinder {
             failing_frames: 0,
             last_find: None,
             echo_alone: false,
+            no_echo: true,
+            sounding_frames: 0,
         })
     }
 
@@ -132,6 +141,13 @@ impl JumpFinder {
         self.heard.put_all(LONGEST - HOP, heard.map(|v| v as i16));
         self.keep();
         let energies = (energy(&heard), energy(&predicted), energy(&error));
+        let (was_heard, was_predicted, _) = energies;
+        self.sounding_frames = self.sounding_frames.saturating_sub(1);
+        if energy(&played) > AUDIBLE {
+            self.sounding_frames = SOUNDING_FRAMES;
+        }
+        let known = self.learnt_frames >= LEARNT_FRAMES && self.gain() > TRUSTED_GAIN;
+        self.no_echo = self.sounding_frames == 0 || known && was_predicted < NO_ECHO * was_heard;
         self.echo_alone = energies.2 < 0.4 * energies.0 && energies.0 > AUDIBLE;
         let finding = self.judge(energies);
         if finding == Finding::Nothing {
@@ -139,6 +155,11 @@ impl JumpFinder {
         }
         self.hop = self.hop.wrapping_add(1);
         finding
+    }
+
+    /// Whether the last frame was near-end sound, if anything: nothing is played, or so little of it arrives.
+    pub(super) fn no_echo(&self) -> bool {
+        self.no_echo
     }
 
     /// Whether the last frame was echo and hardly anything else.

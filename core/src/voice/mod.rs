@@ -30,6 +30,8 @@ mod reference;
 mod rnnoise;
 #[cfg(feature = "process-sonora")]
 mod sonora;
+#[cfg(all(test, feature = "std", not(loom)))]
+mod tests;
 #[cfg(feature = "process-webrtc")]
 mod webrtc;
 

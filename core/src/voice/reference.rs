@@ -136,7 +136,10 @@ impl Reference {
     ///
     /// Real-time: yes.
     pub(super) fn shift(&mut self, later_by: i64) {
-        self.place = (self.place - later_by).min(self.written);
+        // What lies further away than is kept is silence, wherever that is.
+        let most = self.past.len() as i64;
+        let place = self.place - later_by.clamp(-most, most);
+        self.place = place.clamp(self.written - 2 * most, self.written);
     }
 
     /// Samples between what is read next and the newest.

@@ -69,8 +69,7 @@ fn main() -> Result<(), Failure> {
     }
     let settings = settings(&options)?;
     let engines = voice::engines(rate).context("engines")?;
-    let (mut render, mut capture) =
-        voice::create(rate, 0, &settings, engines).context("chain")?;
+    let (mut render, mut capture) = voice::create(rate, 0, &settings, engines).context("chain")?;
     let frame = capture.frame_samples();
     let silence = vec![0; frame];
     for (n, pcm) in heard.chunks_exact_mut(frame).enumerate() {

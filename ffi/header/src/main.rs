@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 /// The library's modules in the order in which a reader needs what they declare.
-const SOURCES: [&str; 28] = [
+const SOURCES: [&str; 29] = [
     "status",
     "memory",
     "codec",
@@ -62,6 +62,7 @@ const SOURCES: [&str; 28] = [
     "mixer",
     "tones",
     "resampler",
+    "voice",
     "srtp_crypto",
     "srtp_backend",
     "srtp",
