@@ -172,6 +172,7 @@ c-test: library c-programs ## the C tests: plain, under valgrind, and by clang's
 	.ci/c-phones $(RELEASE)/c
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/codec_plugin
 	valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/own_memory
+	$(RELEASE)/c/handsfree
 	$(MAKE) c-sanitize c-debug c-wiped c-stack bindings-test
 
 bindings-test: library ## what pycparser, cffi and bindgen make of the headers

@@ -437,6 +437,7 @@ static void struct_sizes(void)
         CONFIG(in.srtp, ale_srtp_restore), CONFIG(in.jitter, ale_jitter_create),
         CONFIG(in.jitter, ale_jitter_memory_required), CONFIG(in.jitter, ale_jitter_replay_create),
         CONFIG(in.tones, ale_tones_create), CONFIG(in.tones, ale_tones_memory_required),
+        CONFIG(in.voice, ale_voice_create), CONFIG(in.voice, ale_voice_memory_required),
         CONFIG(in.mixer, ale_mixer_create), CONFIG(in.mixer, ale_mixer_memory_required),
         CONFIG(in.leg, ale_leg_create), CONFIG(in.leg, ale_leg_memory_required),
         CONFIG(in.conference, ale_conference_create),

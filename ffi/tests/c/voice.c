@@ -6,14 +6,14 @@
 #define FRAMES 1000
 #define DELAY 960
 
-static float past[FRAMES * FRAME];
+static float past[(FRAMES + 1) * FRAME];
 static size_t pushed, restarts;
 static int16_t played[FRAMES * FRAME], echo[FRAMES * FRAME];
 
 /* An engine that expects half of what was played, so many samples ago, and takes it away. */
 static void on_render(void *context, const float *frame, size_t samples)
 {
-    EXPECT(context == past && pushed + samples <= FRAMES * FRAME);
+    EXPECT(context == past && pushed + samples <= sizeof past / sizeof *past);
     memcpy(past + pushed, frame, samples * sizeof *frame);
     pushed += samples;
 }
@@ -51,7 +51,7 @@ static void room(size_t lead, size_t jump_frame, long by)
     pushed = 0;
 }
 
-static void make(ale_voice_config *config, ale_voice_render **render, ale_voice_capture **capture)
+static void chain(ale_voice_config *config, ale_voice_render **render, ale_voice_capture **capture)
 {
     OK(ale_voice_create(config, render, capture));
     EXPECT(*render != NULL && *capture != NULL);
@@ -82,7 +82,7 @@ static void told(void)
     config.engine.render = on_render;
     config.engine.capture = on_capture;
     config.engine.restart = on_restart;
-    make(&config, &render, &capture);
+    chain(&config, &render, &capture);
     room(320, 500, 600);
     for (n = 0; n < FRAMES; n++) {
         OK(ale_voice_render_push(render, played + n * FRAME, FRAME));
@@ -117,7 +117,7 @@ static void found(void)
     OK(ale_voice_config_init(&config));
     config.gain_control = 0;
     config.lead_ms = 0;
-    make(&config, &render, &capture);
+    chain(&config, &render, &capture);
     room(0, 600, 3200);
     for (n = 0; n < FRAMES; n++) {
         OK(ale_voice_render_push(render, played + n * FRAME, FRAME));
@@ -148,11 +148,12 @@ static void levels(void)
         ale_voice_counters counters;
         int16_t pcm[FRAME];
         OK(ale_voice_config_init(&config));
-        make(&config, &render, &capture);
+        chain(&config, &render, &capture);
         room(0, 0, 0);
         for (n = 0, sum = 0; n < FRAMES; n++) {
             for (k = 0; k < FRAME; k++) {
-                double sample = loud[which] * played[n * FRAME + k];
+                /* With pauses, by which speech is known. */
+                double sample = loud[which] * played[n * FRAME + k] * (n % 50 < 36 ? 1 : 0.002);
                 pcm[k] = (int16_t)fmax(-32768, fmin(32767, sample));
             }
             OK(ale_voice_capture_process(capture, pcm, FRAME));
