@@ -241,21 +241,28 @@ impl Capture {
         let most = 10 * i64::from(self.rate_hz);
         let later_by = later_by.clamp(-most, most);
         self.stats.jumps_told += 1;
-        self.reference.shift(later_by);
-        self.replay(later_by);
+        let moved = self.reference.shift(later_by);
+        self.replay(moved, later_by);
     }
 
     fn realign(&mut self, later_by: i64) {
         let frame = self.played.len() as i64;
         // The frame at hand is read again, so that it fits already.
-        self.reference.shift(later_by + frame);
+        let moved = self.reference.shift(later_by + frame) - frame;
         self.reference.next(&mut self.played);
-        self.replay(later_by);
+        self.replay(moved, later_by);
         self.hushed_frames = HUSHED_FRAMES;
     }
 
     /// Shows the model of the room what is played, as it is aligned now.
-    fn replay(&mut self, later_by: i64) {
+    fn replay(&mut self, moved: i64, later_by: i64) {
+        if moved != later_by {
+            // The echo comes before what the reference can be moved to: there is only learning anew.
+            if let Some(jumps) = &mut self.jumps {
+                jumps.restart();
+            }
+            return;
+        }
         let (reference, played) = (&self.reference, &mut self.played);
         if let Some(jumps) = &mut self.jumps {
             jumps.replay(later_by, |count, take| reference.replay(count, played, take));

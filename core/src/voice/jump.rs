@@ -206,7 +206,7 @@ impl JumpFinder {
 
     fn keep(&mut self) {
         let onset = self.model.onset().saturating_sub(1);
-        if onset < self.ahead || onset > self.ahead + 2 {
+        if onset < self.ahead || onset > self.ahead + 1 {
             (self.ahead, self.valid) = (onset, 0);
         }
         let newest = self.predict(self.ahead);

@@ -132,14 +132,16 @@ impl Reference {
     }
 
     /// Moves the place: the echo comes so many samples later than before (earlier, if negative). What has
-    /// not been played yet can't be reached.
+    /// not been played yet can't be reached; returns by how many it has moved.
     ///
     /// Real-time: yes.
-    pub(super) fn shift(&mut self, later_by: i64) {
+    pub(super) fn shift(&mut self, later_by: i64) -> i64 {
+        let before = self.place;
         // What lies further away than is kept is silence, wherever that is.
         let most = self.past.len() as i64;
         let place = self.place - later_by.clamp(-most, most);
         self.place = place.clamp(self.written - 2 * most, self.written);
+        before - self.place
     }
 
     /// Samples between what is read next and the newest.
