@@ -59,7 +59,7 @@ def table(rows, rate):
         for chain in dict.fromkeys(row["chain"] for row in of_kind):
             cells = []
             for measure in measures:
-                values = [row.get(measure) for row in of_kind if row["chain"] == chain]
+                values = [row[measure] for row in of_kind if row["chain"] == chain and measure in row]
                 known = [v for v in values if v is not None]
                 never = f" ({len(values) - len(known)} of {len(values)} never)" if measure == "to_20_db_s" and len(known) < len(values) else ""
                 cells.append((f"{np.mean(known):.2f}" if known else "-") + never)

@@ -391,7 +391,7 @@ impl LegConfig {
     /// no use for; `None` where there is none.
     pub(super) fn keepalive_type(&self) -> Option<u8> {
         // A set that is filled once, not a search for each number.
-        let sent = std::iter::once(self.send.payload_type);
+        let sent = core::iter::once(self.send.payload_type);
         let received = self.received_types().map(|(payload_type, _)| payload_type);
         let used = sent.chain(received).filter(|number| is_payload_type(*number));
         let used = used.fold(0u128, |used, number| used | 1 << number);

@@ -139,7 +139,7 @@ impl JumpFinder {
         let error: [f32; HOP] = core::array::from_fn(|n| heard[n] - predicted[n]);
         self.heard.shift(HOP..LONGEST, 0);
         self.heard.put_all(LONGEST - HOP, heard.map(|v| v as i16));
-        self.keep();
+        self.keep(&predicted);
         let energies = (energy(&heard), energy(&predicted), energy(&error));
         let (was_heard, was_predicted, _) = energies;
         self.sounding_frames = self.sounding_frames.saturating_sub(1);
@@ -204,12 +204,12 @@ impl JumpFinder {
         }
     }
 
-    fn keep(&mut self) {
+    fn keep(&mut self, predicted: &[f32; HOP]) {
         let onset = self.model.onset().saturating_sub(1);
         if onset < self.ahead || onset > self.ahead + 1 {
             (self.ahead, self.valid) = (onset, 0);
         }
-        let newest = self.predict(self.ahead);
+        let newest = if self.ahead == 0 { *predicted } else { self.predict(self.ahead) };
         let at = (self.hop + self.ahead) * HOP;
         for (n, v) in newest.iter().enumerate() {
             self.predicted.put((at + n) % KEPT, *v as i16);

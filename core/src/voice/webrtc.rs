@@ -112,13 +112,10 @@ impl Processor for WebRtc {
     }
 
     fn statistics(&self) -> Statistics {
+        // Its losses are not asked for, which stay where they began: the chain measures its own.
         let stats = self.module.get_stats();
-        Statistics {
-            echo_return_loss_enhancement_db: stats.echo_return_loss_enhancement.map(|v| v as f32),
-            echo_return_loss_db: stats.echo_return_loss.map(|v| v as f32),
-            delay_ms: stats.delay_ms,
-            ..Statistics::default()
-        }
+        let delay_ms = stats.delay_ms.filter(|_| self.settings.echo_cancellation);
+        Statistics { delay_ms, ..Statistics::default() }
     }
 }
 

@@ -49,7 +49,7 @@ struct Options {
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// How much faster than the microphone's the loudspeaker's clock runs, parts per million.
-    #[arg(long, default_value_t = 200.0)]
+    #[arg(long, default_value_t = 200.0, allow_hyphen_values = true)]
     ppm: f64,
     /// No echo: a headset.
     #[arg(long)]
