@@ -35,7 +35,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSIO
 .DEFAULT_GOAL := help
 .PHONY: help quick xtask bindings-test build-tools demo test check tools peers library programs c-programs header header-check header-compiles \
         c-test c-sanitize c-debug c-wiped c-stack firmware-library firmware-test sip-bridge interop install package-test deb deb-test sbom reproducible features libsrtp2 relink-test \
-        loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare judge fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
+        loom shuttle miri tsan searches small real-time soak coverage unsafe-budget budget bench compare judge process-webrtc process-test aec-judge aec-quick fuzz bare-metal cross cross-quick cross-test cross-tools docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -184,6 +184,7 @@ c-test: library c-programs xtask ## the C tests: plain, under valgrind, and by c
 	@set -e; for program in codec_plugin own_memory ivr two_lines mini_pbx; do \
 	    valgrind --quiet --leak-check=full --error-exitcode=1 $(RELEASE)/c/$$program; \
 	done
+	$(RELEASE)/c/handsfree
 	$(MAKE) c-sanitize c-debug c-wiped c-stack bindings-test
 
 bindings-test: library xtask ## what pycparser, cffi and bindgen make of the headers
@@ -398,6 +399,25 @@ budget: tools xtask ## instructions of each operation under callgrind, mean and 
 
 judge: programs ## voice quality on 22 networks beside NetEQ and others (JUDGE="--traces wifi --plot"), see benches/judge
 	@benches/judge/run $(abspath $(RELEASE))/playout $(abspath $(TARGET_DIR))/judge $(JUDGE)
+
+# The engines in C++ and Rust that a softphone has; what they need is in .ci/process-webrtc.
+PROCESS := .ci/process-webrtc $(abspath $(TARGET_DIR))/process-webrtc
+ENGINES := process-webrtc,process-rnnoise
+
+process-webrtc: tools ## the softphone and `voice` with libwebrtc's echo canceller and RNNoise, in target/release
+	$(PROCESS) $(CARGO) build --release -p examples --bin voice --bin softphone --features $(ENGINES)
+
+process-test: tools ## tests of the chain with every engine
+	$(PROCESS) $(CARGO) test -p ale-media --features $(ENGINES),process-sonora --test engines
+	$(PROCESS) $(CARGO) clippy -p ale-media --all-targets --features $(ENGINES),process-sonora -- -D warnings
+
+aec-judge: process-webrtc ## echo cancellation, noise suppression and gain over simulated rooms beside peers (AEC="--only jump --rooms 2"), see benches/aec_judge
+	@.ci/install-tools ffmpeg
+	@benches/aec_judge/run $(abspath $(RELEASE))/voice $(abspath $(TARGET_DIR))/aec-judge $(AEC)
+
+# Two rooms and three kinds of scenes: what can break, in the time that CI has.
+aec-quick: ## the same in short form: fails where a jump is not followed or the canceller has stopped working
+	$(MAKE) aec-judge AEC="--rooms 1 --only st_soft,jump200,nst --chains echo --least st_soft:erle_5:18,jump200:erle_0_3:15,nst:pesq:3.4"
 
 fuzz: xtask ## each fuzz target for SECONDS (needs a nightly toolchain)
 	@.ci/rust-tool $(NEEDS_fuzz)

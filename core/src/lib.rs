@@ -13,7 +13,9 @@
 //! | [`mixer`] | exact N-1 mixing |
 //! | [`leg`] | one RTP session endpoint, split in a network, an audio and a control half |
 //! | [`conference`] | legs around a mixer, ticked every 10 ms |
+//! | [`endpoint`] | a phone: legs, voice, and a sound card's two clocks |
 //! | [`stats`] | counters, snapshots, the E-model |
+//! | [`voice`] | echo, noise and gain of one's own side, 10 ms at a time |
 //! | [`sync`] | the wait-free rings and snapshots in which halves meet |
 //!
 //! Four rules hold everywhere; `ARCHITECTURE.md` explains them. There is no I/O and no clock in
@@ -31,6 +33,7 @@ extern crate alloc;
 pub mod codec;
 pub mod conference;
 pub mod dsp;
+pub mod endpoint;
 pub mod jitter;
 pub mod leg;
 mod math;
@@ -43,6 +46,7 @@ pub mod stats;
 pub mod sync;
 #[cfg(all(test, feature = "std"))]
 mod test_support;
+pub mod voice;
 #[allow(dead_code)]
 mod within;
 

@@ -52,3 +52,4 @@ pub mod srtp_crypto;
 pub mod status;
 pub mod system;
 pub mod tones;
+pub mod voice;

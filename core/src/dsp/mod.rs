@@ -3,6 +3,8 @@
 //!
 //! - [`activity`]: whether somebody speaks.
 //! - `correlate`, `pitch`: where two signals fit, the period of a voice, and what goes on with it.
+//! - `drift`: between two clocks that ought to run alike.
+//! - `fourier`: short blocks in frequency.
 //! - [`level`]: how loud a stretch of samples is (RFC 6464's dBov).
 //! - [`lines`]: whether a sound is a tone, a chord or music rather than noise.
 //! - `odd_rates` (feature `odd-rates`): between rates of any ratio, with correction of drift.
@@ -15,6 +17,8 @@
 
 pub mod activity;
 pub(crate) mod correlate;
+pub(crate) mod drift;
+pub(crate) mod fourier;
 pub mod level;
 pub mod lines;
 #[cfg(feature = "odd-rates")]

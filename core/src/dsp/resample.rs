@@ -72,6 +72,17 @@ impl Sample for i32 {
     }
 }
 
+impl Sample for f32 {
+    #[inline]
+    fn to_f32(self) -> f32 {
+        self
+    }
+    #[inline]
+    fn from_f32(value: f32) -> Self {
+        value
+    }
+}
+
 /// The nearest integer, ties to even, in operations that every vector unit has.
 #[inline]
 fn nearest(value: f32) -> f32 {
@@ -303,7 +314,7 @@ fn sinc(x: f64) -> f64 {
 }
 
 /// Modified Bessel function of the first kind, order 0, by its series.
-fn bessel_i0(x: f64) -> f64 {
+pub(super) fn bessel_i0(x: f64) -> f64 {
     let (mut sum, mut term) = (1.0, 1.0);
     for k in 1..32 {
         term *= x / (2.0 * f64::from(k)) * (x / (2.0 * f64::from(k)));

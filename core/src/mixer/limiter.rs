@@ -16,7 +16,7 @@ use crate::dsp::versions::{Unit, versions};
 use crate::within::Within;
 
 /// Blocks of a frame of 10 ms.
-pub(super) const BLOCKS: usize = 5;
+pub(crate) const BLOCKS: usize = 5;
 /// The loudest sample that leaves: -0.2 dB of full scale, which leaves room for rounding.
 pub(super) const CEILING: f32 = 32_000.0;
 /// Blocks for which a gain is held: 100 ms.
@@ -28,7 +28,7 @@ const RISE: f32 = 1.002_767;
 
 /// One listener's limiter, but for the sound that it holds back.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     /// Where the last block's line ended.
     gain: f32,
     /// The most that the block held back allows.
@@ -47,7 +47,7 @@ impl Limiter {
     /// Limits a frame: `held`, a block, and then all but the last block of `mix` go to `out`; the
     /// last block takes the place of `held`.
     #[inline]
-    pub(super) fn process(&mut self, unit: Unit, held: &mut [i32], mix: &[i32], out: &mut [i16]) {
+    pub(crate) fn process(&mut self, unit: Unit, held: &mut [i32], mix: &[i32], out: &mut [i16]) {
         let block = held.len();
         if block == 0 || mix.len() != out.len() || mix.len() != block * BLOCKS {
             return;

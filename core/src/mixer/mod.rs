@@ -55,7 +55,7 @@ mod arena;
 mod config;
 mod gain;
 mod kernel;
-mod limiter;
+pub(crate) mod limiter;
 mod orders;
 mod pairs;
 mod place;

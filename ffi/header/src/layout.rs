@@ -67,6 +67,7 @@ const FILES: [(&str, &str, &[Heading]); 4] = [
             ("Codecs of the host", &["ale_host_codec_"]),
             ("Tones and digits in the sound", &["ale_tones_"]),
             ("Resampler", &["ale_resampler_"]),
+            ("Echo, noise and gain of one's own side", &["ale_voice_"]),
             ("Other packet times", &["ale_repacketizer_"]),
             (
                 "Conferences: made, ended",

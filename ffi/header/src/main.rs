@@ -71,6 +71,7 @@ const SOURCES: &[&str] = &[
     "mixer",
     "tones",
     "resampler",
+    "voice",
     "srtp_crypto",
     "srtp_backend",
     "srtp",

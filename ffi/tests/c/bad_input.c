@@ -41,6 +41,8 @@ static struct {
     ale_mixer *mixer;
     ale_tones *tones;
     ale_resampler *resampler;
+    ale_voice_render *render;
+    ale_voice_capture *capture;
     ale_leg_receiver *leg_receiver;
     ale_leg_media *leg_media;
     ale_leg_control *leg_control;
@@ -64,6 +66,7 @@ static struct {
     ale_jitter_config jitter;
     ale_mixer_config mixer;
     ale_tones_config tones;
+    ale_voice_config voice;
     ale_leg_config leg;
     ale_conference_config conference;
     ale_join_options options;
@@ -112,6 +115,7 @@ static union {
         ale_mistake mistake;
         ale_allocator allocator;
         ale_codec codec;
+        ale_voice_counters voice;
     } to;
 } out;
 #define TO (&out.to)
@@ -148,6 +152,16 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_resampler_process, ale_resampler_process(P(o.resampler), P(o.pcm), N(80), P(TO->pcm),     \
                                                    N(160), P(&TO->length)))                         \
     X(ale_resampler_reset, ale_resampler_reset(P(o.resampler)))                                     \
+    X(ale_voice_config_init, ale_voice_config_init(P(TO)))                                          \
+    X(ale_voice_config_init_sized, ale_voice_config_init_sized(P(TO), N(sizeof in.voice)))          \
+    X(ale_voice_create, ale_voice_create(P(&in.voice), OBJECT(ale_voice_render, 0),                 \
+                                         OBJECT(ale_voice_capture, 1)))                             \
+    X(ale_voice_memory_required, ale_voice_memory_required(P(&in.voice), P(&TO->memory)))           \
+    X(ale_voice_render_push, ale_voice_render_push(P(o.render), P(o.pcm), N(160)))                  \
+    X(ale_voice_capture_process, ale_voice_capture_process(P(o.capture), P(TO->pcm), N(160)))       \
+    X(ale_voice_capture_echo_moved, ale_voice_capture_echo_moved(P(o.capture), 160))                \
+    X(ale_voice_capture_restart, ale_voice_capture_restart(P(o.capture)))                           \
+    X(ale_voice_capture_stats, ale_voice_capture_stats(P(o.capture), P(&TO->voice)))                \
     X(ale_srtp_crypto_init, ale_srtp_crypto_init(P(TO)))                                            \
     X(ale_srtp_crypto_init_sized, ale_srtp_crypto_init_sized(P(TO), N(sizeof in.crypto)))               \
     X(ale_srtp_crypto_parse, ale_srtp_crypto_parse(P(LINE), P(&TO->crypto)))                        \
@@ -339,7 +353,8 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
 #define DESTROYS(X)                                                                                 \
     X(ale_host_codec_destroy) X(ale_srtp_backend_destroy) X(ale_srtp_destroy)                       \
     X(ale_jitter_writer_destroy) X(ale_jitter_reader_destroy) X(ale_jitter_control_destroy)         \
-    X(ale_jitter_replay_destroy) X(ale_mixer_destroy) X(ale_tones_destroy) X(ale_resampler_destroy) X(ale_leg_receiver_destroy)                   \
+    X(ale_jitter_replay_destroy) X(ale_mixer_destroy) X(ale_tones_destroy) X(ale_resampler_destroy)                    \
+    X(ale_voice_render_destroy) X(ale_voice_capture_destroy) X(ale_leg_receiver_destroy)                   \
     X(ale_leg_media_destroy) X(ale_leg_control_destroy) X(ale_repacketizer_destroy)                 \
     X(ale_conference_destroy) X(ale_link_end_destroy) X(ale_partial_sums_destroy)
 
@@ -434,6 +449,7 @@ static void struct_sizes(void)
         CONFIG(in.srtp, ale_srtp_restore), CONFIG(in.jitter, ale_jitter_create),
         CONFIG(in.jitter, ale_jitter_memory_required), CONFIG(in.jitter, ale_jitter_replay_create),
         CONFIG(in.tones, ale_tones_create), CONFIG(in.tones, ale_tones_memory_required),
+        CONFIG(in.voice, ale_voice_create), CONFIG(in.voice, ale_voice_memory_required),
         CONFIG(in.mixer, ale_mixer_create), CONFIG(in.mixer, ale_mixer_memory_required),
         CONFIG(in.leg, ale_leg_create), CONFIG(in.leg, ale_leg_memory_required),
         CONFIG(in.conference, ale_conference_create),
@@ -594,6 +610,8 @@ static void make_all(void)
     OK(ale_tones_config_init(&in.tones));
     OK(ale_tones_create(&in.tones, &o.tones));
     OK(ale_resampler_create(8000, 16000, &o.resampler));
+    OK(ale_voice_config_init(&in.voice));
+    OK(ale_voice_create(&in.voice, &o.render, &o.capture));
     OK(ale_leg_config_init(&in.leg));
     in.leg.send = in.g711;
     in.leg.telephone_event_payload_type = 101;
@@ -619,6 +637,8 @@ static void destroy_all(void)
     ale_mixer_destroy(o.mixer);
     ale_tones_destroy(o.tones);
     ale_resampler_destroy(o.resampler);
+    ale_voice_render_destroy(o.render);
+    ale_voice_capture_destroy(o.capture);
     ale_leg_receiver_destroy(o.leg_receiver);
     ale_leg_media_destroy(o.leg_media);
     ale_leg_control_destroy(o.leg_control);

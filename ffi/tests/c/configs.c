@@ -30,6 +30,7 @@ CALLS(ale_join_options, ale_join_options_init, ale_join_options_init_sized)
 CALLS(ale_jitter_config, ale_jitter_config_init, ale_jitter_config_init_sized)
 CALLS(ale_mixer_config, ale_mixer_config_init, ale_mixer_config_init_sized)
 CALLS(ale_tones_config, ale_tones_config_init, ale_tones_config_init_sized)
+CALLS(ale_voice_config, ale_voice_config_init, ale_voice_config_init_sized)
 CALLS(ale_srtp_config, ale_srtp_config_init, ale_srtp_config_init_sized)
 CALLS(ale_srtp_crypto, ale_srtp_crypto_init, ale_srtp_crypto_init_sized)
 CALLS(ale_srtp_backend_config, ale_srtp_backend_config_init, ale_srtp_backend_config_init_sized)
@@ -41,6 +42,7 @@ static const struct config CONFIGS[] = {
     CONFIG(ale_conference_config), CONFIG(ale_join_options), CONFIG(ale_jitter_config),
     CONFIG(ale_mixer_config), CONFIG(ale_srtp_config), CONFIG(ale_srtp_crypto),
     CONFIG(ale_srtp_backend_config), CONFIG(ale_tones_config),
+    CONFIG(ale_voice_config),
 };
 
 static int untouched(const unsigned char *behind, size_t count)

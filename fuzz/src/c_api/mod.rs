@@ -19,6 +19,7 @@ mod room;
 mod session;
 mod share;
 mod tools;
+mod voice;
 
 use std::ptr::null_mut;
 use std::rc::Rc;
@@ -38,6 +39,7 @@ use ale_media_capi::srtp::ale_srtp;
 use ale_media_capi::srtp_backend::ale_srtp_backend;
 use ale_media_capi::status::ale_status;
 use ale_media_capi::tones::ale_tones;
+use ale_media_capi::voice::{ale_voice_capture, ale_voice_render};
 
 use backend::Engine;
 use checkpoint::Checkpoint;
@@ -66,6 +68,8 @@ struct Objects {
     regroupers: Places<ale_repacketizer>,
     tones: Places<ale_tones>,
     resamplers: Places<ale_resampler>,
+    renders: Places<ale_voice_render>,
+    captures: Places<ale_voice_capture>,
     /// What backends work with; their sessions need them as long as they live.
     engines: Vec<Rc<Engine>>,
     /// The packet that a session has protected last.
@@ -95,6 +99,8 @@ impl Objects {
             regroupers: [null_mut(); PLACES],
             tones: [null_mut(); PLACES],
             resamplers: [null_mut(); PLACES],
+            renders: [null_mut(); PLACES],
+            captures: [null_mut(); PLACES],
             engines: Vec::new(),
             protected: Vec::new(),
             checkpoints: Default::default(),
@@ -120,6 +126,7 @@ impl Objects {
                 share::destroy(self, n);
                 relay::destroy(self, n);
                 tools::destroy(self, n);
+                voice::destroy(self, n);
             }
         }
         for engine in &self.engines {
@@ -175,6 +182,7 @@ pub fn calls(data: &[u8]) {
                 11 => orders::call(&mut objects, &mut input),
                 12 | 13 => room::call(&mut objects, &mut input),
                 14 => share::call(&mut objects, &mut input),
+                16 if input.choice(2) == 0 => voice::call(&mut objects, &mut input),
                 16 => tools::call(&mut objects, &mut input),
                 _ => relay::call(&mut objects, &mut input),
             }

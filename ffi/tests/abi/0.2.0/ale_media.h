@@ -48,6 +48,7 @@
  *   - Codecs of the host
  *   - Tones and digits in the sound
  *   - Resampler
+ *   - Echo, noise and gain of one's own side
  *   - Other packet times
  *   - Conferences: made, ended
  *   - Conferences: any thread
@@ -1404,6 +1405,135 @@ ale_status ale_resampler_process(struct ale_resampler *resampler,
 
 /* Forgets what has been taken in: what comes next has nothing to do with it. Real-time. */
 ale_status ale_resampler_reset(struct ale_resampler *resampler);
+
+/* ==== Echo, noise and gain of one's own side ==== */
+
+/*
+ * An engine of the host's, such as a phone's DSP: functions that are called on the capturing thread, 10 ms
+ * at a time, first render, then capture. Samples are single precision with full scale at 1. All must be
+ * real-time for the chain to be.
+ */
+typedef struct ale_voice_engine {
+  void *context;  /* Passed to each function; must outlive the chain. */
+  /*
+   * What the loudspeaker plays, aligned with the capture that follows. NULL for an engine that does not
+   * care.
+   */
+  void (*render)(void *context, const float *frame, size_t samples);
+  /* What the microphone has heard, to be changed in place. NULL for no engine. */
+  void (*capture)(void *context, float *frame, size_t samples);
+  void (*restart)(void *context);  /* Optional: forgets what it has learnt. */
+} ale_voice_engine;
+
+/* What a chain is made for. */
+typedef struct ale_voice_config {
+  uint32_t struct_size;  /* Size of this struct, filled by ale_voice_config_init. */
+  uint32_t sample_rate_hz;  /* Samples a second: 8000, 16000 (the default), 32000 or 48000; mono. */
+  /*
+   * How much later than it is pushed a sample counts as played, in ms: as much as the two threads'
+   * callbacks may be apart. Default 10, at most 250.
+   */
+  uint32_t lead_ms;
+  /* Whether near-end speech is brought to one level, never clipped. Default 1. */
+  uint8_t gain_control;
+  /* Whether jumps of the echo's delay are looked for and followed. Default 1. */
+  uint8_t follow_jumps;
+  /* The engine. By default it has no functions: echo and noise stay. */
+  struct ale_voice_engine engine;
+} ale_voice_config;
+
+/* Fills a config with the defaults and no engine. Any thread. Real-time. */
+ale_status ale_voice_config_init(struct ale_voice_config *config);
+
+/*
+ * The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+ */
+ale_status ale_voice_config_init_sized(struct ale_voice_config *config,
+                                       size_t struct_size);
+
+/* The half of the thread that captures. Exclusive. */
+typedef struct ale_voice_capture ale_voice_capture;
+
+/* The half of the thread that plays. Exclusive. */
+typedef struct ale_voice_render ale_voice_render;
+
+/*
+ * Makes a chain and splits it: one half for the thread that plays, one for the thread that captures. Any
+ * thread. Not real-time.
+ *
+ * Can return ALE_ERR_SAMPLE_RATE, ALE_ERR_DELAY for a lead beyond 250 ms, and ALE_ERR_NO_MEMORY.
+ */
+ale_status ale_voice_create(const struct ale_voice_config *config,
+                            struct ale_voice_render **render,
+                            struct ale_voice_capture **capture);
+
+/*
+ * What a chain of this config would take of the allocator. It is made and thrown away for that, with
+ * memory of the C library's malloc. Any thread, also before ale_set_allocator. Not real-time.
+ *
+ * Can return what ale_voice_create can.
+ */
+ale_status ale_voice_memory_required(const struct ale_voice_config *config,
+                                     struct ale_memory *memory);
+
+/* Frees the playing half; the other goes on without a reference. Any thread. Not real-time. */
+void ale_voice_render_destroy(struct ale_voice_render *render);
+
+/* Frees the capturing half. Any thread. Not real-time. */
+void ale_voice_capture_destroy(struct ale_voice_capture *capture);
+
+/*
+ * Takes what is played now, any number of samples. What finds no room, since nobody captures, is lost, and
+ * the capturing half finds its place anew. Real-time.
+ */
+ale_status ale_voice_render_push(struct ale_voice_render *render,
+                                 const int16_t *pcm,
+                                 size_t samples);
+
+/*
+ * Takes 10 ms of the microphone and makes of it, in place, what is to be sent. Real-time as far as the
+ * engine is.
+ *
+ * Can return ALE_ERR_PCM_LENGTH.
+ */
+ale_status ale_voice_capture_process(struct ale_voice_capture *capture,
+                                     int16_t *pcm,
+                                     size_t samples);
+
+/*
+ * Says that the echo comes so many samples later than before, from the next frame on: the loudspeaker has
+ * run dry, or the microphone's driver has brought silence, for so long. Earlier, if negative. Real-time.
+ */
+ale_status ale_voice_capture_echo_moved(struct ale_voice_capture *capture,
+                                        int64_t later_by_samples);
+
+/* Forgets what was learnt: another device, another room. Real-time as far as the engine is. */
+ale_status ale_voice_capture_restart(struct ale_voice_capture *capture);
+
+/* What a chain counts and measures. */
+typedef struct ale_voice_counters {
+  uint64_t frames;  /* Frames that were captured. */
+  uint64_t missing_reference_frames;  /* Those whose reference had not come. */
+  /*
+   * How often the reference's place was sought: at the beginning, and after each time that nobody played
+   * or nobody captured.
+   */
+  uint64_t sought;
+  uint64_t jumps_told;  /* Jumps of the echo that were told. */
+  uint64_t jumps_found;  /* Jumps of the echo that were found in the signal. */
+  /* Frames of which little was let through because the echo may have moved. */
+  uint64_t hushed_frames;
+  /*
+   * By how much the echo is made softer, in tenths of a dB, while it is heard alone; 0 where that is not
+   * known.
+   */
+  uint64_t echo_return_loss_enhancement_db_x10;
+  int64_t gain_db_x10;  /* What speech is amplified by, in tenths of a dB. */
+} ale_voice_counters;
+
+/* What the chain has counted. Real-time. */
+ale_status ale_voice_capture_stats(const struct ale_voice_capture *capture,
+                                   struct ale_voice_counters *stats);
 
 /* ==== Other packet times ==== */
 
