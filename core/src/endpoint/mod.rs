@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A phone's own end: legs, the [`voice`](crate::voice) chain, and a sound card's two clocks.
+//! A phone's own end: legs, the [`voice`] chain, and a sound card's two clocks.
 //!
 //! | half | thread | what it does |
 //! |---|---|---|

@@ -75,8 +75,9 @@ pub(super) struct JumpFinder {
     microphone: Shrinker,
     /// Samples at the chain's rate for one here.
     step: f32,
-    /// What was and will be predicted; the sample for hop `n` begins at `HOP * n` modulo [`KEPT`].
+    /// What was and will be predicted; the sample for hop `n` begins at `HOP * n + turned` modulo [`KEPT`].
     predicted: Box<[i16]>,
+    turned: usize,
     /// The hop at hand.
     hop: usize,
     /// Hops that predictions are ahead.
@@ -109,6 +110,7 @@ impl JumpFinder {
             microphone: Shrinker::new(rate_hz)?,
             step: (rate_hz / RATE_HZ) as f32,
             predicted: vec![0; KEPT].into_boxed_slice(),
+            turned: 0,
             hop: 0,
             ahead: 0,
             valid: 0,
@@ -190,7 +192,7 @@ impl JumpFinder {
         let hops = (moved as f32 / self.step / HOP as f32) as i64;
         self.valid = if hops >= 0 { self.valid } else { 0 };
         let by = (moved as f32 / self.step) as i64;
-        self.predicted.rotate_right(by.rem_euclid(KEPT as i64) as usize);
+        self.turned = (self.turned as i64 - by).rem_euclid(KEPT as i64) as usize;
     }
 
     fn predict(&self, ahead: usize) -> [f32; HOP] {
@@ -212,7 +214,7 @@ impl JumpFinder {
         let newest = if self.ahead == 0 { *predicted } else { self.predict(self.ahead) };
         let at = (self.hop + self.ahead) * HOP;
         for (n, v) in newest.iter().enumerate() {
-            self.predicted.put((at + n) % KEPT, *v as i16);
+            self.predicted.put((at + n + self.turned) % KEPT, *v as i16);
         }
         self.valid = (self.valid + HOP).min(KEPT);
     }
@@ -296,7 +298,7 @@ impl JumpFinder {
 
     fn copy(&self, from: usize, to: &mut [i16]) {
         for (n, sample) in to.iter_mut().enumerate() {
-            *sample = self.predicted.at((from + n) % KEPT);
+            *sample = self.predicted.at((from + n + self.turned) % KEPT);
         }
     }
 

@@ -10,15 +10,12 @@
 //!                                   Leveller (near-end speech alone), limiter
 //! ```
 //!
-//! Engines are [`Processor`]s: [`WebRtc`], [`Sonora`] and [`RnNoise`] behind features, or a host's own. The
+//! Engines are [`Processor`]s: `WebRtc`, `Sonora` and `RnNoise` behind features, or a host's own. The
 //! chain takes all its memory when it is made; what an engine allocates, it says.
 //!
 //! What no canceller does is done before them: when a device has skipped or repeated, the echo is at another
 //! time than before. Who knows tells ([`Capture::echo_moved`]); what nobody has told is found in the signal
 //! (`jump.rs`). Either way the reference moves, and the engines find everything where it was.
-#![cfg_attr(not(feature = "process-webrtc"), doc = "\n[`WebRtc`]: Processor")]
-#![cfg_attr(not(feature = "process-sonora"), doc = "\n[`Sonora`]: Processor")]
-#![cfg_attr(not(feature = "process-rnnoise"), doc = "\n[`RnNoise`]: Processor")]
 
 mod capture;
 mod echo_model;
