@@ -8,7 +8,6 @@ pub(super) const TICK_NS: u64 = 10_000_000;
 
 /// What a conference is made for.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub struct ConferenceConfig {
     /// Members at a time, 1 to [`MAX_PARTICIPANTS`](crate::mixer::MAX_PARTICIPANTS); the memory for all is
     /// taken at creation, about 2 KiB each.

@@ -27,7 +27,6 @@ const COMMANDS_A_PLACE: usize = 4;
 
 /// How a member joins.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
 pub struct JoinOptions {
     /// The host's own mark, handed out with every datagram of the member.
     pub tag: u64,

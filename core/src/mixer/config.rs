@@ -46,7 +46,6 @@ names! {
 
 /// What a mixer is made for.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub struct MixerConfig {
     /// Samples per second: a multiple of 100, at most 48000; with a limiter, a multiple of 8000.
     pub sample_rate_hz: u32,
