@@ -139,8 +139,9 @@ impl Reference {
         let before = self.place;
         // What lies further away than is kept is silence, wherever that is.
         let most = self.past.len() as i64;
-        let place = self.place - later_by.clamp(-most, most);
-        self.place = place.clamp(self.written - 2 * most, self.written);
+        // Not `clamp`, which has bounds the wrong way round to refuse.
+        let place = self.place - later_by.max(-most).min(most);
+        self.place = place.max(self.written - 2 * most).min(self.written);
         before - self.place
     }
 
