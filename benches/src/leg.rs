@@ -79,9 +79,11 @@ impl Room {
         speakers: usize,
         set: impl Fn(&mut LegConfig),
     ) -> Self {
-        let mut config = ConferenceConfig::default();
-        config.max_members = legs;
-        config.max_speakers = speakers;
+        let config = ConferenceConfig {
+            max_members: legs,
+            max_speakers: speakers,
+            ..ConferenceConfig::default()
+        };
         let (conference, control) = Conference::new(&config).expect("conference");
         let pcm = crate::codec::voice(codec.format().sample_rate_hz);
         let mut room = Self {

@@ -24,10 +24,12 @@ pub struct Room {
 impl Room {
     /// A room of `legs`, with a limiter or without.
     pub fn new(rate_hz: u32, legs: usize, limiter: bool) -> Self {
-        let mut config = MixerConfig::default();
-        config.sample_rate_hz = rate_hz;
-        config.max_participants = legs;
-        config.limiter = limiter;
+        let config = MixerConfig {
+            sample_rate_hz: rate_hz,
+            max_participants: legs,
+            limiter,
+            ..MixerConfig::default()
+        };
         let mut mixer = Mixer::new(&config).expect("mixer");
         let ids: Vec<_> = (0..legs).map(|_| mixer.add().expect("a place")).collect();
         let samples = mixer.frame_samples();

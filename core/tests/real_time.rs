@@ -275,8 +275,7 @@ fn suite_tag(suite: Suite, behind: usize) -> usize {
 #[test]
 fn a_leg_in_a_conference_takes_a_bounded_piece_of_memory() {
     let before = BYTES.get();
-    let mut config = ConferenceConfig::default();
-    config.max_members = 100;
+    let config = ConferenceConfig { max_members: 100, ..ConferenceConfig::default() };
     let (conference, control) = Conference::new(&config).unwrap();
     let of_conference = BYTES.get() - before;
     let mut halves = Vec::with_capacity(100);

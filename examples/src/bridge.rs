@@ -42,8 +42,8 @@ impl Bridge {
     /// # Errors
     /// When a leg's configuration is refused, or a socket fails.
     pub fn start(configs: &[LegConfig], clock: Clock) -> Result<Self, Failure> {
-        let mut conference = ConferenceConfig::default();
-        conference.max_members = configs.len().max(1);
+        let conference =
+            ConferenceConfig { max_members: configs.len().max(1), ..ConferenceConfig::default() };
         let (conference, control) = Conference::new(&conference).context("conference")?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();

@@ -202,13 +202,14 @@ pub unsafe extern "C" fn ale_conference_create(
 
 fn make(config: &ale_conference_config) -> Result<Handle<ale_conference>, ale_status> {
     let max_members = config.max_members as usize;
-    let mut settings = ConferenceConfig::default();
-    settings.max_members = max_members;
-    settings.max_speakers = config.max_speakers as usize;
-    settings.max_pair_gains = config.max_pair_gains as usize;
-    settings.limiter = config.limiter != 0;
-    settings.encode_groups = config.encode_groups as usize;
-    settings.rates_hz = config.rates_hz;
+    let settings = ConferenceConfig {
+        max_members,
+        max_speakers: config.max_speakers as usize,
+        max_pair_gains: config.max_pair_gains as usize,
+        limiter: config.limiter != 0,
+        encode_groups: config.encode_groups as usize,
+        rates_hz: config.rates_hz,
+    };
     let (conference, control) = Conference::new(&settings)?;
     let datagrams = match config.max_datagrams {
         0 => max_members * 2,

@@ -95,12 +95,13 @@ pub unsafe extern "C" fn ale_mixer_create(
 }
 
 fn make(config: &ale_mixer_config) -> Result<Handle<ale_mixer>, ale_status> {
-    let mut settings = MixerConfig::default();
-    settings.sample_rate_hz = config.sample_rate_hz;
-    settings.max_participants = config.max_participants as usize;
-    settings.channels = u8::try_from(config.channels).unwrap_or(0);
-    settings.max_pair_gains = config.max_pair_gains as usize;
-    settings.limiter = config.limiter != 0;
+    let settings = MixerConfig {
+        sample_rate_hz: config.sample_rate_hz,
+        max_participants: config.max_participants as usize,
+        channels: u8::try_from(config.channels).unwrap_or(0),
+        max_pair_gains: config.max_pair_gains as usize,
+        limiter: config.limiter != 0,
+    };
     let mixer = Mixer::new(&settings)?;
     Ok(handle(ale_mixer(mixer)))
 }

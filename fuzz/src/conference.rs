@@ -17,12 +17,14 @@ const PLACES: usize = 4;
 /// When the conference breaks one of its promises.
 pub fn commands(data: &[u8]) {
     let Some((&choice, mut rest)) = data.split_first() else { return };
-    let mut config = ConferenceConfig::default();
-    config.max_members = PLACES;
-    config.max_speakers = usize::from(choice & 3);
-    config.max_pair_gains = usize::from(choice >> 2 & 3);
-    config.limiter = choice & 16 != 0;
-    config.encode_groups = usize::from(choice >> 5);
+    let config = ConferenceConfig {
+        max_members: PLACES,
+        max_speakers: usize::from(choice & 3),
+        max_pair_gains: usize::from(choice >> 2 & 3),
+        limiter: choice & 16 != 0,
+        encode_groups: usize::from(choice >> 5),
+        ..ConferenceConfig::default()
+    };
     let (mut conference, control) = Conference::new(&config).expect("a good configuration");
     // Too little room now and then, so that datagrams wait.
     let mut outgoing = Outgoing::new(3);

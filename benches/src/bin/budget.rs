@@ -140,8 +140,7 @@ fn leg(codec: CodecSpec, [receive, pull, send]: [&CStr; 3]) {
 
 /// 10 ms of ten participants.
 fn mix() {
-    let mut config = MixerConfig::default();
-    config.max_participants = 10;
+    let config = MixerConfig { max_participants: 10, ..MixerConfig::default() };
     let mut mixer = Mixer::new(&config).expect("a mixer");
     let places: Vec<_> = (0..10).map(|_| mixer.add().expect("a place")).collect();
     let mut pcm = [0; 80];

@@ -106,11 +106,13 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn new(setting: &Setting) -> Self {
         let Setting { codec, suite, features } = setting;
-        let mut config = ConferenceConfig::default();
-        config.max_members = PHONES + 1;
-        config.max_speakers = if *features { 2 } else { 0 };
-        config.max_pair_gains = 2;
-        config.limiter = true;
+        let config = ConferenceConfig {
+            max_members: PHONES + 1,
+            max_speakers: if *features { 2 } else { 0 },
+            max_pair_gains: 2,
+            limiter: true,
+            ..ConferenceConfig::default()
+        };
         let (conference, control) = Conference::new(&config).unwrap();
         let mut call = Self {
             conference,

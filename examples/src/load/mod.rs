@@ -170,10 +170,12 @@ impl Lane {
             (0..=load.talkers).map(|_| Tape::new(&load.codec)).collect::<Result<Vec<_>, _>>()?;
         let (mut all, mut bridges) = (Vec::new(), Vec::new());
         for room in 0..rooms {
-            let mut config = ConferenceConfig::default();
-            config.max_members = load.legs;
-            config.max_speakers = load.speakers.min(load.legs);
-            config.limiter = load.limiter;
+            let config = ConferenceConfig {
+                max_members: load.legs,
+                max_speakers: load.speakers.min(load.legs),
+                limiter: load.limiter,
+                ..ConferenceConfig::default()
+            };
             let (conference, speaks_for) = Conference::new(&config).context("conference")?;
             let mut phones = Vec::new();
             for n in 0..load.legs {
