@@ -408,8 +408,8 @@ process-webrtc: tools ## the softphone and `voice` with libwebrtc's echo cancell
 	$(PROCESS) $(CARGO) build --release -p examples --bin voice --bin softphone --features $(ENGINES)
 
 process-test: tools ## tests of the chain with every engine
-	$(PROCESS) $(CARGO) test -p ale-media --features $(ENGINES),process-sonora --test engines
-	$(PROCESS) $(CARGO) clippy -p ale-media --all-targets --features $(ENGINES),process-sonora -- -D warnings
+	$(PROCESS) $(CARGO) test --release -p ale-media --features $(ENGINES),process-sonora --test engines
+	$(PROCESS) $(CARGO) clippy --release -p ale-media --all-targets --features $(ENGINES),process-sonora -- -D warnings
 
 aec-judge: process-webrtc ## echo cancellation, noise suppression and gain over simulated rooms beside peers (AEC="--only jump --rooms 2"), see benches/aec_judge
 	@.ci/install-tools ffmpeg
