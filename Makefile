@@ -415,7 +415,7 @@ aec-judge: process-webrtc ## echo cancellation, noise suppression and gain over 
 	@.ci/install-tools ffmpeg
 	@benches/aec_judge/run $(abspath $(RELEASE))/voice $(abspath $(TARGET_DIR))/aec-judge $(AEC)
 
-# Two rooms and three kinds of scenes: what can break, in the time that CI has.
+# One room and three kinds of scenes: what can break, in a minute or two.
 aec-quick: ## the same in short form: fails where a jump is not followed or the canceller has stopped working
 	$(MAKE) aec-judge AEC="--rooms 1 --only st_soft,jump200,nst --chains echo --least st_soft:erle_5:18,jump200:erle_0_3:15,nst:pesq:3.4"
 
