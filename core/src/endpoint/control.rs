@@ -19,7 +19,7 @@ pub struct EndpointControl {
     rate_hz: u32,
     commands: Producer<Command>,
     spent: Consumer<Spent>,
-    microphone: Snapshot<9>,
+    microphone: Snapshot<{ MicrophoneStats::WORDS }>,
     speaker: SpeakerView,
 }
 
@@ -28,7 +28,7 @@ impl EndpointControl {
         rate_hz: u32,
         commands: Producer<Command>,
         spent: Consumer<Spent>,
-        microphone: Snapshot<9>,
+        microphone: Snapshot<{ MicrophoneStats::WORDS }>,
         speaker: SpeakerView,
     ) -> Self {
         Self { rate_hz, commands, spent, microphone, speaker }
@@ -120,10 +120,7 @@ impl EndpointControl {
 
     /// What the microphone's side counts.
     pub fn microphone_stats(&self) -> MicrophoneStats {
-        self.microphone
-            .read::<[u64; 9]>()
-            .map(|w| MicrophoneStats::from_words(&w))
-            .unwrap_or_default()
+        self.microphone.read().unwrap_or_default()
     }
 
     /// What the loudspeaker's side counts.

@@ -13,6 +13,7 @@ use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::dsp::tones::Player;
 use crate::leg::LegMedia;
 use crate::mixer::{Mixer, MixerConfig, ParticipantId};
+use crate::stats::counters;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Publisher;
 use crate::voice::Capture;
@@ -23,57 +24,27 @@ const DUCKED: f32 = 0.25;
 /// Silence that stands in for lost samples at most: a second. What lasts longer is no lost block.
 const MOST_LOST_S: u32 = 1;
 
-/// Counters and measures of the microphone's side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct MicrophoneStats {
-    /// Frames of 10 ms.
-    pub frames: u64,
-    /// Samples that the device has lost, for which silence stood in.
-    pub lost_samples: u64,
-    /// Frames that found no room on their way to the loudspeaker.
-    pub dropped_frames: u64,
-    /// Jumps of the echo's delay that were found in the signal.
-    pub jumps_found: u64,
-    /// Frames whose reference had not come.
-    pub missing_reference_frames: u64,
-    /// Levels of what is captured, of what is sent, and of what is heard, in -dBov.
-    pub captured_level_dbov: u64,
-    /// See [`MicrophoneStats::captured_level_dbov`].
-    pub sent_level_dbov: u64,
-    /// See [`MicrophoneStats::captured_level_dbov`].
-    pub heard_level_dbov: u64,
-    /// By how much the echo is made softer, in tenths of a dB; 0 where that is not known.
-    pub echo_return_loss_enhancement_db_x10: u64,
-}
-
-impl MicrophoneStats {
-    fn words(&self) -> [u64; 9] {
-        [
-            self.frames,
-            self.lost_samples,
-            self.dropped_frames,
-            self.jumps_found,
-            self.missing_reference_frames,
-            self.captured_level_dbov,
-            self.sent_level_dbov,
-            self.heard_level_dbov,
-            self.echo_return_loss_enhancement_db_x10,
-        ]
-    }
-
-    pub(super) fn from_words(w: &[u64; 9]) -> Self {
-        Self {
-            frames: w[0],
-            lost_samples: w[1],
-            dropped_frames: w[2],
-            jumps_found: w[3],
-            missing_reference_frames: w[4],
-            captured_level_dbov: w[5],
-            sent_level_dbov: w[6],
-            heard_level_dbov: w[7],
-            echo_return_loss_enhancement_db_x10: w[8],
-        }
+counters! {
+    /// Counters and measures of the microphone's side.
+    pub struct MicrophoneStats {
+        /// Frames of 10 ms.
+        pub frames,
+        /// Samples that the device has lost, for which silence stood in.
+        pub lost_samples,
+        /// Frames that found no room on their way to the loudspeaker.
+        pub dropped_frames,
+        /// Jumps of the echo's delay that were found in the signal.
+        pub jumps_found,
+        /// Frames whose reference had not come.
+        pub missing_reference_frames,
+        /// Levels of what is captured, of what is sent, and of what is heard, in -dBov.
+        pub captured_level_dbov,
+        /// See [`MicrophoneStats::captured_level_dbov`].
+        pub sent_level_dbov,
+        /// See [`MicrophoneStats::captured_level_dbov`].
+        pub heard_level_dbov,
+        /// By how much the echo is made softer, in tenths of a dB; 0 where that is not known.
+        pub echo_return_loss_enhancement_db_x10,
     }
 }
 
@@ -106,7 +77,7 @@ pub struct Microphone {
     commands: Consumer<Command>,
     spent: Producer<Spent>,
     stats: MicrophoneStats,
-    publisher: Publisher<9>,
+    publisher: Publisher<{ MicrophoneStats::WORDS }>,
 }
 
 impl Microphone {
@@ -116,7 +87,7 @@ impl Microphone {
         feeder: Feeder,
         commands: Consumer<Command>,
         spent: Producer<Spent>,
-        publisher: Publisher<9>,
+        publisher: Publisher<{ MicrophoneStats::WORDS }>,
     ) -> Result<Self, EndpointError> {
         let rate_hz = config.sample_rate_hz;
         let mix = MixerConfig {
@@ -277,7 +248,7 @@ impl Microphone {
             heard_level_dbov: u64::from(level_dbov(&self.heard)),
             echo_return_loss_enhancement_db_x10: (loss.max(0.0) * 10.0) as u64,
         };
-        self.publisher.publish(&self.stats.words());
+        self.publisher.publish(&self.stats);
     }
 
     fn apply_commands(&mut self) {

@@ -61,7 +61,7 @@ impl Endpoint {
         let (orders, commands) = ring::channel(command::COMMANDS);
         // As many as orders: each leaves one at most.
         let (spent, back) = ring::channel(command::COMMANDS);
-        let (publisher, view) = snapshot(&[0_u64; 9]);
+        let (publisher, view) = snapshot(&MicrophoneStats::default());
         let microphone = Microphone::new(config, capture, feeder, commands, spent, publisher)?;
         let control = EndpointControl::new(rate_hz, orders, back, view, speaker_view);
         Ok((microphone, speaker, control))

@@ -10,7 +10,7 @@ use alloc::vec;
 
 use crate::dsp::drift::DriftResampler;
 use crate::sync::ring::{self, Consumer, Producer};
-use crate::sync::snapshot::{Publisher, Snapshot, snapshot};
+use crate::sync::snapshot::{Publisher, Snapshot, Words, snapshot};
 use crate::voice::Render;
 use crate::within::Within;
 
@@ -81,8 +81,8 @@ pub struct SpeakerStats {
     pub correction_ppm: i64,
 }
 
-impl SpeakerStats {
-    fn words(&self) -> [u64; 6] {
+impl Words<6> for SpeakerStats {
+    fn to_words(&self) -> [u64; 6] {
         [
             self.rendered_samples,
             self.underruns,
@@ -93,8 +93,8 @@ impl SpeakerStats {
         ]
     }
 
-    fn from_words(w: [u64; 6]) -> Self {
-        let [rendered_samples, underruns, underrun_samples, overruns, waiting_us, ppm] = w;
+    fn from_words(words: &[u64; 6]) -> Self {
+        let [rendered_samples, underruns, underrun_samples, overruns, waiting_us, ppm] = *words;
         Self {
             rendered_samples,
             underruns,
@@ -112,7 +112,7 @@ pub(super) struct SpeakerView(Snapshot<6>);
 
 impl SpeakerView {
     pub(super) fn read(&self) -> SpeakerStats {
-        SpeakerStats::from_words(self.0.read::<[u64; 6]>().unwrap_or_default())
+        self.0.read().unwrap_or_default()
     }
 }
 
@@ -149,7 +149,7 @@ pub(super) fn create(
     reference: Render,
 ) -> (Feeder, Speaker, SpeakerView) {
     let (producer, consumer) = ring::channel(FRAMES);
-    let (publisher, view) = snapshot(&[0_u64; 6]);
+    let (publisher, view) = snapshot(&SpeakerStats::default());
     let size = (rate_hz as usize / 2).next_power_of_two();
     let speaker = Speaker {
         rate_hz,
@@ -217,7 +217,7 @@ impl Speaker {
             self.stats.underrun_samples += missing;
             self.playing = false;
         }
-        self.publisher.publish(&self.stats.words());
+        self.publisher.publish(&self.stats);
     }
 
     /// Counters.
