@@ -87,11 +87,11 @@ impl ProgressDetector {
             self.filled += 1;
             if self.filled == FRAME {
                 self.filled = 0;
+                let total = energy(&self.frame);
                 // Silence needs no search.
-                let total: f32 = self.frame.iter().map(|x| x * x).sum();
                 let loud = total >= MIN_MEAN_SQUARE * FRAME as f32;
                 let informs = self.information.is_heard(if loud { &self.frame } else { &[] });
-                let sounds = self.is_tone();
+                let sounds = self.is_tone(total);
                 found = self.next_frame(sounds).or(found);
                 if informs {
                     found = Some(Signal::Information);
@@ -101,11 +101,9 @@ impl ProgressDetector {
         found
     }
 
-    /// Whether the frame is a tone or silence; `None` where it is something else. What is far softer than
+    /// Whether the frame, of this energy, is a tone or silence; `None` where it is something else. What is far softer than
     /// a tone was is silence.
-    fn is_tone(&mut self) -> Option<bool> {
-        let energy = |samples: &[f32]| samples.iter().map(|x| x * x).sum::<f32>();
-        let total = energy(&self.frame);
+    fn is_tone(&mut self, total: f32) -> Option<bool> {
         if total < MIN_MEAN_SQUARE * FRAME as f32 || total < MAX_PAUSE * self.loudness {
             self.odd_frames = 0;
             return Some(false);
@@ -177,6 +175,10 @@ impl ProgressDetector {
         self.told |= new;
         new.then_some(signal)
     }
+}
+
+fn energy(samples: &[f32]) -> f32 {
+    samples.iter().map(|x| x * x).sum()
 }
 
 fn within(bounds: [u32; 2], frames: u32) -> bool {
