@@ -93,7 +93,7 @@ typedef enum ale_status_value {
   ALE_ERR_INTERNAL = -2,
   ALE_ERR_CAPACITY = -3,  /* The caller's buffer is too small. */
   ALE_ERR_FULL = -4,  /* All places are taken. */
-  ALE_ERR_BUSY = -5,  /* Earlier orders still wait: the other thread is not running. */
+  ALE_ERR_BUSY = -5,  /* Earlier commands still wait: the other thread is not running. */
   ALE_ERR_NOT_FOUND = -6,  /* No such participant, member or handle. */
   ALE_ERR_UNSUPPORTED = -7,  /* Not in this build, or not possible for this codec. */
   ALE_ERR_NOTHING = -8,  /* Nothing there just now. */
@@ -299,7 +299,7 @@ typedef struct ale_leg_config {
   /* How many earlier payloads each packet repeats then, 1 to 4. Default 1. */
   uint32_t redundancy_generations;
   /*
-   * Not 0 sends no sound in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
+   * Not 0 sends no audio in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
    * Hz, Opus's own with Opus. Default 0.
    */
   uint32_t silence_suppression;
@@ -310,7 +310,7 @@ typedef struct ale_leg_config {
   const char *mid;  /* 1 to 16 bytes; NULL without mid_id. */
   /*
    * What is done about tones in what is received: 0 nothing; 1 digits, fax and modem tones and
-   * beeps are told as events; 2 the same, and digits are not heard, for which all sound comes 45
+   * beeps are reported as events; 2 the same, and digits are not heard, for which all audio comes 45
    * ms later. Default 0.
    */
   uint32_t inband_tones;
@@ -320,7 +320,7 @@ typedef struct ale_leg_config {
   size_t pass_through_count;  /* How many payload types are. */
   /*
    * Not 0 freezes the jitter buffer (ALE_DELAY_FROZEN) when a fax or modem is heard (1100 or 2100
-   * Hz); the tone is told as an event then, too. Default 0.
+   * Hz); the tone is reported as an event then, too. Default 0.
    */
   uint32_t freeze_for_modems;
   /*
@@ -331,13 +331,13 @@ typedef struct ale_leg_config {
   int32_t srtp_policy;  /* An ale_srtp_policy. Default ALE_SRTP_INTEROP. */
   uint32_t srtp_flags;  /* ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0. */
   /*
-   * Whose word is taken for it that a packet is silent (RFC 6464) and need not be decoded in a
+   * Whether RFC 6464 levels from the peer are trusted: what they call silent need not be decoded in a
    * conference: 0 nobody's; 1 that of authenticated peers; 2 everybody's. Default 1.
    */
   uint32_t level_trust;
   /*
    * Header extension identifier of contributing sources' levels (RFC 6465), 1 to 14, 0 for none: a
-   * conference tells the peer who is heard, and ale_leg_contributors who is heard in its mix.
+   * conference informs the peer of who is heard, and ale_leg_contributors who is heard in its mix.
    */
   uint32_t mixer_levels_id;
   /*
@@ -379,7 +379,7 @@ typedef struct ale_leg_config {
    */
   uint32_t redundancy_follows_loss;
   /*
-   * Not 0 tells dial, ringing, busy, congestion and special information tones in what is received by name.
+   * Not 0 reports dial, ringing, busy, congestion and special information tones in what is received by name.
    * Default 0.
    */
   uint32_t call_progress;
@@ -432,7 +432,7 @@ ale_status ale_leg_config_init(struct ale_leg_config *config);
 ale_status ale_leg_config_init_sized(struct ale_leg_config *config,
                                      size_t struct_size);
 
-/* The half for orders and statistics. Exclusive, to any thread. */
+/* The half for commands and statistics. Exclusive, to any thread. */
 typedef struct ale_leg_control ale_leg_control;
 
 /* The half that PCM comes out of and goes in by. Exclusive, usually to the audio thread. */
@@ -657,7 +657,7 @@ typedef enum ale_jitter_operation_value {
   ALE_JITTER_ACCELERATE = 1,  /* Took some time out. */
   ALE_JITTER_EXPAND = 2,  /* Put some time in. */
   ALE_JITTER_CONCEAL = 3,  /* Made up for what is missing. */
-  ALE_JITTER_MERGE = 4,  /* Joined sound to a concealment. */
+  ALE_JITTER_MERGE = 4,  /* Joined audio to a concealment. */
   ALE_JITTER_COMFORT_NOISE = 5,  /* Comfort noise. */
   ALE_JITTER_SILENCE = 6,  /* Silence, before the first packet. */
 } ale_jitter_operation_value;
@@ -833,7 +833,7 @@ typedef enum ale_leg_event_kind_value {
   ALE_LEG_SOURCE_CHANGED = 3,  /* The leg listens to another source, ssrc. */
   ALE_LEG_GOODBYE = 4,  /* The source ssrc has said goodbye (RTCP BYE). */
   ALE_LEG_EVENT_OTHER = 5,  /* Something that a newer header names. */
-  ALE_LEG_INBAND_DIGIT = 6,  /* A digit has been recognised in the sound. */
+  ALE_LEG_INBAND_DIGIT = 6,  /* A digit has been recognised in the audio. */
   ALE_LEG_FAX_CALLING = 7,  /* A fax calls (1100 Hz). */
   ALE_LEG_FAX_ANSWERING = 8,  /* A fax or modem answers (2100 Hz). */
   ALE_LEG_BEEP = 9,  /* A beep, as of an answering machine, of frequency_hz. */
@@ -842,7 +842,7 @@ typedef enum ale_leg_event_kind_value {
   /* The peer's datagrams come from another address: ale_leg_peer_address. */
   ALE_LEG_ADDRESS_CHANGED = 11,
   /*
-   * Datagrams were refused, count of them with this status so far: told at the first, the second,
+   * Datagrams were refused, count of them with this status so far: reported at the first, the second,
    * the fourth, and so on.
    */
   ALE_LEG_REFUSED = 12,
@@ -857,7 +857,7 @@ typedef enum ale_leg_event_kind_value {
   ALE_LEG_KEY_EXHAUSTED = 16,
   ALE_LEG_EVENTS_LOST = 17,  /* count events were lost, since nobody read them. */
   /*
-   * Dial tone is heard (ITU-T E.180), told with call_progress as the four that follow: once as long as
+   * Dial tone is heard (ITU-T E.180), reported with call_progress as the four that follow: once as long as
    * it lasts.
    */
   ALE_LEG_DIAL_TONE = 18,
@@ -961,7 +961,7 @@ typedef struct ale_jitter_counters {
   uint64_t accelerations;  /* Pulls of 10 ms that took time out. */
   uint64_t expansions;  /* Pulls of 10 ms that put time in. */
   uint64_t concealments;  /* Pulls of 10 ms that began a concealment. */
-  uint64_t merges;  /* Pulls of 10 ms that joined sound to a concealment. */
+  uint64_t merges;  /* Pulls of 10 ms that joined audio to a concealment. */
   uint64_t comfort_noise_samples;  /* Samples of comfort noise. */
   /* Starts of another stream: SSRC, sequence numbers or timestamps that began anew. */
   uint64_t restarts;
@@ -1045,7 +1045,7 @@ ale_status ale_leg_session_stats(const struct ale_leg_control *control,
                                  struct ale_leg_session_counters *counters,
                                  size_t size);
 
-/* A source whose sound is in a mix. */
+/* A source whose audio is in a mix. */
 typedef struct ale_contributor {
   uint32_t ssrc;  /* Its synchronization source. */
   uint32_t level_dbov;  /* How loud it is, in -dBov; 255 if the mixer does not say. */
@@ -1305,7 +1305,7 @@ ale_status ale_tones_memory_required(const struct ale_tones_config *config,
 /* Frees a player. Any thread. Not real-time. */
 void ale_tones_destroy(struct ale_tones *tones);
 
-/* What a tone tells the caller (ITU-T E.180). */
+/* What a tone means to the caller (ITU-T E.180). */
 typedef enum ale_tone_signal_value {
   ALE_TONE_DIAL = 0,  /* The exchange waits for digits. */
   ALE_TONE_RINGING = 1,  /* The other telephone rings. */
@@ -1327,7 +1327,7 @@ ale_status ale_tones_play(struct ale_tones *tones,
                           int32_t signal);
 
 /*
- * Plays digits in the sound (DTMF, ITU-T Q.23), all or none, behind those that wait; a tone ends for
+ * Plays digits in the audio (DTMF, ITU-T Q.23), all or none, behind those that wait; a tone ends for
  * them. "0" to "9", "*", "#" and "A" to "D"; each of duration_ms with pause_ms of silence behind it, both
  * 20 to 10000 (ITU-T Q.24 wants 40, 100 are common), and each of its two frequencies at level_dbov, 10 to
  * 63 (13 is common). Up to 32 may wait. For peers without telephone events: see ale_leg_send_dtmf.
@@ -1519,7 +1519,7 @@ typedef struct ale_voice_counters {
    * or nobody captured.
    */
   uint64_t sought;
-  uint64_t jumps_told;  /* Jumps of the echo that were told. */
+  uint64_t jumps_told;  /* Jumps of the echo that were reported by ale_voice_capture_echo_moved. */
   uint64_t jumps_found;  /* Jumps of the echo that were found in the signal. */
   /* Frames of which little was let through because the echo may have moved. */
   uint64_t hushed_frames;
@@ -1755,13 +1755,13 @@ ale_status ale_conference_next_dominant_speaker(const struct ale_conference *con
                                                 uint64_t *member);
 
 /*
- * One end of a line between two conferences, or between a conference and the host (music,
+ * One end of a link between two conferences, or between a conference and the host (music,
  * announcements, a recorder): what one end pushes the other pulls. Exclusive.
  */
 typedef struct ale_link_end ale_link_end;
 
 /*
- * Lets one end of a line in at the next tick; it belongs to the conference from then on, and is
+ * Lets one end of a link in at the next tick; it belongs to the conference from then on, and is
  * freed there. options may be NULL. Writes the member's number to *member. Any thread. Not
  * real-time.
  *
@@ -1822,7 +1822,7 @@ ale_status ale_conference_next_datagram(struct ale_conference *conference,
 /* ==== Links between conferences, and to the host ==== */
 
 /*
- * Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
+ * Makes a link of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
  * real-time.
  *
  * Can return ALE_ERR_SAMPLE_RATE, ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.

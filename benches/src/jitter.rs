@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The jitter buffer: inserting alone, and a 10 ms pull with its share of inserting, on a calm
-//! network, a jittery one and one that loses a fifth of all packets. The peer that can be linked is
+//! network, a jittery one and one with 20 % packet loss. The peer that can be linked is
 //! speexdsp's buffer, which does less (no concealment, no stretching); NetEQ and PJMEDIA are measured
 //! from outside (docs/measurements.md). The `neteq` crate reads the wall clock, so it can't be driven
 //! faster than real time in one process with us.

@@ -504,7 +504,7 @@ pub unsafe extern "C" fn ale_conference_next_dominant_speaker(
     })
 }
 
-/// Lets one end of a line in at the next tick; it belongs to the conference from then on, and is
+/// Lets one end of a link in at the next tick; it belongs to the conference from then on, and is
 /// freed there. options may be NULL. Writes the member's number to *member. Any thread. Not
 /// real-time.
 ///

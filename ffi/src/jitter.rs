@@ -122,7 +122,7 @@ pub enum ale_jitter_operation {
     ALE_JITTER_EXPAND = 2,
     /// Made up for what is missing.
     ALE_JITTER_CONCEAL = 3,
-    /// Joined sound to a concealment.
+    /// Joined audio to a concealment.
     ALE_JITTER_MERGE = 4,
     /// Comfort noise.
     ALE_JITTER_COMFORT_NOISE = 5,
@@ -220,7 +220,7 @@ pub struct ale_jitter_counters {
     pub expansions: u64,
     /// Pulls of 10 ms that began a concealment.
     pub concealments: u64,
-    /// Pulls of 10 ms that joined sound to a concealment.
+    /// Pulls of 10 ms that joined audio to a concealment.
     pub merges: u64,
     /// Samples of comfort noise.
     pub comfort_noise_samples: u64,

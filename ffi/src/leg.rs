@@ -27,7 +27,7 @@ pub struct ale_leg_receiver {
 /// The half that PCM comes out of and goes in by. Exclusive, usually to the audio thread.
 pub struct ale_leg_media(pub(crate) Box<LegMedia>);
 
-/// The half for orders and statistics. Exclusive, to any thread.
+/// The half for commands and statistics. Exclusive, to any thread.
 pub struct ale_leg_control(pub(crate) LegControl);
 
 /// What became of a datagram.

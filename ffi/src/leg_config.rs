@@ -79,7 +79,7 @@ pub struct ale_leg_config {
     pub redundancy_payload_type: i32,
     /// How many earlier payloads each packet repeats then, 1 to 4. Default 1.
     pub redundancy_generations: u32,
-    /// Not 0 sends no sound in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
+    /// Not 0 sends no audio in pauses: comfort noise (RFC 3389) for codecs with an RTP clock of 8000
     /// Hz, Opus's own with Opus. Default 0.
     pub silence_suppression: u32,
     /// Header extension identifier (RFC 8285) of audio levels (RFC 6464), 1 to 14, 0 for none.
@@ -91,7 +91,7 @@ pub struct ale_leg_config {
     /// 1 to 16 bytes; NULL without mid_id.
     pub mid: *const c_char,
     /// What is done about tones in what is received: 0 nothing; 1 digits, fax and modem tones and
-    /// beeps are told as events; 2 the same, and digits are not heard, for which all sound comes 45
+    /// beeps are reported as events; 2 the same, and digits are not heard, for which all audio comes 45
     /// ms later. Default 0.
     pub inband_tones: u32,
     /// Not 0 sends extended reports (RFC 3611) with RTCP's. Default 1.
@@ -101,7 +101,7 @@ pub struct ale_leg_config {
     /// How many payload types are.
     pub pass_through_count: usize,
     /// Not 0 freezes the jitter buffer (ALE_DELAY_FROZEN) when a fax or modem is heard (1100 or 2100
-    /// Hz); the tone is told as an event then, too. Default 0.
+    /// Hz); the tone is reported as an event then, too. Default 0.
     pub freeze_for_modems: u32,
     /// Whether packets that would still be played are asked for again (generic NACK, RFC 4585): 0
     /// no; 1 in compound RTCP packets; 2 in reduced-size ones (RFC 5506). Default 0.
@@ -110,11 +110,11 @@ pub struct ale_leg_config {
     pub srtp_policy: i32,
     /// ALE_SRTP_ALLOW_NULL_CIPHER and ALE_SRTP_CRYPTEX, ORed. Default 0.
     pub srtp_flags: u32,
-    /// Whose word is taken for it that a packet is silent (RFC 6464) and need not be decoded in a
+    /// Whether RFC 6464 levels from the peer are trusted: what they call silent need not be decoded in a
     /// conference: 0 nobody's; 1 that of authenticated peers; 2 everybody's. Default 1.
     pub level_trust: u32,
     /// Header extension identifier of contributing sources' levels (RFC 6465), 1 to 14, 0 for none: a
-    /// conference tells the peer who is heard, and ale_leg_contributors who is heard in its mix.
+    /// conference informs the peer of who is heard, and ale_leg_contributors who is heard in its mix.
     pub mixer_levels_id: u32,
     /// Which way media goes (RFC 3264), seen from the leg: 0 both ways; 1 it sends only; 2 it plays only;
     /// 3 neither. Default 0.
@@ -141,7 +141,7 @@ pub struct ale_leg_config {
     /// nothing, and not a byte more, below 1 %; else what heals it at the least bits, of this and of what Opus
     /// has of its own where its parameters let it. Default 0.
     pub redundancy_follows_loss: u32,
-    /// Not 0 tells dial, ringing, busy, congestion and special information tones in what is received by name.
+    /// Not 0 reports dial, ringing, busy, congestion and special information tones in what is received by name.
     /// Default 0.
     pub call_progress: u32,
     /// Time without an RTP packet sent after which one without payload goes out, to keep the way through

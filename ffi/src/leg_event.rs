@@ -27,7 +27,7 @@ pub enum ale_leg_event_kind {
     ALE_LEG_GOODBYE = 4,
     /// Something that a newer header names.
     ALE_LEG_EVENT_OTHER = 5,
-    /// A digit has been recognised in the sound.
+    /// A digit has been recognised in the audio.
     ALE_LEG_INBAND_DIGIT = 6,
     /// A fax calls (1100 Hz).
     ALE_LEG_FAX_CALLING = 7,
@@ -39,7 +39,7 @@ pub enum ale_leg_event_kind {
     ALE_LEG_SSRC_COLLISION = 10,
     /// The peer's datagrams come from another address: ale_leg_peer_address.
     ALE_LEG_ADDRESS_CHANGED = 11,
-    /// Datagrams were refused, count of them with this status so far: told at the first, the second,
+    /// Datagrams were refused, count of them with this status so far: reported at the first, the second,
     /// the fourth, and so on.
     ALE_LEG_REFUSED = 12,
     /// No RTP has come for media_timeout_ms, although the leg listens; count is 1 if RTCP still comes.
@@ -52,7 +52,7 @@ pub enum ale_leg_event_kind {
     ALE_LEG_KEY_EXHAUSTED = 16,
     /// count events were lost, since nobody read them.
     ALE_LEG_EVENTS_LOST = 17,
-    /// Dial tone is heard (ITU-T E.180), told with call_progress as the four that follow: once as long as
+    /// Dial tone is heard (ITU-T E.180), reported with call_progress as the four that follow: once as long as
     /// it lasts.
     ALE_LEG_DIAL_TONE = 18,
     /// The ringing tone: the other telephone rings.

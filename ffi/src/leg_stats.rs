@@ -74,7 +74,7 @@ pub struct ale_leg_counters {
     pub jitter: ale_jitter_counters,
 }
 
-/// What stands for a score that can't be told (RFC 3611 section 4.7.5).
+/// What stands for a score that is unavailable (RFC 3611 section 4.7.5).
 pub(crate) const UNAVAILABLE: f32 = 127.0;
 
 impl From<LegStats> for ale_leg_counters {
@@ -188,7 +188,7 @@ pub unsafe extern "C" fn ale_leg_session_stats(
     })
 }
 
-/// A source whose sound is in a mix.
+/// A source whose audio is in a mix.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ale_contributor {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The ticket of a call.
+//! The call quality report.
 
 use alloc::string::String;
 use core::ffi::c_char;
 
-use ale_media::leg::Ticket;
+use ale_media::leg::CallQualityReport;
 
 use crate::leg::ale_leg_control;
 use crate::leg_stats::UNAVAILABLE;
@@ -90,8 +90,8 @@ fn text<const N: usize>(from: &str) -> [c_char; N] {
     out
 }
 
-impl From<Ticket> for ale_leg_ticket {
-    fn from(ticket: Ticket) -> Self {
+impl From<CallQualityReport> for ale_leg_ticket {
+    fn from(ticket: CallQualityReport) -> Self {
         Self {
             codec: text(&ticket.codec),
             suite: text(ticket.suite.unwrap_or("")),
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn ale_leg_ticket_read(
     guard(|| {
         // SAFETY: the header's contract.
         let (control, out) = unsafe { (pointer::shared(control)?, pointer::exclusive(ticket)?) };
-        *out = control.0.ticket().into();
+        *out = control.0.quality_report().into();
         Ok(())
     })
 }
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn ale_leg_ticket_json(
         let (control, out) =
             unsafe { (pointer::shared(control)?, pointer::slice_mut(json, capacity)?) };
         let mut text = String::new();
-        let written = control.0.ticket().write_json(&mut text);
+        let written = control.0.quality_report().write_json(&mut text);
         written.map_err(|_| ale_status::ALE_ERR_INTERNAL)?;
         if text.len() >= out.len() {
             return Err(ale_status::ALE_ERR_CAPACITY);

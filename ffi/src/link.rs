@@ -11,11 +11,11 @@ use crate::panic::guard;
 use crate::pointer::{self, Handle, handle};
 use crate::status::ale_status;
 
-/// One end of a line between two conferences, or between a conference and the host (music,
+/// One end of a link between two conferences, or between a conference and the host (music,
 /// announcements, a recorder): what one end pushes the other pulls. Exclusive.
 pub struct ale_link_end(pub(crate) Box<LinkEnd>);
 
-/// Makes a line of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
+/// Makes a link of 8000, 16000, 32000 or 48000 Hz and gives both its ends. Any thread. Not
 /// real-time.
 ///
 /// Can return ALE_ERR_SAMPLE_RATE, ALE_ERR_INVALID_ARGUMENT and ALE_ERR_NO_MEMORY.

@@ -24,7 +24,7 @@ pub enum ale_status {
     ALE_ERR_CAPACITY = -3,
     /// All places are taken.
     ALE_ERR_FULL = -4,
-    /// Earlier orders still wait: the other thread is not running.
+    /// Earlier commands still wait: the other thread is not running.
     ALE_ERR_BUSY = -5,
     /// No such participant, member or handle.
     ALE_ERR_NOT_FOUND = -6,

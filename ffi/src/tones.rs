@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tones and digits in the sound, for hosts that play them to somebody.
+//! Tones and digits in the audio, for hosts that play them to somebody.
 
 use core::ffi::c_char;
 
@@ -34,7 +34,7 @@ pub enum ale_tone_plan {
     ALE_TONE_PLAN_NORTH_AMERICA = 4,
 }
 
-/// What a tone tells the caller (ITU-T E.180).
+/// What a tone means to the caller (ITU-T E.180).
 #[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ale_tone_signal {
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn ale_tones_play(tones: *mut ale_tones, signal: i32) -> a
     })
 }
 
-/// Plays digits in the sound (DTMF, ITU-T Q.23), all or none, behind those that wait; a tone ends for
+/// Plays digits in the audio (DTMF, ITU-T Q.23), all or none, behind those that wait; a tone ends for
 /// them. "0" to "9", "*", "#" and "A" to "D"; each of duration_ms with pause_ms of silence behind it, both
 /// 20 to 10000 (ITU-T Q.24 wants 40, 100 are common), and each of its two frequencies at level_dbov, 10 to
 /// 63 (13 is common). Up to 32 may wait. For peers without telephone events: see ale_leg_send_dtmf.

@@ -92,7 +92,7 @@ pub struct ale_voice_counters {
     /// How often the reference's place was sought: at the beginning, and after each time that nobody played
     /// or nobody captured.
     pub sought: u64,
-    /// Jumps of the echo that were told.
+    /// Jumps of the echo that were reported by ale_voice_capture_echo_moved.
     pub jumps_told: u64,
     /// Jumps of the echo that were found in the signal.
     pub jumps_found: u64,

@@ -92,7 +92,7 @@ pub trait Decoder: Send {
     /// hold anything then.
     fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError>;
 
-    /// Payload bytes in a second of sound, at most as a rule; what waits is given room by this.
+    /// Payload bytes in a second of audio, at most as a rule; what waits is given room by this.
     fn bytes_per_second(&self) -> u32 {
         8_000
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Who is heard in a tick, for the listeners that are told (RFC 6465).
+//! Contributing sources of a tick, for the listeners that are informed of them (RFC 6465).
 
 use alloc::vec::Vec;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A line between two conferences, or between a conference and the host: music on hold,
+//! A link between two conferences, or between a conference and the host: music on hold,
 //! announcements, a recorder, a breakout room.
 //!
 //! A line has two ends; what one pushes the other pulls. A conference that has an end as a member

@@ -33,15 +33,15 @@ const PHASE_NS: u64 = TICK_NS / PHASES as u64;
 counters! {
     /// What a worker has done since its creation.
     pub struct WorkerStats {
-        /// Conferences just now; not a count.
+        /// Conferences just now; a gauge.
         pub conferences,
         /// Ticks of conferences.
         pub ticks,
         /// Ticks that came 10 ms late or more: deadlines missed.
         pub misses,
-        /// How late the latest tick came, in nanoseconds; not a count.
+        /// How late the latest tick came, in nanoseconds; a gauge.
         pub latest_ns,
-        /// Orders to let a conference go that was not there.
+        /// Commands to let a conference go that was not there.
         pub unknown,
     }
 }
@@ -180,7 +180,7 @@ impl WorkerControl {
     }
 
     /// Lets a conference go at the worker's next run; [`WorkerControl::reclaim`] then gives it, to be
-    /// given to another worker or dropped. `false` if too many orders wait.
+    /// given to another worker or dropped. `false` if too many commands wait.
     ///
     /// Real-time: yes.
     pub fn release(&mut self, name: u64) -> bool {

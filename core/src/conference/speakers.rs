@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Who is heard when not all are: the loudest few, and who of them leads the conversation.
+//! Active speaker selection: the loudest few, and the dominant speaker among them.
 //!
 //! A member is heard from the very frame in which it becomes loud, by a ramp. It is held for
 //! [`HOLD_TICKS`]; after that another takes its place if it is louder by [`CLEARLY`], or nobody if

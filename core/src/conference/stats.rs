@@ -6,7 +6,7 @@ use crate::stats::counters;
 counters! {
     /// What a conference has done since its creation.
     pub struct ConferenceStats {
-        /// Members just now; not a count.
+        /// Members just now; a gauge.
         pub members,
         /// Ticks.
         pub ticks,
@@ -20,7 +20,7 @@ counters! {
         pub deferred,
         /// Payloads that were copies of another member's.
         pub shared_payloads,
-        /// Members that are heard just now, where not all are; not a count.
+        /// Members that are heard just now, where not all are; a gauge.
         pub speakers,
         /// Commands refused when they were given ([`ConferenceError`](super::ConferenceError)).
         pub refused,

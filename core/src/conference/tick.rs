@@ -131,7 +131,7 @@ impl Conference {
         Ok((conference, control))
     }
 
-    /// Plays and mixes 10 ms: takes orders, pulls every leg, mixes, encodes, and leaves the
+    /// Plays and mixes 10 ms: takes commands, pulls every leg, mixes, encodes, and leaves the
     /// datagrams that are to be sent now in `outgoing`. To be called every 10 ms.
     ///
     /// Real-time: yes.
@@ -173,7 +173,7 @@ impl Conference {
         self.finish(now_ns, outgoing);
     }
 
-    /// Takes orders, pulls every leg, and adds up.
+    /// Takes commands, pulls every leg, and adds up.
     fn play(&mut self, now_ns: u64) {
         self.count_gap(now_ns);
         self.apply_commands();
@@ -388,7 +388,7 @@ impl Conference {
                 }
             }
         }
-        // After all orders, so that none of them lets somebody be heard on that goes.
+        // After all commands, so that none of them lets somebody be heard on that goes.
         for index in &self.leaving {
             let Some(Some(member)) = self.members.get(*index as usize) else { continue };
             let mixer = self.rates.mixer(member.rate);

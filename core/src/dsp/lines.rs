@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whether a sound is made of lines: a tone, a chord, music. A line stands out of its neighbourhood in the
-//! mean of several spectra (P. Welch, 1967), where noise of any colour has become smooth.
+//! Tonality: whether audio is made of spectral lines: a tone, a chord, music. A line stands out of its
+//! neighbourhood in the mean of several spectra (P. Welch, 1967), where noise of any colour has become
+//! smooth.
 
 use alloc::boxed::Box;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Arithmetic on PCM that several rooms need.
+//! Signal processing that several modules share.
 //!
 //! - [`activity`]: whether somebody speaks.
 //! - `correlate`, `pitch`: where two signals fit, the period of a voice, and what goes on with it.

@@ -7,7 +7,7 @@ use super::config::LineId;
 use crate::dsp::tones::plans::Signal;
 use crate::leg::LegMedia;
 
-/// Orders that may wait.
+/// Commands that may wait.
 pub(super) const COMMANDS: usize = 32;
 
 pub(super) enum Command {

@@ -102,7 +102,7 @@ pub enum EndpointError {
     Delay,
     /// A level of a tone, 10 to 63, or a gain, 0 to 4.
     Level,
-    /// Too many orders wait: nobody captures.
+    /// Too many commands wait: nobody captures.
     Busy,
 }
 
@@ -114,7 +114,7 @@ impl fmt::Display for EndpointError {
             }
             Self::Delay => "a delay is out of range",
             Self::Level => "a level or gain is out of range",
-            Self::Busy => "too many orders wait for the microphone's callback",
+            Self::Busy => "too many commands wait for the microphone's callback",
         })
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Orders to an endpoint, and what it says of itself.
+//! Commands to an endpoint, and what it says of itself.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -14,7 +14,7 @@ use crate::leg::LegMedia;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
 
-/// The half of any one thread. What it orders is done at the microphone's next callback.
+/// The half of any one thread. What it commands is done at the microphone's next callback.
 pub struct EndpointControl {
     rate_hz: u32,
     commands: Producer<Command>,

@@ -59,7 +59,7 @@ impl Endpoint {
             .map_err(unsupported)?;
         let (feeder, speaker, speaker_view) = speaker::create(rate_hz, config.playout_ms, render);
         let (orders, commands) = ring::channel(command::COMMANDS);
-        // As many as orders: each leaves one at most.
+        // As many as commands: each leaves one at most.
         let (spent, back) = ring::channel(command::COMMANDS);
         let (publisher, view) = snapshot(&MicrophoneStats::default());
         let microphone = Microphone::new(config, capture, feeder, commands, spent, publisher)?;

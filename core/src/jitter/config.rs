@@ -43,7 +43,7 @@ pub enum DriftMode {
     Stretch,
     /// By resampling, within 0.5 %, all the time. For music, recordings, trunks and modems, which
     /// have no pauses; a larger change of the delay takes its time (5 ms a second), but for what a
-    /// network that has calmed down leaves behind, which is cut out. The sound comes later by 12 samples.
+    /// network that has calmed down leaves behind, which is cut out. The audio comes later by 12 samples.
     Resample,
 }
 

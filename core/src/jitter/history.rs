@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The PCM between decoder and ear: what was played lately (concealment and stretching look back at
-//! it) and what is decoded and still to be played, in one piece of memory. Audio thread only.
+//! The playout history, PCM between decoder and output: what was played lately (concealment and stretching
+//! look back at it) and what is decoded and still to be played, in one piece of memory. Audio thread only.
 
 use alloc::boxed::Box;
 

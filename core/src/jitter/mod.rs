@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The jitter buffer: from packets that come when they like to PCM that is due every 10 ms.
+//! The jitter buffer: reorders RTP packets and plays them out as PCM every 10 ms.
 //!
 //! [`create`] takes all memory and gives three halves: [`JitterWriter`] for the network thread,
 //! [`JitterReader`] for the audio thread, [`JitterControl`] for any thread.

@@ -12,7 +12,7 @@ pub enum Operation {
     /// long that what stood in has faded.
     #[default]
     Silence,
-    /// Decoded sound, as it came.
+    /// Decoded audio, as it came.
     Normal,
     /// Comfort noise in a pause of the sender's.
     ComfortNoise,
@@ -115,7 +115,7 @@ counters! {
         pub expansions,
         /// began a concealment,
         pub concealments,
-        /// or joined sound to a concealment.
+        /// or joined audio to a concealment.
         pub merges,
         /// Mean buffering delay of a 10 ms pull, microseconds.
         pub mean_delay_us,

@@ -119,7 +119,7 @@ impl JitterWriter {
 
     /// Says that a packet of the stream was not audio: a telephone event (RFC 4733), a keepalive (RFC
     /// 6263), forward error correction, a payload type that nobody decodes. It fills its place in the
-    /// sequence, so that it is not taken for lost, and says nothing of sound or delay. Its payload is
+    /// sequence, so that it is not taken for lost, and says nothing of audio or delay. Its payload is
     /// not looked at.
     ///
     /// Real-time: yes (wait-free).

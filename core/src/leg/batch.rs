@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Many datagrams of many legs in one call: what a network thread has in its hands after one
+//! Batches of datagrams of many legs in one call: what a network thread has after one
 //! `recvmmsg`. Encrypted RTP is unprotected together, which suites with an HMAC gain from; all else,
 //! and what follows, is done one datagram after the other, in their order.
 

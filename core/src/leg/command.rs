@@ -28,7 +28,7 @@ pub(super) const NOTES: usize = 8;
 /// PCM that may wait to be sent, in ms: a packet and as much again, and no less than this.
 const MIN_BACKLOG_MS: u32 = 60;
 
-/// An order to the network thread's half, beside the session's.
+/// A command to the network thread's half, beside the session's.
 #[derive(Debug)]
 pub(super) enum LegReceiverCommand {
     Update(Box<LegReceiverUpdate>),
@@ -47,7 +47,7 @@ pub(super) struct LegReceiverUpdate {
     pub(super) codec_clock_hz: u32,
 }
 
-/// An order to the audio thread's half, beside the session's.
+/// A command to the audio thread's half, beside the session's.
 #[derive(Debug)]
 pub(super) enum MediaCommand {
     SetMuted(bool),
@@ -109,7 +109,7 @@ impl MediaUpdate {
     }
 }
 
-/// What an order has replaced, on its way to be freed.
+/// What a command has replaced, on its way to be freed.
 #[derive(Debug)]
 #[allow(dead_code)] // Held only to be dropped.
 pub(super) enum LegSpent {

@@ -8,7 +8,7 @@ use core::fmt;
 use super::contributors::MAX_CONTRIBUTORS;
 use super::protection::Means;
 use super::quality::Assessor;
-use super::silence::Manner;
+use super::silence::DtxMode;
 use crate::codec::{CodecError, CodecSpec};
 use crate::dsp::resample::Resampler;
 use crate::jitter::{DecoderMap, JitterConfig, JitterError};
@@ -57,15 +57,15 @@ pub struct PassThrough {
     pub rtp_clock_hz: u32,
 }
 
-/// What a leg does about tones in the sound that it receives.
+/// What a leg does about tones in the audio that it receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InbandTones {
     /// Nothing.
     #[default]
     Ignored,
-    /// Digits, fax and modem tones and beeps are told as events.
+    /// Digits, fax and modem tones and beeps are reported as events.
     Told,
-    /// The same, and digits are not heard. All sound comes 45 ms later for it.
+    /// The same, and digits are not heard. All audio comes 45 ms later for it.
     DigitsRemoved,
 }
 
@@ -83,7 +83,7 @@ pub struct Redundant {
     pub follows_loss: bool,
 }
 
-/// Whose word is taken for it that a packet is silent (RFC 6464): such packets need not be decoded.
+/// Whether RFC 6464 levels from the peer are trusted: packets that they call silent need not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LevelTrust {
     /// Nobody's: all packets are decoded.
@@ -186,16 +186,16 @@ pub struct LegConfig {
     pub telephone_events: Vec<TelephoneEvents>,
     /// Tones in what is received.
     pub inband_tones: InbandTones,
-    /// Whether dial tone, ringing, busy and congestion in what is received are told as events, by name.
-    /// Each 20 ms of sound above -43 dBov is compared with 25 frequencies, three times over.
+    /// Whether dial tone, ringing, busy and congestion in what is received are reported as events, by name.
+    /// Each 20 ms of audio above -43 dBov is compared with 25 frequencies, three times over.
     pub call_progress: bool,
     /// Whether the jitter buffer freezes ([`DelayMode::Frozen`](crate::jitter::DelayMode::Frozen))
     /// when a fax or modem is heard in what is received: neither survives concealment and changes
-    /// of the time scale. Their tones are told as events then, too. The control half thaws it.
+    /// of the time scale. Their tones are reported as events then, too. The control half thaws it.
     pub freeze_for_modems: bool,
     /// Redundant audio (RFC 2198), sent and received; `None` for neither.
     pub redundancy: Option<Redundant>,
-    /// Sends no sound in pauses: a description of the background where there is
+    /// Sends no audio in pauses: a description of the background where there is
     /// [`LegConfig::comfort_noise_payload_type`] and the codec's RTP clock is 8000 Hz, Opus's own
     /// comfort noise with Opus, nothing at all else.
     pub silence_suppression: bool,
@@ -454,7 +454,7 @@ impl LegConfig {
         }
     }
 
-    /// The largest packet of sound with all that may stand around it. Encoders of variable rate keep to
+    /// The largest packet of audio with all that may stand around it. Encoders of variable rate keep to
     /// the room there is, and count for nothing.
     fn largest_packet_bytes(&self) -> usize {
         let format = self.send.codec.format();
@@ -487,14 +487,14 @@ impl LegConfig {
     }
 
     /// How pauses are told, if they are.
-    pub(super) fn silence_manner(&self) -> Option<Manner> {
+    pub(super) fn dtx_mode(&self) -> Option<DtxMode> {
         if !self.silence_suppression {
             return None;
         }
         let narrow_clock = self.send.codec.format().rtp_clock_hz == 8_000;
         Some(match self.comfort_noise_payload_type.filter(|_| narrow_clock) {
-            Some(payload_type) => Manner::Described(payload_type),
-            None => Manner::Refreshed,
+            Some(payload_type) => DtxMode::Described(payload_type),
+            None => DtxMode::Refreshed,
         })
     }
 
@@ -551,7 +551,7 @@ pub enum LegError {
     SampleRate,
     /// Only a new leg can have another value of this member.
     Fixed(&'static str),
-    /// Earlier orders still wait: the other halves are not being used.
+    /// Earlier commands still wait: the other halves are not being used.
     Busy,
     /// Keys for one direction, and none for the other.
     OneDirection,
@@ -563,7 +563,7 @@ pub enum LegError {
     Clock(&'static str),
     /// Not a multiple of 10 ms up to 120.
     PacketTime(u16),
-    /// Packets of sound would be larger than [`MAX_DATAGRAM_BYTES`]: so many bytes with all that may
+    /// Packets of audio would be larger than [`MAX_DATAGRAM_BYTES`]: so many bytes with all that may
     /// stand around them. A shorter packet time helps.
     PacketSize(usize),
     /// Legs are mono.
@@ -597,7 +597,7 @@ impl fmt::Display for LegError {
                 f.write_str("the codec can't be converted to the rate of the leg's PCM")
             }
             Self::Fixed(member) => write!(f, "only a new leg can have another {member}"),
-            Self::Busy => f.write_str("earlier orders to the leg still wait"),
+            Self::Busy => f.write_str("earlier commands to the leg still wait"),
             Self::OneDirection => f.write_str("keys for one direction, and none for the other"),
             Self::Halves => f.write_str("the halves are of different legs"),
             Self::NoReceiveCodec => f.write_str("a leg needs a codec to receive"),

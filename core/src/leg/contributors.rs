@@ -9,7 +9,7 @@ use crate::sync::snapshot::Words;
 /// Most contributing sources of a packet.
 pub const MAX_CONTRIBUTORS: usize = 15;
 
-/// A source whose sound is in a mix.
+/// A source whose audio is in a mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Contributor {
     /// Its synchronization source.

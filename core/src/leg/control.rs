@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The control half: orders to the other two, and what can be read of them, from any thread.
+//! The control half: commands to the other two, and what can be read of them, from any thread.
 //!
-//! Orders go through a ring each and take effect when the other half is used next. What an order
+//! Commands go through a ring each and take effect when the other half is used next. What a command
 //! replaces (key schedules) comes back through a second ring, to be freed here and not on a
 //! real-time thread.
 
@@ -16,9 +16,9 @@ use super::contributors::Contributors;
 use super::digits::{Digit, MAX_DIGIT_MS, MIN_DIGIT_MS};
 use super::event::LegEvent;
 use super::quality::Assessor;
+use super::quality_report::CallQualityReport;
 use super::recording::{self, MOST_MS, Recorded, Recording};
 use super::stats::{LegStats, MediaStats};
-use super::ticket::Ticket;
 use crate::jitter::{DecoderMap, JitterControl};
 use crate::session::{
     self, Nack, ReceiverUpdate, SenderUpdate, SessionControl, SessionError, SrtpConfig,
@@ -27,11 +27,11 @@ use crate::srtp::{SessionConfig, SrtpError, Suite};
 use crate::sync::ring::{self, Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
 
-/// Why an order was not taken. Nothing has changed then.
+/// Why a command was not taken. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ControlError {
-    /// Earlier orders still wait: the other half is not being used.
+    /// Earlier commands still wait: the other half is not being used.
     Busy,
     /// Keys for one direction, and none for the other.
     OneDirection,
@@ -46,7 +46,7 @@ pub enum ControlError {
 impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy => f.write_str("earlier orders to the leg still wait"),
+            Self::Busy => f.write_str("earlier commands to the leg still wait"),
             Self::OneDirection => f.write_str("keys for one direction, and none for the other"),
             Self::Digit => f.write_str("no telephone events negotiated, or a digit out of range"),
             Self::Srtp(error) => error.fmt(f),
@@ -172,7 +172,7 @@ impl LegControl {
         Ok(())
     }
 
-    /// Whether [`LegControl::update`] would take this config, but for orders that still wait.
+    /// Whether [`LegControl::update`] would take this config, but for commands that still wait.
     ///
     /// Real-time: no (makes codecs and key schedules, and throws them away).
     ///
@@ -236,7 +236,7 @@ impl LegControl {
             rtcp_interval_ms: new.rtcp_interval_ms,
         };
         let changes_ssrc = new.local_ssrc != self.session.local_ssrc();
-        // Room for this order, for keys, and for another source.
+        // Room for this command, for keys, and for another source.
         let room = 1 + usize::from(new.srtp.is_some() || new.plain) + usize::from(changes_ssrc);
         if !self.session.has_room_for(room) {
             return Err(LegError::Busy);
@@ -504,15 +504,15 @@ impl LegControl {
         self.contributors.read().unwrap_or_default()
     }
 
-    /// The ticket of the call up to now; to be taken when it ends.
+    /// The call quality report up to now; to be taken when it ends.
     ///
     /// Real-time: yes, but meant for anybody else.
-    pub fn ticket(&self) -> Ticket {
+    pub fn quality_report(&self) -> CallQualityReport {
         let suite = self.session.receive_suite().map(Suite::sdes_name);
-        Ticket::new(&self.stats(), &self.codec, suite, self.session.local_ssrc())
+        CallQualityReport::new(&self.stats(), &self.codec, suite, self.session.local_ssrc())
     }
 
-    /// Frees what orders have replaced; done by itself before the next order.
+    /// Frees what commands have replaced; done by itself before the next command.
     fn collect(&mut self) {
         self.session.collect();
         while self.spent_by_receiver.pop().is_some() {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a leg has to tell besides sound and figures.
+//! Events of a leg.
 
 use core::net::SocketAddr;
 
@@ -29,14 +29,14 @@ pub enum LegEvent {
         /// How long it lasted by the peer's own account; less if its last reports were lost.
         duration_ms: u32,
     },
-    /// A digit has been recognised in the sound (ITU-T Q.23).
+    /// A digit has been recognised in the audio (ITU-T Q.23).
     InbandDigit {
         /// As in [`LegEvent::DigitStarted`], 0 to 15.
         event: u8,
     },
-    /// A fax, a modem or an answering machine has been recognised in the sound.
+    /// A fax, a modem or an answering machine has been recognised in the audio.
     Tone(Tone),
-    /// A call progress tone has been recognised in the sound by its rhythm (ITU-T E.180), once as long as
+    /// A call progress tone has been recognised in the audio by its rhythm (ITU-T E.180), once as long as
     /// it lasts: dial tone, ringing, busy or congestion.
     CallProgress(Signal),
     /// The leg listens to another source from now on.

@@ -98,7 +98,7 @@ pub struct LegMedia {
 
     backlog: Box<[i16]>,
     backlog_samples: usize,
-    /// Samples of time that went by without sound to send, less than a packet's.
+    /// Samples of time that went by without audio to send, less than a packet's.
     rested_samples: usize,
     datagram: Box<[u8]>,
     /// Room that is left for protection.
@@ -387,7 +387,7 @@ impl LegMedia {
         self.session.uncount(payload_bytes);
     }
 
-    /// Samples of a packet's sound.
+    /// Samples of a packet's audio.
     pub(crate) fn packet_samples(&self) -> usize {
         self.packetizer.packet_samples
     }

@@ -62,12 +62,12 @@ mod media;
 mod packetizer;
 mod protection;
 mod quality;
+mod quality_report;
 mod receiver;
 mod recording;
 mod redundancy;
 mod silence;
 mod stats;
-mod ticket;
 mod timeout;
 
 pub use batch::{Arrival, receive_batch};
@@ -84,10 +84,10 @@ pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;
 pub(crate) use media::Plain;
 pub use media::{LegMedia, MediaError};
+pub use quality_report::CallQualityReport;
 pub use receiver::LegReceiver;
 pub use recording::Recorded;
 pub use stats::{LegStats, MediaStats};
-pub use ticket::Ticket;
 
 use command::{MEDIA_COMMANDS, NOTES, RECEIVER_COMMANDS};
 
@@ -162,7 +162,7 @@ impl Leg {
         let (contributors_publisher, contributors) = snapshot::snapshot(&Contributors::default());
         let (to_receiver, receiver_commands) = ring::channel(RECEIVER_COMMANDS);
         let (to_media, media_commands) = ring::channel(MEDIA_COMMANDS);
-        // As many as orders: each leaves one at most, and they are collected before another is given.
+        // As many as commands: each leaves one at most, and they are collected before another is given.
         let (receiver_spent, spent_by_receiver) = ring::channel(RECEIVER_COMMANDS);
         let (media_spent, spent_by_media) = ring::channel(MEDIA_COMMANDS);
         let (media_events, events) = ring::channel(event::EVENTS);

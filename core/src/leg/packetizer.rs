@@ -88,9 +88,7 @@ impl Packetizer {
             converter,
             packet_samples: (rate_hz / 1_000 * packet_ms) as usize,
             rtp_clock_hz: format.rtp_clock_hz,
-            silence: config
-                .silence_manner()
-                .map(|manner| Box::new(Silence::new(manner, packet_ms, rate_hz))),
+            silence: config.dtx_mode().map(|mode| Box::new(Silence::new(mode, packet_ms, rate_hz))),
             redundancy: config
                 .redundancy
                 .map(|red| Redundancy::new(red.payload_type, red.generations)),
@@ -233,7 +231,7 @@ impl Packetizer {
         Some(Packet { bytes: end, payload_bytes: payload.len() })
     }
 
-    /// Makes a packet without a payload, of the time that the next of sound begins at.
+    /// Makes a packet without a payload, of the time that the next of audio begins at.
     ///
     /// Real-time: yes.
     pub(super) fn empty(&mut self, payload_type: u8, out: &mut [u8]) -> Option<Packet> {
@@ -362,7 +360,7 @@ impl Packetizer {
         }
     }
 
-    /// The extension block of a packet of sound, if any element was negotiated.
+    /// The extension block of a packet of audio, if any element was negotiated.
     fn extension<'a>(
         &self,
         room: &'a mut [u8],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a call sounds like, from what the two halves count: for statistics, for RTCP's VoIP metrics
-//! and for the ticket at hang-up. One calculation, so that all of them agree.
+//! Call quality estimation, from what the two halves count: for statistics, for RTCP's VoIP metrics
+//! and for the call quality report at hang-up. One calculation, so that all of them agree.
 
 use crate::jitter::JitterStats;
 use crate::rtp::burst::GAP_MINIMUM;

@@ -407,7 +407,7 @@ impl LegReceiver {
         Ok(())
     }
 
-    /// A packet that is no sound fills its place in the sequence.
+    /// A packet that is no audio fills its place in the sequence.
     fn fill(&mut self, packet: &RtpPacket<'_>, arrival_ns: u64) {
         // Without a slot it is as good as lost, which is counted there.
         let _ = self.writer.insert_filler(packet, arrival_ns);

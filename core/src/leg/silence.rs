@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What need not be sent: pauses, told by a description of their background (RFC 3389) or, for a
+//! Discontinuous transmission (DTX): pauses, sent as a description of their background (RFC 3389) or, for a
 //! codec with discontinuous transmission of its own, by nothing. The encoder is not called in either
 //! case: libopus would spend as much on digital silence as on speech. A tone, a chord or music is no
 //! background, however steady: noise of its level and spectrum is not heard as it.
@@ -18,7 +18,7 @@ const REFRESH_MS: u32 = 400;
 
 /// How a pause is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum DtxMode {
     /// By packets of this payload type.
     Described(u8),
     /// By packets of the codec, now and then.
@@ -39,7 +39,7 @@ pub(super) enum Decision {
 /// Decides packet by packet.
 #[derive(Debug)]
 pub(super) struct Silence {
-    manner: Manner,
+    mode: DtxMode,
     packet_ms: u32,
     activity: Activity,
     lines: Lines,
@@ -50,9 +50,9 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    pub(super) fn new(manner: Manner, packet_ms: u32, rate_hz: u32) -> Self {
+    pub(super) fn new(mode: DtxMode, packet_ms: u32, rate_hz: u32) -> Self {
         Self {
-            manner,
+            mode,
             packet_ms,
             activity: Activity::new(),
             lines: Lines::new(rate_hz),
@@ -62,7 +62,7 @@ impl Silence {
         }
     }
 
-    /// Takes in the sound of the next packet time.
+    /// Takes in the audio of the next packet time.
     pub(super) fn decide(&mut self, pcm: &[i16]) -> Decision {
         let speech = self.activity.is_speech(pcm, self.packet_ms);
         // Listened for in the hangover and after it only, which is when it matters and costs nothing to
@@ -79,7 +79,7 @@ impl Silence {
             return Decision::Sound;
         }
         let since_ms = self.since_ms.map(|ms| ms.saturating_add(self.packet_ms));
-        let Manner::Described(payload_type) = self.manner else {
+        let DtxMode::Described(payload_type) = self.mode else {
             let due = since_ms.is_none_or(|ms| ms >= REFRESH_MS);
             self.since_ms = Some(if due { 0 } else { since_ms.unwrap_or(0) });
             return if due { Decision::Sound } else { Decision::Nothing };

@@ -18,7 +18,7 @@ impl Noise {
 
 /// Which packets of `pcm` are sound.
 fn sent(pcm: &[i16]) -> Vec<bool> {
-    let mut silence = Silence::new(Manner::Described(13), 20, RATE as u32);
+    let mut silence = Silence::new(DtxMode::Described(13), 20, RATE as u32);
     pcm.chunks_exact(PACKET).map(|pcm| silence.decide(pcm) == Decision::Sound).collect()
 }
 

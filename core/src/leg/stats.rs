@@ -35,11 +35,11 @@ counters! {
         pub overrun_samples,
         /// Events lost because nobody called `LegControl::next_event`.
         pub events_dropped,
-        /// Loss that the encoder prepares for, in percent; not a count.
+        /// Loss that the encoder prepares for, in percent; a gauge.
         pub expected_loss_percent,
-        /// Level of what was pushed last, in -dBov; not a count.
+        /// Level of what was pushed last, in -dBov; a gauge.
         pub pushed_level_dbov,
-        /// Level of what was pulled last, in -dBov; not a count.
+        /// Level of what was pulled last, in -dBov; a gauge.
         pub pulled_level_dbov,
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whether the peer's media still comes, by the audio half's clock.
+//! Media timeout: whether the peer's media still comes, by the audio half's clock.
 
 use super::event::LegEvent;
 use crate::session::ReceiverStats;

@@ -78,7 +78,7 @@ use crate::within::{Within, push_in};
 /// Most participants that a mixer takes.
 pub const MAX_PARTICIPANTS: usize = 8_192;
 
-/// The sound that limiters hold back, a block a participant, and the limiter of the common mix.
+/// The audio that limiters hold back, a block a participant, and the limiter of the common mix.
 #[derive(Debug)]
 struct Held {
     samples: Box<[i32]>,

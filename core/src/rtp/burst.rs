@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How losses lie together: bursts and gaps (RFC 3611 section 4.7.2 and appendix A.2), and the burst
+//! Burst and gap statistics of losses (RFC 3611 section 4.7.2 and appendix A.2), and the burst
 //! ratio of the E-model (ITU-T G.107 section 3.5).
 //!
 //! A packet counts as lost only when the window has gone past its sequence number, so that

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a receiver knows of one source: extended sequence numbers with probation, loss, and
+//! Reception state of one source: extended sequence numbers with probation, loss, and
 //! interarrival jitter (RFC 3550 appendices A.1, A.3 and A.8).
 
 /// Packets in sequence before a source counts as one (RFC 3550 `MIN_SEQUENTIAL`).

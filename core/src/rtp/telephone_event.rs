@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Payload of `telephone-event` (RFC 4733 section 2.3): a DTMF digit or another signal by name, in
-//! place of its sound.
+//! place of its audio.
 
 /// Bytes of one event.
 pub const PAYLOAD_BYTES: usize = 4;

@@ -11,10 +11,10 @@ use super::remote::RemoteConfig;
 use super::rtcp::nack::Requests;
 use crate::srtp::{PreparedKeys, RetiredKeys};
 
-/// Orders that may wait for a half.
+/// Commands that may wait for a half.
 pub(super) const COMMANDS: usize = 8;
 
-/// An order to the network thread's half.
+/// A command to the network thread's half.
 #[derive(Debug)]
 pub(crate) enum ReceiverCommand {
     SetLocalSsrc(u32),
@@ -33,7 +33,7 @@ pub(crate) struct ReceiverUpdate {
     pub(crate) mid: Option<SessionMid>,
 }
 
-/// An order to the half that sends.
+/// A command to the half that sends.
 #[derive(Debug)]
 pub(crate) enum SenderCommand {
     SetSsrc(u32),
@@ -51,7 +51,7 @@ pub(crate) struct SenderUpdate {
     pub(crate) rtcp_interval_ms: u32,
 }
 
-/// What an order has replaced, on its way to be freed.
+/// What a command has replaced, on its way to be freed.
 #[derive(Debug)]
 #[allow(dead_code)] // Held only to be dropped.
 pub(crate) enum Spent {

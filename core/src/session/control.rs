@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The control half: keys, addresses, sources and payload types of a living session, from any thread.
 //!
-//! What an order needs is made here, and what it replaces comes back to be freed here, so that neither
-//! other half allocates or frees. An order that a half would refuse is refused when it is given; with both
+//! What a command needs is made here, and what it replaces comes back to be freed here, so that neither
+//! other half allocates or frees. A command that a half would refuse is refused when it is given; with both
 //! halves concerned, it is given to both or to none.
 
 use alloc::boxed::Box;
@@ -20,11 +20,11 @@ use crate::sync::bell::Bell;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Snapshot;
 
-/// Why an order was not taken. Nothing has changed then.
+/// Why a command was not taken. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// Earlier orders still wait: the other half is not being used.
+    /// Earlier commands still wait: the other half is not being used.
     Busy,
     /// The keys were refused.
     Srtp(SrtpError),
@@ -192,13 +192,13 @@ impl SessionControl {
         receiver.is_read_by(&self.receiver_stats) && sender.is_read_by(&self.sender_stats)
     }
 
-    /// Whether orders to these halves would be taken.
+    /// Whether commands to these halves would be taken.
     pub(crate) fn has_room(&mut self, receiver: bool, sender: bool) -> bool {
         (!receiver || self.to_receiver.vacant_now() > 0)
             && (!sender || self.to_sender.vacant_now() > 0)
     }
 
-    /// Whether both halves would take so many orders.
+    /// Whether both halves would take so many commands.
     pub(crate) fn has_room_for(&mut self, orders: usize) -> bool {
         self.to_receiver.vacant_now() >= orders && self.to_sender.vacant_now() >= orders
     }
@@ -287,7 +287,7 @@ impl SessionControl {
         self.receiver_stats().remote_rtcp_address()
     }
 
-    /// Frees what orders have replaced; done by itself before the next order that replaces something.
+    /// Frees what commands have replaced; done by itself before the next command that replaces something.
     pub fn collect(&mut self) {
         while self.spent_by_receiver.pop().is_some() {}
         while self.spent_by_sender.pop().is_some() {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a session has to tell besides packets and figures.
+//! Events of a session.
 
 use core::net::SocketAddr;
 

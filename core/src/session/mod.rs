@@ -74,7 +74,7 @@ pub fn create(
     let (sent_publisher, sent_reports) = snapshot::snapshot(&SentReports::default());
     let (to_receiver, receiver_commands) = ring::channel(command::COMMANDS);
     let (to_sender, sender_commands) = ring::channel(command::COMMANDS);
-    // As many as orders and two more: each leaves one at most, keys that come after others' packets
+    // As many as commands and two more: each leaves one at most, keys that come after others' packets
     // another, and they are collected before another is given.
     let (receiver_spent, spent_by_receiver) = ring::channel(2 * command::COMMANDS);
     let (sender_spent, spent_by_sender) = ring::channel(2 * command::COMMANDS);

@@ -19,24 +19,24 @@ counters! {
         pub packets,
         /// Their payload bytes.
         pub octets,
-        /// When the first came that was taken for the peer's; not a count.
+        /// When the first came that was taken for the peer's; a gauge.
         pub first_arrival_ns,
-        /// When the last of those came; not a count.
+        /// When the last of those came; a gauge.
         pub last_arrival_ns,
-        /// The source listened to; not a count.
+        /// The source listened to; a gauge.
         pub remote_ssrc,
-        /// Whether a source is valid just now, 0 or 1; not a count.
+        /// Whether a source is valid just now, 0 or 1; a gauge.
         pub source_valid,
-        /// The source's RTP clock in ticks a second; not a count.
+        /// The source's RTP clock in ticks a second; a gauge.
         pub clock_hz,
         /// Packets that the source listened to should have sent so far, since it was turned to or began
         /// anew.
         pub expected,
         /// Packets of it that came, duplicates included.
         pub received,
-        /// Extended highest sequence number; not a count.
+        /// Extended highest sequence number; a gauge.
         pub highest_sequence,
-        /// Interarrival jitter in ticks of the RTP clock (RFC 3550 A.8); not a count.
+        /// Interarrival jitter in ticks of the RTP clock (RFC 3550 A.8); a gauge.
         pub jitter_ticks,
         /// Packets that all sources listened to should have sent, over changes and restarts.
         pub call_expected,
@@ -45,7 +45,7 @@ counters! {
         /// Level that the last packet's header told, in -dBov (RFC 6464), 255 if none did; not a
         /// count.
         pub remote_level_dbov,
-        /// Whether the source listened to has said BYE and sent nothing since, 0 or 1; not a count.
+        /// Whether the source listened to has said BYE and sent nothing since, 0 or 1; a gauge.
         pub departed,
         /// RTP packets that were passed through.
         pub passed_through,
@@ -81,38 +81,38 @@ counters! {
         pub source_changes,
         /// Times that the source said goodbye (BYE).
         pub goodbyes,
-        /// Middle 32 bits of the NTP time in the last sender report; not a count.
+        /// Middle 32 bits of the NTP time in the last sender report; a gauge.
         pub sender_report_ntp,
-        /// When that report arrived; not a count.
+        /// When that report arrived; a gauge.
         pub sender_report_arrival_ns,
         /// Reports about what this leg sends.
         pub reports_received,
-        /// Round-trip time by the last of them, 0 if unknown; not a count.
+        /// Round-trip time by the last of them, 0 if unknown; a gauge.
         pub round_trip_ns,
-        /// Fraction lost in it, in 1/256; not a count.
+        /// Fraction lost in it, in 1/256; a gauge.
         pub remote_fraction_lost,
-        /// Cumulative loss in it, sign-extended; not a count.
+        /// Cumulative loss in it, sign-extended; a gauge.
         pub remote_cumulative_lost,
-        /// Jitter in it, in ticks; not a count.
+        /// Jitter in it, in ticks; a gauge.
         pub remote_jitter_ticks,
         /// Packets of ours that the peer asked for again (generic NACK).
         pub nacked_packets,
         /// Middle 32 bits of the NTP time in the peer's last receiver reference time (RFC 3611); not
         /// a count.
         pub reference_time_ntp,
-        /// When it arrived; not a count.
+        /// When it arrived; a gauge.
         pub reference_time_arrival_ns,
-        /// Who sent it; not a count.
+        /// Who sent it; a gauge.
         pub reference_time_ssrc,
         /// The peer's rating R of what it hears of us, 127 if it has none, 0 before it has said so;
-        /// not a count.
+        /// a gauge.
         pub remote_rating,
         /// Its score for the conversation, in tenths; as `remote_rating`.
         pub remote_mos_x10,
         /// Loss of what we send within bursts, in 1/256, as the peer sees it (RFC 3611 section 4.7.2), 0 before
-        /// it has said so; not a count.
+        /// it has said so; a gauge.
         pub remote_burst_density_x256,
-        /// Loss within bursts, in 1/256 (RFC 3611 section 4.7.2); not a count, like the next four.
+        /// Loss within bursts, in 1/256 (RFC 3611 section 4.7.2); a gauge, like the next four.
         pub burst_density_x256,
         /// Loss outside of bursts, in 1/256.
         pub gap_density_x256,
@@ -133,7 +133,7 @@ counters! {
         pub not_wanted,
         /// Times that a source began anew under its SSRC.
         pub restarts,
-        /// When the last RTCP was read; not a count.
+        /// When the last RTCP was read; a gauge.
         pub last_rtcp_ns,
         /// The address that the peer sends from, in three words; not counts. See
         /// [`ReceiverStats::remote_address`].

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where the peer is: what the signalling says, what its datagrams show (symmetric RTP, RFC 4961;
+//! The peer's address: what the signalling says, what its datagrams show (symmetric RTP, RFC 4961;
 //! latching, RFC 7362), and when the one gives way to the other.
 //!
 //! | | plain RTP | SRTP |

@@ -39,7 +39,7 @@ counters! {
         /// Events lost because nobody read them.
         pub events_dropped,
         /// RTP packets that may still be sent under the key in use; `u64::MAX` in plain RTP, 0 without keys.
-        /// Not a count.
+        /// A gauge.
         pub packets_left,
     }
 }

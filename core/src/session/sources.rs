@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Who sends on a session: a bounded table of sources (SSRC), each with its own reception state, and which
+//! The sources of a session: a bounded table of sources (SSRC), each with its own reception state, and which
 //! of them is listened to.
 //!
 //! A source counts after two packets in sequence (RFC 3550 appendix A.1), whatever their payload types. Of
@@ -127,7 +127,7 @@ impl Source {
         }
         self.run_packets = self.run_packets.saturating_add(1);
         self.last_ns = self.last_ns.max(arrival_ns);
-        // Events that count in a sequence of their own are no restarts of the sound.
+        // Events that count in a sequence of their own are no restarts of the audio.
         if sighting.role == Role::Event && self.reception.is_far(sighting.sequence) {
             return (Verdict::Valid, false);
         }

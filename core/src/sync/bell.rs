@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Says that something lies in one of several rings, so that their reader looks at one word and not at
-//! each ring's: a word that changes with each ring, and is read on the reader's every call.
+//! A wake-up flag over several rings: says that something lies in one of them, so that their reader looks at
+//! one word and not at each ring's: a word that changes with each ring, and is read on the reader's every
+//! call.
 
 use super::primitive::Arc;
 use super::primitive::atomic::{AtomicU32, Ordering};

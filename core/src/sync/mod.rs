@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where halves meet: wait-free, without locks.
+//! Wait-free queues and snapshots between threads, without locks.
 //!
 //! - [`ring`]: a bounded single-producer single-consumer ring, for commands and packets.
 //! - [`mpsc`]: a bounded queue from many producers to one consumer that never waits for them.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One's own side of a call: echo, noise and gain, 10 ms at a time, in place.
+//! Near-end audio processing: echo cancellation, noise suppression and gain control, 10 ms at a time, in place.
 //!
 //! ```text
 //!  thread that plays                 thread that captures

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What was played, and which part of it belongs to the frame at hand.
+//! The echo canceller's far-end reference: what was played, and which part of it belongs to the frame at hand.
 //!
 //! Samples come through a ring from the thread that plays them, in any pieces, and are kept for about a
 //! second. The capture thread reads at a place of its own, which moves on with every frame it captures: two

@@ -161,7 +161,7 @@ impl Call {
         let member = MemberId::from_u64;
         match tick {
             5 => {
-                // Refused where the two have different rates, or too many orders wait.
+                // Refused where the two have different rates, or too many commands wait.
                 let _ = self.control.set_pair_gain(member(0), member(1), Some(0.5));
                 self.control.set_private(member(2), true).unwrap();
                 self.control.set_gain(member(1), 0.7).unwrap();

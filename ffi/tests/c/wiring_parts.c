@@ -109,7 +109,7 @@ static void stereo(void)
     ale_mixer_destroy(mixer);
 }
 
-/* Whose word is taken for silence: packets that say so are not decoded in a conference. */
+/* Whether levels from the peer are trusted: packets that say silence are not decoded in a conference. */
 static void trust_in_levels(void)
 {
     uint32_t trust;

@@ -49,7 +49,7 @@ pub enum BitRate {
 }
 
 impl BitRate {
-    /// Bits of a byte that carry no sound.
+    /// Bits of a byte that carry no audio.
     fn auxiliary_bits(self) -> u32 {
         self as u32
     }

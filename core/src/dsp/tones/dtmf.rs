@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Hearing DTMF digits in the sound (ITU-T Q.23, Q.24), and taking them out.
+//! Hearing DTMF digits in the audio (ITU-T Q.23, Q.24), and taking them out.
 //!
 //! Eight resonators (G. Goertzel, 1958) over windows of 12.75 ms that overlap by half. Of a window that
 //! could hold a digit, the louder tone is fitted and taken out, then the other is looked for in what is

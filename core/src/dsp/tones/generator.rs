@@ -6,7 +6,7 @@ use crate::math;
 /// Sound and silence in turn: up to three tones, each of up to two frequencies, repeated for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cadence {
-    /// Frequencies in Hz (0 for none) and durations of sound and of the silence behind it, in ms.
+    /// Frequencies in Hz (0 for none) and durations of audio and of the silence behind it, in ms.
     /// The list ends with the first part of no duration at all.
     pub parts: [Part; 3],
 }

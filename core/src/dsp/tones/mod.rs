@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tones in the sound itself: made ([`Generator`], with the call progress tones of European and North
-//! American [`plans`]; [`Player`], with digits), heard ([`DtmfDetector`], [`ToneDetector`], [`ProgressDetector`]) and taken out again
-//! ([`DtmfFilter`]).
+//! In-band tones: generated ([`Generator`], with the call progress tones of European and North American
+//! [`plans`]; [`Player`], with digits), heard ([`DtmfDetector`], [`ToneDetector`], [`ProgressDetector`]) and
+//! taken out again ([`DtmfFilter`]).
 //!
 //! Real-time: yes, all but the constructors.
 

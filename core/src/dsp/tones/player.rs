@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a host plays to somebody: call progress tones until they are stopped, and digits in the sound
+//! What a host plays to somebody: call progress tones until they are stopped, and digits in the audio
 //! (DTMF, ITU-T Q.23) one after another.
 
 use core::fmt;

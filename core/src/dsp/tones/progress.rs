@@ -23,7 +23,7 @@ const MAX_RESIDUE: f32 = 0.1;
 const MAX_PAUSE: f32 = 0.1;
 /// So many frames in a row that are neither are something else; fewer are a tone's edge.
 const ODD_FRAMES: u32 = 2;
-/// Frames of 20 ms: of sound and of the pause behind it.
+/// Frames of 20 ms: of audio and of the pause behind it.
 const BUSY: [u32; 2] = [17, 28];
 const CONGESTION: [u32; 2] = [9, 16];
 const RINGING: [u32; 2] = [17, 112];
@@ -41,7 +41,7 @@ pub struct ProgressDetector {
     samples: EightKilohertz,
     frame: [f32; FRAME],
     filled: usize,
-    /// Frames of the sound, or the pause, that lasts; of the sound before the pause.
+    /// Frames of the audio, or the pause, that lasts; of the audio before the pause.
     sounds: bool,
     frames: u32,
     sound_frames: u32,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The way in: a pool of fixed-size slots between the network thread and the audio thread.
+//! The packet pool: fixed-size slots between the network thread and the audio thread.
 //!
 //! Every slot is named by an index, and at any time its index is in exactly one place: in the free
 //! ring, with the writing half ([`SlotWriter`]), in the ready ring, or with the reading half

@@ -234,7 +234,7 @@ impl Placing {
         self.accept(playout, aim, slot, meta, sound, placed, false);
     }
 
-    /// Takes in a packet that was no sound: it has its place in the sequence.
+    /// Takes in a packet that was no audio: it has its place in the sequence.
     fn pass(&mut self, playout: &mut Playout, aim: &mut Aim, meta: &PacketMeta) {
         playout.stats.passed += 1;
         if let Some((sequence, skipped)) = self.timeline.pass(meta) {
@@ -364,7 +364,7 @@ impl Placing {
     ) {
         let first = !self.timeline.has_begun();
         let before = self.suspect.take();
-        // What is no sound has numbers, too.
+        // What is no audio has numbers, too.
         let follows = before.as_ref().is_some_and(|(_, b)| {
             b.ssrc == meta.ssrc && (1..=FOLLOWS).contains(&meta.sequence.wrapping_sub(b.sequence))
         });

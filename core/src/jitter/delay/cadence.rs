@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a sender's timestamps really count in. Some count G.722 at 16 kHz instead of 8 (RFC 3551 section
-//! 4.5.2), Opus in half steps, or by a clock of their own: then each packet's step is off by the same
-//! factor, while packets come as often as their sound is long. Pauses are told from that by the time
-//! that goes by: packets with 20 ms of sound that come each 400 ms, with timestamps that say so, are
-//! right. Numbers only; audio thread.
+//! The clock rate that a sender's timestamps really have. Some count G.722 at 16 kHz instead of 8 (RFC 3551
+//! section 4.5.2), Opus in half steps, or by a clock of their own: then each packet's step is off by the same
+//! factor, while packets come as often as their sound is long. Pauses are told from that by the time that
+//! goes by: packets with 20 ms of audio that come each 400 ms, with timestamps that say so, are right.
+//! Numbers only; audio thread.
 
 /// Steps in a row, all off by the same factor, after which that factor is believed.
 const STEPS: u32 = 12;
@@ -16,12 +16,12 @@ pub(super) struct Cadence {
     told: i64,
     sound: i64,
     first_ns: u64,
-    /// Samples of sound for samples of timestamps; 0 and 0 where the two agree.
+    /// Samples of audio for samples of timestamps; 0 and 0 where the two agree.
     factor: (i64, i64),
 }
 
 impl Cadence {
-    /// Samples of sound in `told` samples by the timestamps.
+    /// Samples of audio in `told` samples by the timestamps.
     #[inline]
     pub(super) fn sound(&self, told: i64) -> i64 {
         let (sound, of) = self.factor;

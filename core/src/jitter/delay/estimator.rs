@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How late packets come: the level of the delay, the distribution above it, losses, drift.
+//! Jitter estimation: the level of the delay, the distribution above it, losses, drift.
 //!
 //! A packet's *delay* is the time at which it could be used less its media time: only differences
 //! between delays mean anything. The *base* is the least delay of the last 16 s, the *level* follows
@@ -200,7 +200,7 @@ impl Estimator {
         self.packet_ms = packet_ms;
     }
 
-    /// Takes in a packet of sound; returns by how much its delay exceeds the level.
+    /// Takes in a packet of audio; returns by how much its delay exceeds the level.
     #[inline]
     pub(crate) fn observe(&mut self, arrival_ns: u64, delay_ms: f32) -> f32 {
         self.observe_level(arrival_ns, delay_ms);

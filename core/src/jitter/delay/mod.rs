@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where packets belong in time, how late they come, and how much delay to keep. Numbers in, numbers out:
+//! Delay control: media timeline, jitter estimation and target delay. Numbers in, numbers out:
 //! touches neither packets' payloads nor sound. Audio thread only.
 
 mod bursts;

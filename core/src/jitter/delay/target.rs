@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How much delay to keep: loss weighed against delay by what each costs in quality.
+//! The target delay: loss weighed against delay by what each costs in quality.
 //!
 //! A packet that comes after its time is heard as damage; delay is heard as a worse conversation.
 //! The E-model (ITU-T G.107, in the simplified form of Cole and Rosenbluth, "Voice over IP

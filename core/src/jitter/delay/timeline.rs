@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From wire numbers to one endless media timeline, in output samples.
+//! Unwraps RTP timestamps and sequence numbers to one media timeline, in output samples.
 //!
 //! Sequence numbers and timestamps are extended (RFC 3550 appendix A.1), duplicates recognised by
 //! sequence number. Sequence number, timestamp, marker, length and arrival together say where a packet

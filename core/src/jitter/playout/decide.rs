@@ -64,7 +64,7 @@ pub(super) enum Action {
 pub(super) struct Ahead {
     /// How late the next sample is that is heard.
     pub(super) late_ms: f32,
-    /// Whether a packet of sound is there.
+    /// Whether a packet of audio is there.
     pub(super) sound: bool,
     /// Whether a description of noise is due.
     pub(super) noise: bool,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How what stands in ends: in silence, within two seconds when nothing comes, at once when the source
+//! How concealment fades out: in silence, within two seconds when nothing comes, at once when the source
 //! has said that it is gone. Whatever made it up: a tone that is repeated, a codec's own concealment,
 //! noise. Audio thread only; touches the samples that it is given.
 

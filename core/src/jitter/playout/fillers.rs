@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which numbers of a sequence were no sound (telephone events, keepalives), so that they are not taken
-//! for losses between two packets of sound. Audio thread only; knows of nothing else.
+//! Which sequence numbers carried no audio (telephone events, keepalives), so that they are not taken
+//! for losses between two packets of audio. Audio thread only; knows of nothing else.
 
 /// Sequence numbers back from the newest filler that are told apart one by one.
 const REACH: u32 = 128;
@@ -22,7 +22,7 @@ fn ahead(a: u32, b: u32) -> i32 {
 }
 
 impl Fillers {
-    /// Takes in the number of a packet that was no sound.
+    /// Takes in the number of a packet that was no audio.
     pub(super) fn insert(&mut self, sequence: u32) {
         let step = ahead(self.newest, sequence);
         if !self.any || step >= REACH.cast_signed() {

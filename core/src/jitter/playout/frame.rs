@@ -157,7 +157,7 @@ impl Playout {
         let spurt = sound.filter(|_| self.comfort);
         let gap = waiting.iter().find(|e| e.end() > next).map(|e| {
             let samples = (e.start - next).max(1) as usize;
-            // A description of noise ends a gap, too, but says nothing of the sound before it.
+            // A description of noise ends a gap, too, but says nothing of the audio before it.
             let bounded = !e.fresh && !e.is_noise();
             Gap { samples, bounded, fills: bounded && samples <= MAX_GAP * self.clock.unit }
         });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What stands in for missing sound: the gap filled from both sides or from redundancy, the past
+//! Packet loss concealment: the gap filled from both sides or from redundancy, the past
 //! continued while nothing newer is there. Audio thread only.
 //!
 //! Touches what is made up, the decoders and what is pending; when and how much is told it.
@@ -265,10 +265,10 @@ impl Playout {
         self.stand_in(count);
         // Media time that was skipped counts as one sample.
         if self.made_up.samples <= 1 {
-            self.hush.restart();
+            self.decay.restart();
         }
         let asleep = self.falls_asleep();
-        let hushed = self.hush.has_begun(self.made_up.samples, self.clock.unit);
+        let hushed = self.decay.has_begun(self.made_up.samples, self.clock.unit);
         let decoder = self.voice.decoder.and_then(|index| self.decoders.decoder_mut(index));
         if asleep || self.ending.is_silent(self.made_up.samples, self.clock.unit) {
             self.pcm.tail_mut().head_mut(count).fill(0);
@@ -282,7 +282,7 @@ impl Playout {
                 if made == 0 {
                     part.fill(0);
                 }
-                self.hush.follow(
+                self.decay.follow(
                     part,
                     concealed,
                     self.clock.unit,

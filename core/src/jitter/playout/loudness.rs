@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How loud the sound is in pauses and at its loudest, and so what a pause is. Knows of nothing else.
+//! Tracks the levels of speech and of the background, and so what a pause is. Knows of nothing else.
 
 use crate::dsp::correlate::power;
 use crate::math;
 
-/// Levels of the sound lately (root mean square).
+/// Levels of the audio lately (root mean square).
 #[derive(Debug)]
 pub(super) struct Loudness {
     pub(super) floor: f32,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Joining sound that came to what was made up meanwhile. Audio thread only.
+//! Cross-fades from concealment to audio that came meanwhile. Audio thread only.
 //!
 //! The concealment goes on for up to 15 ms until it is in phase with what came, then the two are
 //! cross-faded over 8 ms: media time shifts by that much, once, instead of a click. Touches the tail of the PCM and nothing

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From packets in their places to PCM without holes, 10 ms at a time.
+//! Playout: decoding, loss concealment and time stretching, 10 ms of PCM at a time.
 //!
 //! Media time advances in real time, whatever happens; the *lateness* of a position is the present
 //! less its media time, so the lateness of the next sample is the delay in force. It is held steady
@@ -10,9 +10,9 @@
 //! - [`decide`]: numbers in, what is done next out.
 //! - [`clock`]: media time and the host's; [`loudness`]: what a pause is.
 //! - [`packets`]: what becomes of packets, and decoding.
-//! - [`gap`]: what stands in for missing sound; [`merge`]: joining what came to it.
+//! - [`gap`]: what stands in for missing audio; [`merge`]: joining what came to it.
 //! - [`rewind`]: going back to packets that came after all; [`splice`]: moving the delay.
-//! - [`noise`]: comfort noise; [`hush`]: what a long concealment ends in.
+//! - [`noise`]: comfort noise; [`decay`]: what a long concealment ends in.
 //! - [`pause`], [`fillers`]: what was lost told from what was never sent.
 //! - [`ending`]: the silence in which what stands in ends.
 //! - [`sleep`]: silence that need not be decoded.
@@ -21,12 +21,12 @@
 //! each side of a gap, one splice search.
 
 mod clock;
+mod decay;
 mod decide;
 mod ending;
 mod fillers;
 mod frame;
 mod gap;
-mod hush;
 mod loudness;
 mod merge;
 mod noise;
@@ -39,9 +39,9 @@ mod sleep;
 mod splice;
 
 use self::clock::Clock;
+use self::decay::Decay;
 use self::decide::Excess;
 use self::ending::Ending;
-use self::hush::Hush;
 use self::loudness::Loudness;
 use self::noise::Noise;
 use self::pause::Pause;
@@ -117,7 +117,7 @@ pub(crate) struct Playout {
     underrun: Option<i64>,
     comfort: bool,
     noise: Noise,
-    hush: Hush,
+    decay: Decay,
     pause: Pause,
     ending: Ending,
     loudness: Loudness,
@@ -148,7 +148,7 @@ impl Playout {
             underrun: None,
             comfort: false,
             noise: Noise::new(),
-            hush: Hush::default(),
+            decay: Decay::default(),
             pause: Pause::default(),
             ending: Ending::default(),
             loudness: Loudness::default(),
@@ -223,7 +223,7 @@ impl Playout {
         }
     }
 
-    /// A packet of the stream was no sound; `sequence` is its extended number.
+    /// A packet of the stream was no audio; `sequence` is its extended number.
     pub(crate) fn fill(&mut self, sequence: i64) {
         self.pause.fillers.insert(sequence as u32);
     }

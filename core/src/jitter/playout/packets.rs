@@ -3,7 +3,7 @@
 //!
 //! Touches window, slots, decoders and the tail of the PCM; knows neither the time nor the goal.
 
-use super::hush::Hush;
+use super::decay::Decay;
 use super::{Fate, MAX_PACKET, Playout};
 use crate::jitter::arrival::ingest::{PacketMeta, Slot, SlotReader};
 use crate::jitter::config::MAX_PAYLOAD_BYTES;
@@ -47,8 +47,8 @@ impl Playout {
             self.pcm.tail_mut().shift(lead + skip..lead + count, lead);
         }
         let count = count - skip;
-        if own && !silent && self.hush.has_begun(self.made_up.samples, self.clock.unit) {
-            Hush::leave(self.pcm.tail_mut().head_mut(count), self.clock.unit, &mut self.noise);
+        if own && !silent && self.decay.has_begun(self.made_up.samples, self.clock.unit) {
+            Decay::leave(self.pcm.tail_mut().head_mut(count), self.clock.unit, &mut self.noise);
         }
         let added = if lead > 0 { self.join(count) } else { count };
         self.pcm.commit(added);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sound that was lost told from sound that was never sent. Senders may stop in pauses without saying
+//! Lost packets told from discontinuous transmission (DTX). Senders may stop in pauses without saying
 //! so (Opus DTX, RFC 7587 section 3.1.3; silence suppression without RFC 3389; a call on hold): then the
-//! sequence numbers go on and the timestamps jump. And they may send what is no sound: digits,
+//! sequence numbers go on and the timestamps jump. And they may send what is no audio: digits,
 //! keepalives. Audio thread only.
 //!
 //! While nothing newer is there, that can't be known yet: what stands in meanwhile is counted once
@@ -28,14 +28,14 @@ pub(super) struct Pause {
     /// Samples that stood in for something since, and how often that began, not counted yet.
     samples: u64,
     beginnings: u64,
-    /// Numbers of the sequence that were no sound.
+    /// Numbers of the sequence that were no audio.
     pub(super) fillers: Fillers,
 }
 
 /// What lies between the last packet that was decoded and one that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Between {
-    /// Packets of sound that never came.
+    /// Packets of audio that never came.
     lost: u32,
     /// Samples of media time.
     gap: u64,

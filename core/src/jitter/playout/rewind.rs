@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Going back to packets that came after all, whose time is partly or wholly over. Audio thread only.
+//! Plays late packets after all, whose time is partly or wholly over. Audio thread only.
 //!
 //! Touches what is pending and the media position, and gives back packets; decides by the goal alone.
 

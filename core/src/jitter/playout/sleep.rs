@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Silence that need not be decoded: packets whose header says that they are silent (RFC 6464), after
+//! Silent packets that need not be decoded: packets whose header says that they are silent (RFC 6464), after
 //! a few of them in a row. Audio thread only.
 //!
 //! A sleeping decoder misses what it would have learnt from them, so the last ones are kept, and shown

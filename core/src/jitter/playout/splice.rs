@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Moving the delay, as was decided: pauses made longer or shorter, a stretch of speech cut out where it
+//! Time-scale modification, as was decided: pauses made longer or shorter, a stretch of speech cut out where it
 //! fits, the last resort. Audio thread only.
 //!
 //! Touches what is pending, the media position and the packets that are passed over; decides nothing but

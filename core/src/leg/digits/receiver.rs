@@ -43,7 +43,7 @@ pub(in crate::leg) struct DigitReport {
     pub(in crate::leg) event: TelephoneEvent,
     /// Clock of the durations, 0 if it is not known.
     pub(in crate::leg) clock_hz: u32,
-    /// Clock of the sound.
+    /// Clock of the audio.
     pub(in crate::leg) codec_clock_hz: u32,
     pub(in crate::leg) arrival_ns: u64,
 }

@@ -19,7 +19,7 @@ pub(in crate::leg) struct Digit {
     pub(in crate::leg) volume_dbm0: u8,
 }
 
-/// A packet that goes out in place of sound.
+/// A packet that goes out in place of audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::leg) struct DigitPacket {
     /// RTP timestamp: when the event, or its segment, began.
@@ -81,7 +81,7 @@ impl DigitSender {
         }
     }
 
-    /// What goes out in place of the packet of sound that begins at `timestamp`; `None` for the sound
+    /// What goes out in place of the packet of audio that begins at `timestamp`; `None` for the sound
     /// itself.
     pub(in crate::leg) fn next(
         &mut self,

@@ -373,7 +373,7 @@ fn a_modem_that_answers_freezes_the_jitter_buffer_where_that_was_asked_for() {
 }
 
 #[test]
-fn the_ticket_says_what_the_call_was_like_also_as_json() {
+fn the_report_says_what_the_call_was_like_also_as_json() {
     let (a, b) = pair(CodecSpec::G722, Some(Suite::AeadAes256Gcm));
     let (mut a, mut b) = (end(&a), end(&b));
     let mut count = 0;
@@ -384,29 +384,29 @@ fn the_ticket_says_what_the_call_was_like_also_as_json() {
             datagram[20] ^= 1;
         }
     });
-    let ticket = b.control.ticket();
+    let report = b.control.quality_report();
     let mut json = alloc::string::String::new();
-    ticket.write_json(&mut json).unwrap();
+    report.write_json(&mut json).unwrap();
     let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(read["codec"], "G722");
     assert_eq!(read["suite"], "AEAD_AES_256_GCM");
     assert_eq!(read["remote_ssrc"], 10);
-    assert!((7_900..=8_000).contains(&ticket.duration_ms), "{json}");
-    assert!((4.0..6.0).contains(&ticket.loss_percent), "{json}");
+    assert!((7_900..=8_000).contains(&report.duration_ms), "{json}");
+    assert!((4.0..6.0).contains(&report.loss_percent), "{json}");
     assert!(
-        (4.0..6.5).contains(&ticket.burst_packets) && ticket.burst_loss_percent > 95.0,
+        (4.0..6.5).contains(&report.burst_packets) && report.burst_loss_percent > 95.0,
         "{json}"
     );
-    assert_eq!(ticket.gap_loss_percent, 0.0, "{json}");
-    assert!((29.0..31.0).contains(&ticket.round_trip_ms), "{json}");
-    let (mos_cq, mos_lq) = (ticket.mos_cq.unwrap(), ticket.mos_lq.unwrap());
+    assert_eq!(report.gap_loss_percent, 0.0, "{json}");
+    assert!((29.0..31.0).contains(&report.round_trip_ms), "{json}");
+    let (mos_cq, mos_lq) = (report.mos_cq.unwrap(), report.mos_lq.unwrap());
     assert!(mos_cq > 2.5 && mos_cq <= mos_lq && mos_lq < 4.2, "{json}");
-    assert!(ticket.datagrams_refused >= 15, "{json}");
-    assert_eq!(read["packets_received"], ticket.packets_received);
+    assert!(report.datagrams_refused >= 15, "{json}");
+    assert_eq!(read["packets_received"], report.packets_received);
     assert_eq!(read.as_object().unwrap().len(), 31);
     let (plain, _) = pair(CodecSpec::Pcmu, None);
     json.clear();
-    end(&plain).control.ticket().write_json(&mut json).unwrap();
+    end(&plain).control.quality_report().write_json(&mut json).unwrap();
     let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert!(read["suite"].is_null() && read["duration_ms"] == 0, "{json}");
 }
@@ -490,7 +490,7 @@ fn re_keying_while_both_talk_loses_nothing() {
     talk(&mut a, &mut b, 250..350, |_, _, _| {});
     let stats = b.control.stats();
     assert!(stats.receiver.packets > 160 && stats.receiver.source_changes == 0, "{stats:?}");
-    assert_eq!(b.control.ticket().suite, Some("AEAD_AES_128_GCM"));
+    assert_eq!(b.control.quality_report().suite, Some("AEAD_AES_128_GCM"));
     let mut plain = end(&pair(CodecSpec::Pcmu, None).0);
     assert_eq!(plain.control.rekey(None, Some(&other)), Err(ControlError::OneDirection));
 }

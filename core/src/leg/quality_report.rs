@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The ticket of a call: what an operator wants to know of it when it is over, in one struct, and as
+//! Call quality report: what an operator wants to know of it when it is over, in one struct, and as
 //! JSON.
 
 use alloc::sync::Arc;
@@ -10,7 +10,7 @@ use super::stats::LegStats;
 /// A call in figures. All are of what this leg has heard, unless they say otherwise.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Ticket {
+pub struct CallQualityReport {
     /// Encoding name of the codec received first in the configuration.
     pub codec: Arc<str>,
     /// SRTP suite by its name in session descriptions, `None` for plain RTP.
@@ -75,7 +75,7 @@ pub struct Ticket {
     pub remote_loss_percent: f32,
 }
 
-impl Ticket {
+impl CallQualityReport {
     pub(super) fn new(
         stats: &LegStats,
         codec: &Arc<str>,
@@ -130,7 +130,7 @@ impl Ticket {
         }
     }
 
-    /// Writes the ticket as one JSON object, members named like the fields.
+    /// Writes the report as one JSON object, members named like the fields.
     ///
     /// # Errors
     /// Those of `out`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The end of a codec's own concealment. What a decoder makes up after a fifth of a second is
 //! background, or should be: libopus takes a steady pitch for it and goes on with it for ever, and
-//! asks more for 10 ms than for a packet that has come. So its sound is described once (as RFC 3389
+//! asks more for 10 ms than for a packet that has come. So its audio is described once (as RFC 3389
 //! does) and noise of that description, no louder than the call's own background, goes on with it.
 //! Audio thread only; touches the samples and the noise that it is given.
 
@@ -21,12 +21,12 @@ const HEADROOM: f32 = 1.5;
 
 /// Listens to how a concealment ends.
 #[derive(Debug, Default)]
-pub(super) struct Hush {
+pub(super) struct Decay {
     background: Background,
     is_described: bool,
 }
 
-impl Hush {
+impl Decay {
     /// A concealment begins: what it ends in is not known yet.
     pub(super) fn restart(&mut self) {
         self.background.restart();
