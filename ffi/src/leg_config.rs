@@ -6,8 +6,8 @@ use core::ffi::{CStr, c_char};
 
 use ale_media::jitter::DriftMode;
 use ale_media::leg::{
-    Direction, HeaderExtensions, InbandTones, LegConfig, LevelTrust, Mid, Nack, PassThrough,
-    ReceiveCodec, Redundant, SendCodec, SrtpConfig, TelephoneEvents,
+    Direction, InbandTones, LegConfig, LevelTrust, Mid, Nack, PassThrough, ReceiveCodec, Redundant,
+    SendCodec, SrtpConfig, TelephoneEvents,
 };
 
 use ale_media::srtp::SessionConfig;
@@ -315,10 +315,9 @@ impl ale_leg_config {
             optional_payload_type(self.redundancy_payload_type).of(c"redundancy_payload_type")?
         {
             let generations = byte(self.redundancy_generations).of(c"redundancy_generations")?;
-            config.redundancy = Some(Redundant {
-                payload_type,
-                generations,
-                follows_loss: self.redundancy_follows_loss != 0,
+            config.redundancy = Some(match self.redundancy_follows_loss {
+                0 => Redundant::always(payload_type, generations),
+                _ => Redundant::following_loss(payload_type, generations),
             });
         }
         config.inband_tones = match self.inband_tones {
@@ -349,14 +348,13 @@ impl ale_leg_config {
         };
         // SAFETY: the caller's.
         let name = unsafe { pointer::text(self.mid) }.of(c"mid")?;
-        config.header_extensions = HeaderExtensions {
-            audio_level: id(self.audio_level_id, c"audio_level_id")?,
-            mixer_levels: id(self.mixer_levels_id, c"mixer_levels_id")?,
-            absolute_send_time: id(self.absolute_send_time_id, c"absolute_send_time_id")?,
-            mid: match id(self.mid_id, c"mid_id")? {
-                Some(id) => Some((id, name.and_then(Mid::new).ok_or(invalid).of(c"mid")?)),
-                None => None,
-            },
+        let extensions = &mut config.header_extensions;
+        extensions.audio_level = id(self.audio_level_id, c"audio_level_id")?;
+        extensions.mixer_levels = id(self.mixer_levels_id, c"mixer_levels_id")?;
+        extensions.absolute_send_time = id(self.absolute_send_time_id, c"absolute_send_time_id")?;
+        extensions.mid = match id(self.mid_id, c"mid_id")? {
+            Some(id) => Some((id, name.and_then(Mid::new).ok_or(invalid).of(c"mid")?)),
+            None => None,
         };
         config.rtcp_interval_ms = self.rtcp_interval_ms;
         config.ntp_at_zero = self.ntp_at_zero;

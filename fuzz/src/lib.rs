@@ -98,8 +98,7 @@ pub fn leg(data: &[u8]) {
     if choice & 2 == 2 {
         // Everything that a packet can steer: digits, redundancy, extensions, tones, pauses.
         config.telephone_events = vec![TelephoneEvents { payload_type: 101, clock_hz: None }];
-        config.redundancy =
-            Some(Redundant { payload_type: 121, generations: 2, follows_loss: true });
+        config.redundancy = Some(Redundant::following_loss(121, 2));
         config.header_extensions.audio_level = Some(1);
         config.inband_tones = InbandTones::DigitsRemoved;
         config.call_progress = true;

@@ -266,9 +266,8 @@ fn change(end: &mut End, input: &mut Input<'_>) {
             }
             6 => new.local_ssrc = u32::from(input.choice(5)),
             7 => {
-                let ids = HeaderExtensions::default();
-                let id = Some(input.choice(17));
-                new.header_extensions = HeaderExtensions { audio_level: id, ..ids };
+                new.header_extensions = HeaderExtensions::default();
+                new.header_extensions.audio_level = Some(input.choice(17));
             }
             8 => {
                 let clock_hz = (input.choice(2) == 0).then_some(8_000);

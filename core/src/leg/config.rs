@@ -71,6 +71,7 @@ pub enum InbandTones {
 
 /// Redundant audio (RFC 2198).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Redundant {
     /// As [`SendCodec::payload_type`].
     pub payload_type: u8,
@@ -81,6 +82,20 @@ pub struct Redundant {
     /// own where its settings let it (in-band FEC, deep redundancy; each takes two thirds of the bit rate on
     /// top of it).
     pub follows_loss: bool,
+}
+
+impl Redundant {
+    /// So many payloads again in every packet.
+    #[must_use]
+    pub fn always(payload_type: u8, generations: u8) -> Self {
+        Self { payload_type, generations, follows_loss: false }
+    }
+
+    /// So many payloads again at most, as the peer reports losses.
+    #[must_use]
+    pub fn following_loss(payload_type: u8, generations: u8) -> Self {
+        Self { payload_type, generations, follows_loss: true }
+    }
 }
 
 /// Whether RFC 6464 levels from the peer are trusted: packets that they call silent need not be decoded.
@@ -98,6 +113,7 @@ pub enum LevelTrust {
 /// Identifiers of header extension elements (RFC 8285), 1 to 14 as negotiated; `None` for those
 /// that are not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct HeaderExtensions {
     /// Audio level (RFC 6464).
     pub audio_level: Option<u8>,

@@ -10,8 +10,8 @@ use ale_media::conference::{
 };
 use ale_media::jitter::DriftMode;
 use ale_media::leg::{
-    Arrival, HeaderExtensions, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid,
-    Nack, PassThrough, Received, Redundant, SrtpConfig, receive_batch,
+    Arrival, InbandTones, Leg, LegConfig, LegControl, LegMedia, LegReceiver, Mid, Nack,
+    PassThrough, Received, Redundant, SrtpConfig, receive_batch,
 };
 use ale_media::srtp::Suite;
 use testkit::keys;
@@ -266,13 +266,11 @@ impl Call {
 fn switch_on(config: &mut LegConfig) {
     config.telephone_events =
         vec![ale_media::leg::TelephoneEvents { payload_type: 101, clock_hz: None }];
-    config.redundancy = Some(Redundant { payload_type: 121, generations: 2, follows_loss: false });
-    config.header_extensions = HeaderExtensions {
-        audio_level: Some(1),
-        mixer_levels: Some(2),
-        absolute_send_time: Some(3),
-        mid: Mid::new("audio").map(|mid| (4, mid)),
-    };
+    config.redundancy = Some(Redundant::always(121, 2));
+    config.header_extensions.audio_level = Some(1);
+    config.header_extensions.mixer_levels = Some(2);
+    config.header_extensions.absolute_send_time = Some(3);
+    config.header_extensions.mid = Mid::new("audio").map(|mid| (4, mid));
     config.silence_suppression = true;
     config.inband_tones = InbandTones::DigitsRemoved;
     config.call_progress = true;

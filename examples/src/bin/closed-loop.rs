@@ -85,9 +85,10 @@ impl Arguments {
         config.cname = format!("{ssrc}@example.org");
         config.rtcp_interval_ms = 1_000;
         if let generations @ 1.. = self.generations {
-            let follows_loss = !self.always;
-            config.redundancy =
-                Some(Redundant { payload_type: REDUNDANT, generations, follows_loss });
+            config.redundancy = Some(match self.always {
+                true => Redundant::always(REDUNDANT, generations),
+                false => Redundant::following_loss(REDUNDANT, generations),
+            });
         }
         let (receiver, media, control) = Leg::new(&config)?;
         Ok(End { receiver, media, _control: control })
