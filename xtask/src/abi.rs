@@ -9,50 +9,47 @@ use std::process::Command;
 
 use ale_media_header::Header;
 
-use crate::{Outcome, argument, output};
+use crate::step::{self, cc, make_folder};
+use crate::{Outcome, output};
 
 /// The program of then.
 const PROGRAM: &str = "ffi/tests/abi/program.c";
 const NEW: &str = "include";
 
-pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let (old, archive) = (argument(arguments, 0)?, argument(arguments, 1)?);
-    let work = argument(arguments, 2)?;
-    std::fs::create_dir_all(work).map_err(|error| format!("{work}: {error}"))?;
-    let (then, now) = (Header::read(Path::new(old))?, Header::read(Path::new(NEW))?);
+/// The headers of a folder beside those of now and the library; `work` is for what is built.
+pub(crate) fn check(old: &Path, archive: &Path, work: &Path) -> Outcome {
+    make_folder(work)?;
+    let (then, now) = (Header::read(old)?, Header::read(Path::new(NEW))?);
+    let headers = old;
+    let old = &old.display().to_string();
     gone(&numbers(&then), &numbers(&now), old)?;
     gone(&declarations(&then), &declarations(&now), old)?;
 
-    let source = format!("{work}/layout.c");
-    std::fs::write(&source, layout(&then)).map_err(|error| format!("{source}: {error}"))?;
-    let measured = |headers: &str| {
-        let program = format!("{work}/layout");
+    let source = work.join("layout.c");
+    std::fs::write(&source, layout(&then))
+        .map_err(|error| format!("{}: {error}", source.display()))?;
+    let measured = |headers: &Path| {
+        let program = work.join("layout");
         compile(headers, &source, archive, &program)?;
         output(&mut Command::new(&program))
     };
-    let (places, places_now) = (measured(old)?, measured(NEW)?);
+    let (places, places_now) = (measured(headers)?, measured(Path::new(NEW))?);
     let moved = places.lines().zip(places_now.lines()).find(|(then, now)| then != now);
     if let Some((then, now)) = moved {
         return Err(format!("{then} in {old}, and now {now}"));
     }
 
-    let program = format!("{work}/program");
-    compile(old, PROGRAM, archive, &program)?;
+    let program = work.join("program");
+    compile(headers, Path::new(PROGRAM), archive, &program)?;
     print!("{}", output(&mut Command::new(&program))?);
     println!("abi: {} sizes and places of {old}, and a program of then", places.lines().count());
     Ok(())
 }
 
-fn compile(headers: &str, source: &str, archive: &str, program: &str) -> Outcome {
-    let words = |name: &str, otherwise: &str| {
-        let value = std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
-        value.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
-    };
-    let compiler = words("CC", "cc");
-    let mut command = Command::new(compiler.first().ok_or("CC is empty")?);
-    command.args(&compiler[1..]).arg(format!("-I{headers}")).args(words("C_FLAGS", "-std=c99"));
-    command.args([source, "-o", program, archive]).args(words("C_LIBS", ""));
-    output(&mut command).map(drop)
+fn compile(headers: &Path, source: &Path, archive: &Path, program: &Path) -> Outcome {
+    // Before the folder of now, which all programs have.
+    let compiler = format!("{} -I{}", cc(), headers.display());
+    step::compile(&compiler, source, program, &[archive])
 }
 
 fn gone(then: &BTreeSet<String>, now: &BTreeSet<String>, old: &str) -> Outcome {

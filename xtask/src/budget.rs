@@ -5,9 +5,10 @@
 //! no wider.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::{Outcome, argument, output, read};
+use crate::{Outcome, output, read};
 
 const BUDGET: &str = "benches/budget.txt";
 
@@ -20,14 +21,14 @@ struct Row {
     worst: u64,
 }
 
-pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let program = argument(arguments, 0)?;
+/// Measures by a program's scenes; `write` sets the budget anew.
+pub(crate) fn check(program: &Path, write: bool) -> Outcome {
     let folder = std::env::temp_dir().join(format!("budget-{}", std::process::id()));
     let mut rows = Vec::new();
     for scene in output(&mut Command::new(program))?.split_whitespace() {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--tool=callgrind", "--combine-dumps=yes"]);
-        valgrind.arg(format!("--callgrind-out-file={}", folder.display())).args([program, scene]);
+        valgrind.arg(format!("--callgrind-out-file={}", folder.display())).arg(program).arg(scene);
         let done = valgrind.stdout(Stdio::null()).status().map_err(|error| error.to_string())?;
         if !done.success() {
             return Err(format!("{scene}: {done}"));
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         take(&read(&folder.to_string_lossy())?, &mut rows);
     }
     let _ = std::fs::remove_file(&folder);
-    if arguments.get(1).is_some_and(|argument| argument == "--write") {
+    if write {
         let mut text = String::from("# operation\tmean\tworst\n");
         for row in &rows {
             let _ = writeln!(text, "{}\t{}\t{}", row.name, row.sum / row.runs, row.worst);

@@ -2,13 +2,18 @@
 //! Runs each fuzz target for so many seconds, from its seeds and what earlier runs have found, and tells
 //! what it did.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::{Outcome, argument};
+use crate::Outcome;
+use crate::step::{rust_tools, step, target, variable};
 
+/// All targets, or those that are named.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let (seconds, built) = (argument(arguments, 0)?, argument(arguments, 1)?);
-    let mut targets = arguments[2..].to_vec();
+    if !rust_tools("nightly cargo-fuzz") {
+        return Err("needs a nightly toolchain and cargo-fuzz".to_owned());
+    }
+    let (seconds, built) = (variable("SECONDS", "60"), target().display().to_string());
+    let mut targets = arguments.to_vec();
     if targets.is_empty() {
         let sources = crate::read_all("fuzz/fuzz_targets", ".rs")?;
         let name = |path: &str| {
@@ -16,17 +21,15 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         };
         targets.extend(sources.iter().filter_map(|(path, _)| name(path)));
     }
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    // Which toolchain runs this is no matter of theirs.
-    let cargo = if cargo.contains('/') { "cargo".to_owned() } else { cargo };
     let fuzz = |what: &str| {
-        let mut command = Command::new(&cargo);
-        command.args(["+nightly", "fuzz", what, "--fuzz-dir", "fuzz", "--features", "libfuzzer"]);
+        let mut command = step("cargo +nightly fuzz").arg(what).command();
+        command.args(["--fuzz-dir", "fuzz", "--features", "libfuzzer"]);
         command.env("CARGO_TARGET_DIR", format!("{built}/fuzz"));
         command.envs([
             ("CARGO_PROFILE_RELEASE_LTO", "off"),
             ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
         ]);
+        // Which toolchain runs this is no matter of theirs.
         for variable in ["RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC"] {
             command.env_remove(variable);
         }

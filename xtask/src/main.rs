@@ -1,44 +1,186 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What holds the repository to its own rules, a command each; `make` runs them from the repository's
-//! root.
+//! What builds, tests and measures more than cargo does, a task each; what holds the repository to its own
+//! rules is among them. `make NAME` runs a task from the repository's root, `make help` lists them.
 
 mod abi;
 mod budget;
+mod c;
+mod check;
 mod covered;
 mod fuzz;
+mod judge;
+mod package;
+mod peers;
 mod planted;
 mod real_time;
+mod search;
+mod small;
+mod step;
 mod unsafe_budget;
 mod wired;
 
 use std::process::{Command, ExitCode, Stdio};
 
-/// What a command says when it finds something wrong, a line each.
+/// What a task says when it finds something wrong, a line each.
 type Outcome = Result<(), String>;
 
-/// A command: its name, its arguments, and what runs it.
+/// A task: its name, what it is for, and what runs it with the arguments behind the name.
 type Task = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
-const TASKS: [Task; 9] = [
-    ("abi", "OLD-HEADERS ARCHIVE WORK-FOLDER", abi::run),
-    ("budget", "PROGRAM [--write]", budget::run),
-    ("covered", "", covered::run),
-    ("declared", "functions|structs FOLDER-OF-HEADERS", declared),
-    ("fuzz", "SECONDS TARGET-FOLDER [TARGET...]", fuzz::run),
-    ("planted", "REPORT CARGO-TEST-COMMAND...", planted::run),
-    ("real-time", "ARCHIVE [--all]", real_time::run),
-    ("unsafe-budget", "[--write]", unsafe_budget::run),
-    ("wired", "", wired::run),
+const TASKS: [Task; 46] = [
+    (
+        "aec-judge",
+        "echo cancellation over simulated rooms beside peers: make aec-judge AEC=\"--only jump\"",
+        judge::aec_judge,
+    ),
+    ("aec-quick", "the same in short form: fails where a jump is not followed", judge::aec_quick),
+    ("bare-metal", "the engine without an operating system, for a Cortex-M", small::bare_metal),
+    ("bindings-test", "what pycparser, cffi and bindgen make of the headers", c::bindings),
+    (
+        "budget",
+        "instructions of each operation under callgrind; fails over 5 % above benches/budget.txt",
+        search::budget,
+    ),
+    (
+        "c-debug",
+        "what only a debug build of the library does: to find out what is destroyed twice",
+        c::destroyed_twice,
+    ),
+    ("c-programs", "the programs of examples/c, in target/release/c", c::programs),
+    (
+        "c-sanitize",
+        "the C tests by clang, under AddressSanitizer and UndefinedBehaviorSanitizer",
+        c::sanitize,
+    ),
+    (
+        "c-stack",
+        "how much stack each function takes: below 16 KiB but for creation and Opus",
+        c::stack,
+    ),
+    ("c-test", "the C tests: plain, under valgrind, and by clang's sanitizers", c::test),
+    (
+        "c-wiped",
+        "no copy of a key on the stack or in freed memory, in release and debug builds",
+        c::wiped,
+    ),
+    ("check", "formatting, lints, documentation and header, without running anything", check::all),
+    ("coverage", "lines of core/ that tests and corpora reach; fails below 90 %", search::coverage),
+    ("covered", "a row among the bad inputs and a C test for each function", covered::run),
+    (
+        "cross",
+        "the C phone for ARM and for musl: its size, its heap, and a call with it",
+        small::cross,
+    ),
+    ("cross-quick", "the same without Opus", small::cross_quick),
+    (
+        "cross-test",
+        "the same with Opus, and the engine's own tests and the C tests on ARM",
+        small::cross_test,
+    ),
+    ("deb", "Debian packages of library, headers and manual in target/deb", package::deb),
+    (
+        "deb-test",
+        "what lintian says of them, and programs built on them installed",
+        package::deb_test,
+    ),
+    ("declared", "names of what a folder's headers declare: functions or structs", declared),
+    (
+        "features",
+        "what is only there with a feature of the library, and absent without it",
+        small::features,
+    ),
+    ("firmware-library", "the library as small devices build it, in target/small", small::library),
+    ("firmware-test", "its C tests", small::test),
+    ("fuzz", "each fuzz target for SECONDS (needs a nightly toolchain)", fuzz::run),
+    (
+        "header-check",
+        "fail if a header in include/ or Debian's list of symbols is stale",
+        check::headers_are_fresh,
+    ),
+    (
+        "header-compiles",
+        "each header alone and in any order, as C99 and C++11, by gcc and clang",
+        c::headers,
+    ),
+    (
+        "interop",
+        "calls with baresip, ffmpeg, GStreamer and pylibsrtp, by what is heard",
+        peers::interop,
+    ),
+    (
+        "judge",
+        "voice quality on 22 networks beside NetEQ: make judge JUDGE=\"--traces wifi --plot\"",
+        judge::judge,
+    ),
+    (
+        "libsrtp2",
+        "libsrtp2.so.1 with libsrtp 2's ABI on our sessions, in target/release/libsrtp2",
+        peers::libsrtp2,
+    ),
+    ("loom", "every interleaving of the rings and snapshots", search::loom),
+    (
+        "miri",
+        "undefined behaviour in what threads share and in the C library: make miri SEEDS=4 (nightly)",
+        search::miri,
+    ),
+    (
+        "package-test",
+        "the installed library as its users find it: pkg-config, CMake, and beside others",
+        package::test,
+    ),
+    ("process-test", "tests of the near end's chain with every engine", judge::process_test),
+    (
+        "process-webrtc",
+        "the softphone and `voice` with libwebrtc's echo canceller and RNNoise",
+        judge::process_webrtc,
+    ),
+    (
+        "real-time",
+        "fail if real-time functions reach what docs/real-time.txt does not explain",
+        small::real_time,
+    ),
+    (
+        "relink-test",
+        "real hosts on our libsrtp2.so.1, those whose packages are there",
+        peers::relink,
+    ),
+    (
+        "reproducible",
+        "build the library twice in different places; fail unless the bytes are the same",
+        package::reproducible,
+    ),
+    ("sbom", "a bill of materials of the library, in target", package::sbom),
+    (
+        "searches",
+        "all searches in short form, or those named; skips what can't be installed",
+        search::all,
+    ),
+    ("shuttle", "a leg's three threads in random interleavings", search::shuttle),
+    ("sip-bridge", "examples/c/sip_bridge, on Debian's libre-dev", c::sip_bridge),
+    ("small", "firmware-test and real-time", small::all),
+    ("soak", "a day of calls over a bad network, in fast time: make soak HOURS=24", search::soak),
+    (
+        "tsan",
+        "data races in the tests with threads, and planted ones (nightly; x86-64 Linux)",
+        search::tsan,
+    ),
+    (
+        "unsafe-budget",
+        "fail if `unsafe` has grown beyond what docs/unsafe-budget.txt lists",
+        unsafe_budget::run,
+    ),
+    ("wired", "every documented feature is reached from C", wired::run),
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let task = arguments.first().and_then(|name| TASKS.iter().find(|(task, ..)| task == name));
     let Some((name, _, run)) = task else {
-        for (name, usage, _) in TASKS {
-            eprintln!("usage: xtask {name} {usage}");
-        }
-        return ExitCode::FAILURE;
+        TASKS.iter().for_each(|(name, what, _)| println!("{name:<18}{what}"));
+        return match arguments.first().is_none_or(|name| name == "help") {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        };
     };
     match run(&arguments[1..]) {
         Ok(()) => ExitCode::SUCCESS,
@@ -114,4 +256,19 @@ fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         !text[..at].ends_with(within) && !text[at + word.len()..].starts_with(within)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn make_knows_every_task_and_no_other() {
+        let makefile = include_str!("../../Makefile").replace("\\\n", " ");
+        let listed = makefile.lines().find_map(|line| line.strip_prefix("TASKS := ")).unwrap();
+        let listed: Vec<&str> = listed.split_whitespace().collect();
+        // What only scripts ask for.
+        let ours = TASKS.iter().map(|(name, ..)| *name).filter(|name| *name != "declared");
+        assert_eq!(listed, ours.collect::<Vec<_>>());
+    }
 }

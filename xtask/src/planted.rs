@@ -2,23 +2,17 @@
 //! Runs each test whose name begins with planted_, in a process of its own: it must fail, and what is
 //! reported must be the planted mistake and not something else.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use regex::Regex;
 
-use crate::{Outcome, argument, output, verdict};
+use crate::step::Step;
+use crate::{Outcome, verdict};
 
-pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let report = Regex::new(argument(arguments, 0)?).map_err(|error| error.to_string())?;
-    let program = argument(arguments, 1)?;
-    let command = |more: &[&str]| {
-        let mut command = Command::new("timeout");
-        // Where nothing is noticed, the test's other thread may wait for ever.
-        command.args(["300", program]).args(&arguments[2..]).arg("--").args(more);
-        command
-    };
-    let mut list = Command::new(program);
-    let list = output(list.args(&arguments[2..]).args(["--", "--list"]))?;
+/// `test` gives the tests' command; what it is given stands before.
+pub(crate) fn check(report: &str, test: &dyn Fn(&str) -> Step) -> Outcome {
+    let report = Regex::new(report).map_err(|error| error.to_string())?;
+    let list = test("env").words("-- --list").output()?;
     let mut tests: Vec<&str> = list
         .lines()
         .filter_map(|line| line.strip_suffix(": test"))
@@ -30,11 +24,12 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         return Err("there is no such test".to_owned());
     }
     let mut complaints = Vec::new();
-    for test in &tests {
+    for name in &tests {
         // Two threads on a busy machine may miss each other: what has not happened is looked for again.
         let mut failed = None;
         for _ in 0..3 {
-            let mut once = command(&["--exact", test]);
+            // Where nothing is noticed, the test's other thread may wait for ever.
+            let mut once = test("timeout 300").words("-- --exact").arg(name).command();
             let done = once.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
             if !done.status.success() {
                 failed = Some([done.stdout, done.stderr].concat());
@@ -42,11 +37,11 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             }
         }
         match failed.map(|printed| String::from_utf8_lossy(&printed).into_owned()) {
-            None => complaints.push(format!("{test} was not noticed")),
+            None => complaints.push(format!("{name} was not noticed")),
             Some(printed) if !report.is_match(&printed) => {
                 let lines: Vec<&str> = printed.lines().collect();
                 let end = lines[lines.len().saturating_sub(40)..].join("\n");
-                complaints.push(format!("{test} failed by something else:\n{end}"));
+                complaints.push(format!("{name} failed by something else:\n{end}"));
             }
             Some(_) => {}
         }

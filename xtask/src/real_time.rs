@@ -7,7 +7,7 @@
 //! any processor. A site is a relocation to what begins a panic, to a function of the standard library that
 //! has one, or to anything outside the library but arithmetic and libopus. Fails where there are others than
 //! docs/real-time.txt lists, each with a reason, and tells their lines, the inlined ones first; with another
-//! compiler than the list was written with they are only told. `--all` tells those that are allowed, too.
+//! compiler than the list was written with they are only told.
 //!
 //! What frees memory is not followed: it stands behind every owner. core/tests/real_time.rs counts that
 //! nothing is freed.
@@ -19,7 +19,7 @@ use std::process::Command;
 use ale_media_header::Header;
 use regex::Regex;
 
-use crate::{Outcome, argument, output, read};
+use crate::{Outcome, output, read};
 
 #[path = "real_time/library.rs"]
 mod library;
@@ -46,9 +46,8 @@ fn expression(text: &str) -> Regex {
     Regex::new(text).expect("an expression")
 }
 
-pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let archive = argument(arguments, 0)?;
-    let all = arguments.iter().any(|argument| argument == "--all");
+/// An archive; `all` tells the sites that are allowed, too.
+pub(crate) fn check(archive: &Path, all: bool) -> Outcome {
     let text = read(ALLOWED)?;
     let listed: BTreeSet<&str> =
         text.lines().filter(|line| !line.starts_with('#') && line.contains(" -> ")).collect();

@@ -4,7 +4,7 @@
 
 use crate::block::{Block, Kind};
 
-/// One of the five.
+/// One of the six.
 pub(crate) struct Header {
     pub(crate) file: &'static str,
     pub(crate) text: String,
@@ -21,7 +21,7 @@ pub(crate) struct Section {
 /// A heading, and the beginnings of the names below it.
 type Heading = (&'static str, &'static [&'static str]);
 
-const FILES: [(&str, &str, &[Heading]); 5] = [
+const FILES: [(&str, &str, &[Heading]); 6] = [
     (
         "ale_media.h",
         MEDIA,
@@ -63,6 +63,24 @@ const FILES: [(&str, &str, &[Heading]); 5] = [
                 ],
             ),
             ("Legs: any thread", &["ale_leg_", "ale_jitter_counters"]),
+        ],
+    ),
+    (
+        "ale_audio.h",
+        AUDIO,
+        &[
+            ("Codecs in session descriptions", &["ale_codec_"]),
+            ("Codecs of the host", &["ale_host_codec_"]),
+            ("Tones and digits in the audio", &["ale_tones_"]),
+            ("Resampler", &["ale_resampler_"]),
+            ("Near end: echo, noise and gain", &["ale_voice_"]),
+            ("Other packet times", &["ale_repacketizer_"]),
+        ],
+    ),
+    (
+        "ale_conference.h",
+        CONFERENCE,
+        &[
             (
                 "Conferences: made, ended",
                 &[
@@ -93,18 +111,6 @@ const FILES: [(&str, &str, &[Heading]); 5] = [
             ("One conference over several threads", &["ale_partial_sums_", "ale_conference_"]),
         ],
     ),
-    (
-        "ale_audio.h",
-        AUDIO,
-        &[
-            ("Codecs in session descriptions", &["ale_codec_"]),
-            ("Codecs of the host", &["ale_host_codec_"]),
-            ("Tones and digits in the audio", &["ale_tones_"]),
-            ("Resampler", &["ale_resampler_"]),
-            ("Near end: echo, noise and gain", &["ale_voice_"]),
-            ("Other packet times", &["ale_repacketizer_"]),
-        ],
-    ),
     ("ale_jitter.h", JITTER, &[("Jitter buffer", &["ale_jitter_"])]),
     ("ale_mixer.h", MIXER, &[("Mixer", &["ale_mixer_"])]),
     (
@@ -126,7 +132,8 @@ const FILES: [(&str, &str, &[Heading]); 5] = [
 const MEDIA: &str = " * libale_media: a real-time voice media engine.
  *
  * Generated from ffi/src by `make header`; not to be edited. With this header come its
- * companions, ale_audio.h, ale_srtp.h, ale_jitter.h and ale_mixer.h, and with each of them this one.
+ * companions, ale_conference.h, ale_audio.h, ale_srtp.h, ale_jitter.h and ale_mixer.h, and with each of
+ * them this one.
  *
  * A call
  *   ale_leg_config c;
@@ -164,6 +171,11 @@ const AUDIO: &str = " * libale_media: audio beside legs: codecs, tones, a resamp
  *
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
 ";
+const CONFERENCE: &str =
+    " * libale_media: conferences of legs, links between them, and one over several threads.
+ *
+ * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
+";
 const JITTER: &str = " * libale_media: the jitter buffer by itself. A leg has one of its own.
  *
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
@@ -178,7 +190,7 @@ const SRTP: &str = " * libale_media: SRTP and SRTCP by themselves. A leg has a s
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
 ";
 
-/// The five headers.
+/// The six headers.
 pub(crate) fn headers(blocks: &[Block], version: &str) -> Vec<Header> {
     let mut given = vec![false; blocks.len()];
     // Whatever has a longer beginning of its name somewhere goes there.

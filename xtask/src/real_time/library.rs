@@ -31,8 +31,8 @@ impl Drop for Library {
 
 impl Library {
     /// Reads the largest object of an archive, which has the library in one piece.
-    pub(super) fn open(archive: &str) -> Result<Self, String> {
-        let told = |error: std::io::Error| format!("{archive}: {error}");
+    pub(super) fn open(archive: &Path) -> Result<Self, String> {
+        let told = |error: std::io::Error| format!("{}: {error}", archive.display());
         let archive_path = std::fs::canonicalize(archive).map_err(told)?;
         let folder = std::env::temp_dir().join(format!("real-time-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(told)?;

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Our library beside others: in the place of libsrtp, and in calls with peers.
+
+use std::path::PathBuf;
+
+use crate::step::{archive, cc, compile, make_folder, release, step, target, tools};
+use crate::{Outcome, c};
+
+/// The library with libsrtp 2's ABI.
+pub(crate) fn libsrtp2(_: &[String]) -> Outcome {
+    step("cargo build --release -p ale-media-libsrtp2").run()?;
+    let folder = release().join("libsrtp2");
+    make_folder(&folder)?;
+    step("install -m 755")
+        .arg(release().join("libsrtp2.so"))
+        .arg(folder.join("libsrtp2.so.1"))
+        .run()
+}
+
+/// Real hosts on it, beside Debian's libsrtp: those whose packages are there.
+pub(crate) fn relink(_: &[String]) -> Outcome {
+    libsrtp2(&[])?;
+    for host in ["gstreamer", "gstreamer_rekey", "aiortc", "linphone"] {
+        step(&format!("ffi/libsrtp2/tests/{host}"))
+            .arg(release().join("libsrtp2"))
+            .arg(target().join(format!("relink-{host}")))
+            .run()?;
+    }
+    Ok(())
+}
+
+/// Calls with baresip, ffmpeg, GStreamer and pylibsrtp, by what is heard.
+pub(crate) fn interop(_: &[String]) -> Outcome {
+    libsrtp2(&[])?;
+    c::sip_bridge(&[])?;
+    tools("baresip ffmpeg gst-launch-1.0 gst-srtp python3-venv srtp.h")?;
+    for program in ["tone", "srtp_pipe"] {
+        let source = PathBuf::from(format!("ffi/tests/interop/{program}.c"));
+        compile(&cc(), &source, &release().join("c").join(program), &[&archive()])?;
+    }
+    step("ffi/tests/interop/run").arg(release()).arg(target().join("interop")).run()
+}

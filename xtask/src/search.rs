@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Searches for what no single test finds: interleavings, undefined behaviour, inputs, hours. Their length
+//! is in SECONDS, SEEDS and HOURS of the environment.
+
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+
+use crate::c::itself;
+use crate::step::{Step, release, rust_tools, step, target, variable};
+use crate::{Outcome, budget, planted};
+
+const NIGHTLY_MIRI: &str = "nightly nightly-rust-src nightly-miri";
+const NIGHTLY_SOURCE: &str = "nightly nightly-rust-src";
+const NIGHTLY_FUZZ: &str = "nightly cargo-fuzz";
+const COVERAGE: &str = "llvm-tools cargo-llvm-cov";
+
+/// In the order in which they begin, the longest first; with what each needs beyond a stable toolchain.
+const SEARCHES: [(&str, &str); 9] = [
+    ("fuzz", NIGHTLY_FUZZ),
+    ("features", ""),
+    ("coverage", COVERAGE),
+    ("miri", NIGHTLY_MIRI),
+    ("small", ""),
+    ("tsan", NIGHTLY_SOURCE),
+    ("loom", ""),
+    ("shuttle", ""),
+    ("soak", ""),
+];
+
+/// All, or those that are named, in a form that CI has time for, two at a time: nearly all have a target
+/// directory of their own. What can't be installed is skipped.
+pub(crate) fn all(arguments: &[String]) -> Outcome {
+    // One after the other, so that none installs what another is installing.
+    let wanted = |name: &&str| arguments.is_empty() || arguments.iter().any(|word| word == name);
+    let mut left: Vec<&str> = SEARCHES
+        .iter()
+        .filter(|(_, needs)| needs.is_empty() || rust_tools(needs))
+        .map(|(name, _)| *name)
+        .collect();
+    for (name, _) in SEARCHES.iter().filter(|(name, _)| !left.contains(name)) {
+        println!("{name}: skipped");
+    }
+    left.retain(wanted);
+    left.reverse();
+    let (left, failed) = (Mutex::new(left), Mutex::new(Vec::new()));
+    let locked = "no search panics";
+    let search = || {
+        while failed.lock().expect(locked).is_empty() {
+            let Some(name) = left.lock().expect(locked).pop() else { return };
+            if let Err(error) = once(name) {
+                failed.lock().expect(locked).push(error);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(search);
+        search();
+    });
+    let failed = failed.into_inner().expect(locked);
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+/// One in a process of its own; what it printed comes when it has ended.
+fn once(name: &str) -> Outcome {
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$1\" 2>&1"]).arg(itself()?).arg(name).stdin(Stdio::null());
+    for (length, short) in [("SECONDS", "2"), ("SEEDS", "1"), ("HOURS", "1")] {
+        command.env(length, variable(length, short));
+    }
+    let done = command.output().map_err(|error| format!("{name}: {error}"))?;
+    println!("== {name}\n{}", String::from_utf8_lossy(&done.stdout));
+    if done.status.success() { Ok(()) } else { Err(format!("{name} has failed")) }
+}
+
+fn engine(words: &str, cfg: &str) -> Outcome {
+    step("cargo test -p ale-media --lib --no-default-features --features std --release")
+        .words(words)
+        .env("RUSTFLAGS", format!("--cfg {cfg}"))
+        .env("CARGO_TARGET_DIR", target().join(cfg))
+        .run()
+}
+
+/// Every interleaving of the rings and snapshots.
+pub(crate) fn loom(_: &[String]) -> Outcome {
+    engine("loom", "loom")
+}
+
+/// A leg's three threads in random interleavings.
+pub(crate) fn shuttle(_: &[String]) -> Outcome {
+    engine("shuttle_", "shuttle")
+}
+
+fn needed(names: &str) -> Outcome {
+    if rust_tools(names) { Ok(()) } else { Err(format!("needs {names}")) }
+}
+
+fn miri_of(before: &str, words: &str) -> Step {
+    step(before)
+        .words("cargo +nightly miri test --no-default-features --features std")
+        .words(words)
+        .env("CARGO_TARGET_DIR", target().join("miri"))
+}
+
+/// Undefined behaviour in what threads share, the reorder window and the C library. Mistakes that planted_
+/// tests make must be noticed; without one, `--cfg planted` changes nothing. The C library is built for
+/// release, since with debug assertions it keeps what is destroyed.
+pub(crate) fn miri(_: &[String]) -> Outcome {
+    needed(NIGHTLY_MIRI)?;
+    miri_of("env", "--release -p ale-media-capi --test calls")
+        .env("MIRIFLAGS", "-Zmiri-permissive-provenance")
+        .run()?;
+    let seeds = variable("SEEDS", "4");
+    let test = |before: &str| {
+        miri_of(before, "-p ale-media --lib")
+            .env("RUSTFLAGS", "--cfg planted")
+            .env("PROPTEST_CASES", "2")
+            .env("MIRIFLAGS", format!("-Zmiri-many-seeds=0..{seeds} -Zmiri-disable-isolation"))
+    };
+    test("env")
+        .words("-- --skip planted_ sync:: thread_tests:: packets_cross_threads jitter::window")
+        .run()?;
+    planted::check("Undefined Behavior: Data race|half a value", &test)
+}
+
+/// Data races in the tests with threads, and planted ones. With a standard library that is instrumented,
+/// too: nothing has to be suppressed then.
+pub(crate) fn tsan(_: &[String]) -> Outcome {
+    needed(NIGHTLY_SOURCE)?;
+    let test = |before: &str| {
+        step(before)
+            .words("setarch -R cargo +nightly test -Zbuild-std -p ale-media --lib")
+            .words("--target x86_64-unknown-linux-gnu --no-default-features --features std")
+            .env("CARGO_TARGET_DIR", target().join("tsan"))
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+            .env("TSAN_OPTIONS", "halt_on_error=1")
+            .env(
+                "RUSTFLAGS",
+                "--cfg planted -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer",
+            )
+    };
+    test("env").words("-- --skip planted_ sync:: thread_tests:: jitter::arrival").run()?;
+    planted::check("WARNING: ThreadSanitizer: data race", &test)
+}
+
+/// A day of calls over a bad network, in fast time.
+pub(crate) fn soak(_: &[String]) -> Outcome {
+    step("cargo test --release -p ale-media --test soak -- --nocapture")
+        .env("ALE_SOAK_HOURS", variable("HOURS", "24"))
+        .run()
+}
+
+/// Lines of core/ that tests and corpora reach.
+pub(crate) fn coverage(_: &[String]) -> Outcome {
+    needed(COVERAGE)?;
+    step("cargo llvm-cov test -p ale-media -p ale-media-fuzz --summary-only --fail-under-lines 90")
+        .words("--ignore-filename-regex (ffi|fuzz|benches|examples|tests|.*tests)[./]")
+        .env("CARGO_TARGET_DIR", target().join("coverage"))
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .run()
+}
+
+/// Instructions of each operation.
+pub(crate) fn budget(arguments: &[String]) -> Outcome {
+    step("cargo build --release -p benches --bin budget").run()?;
+    budget::check(&release().join("budget"), arguments.iter().any(|word| word == "--write"))
+}
