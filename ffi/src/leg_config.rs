@@ -21,7 +21,7 @@ use crate::pointer::{self, Versioned};
 use crate::srtp::{
     self, ALE_SRTP_ALLOW_NULL_CIPHER, ALE_SRTP_CRYPTEX, ale_srtp_config, ale_srtp_policy, session,
 };
-use crate::srtp_crypto::{ale_srtp_crypto, attribute};
+use crate::srtp_keys::{ale_srtp_crypto, attribute};
 use crate::status::ale_status;
 
 /// What a leg is made for. The library makes no random numbers: what RFC 3550 section 5.1 wants

@@ -48,7 +48,7 @@ pub mod srtp_backend;
 pub mod srtp_batch;
 pub mod srtp_checkpoint;
 pub mod srtp_control;
-pub mod srtp_crypto;
+pub mod srtp_keys;
 pub mod status;
 pub mod system;
 pub mod tones;

@@ -13,7 +13,7 @@ use ale_media::srtp::backend::{Backend, BackendJob, BackendKey, KeySpec, Operati
 use crate::heap;
 use crate::panic::guard;
 use crate::pointer::{self, Versioned, handle};
-use crate::srtp_crypto::suite_name;
+use crate::srtp_keys::suite_name;
 use crate::status::ale_status;
 
 /// What a backend's submit function is to do.

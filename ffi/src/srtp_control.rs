@@ -10,7 +10,7 @@ use ale_media::srtp::{
 use crate::panic::guard;
 use crate::pointer;
 use crate::srtp::{ale_srtp, receiver, sender, session};
-use crate::srtp_crypto::suite_name;
+use crate::srtp_keys::suite_name;
 use crate::status::ale_status;
 
 /// One of the two directions of a session.

@@ -48,7 +48,7 @@
 //! # }
 //! ```
 
-mod batch;
+mod arrivals;
 mod command;
 mod config;
 mod contributors;
@@ -70,7 +70,7 @@ mod silence;
 mod stats;
 mod timeout;
 
-pub use batch::{Arrival, receive_batch};
+pub use arrivals::{Arrival, receive_batch};
 pub use config::{
     Direction, HeaderExtensions, InbandTones, LegConfig, LegError, LevelTrust, MAX_DATAGRAM_BYTES,
     PassThrough, ReceiveCodec, Redundant, SendCodec, TelephoneEvents,

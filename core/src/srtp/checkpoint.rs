@@ -29,7 +29,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use super::config::{MAX_STREAMS, SessionConfig, SsrcPolicy};
-use super::crypto::{CryptoKey, Engine, Job, Material};
+use super::crypto::{CryptoJob, CryptoKey, Engine, Material};
 use super::keys::MasterKey;
 use super::policy::Policy;
 use super::replay::Position;
@@ -100,7 +100,7 @@ impl Restored {
         tag.copy_from_slice(bytes.get(end..).ok_or(invalid)?);
         let wrap = wrapping_key(&Wrapping { key, nonce })?;
         let iv = wrap.iv(0, 0);
-        let job = Job { buffer: &mut bytes, clear: HEAD_BYTES, end, tail: None, iv };
+        let job = CryptoJob { buffer: &mut bytes, clear: HEAD_BYTES, end, tail: None, iv };
         if !wrap.open(job, tag, TAG_BYTES) {
             return Err(invalid);
         }
@@ -458,7 +458,7 @@ fn wrap(
     out.extend_from_slice(body);
     let key = wrapping_key(wrapping)?;
     let (end, iv) = (out.len(), key.iv(0, 0));
-    let job = Job { buffer: &mut out, clear: HEAD_BYTES, end, tail: None, iv };
+    let job = CryptoJob { buffer: &mut out, clear: HEAD_BYTES, end, tail: None, iv };
     let tag = key.seal(job).ok_or(SrtpError::Backend)?;
     out.extend(tag);
     Ok(out)

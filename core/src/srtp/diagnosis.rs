@@ -6,7 +6,7 @@
 //! and changes nothing. [`Receiver::diagnose`] tries other suites too, which needs their keys
 //! derived, so it is for the host to call from a thread that may take its time.
 
-use super::crypto::{CryptoKey, Engine, Job, Kernel};
+use super::crypto::{CryptoJob, CryptoKey, Engine, Kernel};
 use super::event::{Event, FailureCause};
 use super::receiver::{KeyPlace, Plan, Receiver};
 use super::session_keys::rtp_material;
@@ -139,7 +139,7 @@ impl Receiver {
                     let tail = (!suite.is_aead()).then_some(roc as u32);
                     let clear = packet.header_bytes().min(end);
                     let iv = key.iv(ssrc, index);
-                    let job = Job { buffer: &mut copy, clear, end, tail, iv };
+                    let job = CryptoJob { buffer: &mut copy, clear, end, tail, iv };
                     if key.verify(job, tag, tag_bytes) {
                         return Ok(Some(if suite != config.suite {
                             FailureCause::Suite { actual: suite }
@@ -164,6 +164,6 @@ fn verifies(
     tag_bytes: usize,
 ) -> bool {
     let iv = key.iv(plan.ssrc, plan.index);
-    let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
+    let job = CryptoJob { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
     key.verify(job, plan.tag, tag_bytes)
 }

@@ -13,7 +13,7 @@ mod rtcp;
 use core::fmt;
 
 use super::config::SessionConfig;
-use super::crypto::{CryptoKey, Job, Tag};
+use super::crypto::{CryptoJob, CryptoKey, Tag};
 use super::event::Event;
 use super::extension;
 use super::half::Half;
@@ -138,7 +138,7 @@ impl Receiver {
         let (tail, tag_bytes) = (self.tail(false, plan.index), self.half.ring.rtp_tag_bytes);
         let key = self.rtp_key(plan.key)?;
         let iv = key.iv(plan.ssrc, plan.index);
-        let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
+        let job = CryptoJob { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
         if !key.open(job, plan.tag, tag_bytes) {
             return Some(Opened::Forged(plan));
         }
@@ -382,7 +382,7 @@ impl Receiver {
         {
             return attempt_with_sources(key, datagram, plan, tail, iv, tag_bytes, sources);
         }
-        let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
+        let job = CryptoJob { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
         key.open(job, plan.tag, tag_bytes)
     }
 
@@ -538,7 +538,7 @@ fn attempt_with_sources(
         if extension::sources_behind_word(datagram, sources).is_err() {
             return false;
         }
-        let job = Job { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
+        let job = CryptoJob { buffer: datagram, clear: plan.clear, end: plan.end, tail, iv };
         let opened = key.open(job, plan.tag, tag_bytes);
         if !opened {
             // As it came, for the next attempt.
@@ -546,7 +546,7 @@ fn attempt_with_sources(
         }
         return opened;
     }
-    let job = Job { buffer: datagram, clear: plan.end, end: plan.end, tail, iv };
+    let job = CryptoJob { buffer: datagram, clear: plan.end, end: plan.end, tail, iv };
     if !key.open(job, plan.tag, tag_bytes) {
         return false;
     }

@@ -8,7 +8,7 @@ mod rtcp;
 use core::fmt;
 
 use super::config::SessionConfig;
-use super::crypto::{Job, Tag};
+use super::crypto::{CryptoJob, Tag};
 use super::event::Event;
 use super::extension::{self, Outgoing};
 use super::half::Half;
@@ -74,7 +74,7 @@ impl Sender {
     pub(super) fn protect_in_order(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
         let plan = self.plan_in_order(buffer, len)?;
         let key = self.rtp_key()?;
-        let tag = key.seal(Job {
+        let tag = key.seal(CryptoJob {
             buffer,
             clear: plan.clear,
             end: plan.end,
@@ -103,7 +103,8 @@ impl Sender {
     #[inline(always)]
     fn seal(&mut self, buffer: &mut [u8], plan: &Plan) -> Result<usize, SrtpError> {
         let Some(key) = self.rtp_key() else { return Err(SrtpError::KeyCount) };
-        let job = Job { buffer, clear: plan.clear, end: plan.end, tail: plan.tail, iv: plan.iv };
+        let job =
+            CryptoJob { buffer, clear: plan.clear, end: plan.end, tail: plan.tail, iv: plan.iv };
         let tag = key.seal(job).ok_or(SrtpError::Backend);
         self.finish_or_count(buffer, plan, tag)
     }
@@ -302,7 +303,8 @@ impl Sender {
         let text = buffer.get_mut(plan.clear..plan.end).ok_or(SrtpError::Internal)?;
         keys.rtp.xor_keystream(plan.iv, text);
         extension::sources_before_word(buffer, plan.sources)?;
-        let job = Job { buffer, clear: plan.end, end: plan.end, tail: plan.tail, iv: plan.iv };
+        let job =
+            CryptoJob { buffer, clear: plan.end, end: plan.end, tail: plan.tail, iv: plan.iv };
         let tag = keys.rtp.seal(job).ok_or(SrtpError::Backend);
         self.finish_or_count(buffer, &Plan { sources: 0, ..*plan }, tag)
     }

@@ -72,7 +72,7 @@ const SOURCES: &[&str] = &[
     "tones",
     "resampler",
     "voice",
-    "srtp_crypto",
+    "srtp_keys",
     "srtp_backend",
     "srtp",
     "srtp_batch",

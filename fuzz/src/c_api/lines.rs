@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 
 use ale_media_capi::codec::{ale_codec, ale_codec_parse, ale_codec_print};
 use ale_media_capi::memory::*;
-use ale_media_capi::srtp_crypto::*;
+use ale_media_capi::srtp_keys::*;
 use ale_media_capi::status::{ale_status, ale_status_message, ale_version};
 
 use super::input::Input;

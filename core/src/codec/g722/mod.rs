@@ -12,19 +12,19 @@
 //! | `band` | prediction and quantization, of one stream or of a vector of streams |
 //! | `lanes` | the ITU's basic operators on a vector of 16-bit words |
 //! | `qmf` | the filters that split and join the bands |
-//! | `batch` | [`encode_batch`], [`decode_batch`]: one SIMD lane a stream |
+//! | `streams` | [`encode_batch`], [`decode_batch`]: one SIMD lane a stream |
 //!
 //! Real-time: yes, all but making a codec.
 
 mod band;
-mod batch;
 mod lanes;
 mod qmf;
+mod streams;
 mod tables;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
-pub use batch::{DecodeJob, EncodeJob, decode_batch, encode_batch};
+pub use streams::{DecodeJob, EncodeJob, decode_batch, encode_batch};
 
 use band::Band;
 use lanes::Lanes;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two legs that talk to each other, and what strangers do to them.
 
-mod batch;
+mod arrivals;
 mod keepalive;
 mod relay;
 mod robustness;

@@ -188,7 +188,7 @@ fn hand_over<'k, 'b, P: Copy + Default>(
     }
     let mut keys = [first; STAGE];
     let mut handed: [BackendJob<'_>; STAGE] = core::array::from_fn(|_| {
-        let nothing = crypto::Job { buffer: &mut [], clear: 0, end: 0, tail: None, iv: 0 };
+        let nothing = crypto::CryptoJob { buffer: &mut [], clear: 0, end: 0, tail: None, iv: 0 };
         first.job(nothing, [0; 16], 16)
     });
     let each = handed.iter_mut().zip(&mut keys).zip(buffers.iter_mut()).zip(&places).take(count);
@@ -198,7 +198,7 @@ fn hand_over<'k, 'b, P: Copy + Default>(
         {
             *to = key;
             let Spec { clear, end, tail, iv, tag, .. } = spec;
-            *job = key.job(crypto::Job { buffer, clear, end, tail, iv }, tag.0, tag.1);
+            *job = key.job(crypto::CryptoJob { buffer, clear, end, tail, iv }, tag.0, tag.1);
         }
     }
     let (Some(keys), Some(handed)) = (keys.get(..count), handed.get_mut(..count)) else {

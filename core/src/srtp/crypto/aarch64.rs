@@ -11,7 +11,7 @@ use core::arch::aarch64::*;
 use zeroize::Zeroize;
 
 use super::schedule::{self, padded_key_state};
-use super::{Job, Material, Tag};
+use super::{CryptoJob, Material, Tag};
 use crate::srtp::SrtpError;
 use crate::srtp::suite::Cipher;
 use crate::within::Within;
@@ -157,7 +157,7 @@ impl Key {
     }
 
     #[target_feature(enable = "neon,aes")]
-    fn gcm_tag(&self, job: &Job<'_>) -> Tag {
+    fn gcm_tag(&self, job: &CryptoJob<'_>) -> Tag {
         let (clear, text) = job.parts();
         let mut sum = 0;
         // The last block of what is clear goes with the first group of text.
@@ -198,7 +198,7 @@ impl Key {
     }
 
     #[target_feature(enable = "neon,sha2")]
-    fn hmac(&self, job: &Job<'_>) -> Tag {
+    fn hmac(&self, job: &CryptoJob<'_>) -> Tag {
         let message = job.message();
         let mut state = self.inner;
         let (blocks, rest) = message.as_chunks::<64>();
@@ -236,7 +236,7 @@ impl Key {
     }
 
     /// Encrypts the job's text in place and returns the tag.
-    pub(crate) fn seal(&self, mut job: Job<'_>) -> Tag {
+    pub(crate) fn seal(&self, mut job: CryptoJob<'_>) -> Tag {
         // SAFETY: the constructor made sure of the instructions.
         unsafe {
             match self.cipher {
@@ -254,7 +254,7 @@ impl Key {
     }
 
     /// Verifies the tag, and only if it matches decrypts the text in place.
-    pub(crate) fn open(&self, mut job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+    pub(crate) fn open(&self, mut job: CryptoJob<'_>, expected: Tag, tag_bytes: usize) -> bool {
         // SAFETY: the constructor made sure of the instructions.
         unsafe {
             let gcm = self.cipher == Cipher::Gcm;

@@ -8,7 +8,7 @@
 //! - `x86`: kernels for AES-NI, VAES-256 and VAES-512.
 //! - `aarch64`: a kernel for ARM's AES, PMULL and SHA-1 instructions.
 //!
-//! A [`Job`] is one packet for one key: what is authenticated, what is encrypted, and the
+//! A [`CryptoJob`] is one packet for one key: what is authenticated, what is encrypted, and the
 //! initialization vector. Which RFC that comes from, the callers know; down here SRTP and SRTCP
 //! are the same.
 
@@ -32,7 +32,7 @@ use super::{SrtpError, Suite};
 pub(crate) type Tag = [u8; 16];
 
 /// One packet to seal or open.
-pub(crate) struct Job<'a> {
+pub(crate) struct CryptoJob<'a> {
     /// The packet from its first byte; what lies behind `end` is not looked at.
     pub(crate) buffer: &'a mut [u8],
     /// Bytes in front that are authenticated but not encrypted.
@@ -47,10 +47,10 @@ pub(crate) struct Job<'a> {
     pub(crate) iv: u128,
 }
 
-impl Job<'_> {
+impl CryptoJob<'_> {
     /// The same job for a shorter time.
-    pub(crate) fn reborrow(&mut self) -> Job<'_> {
-        Job { buffer: self.buffer, ..*self }
+    pub(crate) fn reborrow(&mut self) -> CryptoJob<'_> {
+        CryptoJob { buffer: self.buffer, ..*self }
     }
 
     /// Clear bytes and text, within bounds whatever the fields say.
@@ -211,7 +211,7 @@ impl CryptoKey {
 
     /// Whether the tag's first bytes match, without decrypting: by opening, and sealing again where
     /// that succeeds. Not for the packet path.
-    pub(crate) fn verify(&self, mut job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+    pub(crate) fn verify(&self, mut job: CryptoJob<'_>, expected: Tag, tag_bytes: usize) -> bool {
         let opened = self.open(job.reborrow(), expected, tag_bytes);
         if opened {
             let _ = self.seal(job);
@@ -250,7 +250,7 @@ impl CryptoKey {
     /// Encrypts the job's text in place and returns the tag; `None`, and the text overwritten, if
     /// an outside backend failed.
     #[inline(always)]
-    pub(crate) fn seal(&self, job: Job<'_>) -> Option<Tag> {
+    pub(crate) fn seal(&self, job: CryptoJob<'_>) -> Option<Tag> {
         Some(match &self.schedule {
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.seal(job),
@@ -263,7 +263,7 @@ impl CryptoKey {
 
     /// Verifies the tag's first bytes, and only if they match decrypts the text in place.
     #[inline(always)]
-    pub(crate) fn open(&self, job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+    pub(crate) fn open(&self, job: CryptoJob<'_>, expected: Tag, tag_bytes: usize) -> bool {
         match &self.schedule {
             #[cfg(target_arch = "x86_64")]
             Schedule::X86(key) => key.open(job, expected, tag_bytes),

@@ -14,7 +14,7 @@ use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use zeroize::Zeroize;
 
-use super::{Job, Material, Tag};
+use super::{CryptoJob, Material, Tag};
 use crate::srtp::SrtpError;
 use crate::srtp::suite::Cipher;
 use crate::srtp::wipe::{PACKET, wiping};
@@ -136,7 +136,7 @@ impl Key {
     }
 
     /// Encrypts the text in place and returns the tag.
-    pub(crate) fn seal(&self, mut job: Job<'_>) -> Tag {
+    pub(crate) fn seal(&self, mut job: CryptoJob<'_>) -> Tag {
         let job = &mut job;
         match self {
             Self::Gcm { aes, .. } => {
@@ -149,7 +149,7 @@ impl Key {
     }
 
     /// The tag of a sealed job.
-    fn tag(&self, job: &Job<'_>) -> Tag {
+    fn tag(&self, job: &CryptoJob<'_>) -> Tag {
         // States of hash functions are copied to begin with, and moved to be ended.
         wiping::<PACKET, _>(|| match self {
             Self::Gcm { aes, ghash } => gcm_tag(aes, ghash, job),
@@ -158,7 +158,7 @@ impl Key {
     }
 
     /// Verifies the tag, and only if it matches decrypts the text in place.
-    pub(crate) fn open(&self, mut job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+    pub(crate) fn open(&self, mut job: CryptoJob<'_>, expected: Tag, tag_bytes: usize) -> bool {
         let job = &mut job;
         if !super::tags_match(self.tag(job), expected, tag_bytes) {
             return false;
@@ -181,7 +181,7 @@ fn ghash_of(aes: &Aes) -> GHash {
 
 /// The tag over associated data and ciphertext (NIST SP 800-38D section 7.1). `job.iv` has 0 where
 /// the counter stands, so that block 1 masks the tag and block 2 begins the text.
-fn gcm_tag(aes: &Aes, ghash: &GHash, job: &Job<'_>) -> Tag {
+fn gcm_tag(aes: &Aes, ghash: &GHash, job: &CryptoJob<'_>) -> Tag {
     let mut hash = ghash.clone();
     let (aad, text) = job.parts();
     let mut aad_bytes = aad.len();
@@ -205,7 +205,7 @@ fn gcm_tag(aes: &Aes, ghash: &GHash, job: &Job<'_>) -> Tag {
 }
 
 /// The first 16 bytes of HMAC-SHA1 over packet and tail (RFC 3711 section 4.2).
-fn hmac_tag(hmac: &Hmac<Sha1>, job: &Job<'_>) -> Tag {
+fn hmac_tag(hmac: &Hmac<Sha1>, job: &CryptoJob<'_>) -> Tag {
     let mut mac = hmac.clone();
     mac.update(job.message());
     if let Some(tail) = job.tail.map(u32::to_be_bytes) {

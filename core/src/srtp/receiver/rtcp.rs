@@ -5,7 +5,7 @@ use super::{KeyPlace, Receiver, read_tag};
 use crate::srtp::MAX_PACKET_BYTES;
 use crate::srtp::RTCP_CLEAR_BYTES;
 use crate::srtp::SrtpError;
-use crate::srtp::crypto::{Job, Tag};
+use crate::srtp::crypto::{CryptoJob, Tag};
 use crate::srtp::replay::Position;
 
 impl Receiver {
@@ -131,7 +131,7 @@ impl Receiver {
         ring.derive_for_rtcp(place.position, index);
         let Some(keys) = ring.keys.get(place.position) else { return false };
         let iv = keys.rtcp.iv(ssrc, index);
-        let job = Job { buffer: datagram, clear, end, tail: Some(tail), iv };
+        let job = CryptoJob { buffer: datagram, clear, end, tail: Some(tail), iv };
         keys.rtcp.open(job, tag, tag_bytes)
     }
 }

@@ -9,7 +9,7 @@ use crate::srtp::MAX_PACKET_BYTES;
 use crate::srtp::RTCP_CLEAR_BYTES;
 use crate::srtp::RTCP_INDEX_LIMIT;
 use crate::srtp::SrtpError;
-use crate::srtp::crypto::Job;
+use crate::srtp::crypto::CryptoJob;
 use crate::srtp::event::Event;
 use crate::srtp::replay::Position;
 
@@ -69,7 +69,7 @@ impl Sender {
         let word = e_bit | index as u32;
         let clear = if self.half.ring.plain_rtcp { len } else { RTCP_CLEAR_BYTES };
         let iv = keys.rtcp.iv(ssrc, index);
-        let job = Job { buffer, clear, end: len, tail: Some(word), iv };
+        let job = CryptoJob { buffer, clear, end: len, tail: Some(word), iv };
         let tag = keys.rtcp.seal(job).ok_or(SrtpError::Backend)?;
         let word = word.to_be_bytes();
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::super::crypto::{CryptoKey, Job, Material};
+use super::super::crypto::{CryptoJob, CryptoKey, Material};
 use super::super::test_support::hex;
 use super::super::{Engine, Kernel, Suite, backend};
 use crate::test_support::vector;
@@ -63,22 +63,22 @@ proptest! {
         let reference = key(suite, &material, &PORTABLE);
         let iv = reference.iv(ssrc, index);
         let mut expected = plain.clone();
-        let job = Job { buffer: &mut expected[offset..], clear, end, tail, iv };
+        let job = CryptoJob { buffer: &mut expected[offset..], clear, end, tail, iv };
         let expected_tag = reference.seal(job).unwrap();
         for engine in engines() {
             let key = key(suite, &material, &engine);
             let mut bytes = plain.clone();
-            let job = Job { buffer: &mut bytes[offset..], clear, end, tail, iv };
+            let job = CryptoJob { buffer: &mut bytes[offset..], clear, end, tail, iv };
             let tag = key.seal(job).unwrap();
             prop_assert_eq!(&bytes, &expected, "{:?} {:?}", engine, suite);
             prop_assert_eq!(tag, expected_tag, "{:?} {:?}", engine, suite);
             let tag_bytes = suite.tag_bytes();
             let mut forged = tag;
             forged[flip.index(tag_bytes)] ^= 1 << (seed % 8);
-            let job = Job { buffer: &mut bytes[offset..], clear, end, tail, iv };
+            let job = CryptoJob { buffer: &mut bytes[offset..], clear, end, tail, iv };
             prop_assert!(!key.open(job, forged, tag_bytes));
             prop_assert_eq!(&bytes, &expected);
-            let job = Job { buffer: &mut bytes[offset..], clear, end, tail, iv };
+            let job = CryptoJob { buffer: &mut bytes[offset..], clear, end, tail, iv };
             prop_assert!(key.open(job, tag, tag_bytes));
             prop_assert_eq!(&bytes, &plain, "{:?} {:?}", engine, suite);
         }
@@ -95,7 +95,7 @@ fn long_texts_count_beyond_a_byte() {
             let mut bytes = alloc::vec![0; 70_000];
             let iv = key.iv(1, 2);
             let end = bytes.len();
-            let job = Job { buffer: &mut bytes, clear: 12, end, tail: None, iv };
+            let job = CryptoJob { buffer: &mut bytes, clear: 12, end, tail: None, iv };
             let tag = key.seal(job).unwrap();
             (bytes, tag)
         };
@@ -138,11 +138,11 @@ fn aes_gcm_agrees_with_wycheproof() {
                 let iv = key.iv(0, 0);
                 let (clear, end) = (aad.len(), aad.len() + sealed.len());
                 let mut packet = [&aad[..], &sealed[..]].concat();
-                let job = Job { buffer: &mut packet, clear, end, tail: None, iv };
+                let job = CryptoJob { buffer: &mut packet, clear, end, tail: None, iv };
                 assert_eq!(key.open(job, tag, 16), valid, "{engine:?} {}", test["tcId"]);
                 if valid {
                     assert_eq!(packet[clear..], text);
-                    let job = Job { buffer: &mut packet, clear, end, tail: None, iv };
+                    let job = CryptoJob { buffer: &mut packet, clear, end, tail: None, iv };
                     assert_eq!(key.seal(job), Some(tag));
                     assert_eq!(packet[clear..], sealed);
                 }
@@ -174,7 +174,7 @@ fn hmac_sha1_agrees_with_wycheproof() {
                 let key = key(suite, &material, &engine);
                 let mut packet = message.clone();
                 let end = packet.len();
-                let job = Job { buffer: &mut packet, clear: end, end, tail: None, iv: 0 };
+                let job = CryptoJob { buffer: &mut packet, clear: end, end, tail: None, iv: 0 };
                 let valid = test["result"] == "valid";
                 // A tag that is wrong only behind its 16th byte is beyond what SRTP compares.
                 let beyond = !valid && key_tag(&key, &message)[..len] == tag[..len];
@@ -189,5 +189,5 @@ fn hmac_sha1_agrees_with_wycheproof() {
 fn key_tag(key: &CryptoKey, message: &[u8]) -> [u8; 16] {
     let mut packet = message.to_vec();
     let end = packet.len();
-    key.seal(Job { buffer: &mut packet, clear: end, end, tail: None, iv: 0 }).unwrap()
+    key.seal(CryptoJob { buffer: &mut packet, clear: end, end, tail: None, iv: 0 }).unwrap()
 }

@@ -2,7 +2,7 @@
 //! Packets of RFC 3711 appendix B.2, RFC 6188 section 7 and RFC 7714 sections 16 and 17. They are
 //! given for session keys, so they are checked below key derivation, on every kernel.
 
-use super::super::crypto::{CryptoKey, Job, Material};
+use super::super::crypto::{CryptoJob, CryptoKey, Material};
 use super::super::test_support::hex;
 use super::super::{Engine, Kernel, Suite};
 
@@ -124,9 +124,9 @@ fn packets_are_those_of_rfc_7714() {
             let mut packet = plain.clone();
             let iv = key.iv(ssrc, index);
             let clear = clear.min(end);
-            let tag = key.seal(Job { buffer: &mut packet, clear, end, tail, iv }).unwrap();
+            let tag = key.seal(CryptoJob { buffer: &mut packet, clear, end, tail, iv }).unwrap();
             assert_eq!([&packet[..], &tag].concat(), hex(sealed), "{suite:?}");
-            assert!(key.open(Job { buffer: &mut packet, clear, end, tail, iv }, tag, 16));
+            assert!(key.open(CryptoJob { buffer: &mut packet, clear, end, tail, iv }, tag, 16));
             assert_eq!(packet, plain);
         });
     }

@@ -12,7 +12,7 @@ use core::any::Any;
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::{Job, Material, Tag, tags_match};
+use super::{CryptoJob, Material, Tag, tags_match};
 use crate::srtp::suite::Cipher;
 use crate::srtp::{SrtpError, Suite};
 
@@ -134,13 +134,13 @@ impl Key {
     }
 
     /// Encrypts the text; `None`, and the text overwritten, if the backend failed.
-    pub(crate) fn seal(&self, job: Job<'_>) -> Option<Tag> {
+    pub(crate) fn seal(&self, job: CryptoJob<'_>) -> Option<Tag> {
         let mut job = self.job(job, [0; 16], 16);
         drop(submit(Operation::Seal, &[self], core::slice::from_mut(&mut job)));
         sealed(&mut job)
     }
 
-    pub(crate) fn open(&self, job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
+    pub(crate) fn open(&self, job: CryptoJob<'_>, expected: Tag, tag_bytes: usize) -> bool {
         let mut job = self.job(job, expected, tag_bytes);
         drop(submit(Operation::Open, &[self], core::slice::from_mut(&mut job)));
         job.done
@@ -150,12 +150,17 @@ impl Key {
         if cipher == Cipher::CounterMode {
             // The tag that comes with it is of nothing, and dropped; a failure leaves zeros.
             let end = text.len();
-            let _ = self.seal(Job { buffer: text, clear: 0, end, tail: None, iv });
+            let _ = self.seal(CryptoJob { buffer: text, clear: 0, end, tail: None, iv });
         }
     }
 
     /// A job in the form that backends take.
-    pub(crate) fn job<'a>(&'a self, job: Job<'a>, tag: Tag, tag_bytes: usize) -> BackendJob<'a> {
+    pub(crate) fn job<'a>(
+        &'a self,
+        job: CryptoJob<'a>,
+        tag: Tag,
+        tag_bytes: usize,
+    ) -> BackendJob<'a> {
         let end = job.end.min(job.buffer.len());
         BackendJob {
             key: &self.key,

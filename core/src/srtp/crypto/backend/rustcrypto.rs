@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use super::{Backend, BackendJob, BackendKey, KeySpec};
 use crate::srtp::SrtpError;
-use crate::srtp::crypto::{Job, Material, portable};
+use crate::srtp::crypto::{CryptoJob, Material, portable};
 
 /// RustCrypto behind the trait: a pattern for other backends, and the way their plumbing is tested.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,9 +39,14 @@ impl Backend for RustCrypto {
     }
 }
 
-fn plain_job(packet: &mut [u8], clear: usize, tail: Option<[u8; 4]>, iv: [u8; 16]) -> Job<'_> {
+fn plain_job(
+    packet: &mut [u8],
+    clear: usize,
+    tail: Option<[u8; 4]>,
+    iv: [u8; 16],
+) -> CryptoJob<'_> {
     let end = packet.len();
-    Job {
+    CryptoJob {
         buffer: packet,
         clear,
         end,

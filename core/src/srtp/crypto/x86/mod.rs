@@ -18,7 +18,7 @@ mod vaes512;
 
 pub(crate) use key::{Key, Tier};
 
-use super::{Job, LANES, Message, Tag};
+use super::{CryptoJob, LANES, Message, Tag};
 use crate::srtp::suite::Cipher;
 
 /// Asks the processor; without an operating system's library, whoever compiles says what it has
@@ -49,8 +49,8 @@ pub(crate) fn is_available(tier: Tier) -> bool {
 impl Key {
     /// Encrypts the job's text in place and returns the tag.
     #[inline(always)]
-    pub(crate) fn seal(&self, job: Job<'_>) -> Tag {
-        let Job { buffer, clear, end, tail, iv } = job;
+    pub(crate) fn seal(&self, job: CryptoJob<'_>) -> Tag {
+        let CryptoJob { buffer, clear, end, tail, iv } = job;
         let end = end.min(buffer.len());
         let clear = clear.min(end);
         let packet = buffer.as_mut_ptr();
@@ -77,8 +77,8 @@ impl Key {
 
     /// Verifies the tag, and only if it matches decrypts the text in place.
     #[inline(always)]
-    pub(crate) fn open(&self, job: Job<'_>, expected: Tag, tag_bytes: usize) -> bool {
-        let Job { buffer, clear, end, tail, iv } = job;
+    pub(crate) fn open(&self, job: CryptoJob<'_>, expected: Tag, tag_bytes: usize) -> bool {
+        let CryptoJob { buffer, clear, end, tail, iv } = job;
         let end = end.min(buffer.len());
         let clear = clear.min(end);
         let packet = buffer.as_mut_ptr();
