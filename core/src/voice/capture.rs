@@ -18,6 +18,10 @@ use crate::mixer::limiter::{BLOCKS, Limiter};
 const HUSHED: f32 = 0.016;
 /// Frames for which little is let through after it has: the canceller still holds what was played before.
 const HUSHED_FRAMES: u32 = 12;
+/// Frames that may be hushed in a row of jumps, and frames after which one more may: whatever is taken for a
+/// jump, and however often, who speaks is heard.
+const MOST_HUSHED_FRAMES: u32 = 60;
+const FRAMES_REGAINED_EACH: u32 = 20;
 /// By how much the gain may rise a frame after that.
 const RISE: f32 = 0.25;
 
@@ -79,6 +83,8 @@ pub struct Capture {
     /// What is let through, and for how many frames little.
     gain: f32,
     hushed_frames: u32,
+    /// Frames that may still be hushed, in parts of [`FRAMES_REGAINED_EACH`].
+    hush_left: u32,
     /// Sound that the limiter holds back.
     held: Box<[i32]>,
     played: Box<[i16]>,
@@ -143,6 +149,7 @@ impl Capture {
             unit: Unit::widest(),
             gain: 1.0,
             hushed_frames: 0,
+            hush_left: MOST_HUSHED_FRAMES * FRAMES_REGAINED_EACH,
             held: vec![0; frame / BLOCKS].into_boxed_slice(),
             played: vec![0; frame].into_boxed_slice(),
             played_f32: vec![0.0; frame].into_boxed_slice(),
@@ -196,7 +203,12 @@ impl Capture {
             engine.render(&self.played_f32);
             engine.capture(&mut self.heard);
         }
-        let hushed = finding != Finding::Nothing || self.hushed_frames > 0;
+        let wanted = finding != Finding::Nothing || self.hushed_frames > 0;
+        let hushed = wanted && self.hush_left >= FRAMES_REGAINED_EACH;
+        self.hush_left = match hushed {
+            true => self.hush_left - FRAMES_REGAINED_EACH,
+            false => (self.hush_left + 1).min(MOST_HUSHED_FRAMES * FRAMES_REGAINED_EACH),
+        };
         self.hushed_frames = self.hushed_frames.saturating_sub(1);
         self.stats.hushed_frames += u64::from(hushed);
         let mut after = 0.0;

@@ -46,6 +46,12 @@ const LEARNT_FRAMES: u32 = 100;
 const ALIKE: f32 = 4.0;
 /// Samples that two finds may be apart.
 const SAME: f32 = 1.5;
+/// How much less like the best every other place further than 100 ms from it has to be. Tones are alike
+/// everywhere, and tell nothing of time.
+const UNIQUE: f32 = 0.95;
+const ELSEWHERE: usize = RATE_HZ as usize / 10;
+/// Stretches of [`MAX_OFFSETS`] that are searched at most.
+const STRETCHES: usize = (FARTHEST + KEPT / 2).div_ceil(MAX_OFFSETS);
 /// Part of what is heard that may be echo where it is said to be near-end sound.
 const NO_ECHO: f32 = 0.1;
 /// Frames for which an echo comes after what is played.
@@ -261,21 +267,26 @@ impl JumpFinder {
         let newest = now + self.ahead * HOP;
         let farthest = FARTHEST.min(self.valid.saturating_sub(self.ahead * HOP + length));
         let oldest = now.saturating_sub(farthest);
-        let mut best: Option<(usize, f32)> = None;
+        let mut bests = [(0_usize, 0.0_f32); STRETCHES];
         let mut from = oldest;
-        while from < newest {
+        for stretch in &mut bests {
+            if from >= newest {
+                break;
+            }
             let mut region = [0_i16; MAX_OFFSETS + LONGEST];
             let offsets = (newest - from).min(MAX_OFFSETS);
             let region = region.head_mut(offsets + length - 1);
             self.copy(from, region);
             let mut small = [0_i16; MAX_OFFSETS + LONGEST];
             let (offset, likeness) = best_offset(target, shrink(region, 1, &mut small), 0.0);
-            if best.is_none_or(|(_, other)| likeness > other) {
-                best = Some((from + offset, likeness));
-            }
+            *stretch = (from + offset, likeness);
             from += offsets;
         }
-        let (at, likeness) = best?;
+        let (at, likeness) = bests.iter().copied().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        let elsewhere = |other: &&(usize, f32)| other.0.abs_diff(at) > ELSEWHERE;
+        if bests.iter().filter(elsewhere).any(|(_, other)| *other > UNIQUE * likeness) {
+            return None;
+        }
         // Between samples: the top of a parabola through the neighbours.
         let target = self.heard.last_of(length);
         let mut run = [0_i16; LONGEST];

@@ -101,6 +101,35 @@ fn who_talks_over_the_echo_or_moves_the_loudspeaker_is_no_jump() {
     assert_eq!(found(&played, &heard).jumps_found, 0);
 }
 
+/// Chords, beats and dial tones are alike wherever they are looked for: whoever speaks over them is heard.
+#[test]
+fn tones_are_found_nowhere_and_hush_nobody() {
+    let tones = |hz: &[f32], seconds: usize| -> Vec<f32> {
+        let at = |n: usize, hz: f32| (core::f32::consts::TAU * hz * n as f32 / RATE as f32).sin();
+        (0..seconds * RATE).map(|n| hz.iter().map(|hz| 4_000.0 * at(n, *hz)).sum()).collect()
+    };
+    let silence = vec![0.0; 10 * RATE];
+    let (voice, other_voice) = (voice_like(5, 10), voice_like(6, 10));
+    let (two, dial, near) =
+        (tones(&[1_100.0, 1_900.0], 10), tones(&[425.0], 10), tones(&[700.0], 10));
+    let dtmf = tones(&[770.0, 1_336.0], 10);
+    for (name, played, echo, near) in [
+        ("a tone over two, no echo", &two, false, &near),
+        ("a tone over two in a room", &two, true, &near),
+        ("a voice over a dial tone", &dial, true, &voice),
+        ("a voice over two tones, no echo", &two, false, &voice),
+        ("a tone over a voice", &voice, true, &near),
+        ("a digit over a dial tone", &dial, true, &dtmf),
+        ("a voice over another, no echo", &other_voice, false, &voice),
+        ("two tones in a room", &two, true, &silence),
+    ] {
+        let echo = if echo { echo_of(played, |_| LEAD + 960) } else { silence.clone() };
+        let heard: Vec<f32> = echo.iter().zip(near).map(|(e, n)| e + n).collect();
+        let stats = found(played, &heard);
+        assert!(stats.jumps_found == 0 && stats.hushed_frames < 20, "{name}: {stats:?}");
+    }
+}
+
 /// An engine that takes away exactly what it expects: the sound that was played `delay` samples ago.
 struct Subtract {
     past: Vec<f32>,
