@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * libale_media: audio beside legs: codecs, tones, a resampler, the near end of a phone, packet times.
+ * libale_media: audio beside legs: codecs, tones, a resampler, a phone's own end, packet times.
  *
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
  *
@@ -10,6 +10,7 @@
  *   - Tones and digits in the audio
  *   - Resampler
  *   - Near end: echo, noise and gain
+ *   - Endpoint: a phone's lines and its device's two clocks
  *   - Other packet times
  */
 
@@ -333,9 +334,9 @@ typedef struct ale_voice_config {
    */
   uint32_t lead_ms;
   /* Whether near-end speech is brought to one level, never clipped. Default 1. */
-  uint8_t gain_control;
+  uint32_t gain_control;
   /* Whether jumps of the echo's delay are looked for and followed. Default 1. */
-  uint8_t follow_jumps;
+  uint32_t follow_jumps;
   /* The engine. By default it has no functions: echo and noise stay. */
   struct ale_voice_engine engine;
 } ale_voice_config;
@@ -432,6 +433,250 @@ typedef struct ale_voice_counters {
 /* What the chain has counted. Real-time. */
 ale_status ale_voice_capture_stats(const struct ale_voice_capture *capture,
                                    struct ale_voice_counters *stats);
+
+/* ==== Endpoint: a phone's lines and its device's two clocks ==== */
+
+/* Where the audio goes in and out. */
+typedef enum ale_profile_value {
+  ALE_PROFILE_HANDS_FREE = 0,  /* A loudspeaker beside a microphone. */
+  ALE_PROFILE_HANDSET = 1,  /* A receiver held to the head: little echo, and a soft side tone. */
+  ALE_PROFILE_HEADSET = 2,  /* No echo worth an engine's work, and a soft side tone. */
+} ale_profile_value;
+typedef int32_t ale_profile;
+
+/* What an endpoint is made for. */
+typedef struct ale_endpoint_config {
+  uint32_t struct_size;  /* Size of this struct, filled by ale_endpoint_config_init. */
+  /* Samples a second of devices and legs: 8000, 16000 (the default), 32000 or 48000; mono. */
+  uint32_t sample_rate_hz;
+  int32_t profile;  /* An ale_profile. Default ALE_PROFILE_HANDS_FREE. */
+  /*
+   * Audio that is held waiting for the loudspeaker, 10 to 200 ms: as much as one callback takes, and a frame
+   * of 10 ms and what callbacks are late by besides. Default 30, for callbacks of 10 ms.
+   */
+  uint32_t playout_ms;
+  /*
+   * How much later than its callback the loudspeaker sounds and the microphone has heard it at least, in ms,
+   * at most 250. Default 10. Smaller values cost nothing but references that come too late.
+   */
+  uint32_t device_delay_ms;
+  int32_t tone_plan;  /* An ale_tone_plan: the country's tones. Default ALE_TONE_PLAN_EUROPE. */
+  /* What cancels echo and noise. By default it has no functions: both stay. */
+  struct ale_voice_engine engine;
+} ale_endpoint_config;
+
+/* Fills a config with the defaults and no engine. Any thread. Real-time. */
+ale_status ale_endpoint_config_init(struct ale_endpoint_config *config);
+
+/*
+ * The same for a struct of struct_size bytes: how large it is in the caller's header. Any thread. Real-time.
+ */
+ale_status ale_endpoint_config_init_sized(struct ale_endpoint_config *config,
+                                          size_t struct_size);
+
+/*
+ * The half for commands and statistics. Exclusive, to any thread. What it commands is done at the
+ * microphone's next callback.
+ */
+typedef struct ale_endpoint_control ale_endpoint_control;
+
+/* The half of the callback that captures. Exclusive. */
+typedef struct ale_endpoint_microphone ale_endpoint_microphone;
+
+/* The half of the callback that plays. Exclusive. */
+typedef struct ale_endpoint_speaker ale_endpoint_speaker;
+
+/*
+ * Makes an endpoint without lines and splits it. The microphone's clock is the calls'; the loudspeaker follows
+ * by a resampler, whatever its own clock does, and the canceller sees one clock. Any thread. Not real-time.
+ *
+ * Can return ALE_ERR_SAMPLE_RATE, ALE_ERR_DELAY, ALE_ERR_INVALID_ARGUMENT for a profile or plan, and
+ * ALE_ERR_NO_MEMORY.
+ */
+ale_status ale_endpoint_create(const struct ale_endpoint_config *config,
+                               struct ale_endpoint_microphone **microphone,
+                               struct ale_endpoint_speaker **speaker,
+                               struct ale_endpoint_control **control);
+
+/*
+ * What an endpoint of this config would take of the allocator, without its lines' legs. It is made and thrown
+ * away for that, with memory of the C library's malloc. Any thread, also before ale_set_allocator. Not
+ * real-time.
+ *
+ * Can return what ale_endpoint_create can.
+ */
+ale_status ale_endpoint_memory_required(const struct ale_endpoint_config *config,
+                                        struct ale_memory *memory);
+
+/*
+ * Frees the capturing half, and the halves of legs that are on its lines. Any thread. Not real-time.
+ */
+void ale_endpoint_microphone_destroy(struct ale_endpoint_microphone *microphone);
+
+/* Frees the playing half. Any thread. Not real-time. */
+void ale_endpoint_speaker_destroy(struct ale_endpoint_speaker *speaker);
+
+/*
+ * Frees the controlling half, and halves of legs that were not collected. Any thread. Not real-time.
+ */
+void ale_endpoint_control_destroy(struct ale_endpoint_control *control);
+
+/*
+ * Takes what the device has captured, any number of samples, the last of them at now_ns; with every 10 ms lines
+ * are pulled and pushed, and each datagram that is to be sent is given to send, which may not be NULL, with
+ * context and the line whose peer it is for; it lives until send returns. Takes some 45 KiB of stack where a leg
+ * sends Opus. Real-time as far as the engine and send are.
+ */
+ale_status ale_endpoint_capture(struct ale_endpoint_microphone *microphone,
+                                uint64_t now_ns,
+                                const int16_t *pcm,
+                                size_t samples,
+                                void (*send)(void *context,
+                                             uint32_t line,
+                                             const uint8_t *datagram,
+                                             size_t length),
+                                void *context);
+
+/*
+ * Says that the device has lost so many samples since the last capture, up to a second. Silence stands in for
+ * them, so that calls go on and the echo stays where it was. The rest is as in ale_endpoint_capture. Real-time
+ * as far as the engine and send are.
+ */
+ale_status ale_endpoint_lost(struct ale_endpoint_microphone *microphone,
+                             uint64_t now_ns,
+                             uint64_t lost_samples,
+                             void (*send)(void *context,
+                                          uint32_t line,
+                                          const uint8_t *datagram,
+                                          size_t length),
+                             void *context);
+
+/*
+ * Forgets what the chain has learnt: another device, another room. Real-time as far as the engine is.
+ */
+ale_status ale_endpoint_restart(struct ale_endpoint_microphone *microphone);
+
+/*
+ * Fills pcm, any number of samples, with what is to be played; now_ns is on the clock of ale_endpoint_capture.
+ * Real-time.
+ */
+ale_status ale_endpoint_render(struct ale_endpoint_speaker *speaker,
+                               uint64_t now_ns,
+                               int16_t *pcm,
+                               size_t samples);
+
+/* Lines of an endpoint: two calls, and a third that is brought in. They are numbered from 0. */
+#define ALE_ENDPOINT_LINES 3
+
+/*
+ * Brings a leg's media half to a line, 0 to ALE_ENDPOINT_LINES - 1; it belongs to the endpoint from then on. All lines that are not held
+ * talk with each other. The half that was there comes back by ale_endpoint_collect. Exclusive. Not real-time.
+ *
+ * Can return ALE_ERR_SAMPLE_RATE unless the leg's rate is the endpoint's (sample_rate_hz of ale_leg_config sees
+ * to that), ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT; the half stays the caller's then.
+ */
+ale_status ale_endpoint_add(struct ale_endpoint_control *control,
+                            uint32_t line_number,
+                            struct ale_leg_media *media);
+
+/*
+ * Takes a line's leg off; ale_endpoint_collect gives its half back. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_endpoint_remove(struct ale_endpoint_control *control, uint32_t line_number);
+
+/*
+ * Gives back the half of a leg that was taken off a line, now the caller's, and that line's number. Exclusive.
+ * Not real-time.
+ *
+ * Can return ALE_ERR_NOTHING.
+ */
+ale_status ale_endpoint_collect(struct ale_endpoint_control *control,
+                                uint32_t *line_number,
+                                struct ale_leg_media **media);
+
+/*
+ * Holds a line (not 0): neither heard nor spoken to, while its leg goes on. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_endpoint_set_held(struct ale_endpoint_control *control,
+                                 uint32_t line_number,
+                                 int32_t held);
+
+/*
+ * Whether nobody hears the microphone (not 0). Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_endpoint_set_muted(struct ale_endpoint_control *control, int32_t muted);
+
+/*
+ * How loud the lines are in the loudspeaker, as a factor from 0 to 4. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_endpoint_set_volume(struct ale_endpoint_control *control, float factor);
+
+/*
+ * How loud one's own voice is in the loudspeaker, as a factor from 0 to 4; by default as the profile has it.
+ * Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_endpoint_set_side_tone(struct ale_endpoint_control *control,
+                                      float factor);
+
+/*
+ * Plays a tone, an ale_tone_signal, in the loudspeaker until it is stopped, at a level of 10 to 63; voices are
+ * 12 dB softer meanwhile. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY and ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_endpoint_play(struct ale_endpoint_control *control,
+                             int32_t tone_signal,
+                             uint32_t level_dbov);
+
+/*
+ * Ends the tone. Exclusive. Real-time.
+ *
+ * Can return ALE_ERR_BUSY.
+ */
+ale_status ale_endpoint_stop_tone(struct ale_endpoint_control *control);
+
+/* What both callbacks count and measure. Members may be added at its end. */
+typedef struct ale_endpoint_counters {
+  uint64_t frames;  /* Frames of 10 ms that were captured. */
+  /* Samples that the microphone's device has lost, for which silence stood in. */
+  uint64_t lost_samples;
+  /* Frames that found no room on their way to the loudspeaker, since nobody plays. */
+  uint64_t dropped_frames;
+  uint64_t jumps_found;  /* Jumps of the echo's delay that were found in the signal. */
+  uint64_t missing_reference_frames;  /* Frames whose reference had not come. */
+  uint64_t captured_level_dbov;  /* Gauge: level of what is captured, in -dBov. */
+  uint64_t sent_level_dbov;  /* Gauge: level of what is sent. */
+  uint64_t heard_level_dbov;  /* Gauge: level of what is heard. */
+  /*
+   * Gauge: by how much the echo is made softer, in tenths of a dB; 0 where the engine does not say.
+   */
+  uint64_t echo_return_loss_enhancement_db_x10;
+  uint64_t rendered_samples;  /* Samples that the loudspeaker's device has been given. */
+  uint64_t underruns;  /* How often there was nothing to play. */
+  uint64_t underrun_samples;  /* Samples of fading and silence that stood in then. */
+  uint64_t overruns;  /* How often too much was waiting and was thrown away. */
+  uint64_t waiting_us;  /* Gauge: what is waiting for the loudspeaker, in microseconds. */
+  /* Gauge: how much faster than its clock the loudspeaker is fed, in parts per million. */
+  int64_t correction_ppm;
+} ale_endpoint_counters;
+
+/*
+ * Reads what both callbacks have counted: so many bytes of it as the caller's struct has (sizeof). What a newer
+ * header has and this library does not know is 0. Exclusive. Real-time.
+ */
+ale_status ale_endpoint_stats(const struct ale_endpoint_control *control,
+                              struct ale_endpoint_counters *counters,
+                              size_t size);
 
 /* ==== Other packet times ==== */
 

@@ -307,24 +307,10 @@ unsafe fn join_by<H, T>(
     if options.reserved != 0 {
         return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
     }
-    // SAFETY: the header's contract.
-    let content = content(unsafe { pointer::exclusive(handle) }?);
-    // SAFETY: either the handle is freed below without dropping what it held, or what it held is put
-    // back; nothing in between can panic.
-    let taken = unsafe { core::ptr::read(content) };
-    match join(control, taken, join_options(&options)) {
-        Ok(id) => {
-            // SAFETY: the handle was given to C and its content has moved out above.
-            unsafe { pointer::vacate(handle) };
-            *out = id.to_u64();
-            Ok(())
-        }
-        Err((error, taken)) => {
-            // SAFETY: what is overwritten has moved out above.
-            unsafe { core::ptr::write(content, taken) };
-            Err(error.into())
-        }
-    }
+    let take = |taken| join(control, taken, join_options(&options));
+    // SAFETY: the caller's.
+    *out = unsafe { pointer::hand_over(handle, content, take) }?.to_u64();
+    Ok(())
 }
 
 /// Lets a leg's media half in at the next tick; it belongs to the conference from then on. options

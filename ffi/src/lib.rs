@@ -22,6 +22,7 @@ pub mod codec;
 pub mod codec_host;
 pub mod conference;
 pub mod conference_share;
+pub mod endpoint;
 pub mod heap;
 pub mod jitter;
 pub mod jitter_view;

@@ -151,6 +151,36 @@ pub(crate) unsafe fn vacate<T>(pointer: *mut T) {
     drop(unsafe { Box::from_raw(held) });
 }
 
+/// Gives what a handle holds to who takes it, and frees the handle; who refuses gives it back, and then the
+/// handle stays the caller's.
+///
+/// # Safety
+/// `pointer` is NULL or came from [`Handle::give`] and is alive; `content` points to all that it holds, and
+/// `take` does not panic.
+pub(crate) unsafe fn hand_over<H, T, R, E: Into<ale_status>>(
+    pointer: *mut H,
+    content: impl FnOnce(&mut H) -> *mut T,
+    take: impl FnOnce(T) -> Result<R, (E, T)>,
+) -> Result<R, ale_status> {
+    // SAFETY: the caller's.
+    let content = content(unsafe { exclusive(pointer) }?);
+    // SAFETY: either the handle is freed below without dropping what it held, or what it held is put
+    // back; nothing in between can panic.
+    let taken = unsafe { core::ptr::read(content) };
+    match take(taken) {
+        Ok(result) => {
+            // SAFETY: the handle was given to C and its content has moved out above.
+            unsafe { vacate(pointer) };
+            Ok(result)
+        }
+        Err((error, taken)) => {
+            // SAFETY: what is overwritten has moved out above.
+            unsafe { core::ptr::write(content, taken) };
+            Err(error.into())
+        }
+    }
+}
+
 /// Ends a debug build's process if an object is destroyed twice, or was never one of its kind.
 ///
 /// # Safety

@@ -143,9 +143,7 @@ pub unsafe extern "C" fn ale_tones_create(
 }
 
 fn make(config: &ale_tones_config) -> Result<Handle<ale_tones>, ale_status> {
-    let known = PLANS.iter().find(|(known, _)| *known as i32 == config.plan);
-    let (_, plan) = known.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-    let player = Player::new(config.sample_rate_hz, *plan)?;
+    let player = Player::new(config.sample_rate_hz, plan(config.plan)?)?;
     let level_dbov = level(config.level_dbov)?;
     Player::check_level(level_dbov)?;
     Ok(handle(ale_tones { player, level_dbov }))
@@ -187,9 +185,7 @@ pub unsafe extern "C" fn ale_tones_play(tones: *mut ale_tones, signal: i32) -> a
     guard(|| {
         // SAFETY: the header's contract.
         let tones = unsafe { pointer::exclusive(tones) }?;
-        let known = SIGNALS.iter().find(|(known, _)| *known as i32 == signal);
-        let (_, signal) = known.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        Ok(tones.player.play(*signal, tones.level_dbov)?)
+        Ok(tones.player.play(self::signal(signal)?, tones.level_dbov)?)
     })
 }
 
@@ -221,6 +217,18 @@ pub unsafe extern "C" fn ale_tones_digits(
         };
         Ok(tones.player.digits(digits, sound)?)
     })
+}
+
+/// The plan that an ale_tone_plan names.
+pub(crate) fn plan(number: i32) -> Result<Plan, ale_status> {
+    let known = PLANS.iter().find(|(known, _)| *known as i32 == number);
+    known.map(|(_, plan)| *plan).ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)
+}
+
+/// The signal that an ale_tone_signal names.
+pub(crate) fn signal(number: i32) -> Result<Signal, ale_status> {
+    let known = SIGNALS.iter().find(|(known, _)| *known as i32 == number);
+    known.map(|(_, signal)| *signal).ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)
 }
 
 fn level(level_dbov: u32) -> Result<u8, ale_status> {

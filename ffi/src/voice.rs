@@ -40,6 +40,12 @@ pub struct ale_voice_engine {
     pub restart: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 
+impl ale_voice_engine {
+    /// Without functions.
+    pub(crate) const NONE: Self =
+        Self { context: core::ptr::null_mut(), render: None, capture: None, restart: None };
+}
+
 /// What a chain is made for.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -52,9 +58,9 @@ pub struct ale_voice_config {
     /// callbacks may be apart. Default 10, at most 250.
     pub lead_ms: u32,
     /// Whether near-end speech is brought to one level, never clipped. Default 1.
-    pub gain_control: u8,
+    pub gain_control: u32,
     /// Whether jumps of the echo's delay are looked for and followed. Default 1.
-    pub follow_jumps: u8,
+    pub follow_jumps: u32,
     /// The engine. By default it has no functions: echo and noise stay.
     pub engine: ale_voice_engine,
 }
@@ -67,12 +73,7 @@ impl Default for ale_voice_config {
             lead_ms: 10,
             gain_control: 1,
             follow_jumps: 1,
-            engine: ale_voice_engine {
-                context: core::ptr::null_mut(),
-                render: None,
-                capture: None,
-                restart: None,
-            },
+            engine: ale_voice_engine::NONE,
         }
     }
 }
@@ -207,13 +208,19 @@ fn make(config: &ale_voice_config) -> Result<Halves, ale_status> {
     settings.noise_suppression = NoiseSuppression::High;
     settings.gain_control = config.gain_control != 0;
     settings.follow_jumps = config.follow_jumps != 0;
-    let mut engines: Vec<Box<dyn Processor>> = Vec::new();
-    if config.engine.capture.is_some() {
-        engines.push(Box::new(Engine(config.engine)));
-    }
+    let engines = engines(config.engine);
     let (render, capture) =
         voice::create(config.sample_rate_hz, config.lead_ms, &settings, engines)?;
     Ok((handle(ale_voice_render(render)), handle(ale_voice_capture(capture))))
+}
+
+/// The engines of a chain: the host's, if it has one.
+pub(crate) fn engines(engine: ale_voice_engine) -> Vec<Box<dyn Processor>> {
+    let mut engines: Vec<Box<dyn Processor>> = Vec::new();
+    if engine.capture.is_some() {
+        engines.push(Box::new(Engine(engine)));
+    }
+    engines
 }
 
 impl From<VoiceError> for ale_status {

@@ -142,8 +142,8 @@ impl Microphone {
             rest = behind;
             if self.filled == self.frame.len() {
                 self.filled = 0;
-                let behind_ns = rest.len() as u64 * 1_000_000_000 / u64::from(self.rate_hz);
-                self.tick(now_ns.saturating_sub(behind_ns), &mut send);
+                let at_ns = now_ns.saturating_sub(self.span_ns(rest.len()));
+                self.tick(at_ns, &mut send);
             }
         }
     }
@@ -160,8 +160,8 @@ impl Microphone {
         while left > 0 {
             let part = left.min(silence.len());
             left -= part;
-            let behind_ns = left as u64 * 1_000_000_000 / u64::from(self.rate_hz);
-            self.capture(now_ns.saturating_sub(behind_ns), silence.head(part), &mut send);
+            let at_ns = now_ns.saturating_sub(self.span_ns(left));
+            self.capture(at_ns, silence.head(part), &mut send);
         }
     }
 
@@ -173,6 +173,12 @@ impl Microphone {
     /// The chain of the near end, to change what is done there; not real-time then.
     pub fn voice_mut(&mut self) -> &mut Capture {
         &mut self.voice
+    }
+
+    /// How long so many samples last.
+    fn span_ns(&self, samples: usize) -> u64 {
+        // A rate of 0 is refused long before, which the compiler does not see.
+        (samples as u64).saturating_mul(1_000_000_000) / u64::from(self.rate_hz.max(1))
     }
 
     fn tick(&mut self, now_ns: u64, send: &mut impl FnMut(LineId, &[u8])) {

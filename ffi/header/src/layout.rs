@@ -74,6 +74,7 @@ const FILES: [(&str, &str, &[Heading]); 6] = [
             ("Tones and digits in the audio", &["ale_tones_"]),
             ("Resampler", &["ale_resampler_"]),
             ("Near end: echo, noise and gain", &["ale_voice_"]),
+            ("Endpoint: a phone's lines and its device's two clocks", &["ale_endpoint_"]),
             ("Other packet times", &["ale_repacketizer_"]),
         ],
     ),
@@ -167,7 +168,7 @@ const MEDIA: &str = " * libale_media: a real-time voice media engine.
  *   - Functions take less than 16 KiB of stack but for those that say how much.
  *   - \"Exclusive\" objects are used by one thread at a time; const ones by any number.
 ";
-const AUDIO: &str = " * libale_media: audio beside legs: codecs, tones, a resampler, the near end of a phone, packet times.
+const AUDIO: &str = " * libale_media: audio beside legs: codecs, tones, a resampler, a phone's own end, packet times.
  *
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
 ";

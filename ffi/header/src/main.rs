@@ -72,6 +72,7 @@ const SOURCES: &[&str] = &[
     "tones",
     "resampler",
     "voice",
+    "endpoint",
     "srtp_keys",
     "srtp_backend",
     "srtp",

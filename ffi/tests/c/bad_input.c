@@ -43,6 +43,9 @@ static struct {
     ale_resampler *resampler;
     ale_voice_render *render;
     ale_voice_capture *capture;
+    ale_endpoint_microphone *microphone;
+    ale_endpoint_speaker *speaker;
+    ale_endpoint_control *endpoint;
     ale_leg_receiver *leg_receiver;
     ale_leg_media *leg_media;
     ale_leg_control *leg_control;
@@ -67,6 +70,7 @@ static struct {
     ale_mixer_config mixer;
     ale_tones_config tones;
     ale_voice_config voice;
+    ale_endpoint_config endpoint;
     ale_leg_config leg;
     ale_conference_config conference;
     ale_join_options options;
@@ -116,10 +120,19 @@ static union {
         ale_allocator allocator;
         ale_codec codec;
         ale_voice_counters voice;
+        ale_endpoint_counters endpoint;
     } to;
 } out;
 #define TO (&out.to)
 #define OBJECT(type, n) ((type **)P(&TO->object[n]))
+
+static void on_send(void *context, uint32_t line, const uint8_t *datagram, size_t length)
+{
+    (void)context;
+    (void)line;
+    (void)datagram;
+    (void)length;
+}
 
 static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload, size_t bytes)
 {
@@ -152,6 +165,25 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_resampler_process, ale_resampler_process(P(o.resampler), P(o.pcm), N(80), P(TO->pcm),     \
                                                    N(160), P(&TO->length)))                         \
     X(ale_resampler_reset, ale_resampler_reset(P(o.resampler)))                                     \
+    X(ale_endpoint_config_init, ale_endpoint_config_init(P(TO)))                                    \
+    X(ale_endpoint_config_init_sized, ale_endpoint_config_init_sized(P(TO), N(sizeof in.endpoint))) \
+    X(ale_endpoint_create, ale_endpoint_create(P(&in.endpoint), OBJECT(ale_endpoint_microphone, 0), \
+                                   OBJECT(ale_endpoint_speaker, 1), OBJECT(ale_endpoint_control, 2)))       \
+    X(ale_endpoint_memory_required, ale_endpoint_memory_required(P(&in.endpoint), P(&TO->memory)))  \
+    X(ale_endpoint_capture, ale_endpoint_capture(P(o.microphone), 0, P(o.pcm), N(160), F(on_send), NULL))   \
+    X(ale_endpoint_lost, ale_endpoint_lost(P(o.microphone), 0, 160, F(on_send), NULL))              \
+    X(ale_endpoint_restart, ale_endpoint_restart(P(o.microphone)))                                  \
+    X(ale_endpoint_render, ale_endpoint_render(P(o.speaker), 0, P(TO->pcm), N(160)))                \
+    X(ale_endpoint_add, ale_endpoint_add(P(o.endpoint), 0, P(o.leg_media)))                         \
+    X(ale_endpoint_remove, ale_endpoint_remove(P(o.endpoint), 0))                                   \
+    X(ale_endpoint_collect, ale_endpoint_collect(P(o.endpoint), P(&TO->value), OBJECT(ale_leg_media, 0)))   \
+    X(ale_endpoint_set_held, ale_endpoint_set_held(P(o.endpoint), 0, 1))                            \
+    X(ale_endpoint_set_muted, ale_endpoint_set_muted(P(o.endpoint), 1))                             \
+    X(ale_endpoint_set_volume, ale_endpoint_set_volume(P(o.endpoint), 1))                           \
+    X(ale_endpoint_set_side_tone, ale_endpoint_set_side_tone(P(o.endpoint), 1))                     \
+    X(ale_endpoint_play, ale_endpoint_play(P(o.endpoint), ALE_TONE_DIAL, 20))                       \
+    X(ale_endpoint_stop_tone, ale_endpoint_stop_tone(P(o.endpoint)))                                \
+    X(ale_endpoint_stats, ale_endpoint_stats(P(o.endpoint), P(&TO->endpoint), N(sizeof TO->endpoint)))      \
     X(ale_voice_config_init, ale_voice_config_init(P(TO)))                                          \
     X(ale_voice_config_init_sized, ale_voice_config_init_sized(P(TO), N(sizeof in.voice)))          \
     X(ale_voice_create, ale_voice_create(P(&in.voice), OBJECT(ale_voice_render, 0),                 \
@@ -354,6 +386,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_host_codec_destroy) X(ale_srtp_backend_destroy) X(ale_srtp_destroy)                       \
     X(ale_jitter_writer_destroy) X(ale_jitter_reader_destroy) X(ale_jitter_control_destroy)         \
     X(ale_jitter_replay_destroy) X(ale_mixer_destroy) X(ale_tones_destroy) X(ale_resampler_destroy)                    \
+    X(ale_endpoint_microphone_destroy) X(ale_endpoint_speaker_destroy) X(ale_endpoint_control_destroy)   \
     X(ale_voice_render_destroy) X(ale_voice_capture_destroy) X(ale_leg_receiver_destroy)                   \
     X(ale_leg_media_destroy) X(ale_leg_control_destroy) X(ale_repacketizer_destroy)                 \
     X(ale_conference_destroy) X(ale_link_end_destroy) X(ale_partial_sums_destroy)
@@ -450,6 +483,7 @@ static void struct_sizes(void)
         CONFIG(in.jitter, ale_jitter_memory_required), CONFIG(in.jitter, ale_jitter_replay_create),
         CONFIG(in.tones, ale_tones_create), CONFIG(in.tones, ale_tones_memory_required),
         CONFIG(in.voice, ale_voice_create), CONFIG(in.voice, ale_voice_memory_required),
+        CONFIG(in.endpoint, ale_endpoint_create), CONFIG(in.endpoint, ale_endpoint_memory_required),
         CONFIG(in.mixer, ale_mixer_create), CONFIG(in.mixer, ale_mixer_memory_required),
         CONFIG(in.leg, ale_leg_create), CONFIG(in.leg, ale_leg_memory_required),
         CONFIG(in.conference, ale_conference_create),
@@ -612,6 +646,9 @@ static void make_all(void)
     OK(ale_resampler_create(8000, 16000, &o.resampler));
     OK(ale_voice_config_init(&in.voice));
     OK(ale_voice_create(&in.voice, &o.render, &o.capture));
+    OK(ale_endpoint_config_init(&in.endpoint));
+    in.endpoint.sample_rate_hz = 8000; /* the leg's */
+    OK(ale_endpoint_create(&in.endpoint, &o.microphone, &o.speaker, &o.endpoint));
     OK(ale_leg_config_init(&in.leg));
     in.leg.send = in.g711;
     in.leg.telephone_event_payload_type = 101;
@@ -639,6 +676,9 @@ static void destroy_all(void)
     ale_resampler_destroy(o.resampler);
     ale_voice_render_destroy(o.render);
     ale_voice_capture_destroy(o.capture);
+    ale_endpoint_microphone_destroy(o.microphone);
+    ale_endpoint_speaker_destroy(o.speaker);
+    ale_endpoint_control_destroy(o.endpoint);
     ale_leg_receiver_destroy(o.leg_receiver);
     ale_leg_media_destroy(o.leg_media);
     ale_leg_control_destroy(o.leg_control);

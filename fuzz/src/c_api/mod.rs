@@ -8,6 +8,7 @@ mod backend;
 mod buffer;
 mod checkpoint;
 mod codec;
+mod endpoint;
 mod input;
 mod leg;
 mod lines;
@@ -27,6 +28,9 @@ use std::rc::Rc;
 use ale_media_capi::codec_host::ale_host_codec;
 use ale_media_capi::conference::ale_conference;
 use ale_media_capi::conference_share::ale_partial_sums;
+use ale_media_capi::endpoint::{
+    ale_endpoint_control, ale_endpoint_microphone, ale_endpoint_speaker,
+};
 use ale_media_capi::jitter::{ale_jitter_reader, ale_jitter_writer};
 use ale_media_capi::jitter_view::ale_jitter_control;
 use ale_media_capi::leg::{ale_leg_control, ale_leg_media, ale_leg_receiver};
@@ -70,6 +74,9 @@ struct Objects {
     resamplers: Places<ale_resampler>,
     renders: Places<ale_voice_render>,
     captures: Places<ale_voice_capture>,
+    microphones: Places<ale_endpoint_microphone>,
+    speakers: Places<ale_endpoint_speaker>,
+    endpoints: Places<ale_endpoint_control>,
     /// What backends work with; their sessions need them as long as they live.
     engines: Vec<Rc<Engine>>,
     /// The packet that a session has protected last.
@@ -101,6 +108,9 @@ impl Objects {
             resamplers: [null_mut(); PLACES],
             renders: [null_mut(); PLACES],
             captures: [null_mut(); PLACES],
+            microphones: [null_mut(); PLACES],
+            speakers: [null_mut(); PLACES],
+            endpoints: [null_mut(); PLACES],
             engines: Vec::new(),
             protected: Vec::new(),
             checkpoints: Default::default(),
@@ -127,6 +137,7 @@ impl Objects {
                 relay::destroy(self, n);
                 tools::destroy(self, n);
                 voice::destroy(self, n);
+                endpoint::destroy(self, n);
             }
         }
         for engine in &self.engines {
@@ -182,8 +193,11 @@ pub fn calls(data: &[u8]) {
                 11 => orders::call(&mut objects, &mut input),
                 12 | 13 => room::call(&mut objects, &mut input),
                 14 => share::call(&mut objects, &mut input),
-                16 if input.choice(2) == 0 => voice::call(&mut objects, &mut input),
-                16 => tools::call(&mut objects, &mut input),
+                16 => match input.choice(4) {
+                    0 => voice::call(&mut objects, &mut input),
+                    2 => endpoint::call(&mut objects, &mut input),
+                    _ => tools::call(&mut objects, &mut input),
+                },
                 _ => relay::call(&mut objects, &mut input),
             }
         }

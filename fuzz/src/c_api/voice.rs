@@ -48,8 +48,8 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                         restart: Some(restart),
                     };
                 }
-                config.gain_control = input.choice(2);
-                config.follow_jumps = input.choice(2);
+                config.gain_control = input.choice(2).into();
+                config.follow_jumps = input.choice(2).into();
                 input.disturb(&mut [
                     &mut config.struct_size,
                     &mut config.sample_rate_hz,
