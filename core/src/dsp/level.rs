@@ -55,13 +55,26 @@ const BOUNDS: [f32; SILENCE_DBOV as usize] = {
     bounds
 };
 
+/// Of a mean square of 0 dBov, and how much of an octave a step of the bits is.
+const LOUDEST_BITS: u32 = (32_768.0_f32 * 32_768.0).to_bits();
+const OCTAVE: f32 = 1.0 / (1 << 23) as f32;
+const DB_AN_OCTAVE: f32 = 3.010_3;
+
 /// The level of a stretch with this [`energy`] and count.
 pub fn dbov(energy: u64, count: usize) -> u8 {
     if energy == 0 || count == 0 {
         return SILENCE_DBOV;
     }
     let mean_square = energy as f32 / count as f32;
-    BOUNDS.partition_point(|bound| mean_square < *bound) as u8
+    // The bits of a positive number rise as its logarithm does, a quarter of a dB off at most: its neighbours
+    // tell which level it is.
+    let octaves = LOUDEST_BITS.saturating_sub(mean_square.to_bits()) as f32 * OCTAVE;
+    let near = ((octaves * DB_AN_OCTAVE + 0.5) as usize).min(SILENCE_DBOV.into());
+    let softer = |n: usize| BOUNDS.get(n).is_some_and(|bound| mean_square < *bound);
+    match near.checked_sub(1) {
+        Some(louder) if !softer(louder) => louder as u8,
+        _ => (near + usize::from(softer(near))) as u8,
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +108,24 @@ mod tests {
             let level = f64::from(dbov(energy, count));
             // Halfway between two levels either will do.
             assert!((exact.clamp(0.0, 127.0) - level).abs() < 0.5 + 1e-6, "{energy} / {count}");
+        }
+    }
+
+    #[test]
+    fn levels_are_those_of_a_search_among_the_bounds() {
+        let slow = |energy: u64, count: usize| {
+            let mean_square = energy as f32 / count as f32;
+            BOUNDS.partition_point(|bound| mean_square < *bound) as u8
+        };
+        let bounds = BOUNDS.iter().flat_map(|bound| {
+            let near = (*bound as u64 * 80) as i64;
+            (-200..=200).map(move |off| near.saturating_add(off).max(1) as u64)
+        });
+        let powers = (0..63).flat_map(|n| (0..64).map(move |m| (1_u64 << n) + (m << n >> 6)));
+        for energy in bounds.chain(powers).chain(1..100_000) {
+            for count in [1, 80, 480] {
+                assert_eq!(dbov(energy, count), slow(energy, count), "{energy} / {count}");
+            }
         }
     }
 
