@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The node's configuration: one TOML file. What it does not say has the values of
+//! `ale-media-node.toml`, which states every default, and which a test holds to this file.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::str::FromStr;
+
+use serde::Deserialize;
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Control by NG.
+    pub ng: Ng,
+    /// Addresses for media; the first is the one for who names none.
+    #[serde(rename = "interface")]
+    pub interfaces: Vec<Interface>,
+    /// Media.
+    pub media: Media,
+}
+
+/// Control by NG, which knows no authentication.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ng {
+    /// Where requests come in, by UDP.
+    pub listen: SocketAddr,
+    /// Networks from which requests are taken.
+    pub allow: Vec<Network>,
+}
+
+/// An address for media.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// The name by which proxies ask for it (`direction`).
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// The address that sockets are bound to.
+    pub address: IpAddr,
+    /// The address that peers are told, if it is another: that of a NAT in front.
+    #[serde(default)]
+    pub advertised: Option<IpAddr>,
+}
+
+/// Media.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    /// First port for media; even.
+    pub port_min: u16,
+    /// Last port for media; odd, since each line takes an even one for RTP and the next for RTCP.
+    pub port_max: u16,
+    /// Threads that forward media, each pinned to a core; 0 is one a core.
+    pub workers: u16,
+    /// A call of which nothing has come for so long is ended, in seconds.
+    pub timeout_s: u32,
+    /// Most calls at a time.
+    pub max_calls: u32,
+    /// Most media lines of a call.
+    pub max_lines: u16,
+}
+
+impl Default for Ng {
+    fn default() -> Self {
+        let loopback = |text: &str| text.parse().ok();
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 2223)),
+            allow: ["127.0.0.0/8", "::1/128"].into_iter().filter_map(loopback).collect(),
+        }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            port_min: 30_000,
+            port_max: 39_999,
+            workers: 0,
+            timeout_s: 60,
+            max_calls: 4_096,
+            max_lines: 16,
+        }
+    }
+}
+
+fn default_name() -> String {
+    String::from("default")
+}
+
+/// Addresses that begin alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Whether an address is one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let differ = match (self.address, address) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                u128::from(ours.to_bits() ^ theirs.to_bits()) << 96
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => ours.to_bits() ^ theirs.to_bits(),
+            _ => return false,
+        };
+        differ.leading_zeros() >= u32::from(self.prefix)
+    }
+}
+
+impl FromStr for Network {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let wrong = || ConfigError::Network(text.to_owned());
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().map_err(|_| wrong())?,
+            None => longest,
+        };
+        if prefix > longest { Err(wrong()) } else { Ok(Self { address, prefix }) }
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        text.parse()
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// It is not what the file should hold; with the place.
+    Toml(String),
+    /// An address or a network that is none.
+    Network(String),
+    /// There is no address for media.
+    NoInterface,
+    /// Two interfaces of one name and family.
+    SameInterface(String),
+    /// An address that no socket can be bound to, or peers can't send to.
+    Address(IpAddr),
+    /// The range of ports begins odd, ends even, or is empty.
+    Ports,
+    /// A limit of nothing.
+    Zero(&'static str),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Toml(message) => f.write_str(message.trim_end()),
+            Self::Network(text) => write!(f, "{text:?} is not an address or network"),
+            Self::NoInterface => f.write_str("no [[interface]]: media has no address"),
+            Self::SameInterface(name) => {
+                write!(f, "two interfaces named {name:?} of the same address family")
+            }
+            Self::Address(address) => write!(f, "peers can't send to {address}"),
+            Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
+            Self::Zero(name) => write!(f, "{name} must not be 0"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl Interface {
+    /// An interface as on the command line: `[name/]address[!advertised]`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Network`].
+    pub fn from_argument(text: &str) -> Result<Self, ConfigError> {
+        let wrong = || ConfigError::Network(text.to_owned());
+        let (name, rest) = text.split_once('/').unwrap_or(("default", text));
+        let (address, advertised) = match rest.split_once('!') {
+            Some((address, advertised)) => {
+                (address, Some(advertised.parse().map_err(|_| wrong())?))
+            }
+            None => (rest, None),
+        };
+        let address = address.parse().map_err(|_| wrong())?;
+        Ok(Self { name: name.to_owned(), address, advertised })
+    }
+
+    /// The address that peers are told.
+    pub fn told(&self) -> IpAddr {
+        self.advertised.unwrap_or(self.address)
+    }
+}
+
+impl Config {
+    /// Reads a file's text; [`Config::check`] says whether a node can run on it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Toml`].
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::Toml(error.to_string()))
+    }
+
+    /// Whether a node can run on this.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.interfaces.is_empty() {
+            return Err(ConfigError::NoInterface);
+        }
+        for (n, interface) in self.interfaces.iter().enumerate() {
+            let same = |other: &&Interface| {
+                other.name == interface.name && other.told().is_ipv4() == interface.told().is_ipv4()
+            };
+            if self.interfaces.iter().take(n).any(|other| same(&other)) {
+                return Err(ConfigError::SameInterface(interface.name.clone()));
+            }
+            let told = interface.told();
+            if told.is_unspecified() || told.is_multicast() {
+                return Err(ConfigError::Address(told));
+            }
+            if interface.address.is_ipv4() != told.is_ipv4() {
+                return Err(ConfigError::Address(told));
+            }
+        }
+        let Media { port_min, port_max, timeout_s, max_calls, max_lines, .. } = self.media;
+        if port_min == 0 || port_min % 2 == 1 || port_max % 2 == 0 || port_max < port_min {
+            return Err(ConfigError::Ports);
+        }
+        for (limit, name) in [
+            (timeout_s, "timeout_s"),
+            (max_calls, "max_calls"),
+            (u32::from(max_lines), "max_lines"),
+        ] {
+            if limit == 0 {
+                return Err(ConfigError::Zero(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interface(text: &str) -> Interface {
+        Interface::from_argument(text).unwrap()
+    }
+
+    #[test]
+    fn the_file_that_states_the_defaults_states_them() {
+        let stated = Config::parse(include_str!("../ale-media-node.toml")).unwrap();
+        let interfaces = stated.interfaces.clone();
+        assert_eq!(stated, Config { interfaces, ..Config::default() });
+        assert_eq!(stated.check(), Ok(()));
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+        assert_eq!(Config::default().check(), Err(ConfigError::NoInterface));
+    }
+
+    #[test]
+    fn what_is_misspelt_is_refused_with_its_place() {
+        let error = Config::parse("[media]\nport_mn = 1\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("port_mn"), "{error}");
+        assert!(Config::parse("[ng]\nallow = [\"127.0.0.1/33\"]\n").is_err());
+    }
+
+    #[test]
+    fn networks_hold_the_addresses_that_begin_as_they_do() {
+        for (network, address, inside) in [
+            ("127.0.0.0/8", "127.255.0.1", true),
+            ("127.0.0.0/8", "128.0.0.1", false),
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.0", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "::1", false),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::/0", "2001:db9::1", true),
+        ] {
+            let network: Network = network.parse().unwrap();
+            assert_eq!(network.contains(address.parse().unwrap()), inside, "{network:?} {address}");
+        }
+        for text in ["", "1.2.3", "1.2.3.4/", "1.2.3.4/33", "::/129", "::1/-1"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_impossible_configuration_is_refused() {
+        let fit = Config { interfaces: vec![interface("192.0.2.1")], ..Config::default() };
+        assert_eq!(fit.check(), Ok(()));
+        let ports = |port_min, port_max| {
+            let media = Media { port_min, port_max, ..fit.media.clone() };
+            Config { media, ..fit.clone() }.check()
+        };
+        assert_eq!(ports(30_001, 39_999), Err(ConfigError::Ports));
+        assert_eq!(ports(30_000, 39_998), Err(ConfigError::Ports));
+        assert_eq!(ports(30_002, 30_001), Err(ConfigError::Ports));
+        assert_eq!(ports(30_000, 30_001), Ok(()));
+        let with = |texts: &[&str]| {
+            let interfaces = texts.iter().map(|text| interface(text)).collect();
+            Config { interfaces, ..fit.clone() }.check()
+        };
+        assert_eq!(with(&["192.0.2.1", "2001:db8::1"]), Ok(()));
+        assert_eq!(with(&["a/192.0.2.1", "b/192.0.2.2!203.0.113.1"]), Ok(()));
+        assert!(with(&["192.0.2.1", "192.0.2.2"]).is_err());
+        assert!(with(&["0.0.0.0"]).is_err());
+        assert_eq!(with(&["0.0.0.0!192.0.2.1"]), Ok(()));
+        assert!(with(&["192.0.2.1!::1"]).is_err());
+    }
+}
