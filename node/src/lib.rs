@@ -6,6 +6,8 @@
 //! |---|---|
 //! | [`config`] | one TOML file |
 //! | [`ng`] | the protocol: bencode, commands and flags, cookies |
+//! | [`sdp`] | descriptions, and what takes their place |
+//! | [`ports`] | ports for media, which are never leaked |
 //!
 //! The control thread reads requests, rewrites descriptions, takes ports and makes sessions. Workers, one a
 //! core, own the sockets and sessions of their calls whole; between them and the control thread are channels
@@ -13,3 +15,5 @@
 
 pub mod config;
 pub mod ng;
+pub mod ports;
+pub mod sdp;

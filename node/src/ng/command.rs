@@ -39,6 +39,15 @@ pub enum Command {
     NotDone,
 }
 
+impl Codecs {
+    /// Whether a codec of this name is taken out of what is passed on.
+    pub fn strips(&self, name: &str) -> bool {
+        let named = |list: &[String]| list.iter().any(|listed| listed.eq_ignore_ascii_case(name));
+        (named(&self.strip) || self.strip.iter().any(|listed| listed == "all"))
+            && !named(&self.except)
+    }
+}
+
 impl Command {
     /// The command of this name; `None` for one that the protocol does not know.
     pub fn named(name: &str) -> Option<Self> {

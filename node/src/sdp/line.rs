@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a description says about one media line.
+
+use core::net::{IpAddr, SocketAddr};
+
+use sdp_types::{Attribute, Media, Session};
+
+use crate::ng::command::Transport;
+
+/// What a media line is to the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineKind {
+    /// RTP, which goes through here.
+    Rtp(Transport),
+    /// Refused or ended: its port is 0.
+    Off,
+    /// Anything else, which is passed on as it is.
+    Foreign,
+}
+
+/// A payload type as a line names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) payload_type: u8,
+    /// Encoding name; empty for a dynamic one without `a=rtpmap`.
+    pub(crate) name: String,
+    pub(crate) clock_hz: u32,
+}
+
+/// A media line, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it is.
+    pub kind: LineKind,
+    /// `audio`, `video` and so on.
+    pub media: String,
+    /// Where RTP is to be sent; `None` on hold by address (RFC 3264 section 8.4), or for a name.
+    pub rtp: Option<SocketAddr>,
+    /// Where RTCP is to be sent, if RTP is.
+    pub rtcp: Option<SocketAddr>,
+    /// Whether the address is one of IPv6.
+    pub ipv6: bool,
+    /// `a=rtcp-mux` (RFC 5761).
+    pub rtcp_mux: bool,
+    /// Values of `a=crypto` (RFC 4568); secrets.
+    pub crypto: Vec<String>,
+    pub(crate) formats: Vec<Format>,
+}
+
+/// Encodings of static payload types (RFC 3551 section 6).
+const STATIC: [(u8, &str, u32); 14] = [
+    (0, "PCMU", 8_000),
+    (3, "GSM", 8_000),
+    (4, "G723", 8_000),
+    (5, "DVI4", 8_000),
+    (8, "PCMA", 8_000),
+    (9, "G722", 8_000),
+    (10, "L16", 44_100),
+    (11, "L16", 44_100),
+    (13, "CN", 8_000),
+    (15, "G728", 8_000),
+    (18, "G729", 8_000),
+    (26, "JPEG", 90_000),
+    (31, "H261", 90_000),
+    (34, "H263", 90_000),
+];
+
+impl Line {
+    /// What a description says about its media line of this number.
+    pub fn of(session: &Session, number: usize) -> Option<Self> {
+        let media = session.medias.get(number)?;
+        let kind = match Transport::named(&media.proto) {
+            _ if media.port == 0 => LineKind::Off,
+            Some(transport) => LineKind::Rtp(transport),
+            None => LineKind::Foreign,
+        };
+        let ip = address(session, media);
+        let reachable = ip.filter(|ip| !ip.is_unspecified());
+        let rtp = reachable.map(|ip| SocketAddr::new(ip, media.port));
+        let rtcp_mux = has(media, "rtcp-mux");
+        let rtcp = match value(media, "rtcp") {
+            _ if rtcp_mux => rtp,
+            Some(said) => rtcp_address(said, reachable),
+            None => rtp.map(|rtp| SocketAddr::new(rtp.ip(), media.port.saturating_add(1))),
+        };
+        let crypto = values(media, "crypto").map(String::from).collect();
+        let media_name = media.media.clone();
+        let ipv6 = ip.is_some_and(|ip| ip.is_ipv6());
+        let formats = formats(media);
+        Some(Self { kind, media: media_name, rtp, rtcp, ipv6, rtcp_mux, crypto, formats })
+    }
+}
+
+/// The address that counts for a media line.
+pub(super) fn address(session: &Session, media: &Media) -> Option<IpAddr> {
+    let connection = media.connections.first().or(session.connection.as_ref())?;
+    connection.try_address().ok().map(|address| address.ip)
+}
+
+/// Whether a line has an attribute, by itself or for the whole session.
+fn has(media: &Media, name: &str) -> bool {
+    media.attributes.iter().any(|attribute| attribute.attribute == name)
+}
+
+fn values<'m>(media: &'m Media, name: &'m str) -> impl Iterator<Item = &'m str> {
+    let named = move |attribute: &&Attribute| attribute.attribute == name;
+    media.attributes.iter().filter(named).filter_map(|attribute| attribute.value.as_deref())
+}
+
+fn value<'m>(media: &'m Media, name: &'m str) -> Option<&'m str> {
+    values(media, name).next()
+}
+
+/// `a=rtcp:53020` or `a=rtcp:53020 IN IP6 2001:db8::1` (RFC 3605).
+fn rtcp_address(said: &str, rtp: Option<IpAddr>) -> Option<SocketAddr> {
+    let mut words = said.split_ascii_whitespace();
+    let port = words.next()?.parse().ok().filter(|&port: &u16| port != 0)?;
+    let ip = match words.nth(2) {
+        Some(ip) => ip.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified()),
+        None => rtp,
+    };
+    Some(SocketAddr::new(ip?, port))
+}
+
+/// The payload types of a line, in its order.
+pub(super) fn formats(media: &Media) -> Vec<Format> {
+    let numbers = media.fmt.split_ascii_whitespace();
+    let numbers =
+        numbers.filter_map(|number| number.parse().ok()).filter(|&number: &u8| number < 128);
+    numbers
+        .map(|payload_type| {
+            let mapped = values(media, "rtpmap").find_map(|map| {
+                let (number, encoding) = map.split_once(' ')?;
+                (number.parse() == Ok(payload_type)).then_some(encoding.trim())
+            });
+            let (name, clock_hz) = match mapped {
+                Some(encoding) => {
+                    let mut parts = encoding.split('/');
+                    let name = parts.next().unwrap_or_default();
+                    let clock = parts.next().and_then(|clock| clock.parse().ok());
+                    (name, clock.unwrap_or(0))
+                }
+                None => STATIC
+                    .iter()
+                    .find(|(number, ..)| *number == payload_type)
+                    .map_or(("", 0), |(_, name, clock)| (*name, *clock)),
+            };
+            Format { payload_type, name: name.to_owned(), clock_hz }
+        })
+        .collect()
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The description that is passed on: this node in the place of who wrote it.
+
+use core::net::IpAddr;
+
+use sdp_types::{Attribute, Connection, Media, Session};
+
+use super::line::{self, Line};
+use crate::ng::command::{Codecs, Transport};
+
+/// How RTCP is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rtcp {
+    /// On the port after RTP's.
+    NextPort,
+    /// On RTP's if the peer wants that, on the next otherwise (RFC 5761 section 5.1.1).
+    MuxOffered,
+    /// On RTP's.
+    Mux,
+}
+
+/// What takes a media line's place.
+#[derive(Debug, Clone)]
+pub struct RewrittenLine {
+    /// The node's port.
+    pub port: u16,
+    /// Protocol.
+    pub transport: Transport,
+    /// How RTCP is told of.
+    pub rtcp: Rtcp,
+    /// Values of `a=crypto`; secrets.
+    pub crypto: Vec<String>,
+}
+
+/// What is to become of a description.
+#[derive(Debug, Clone)]
+pub struct Rewrite<'f> {
+    /// The address that the node tells.
+    pub address: IpAddr,
+    /// Whether it also takes the place of the one in `o=`.
+    pub origin: bool,
+    /// `a=rtcp` is not told.
+    pub no_rtcp_attribute: bool,
+    /// Codecs that are taken out.
+    pub codecs: &'f Codecs,
+    /// What takes each media line's place; `None` leaves it as it is.
+    pub lines: Vec<Option<RewrittenLine>>,
+}
+
+/// Attributes that end here: with the transport's addresses, keys and bundling.
+const ENDING_HERE: [&str; 17] = [
+    "candidate",
+    "end-of-candidates",
+    "remote-candidates",
+    "ice-ufrag",
+    "ice-pwd",
+    "ice-options",
+    "ice-lite",
+    "ice-mismatch",
+    "ice-pacing",
+    "fingerprint",
+    "setup",
+    "tls-id",
+    "crypto",
+    "zrtp-hash",
+    "bundle-only",
+    "rtcp-mux",
+    "rtcp-mux-only",
+];
+
+/// Puts the node in the place of who wrote the description.
+pub fn rewrite(session: &mut Session, to: &Rewrite<'_>) {
+    if to.lines.iter().all(Option::is_none) {
+        return;
+    }
+    if to.origin {
+        session.origin.set_unicast_ip_address(to.address);
+    }
+    session.attributes.retain(|attribute| !ends_here(attribute) && !is_bundle(attribute));
+    let before = session.connection.clone();
+    // What is on hold by its address stays so.
+    let on_hold = before.as_ref().is_some_and(is_unspecified);
+    if let Some(connection) = session.connection.as_mut().filter(|_| !on_hold) {
+        connection.set_connection_ip_address(to.address);
+    }
+    let lines = to.lines.iter().map(Option::as_ref).chain(core::iter::repeat(None));
+    for (media, line) in session.medias.iter_mut().zip(lines) {
+        match line {
+            Some(line) => rewrite_line(media, line, to, before.is_some()),
+            None => {
+                // It meant the address that stood above it.
+                if media.port != 0 && media.connections.is_empty() {
+                    media.connections.extend(before.clone().filter(|_| !on_hold));
+                }
+            }
+        }
+    }
+}
+
+fn rewrite_line(media: &mut Media, line: &RewrittenLine, to: &Rewrite<'_>, inherits: bool) {
+    if media.connections.is_empty() && !inherits {
+        media.connections.push(Connection::from_ip_addr(to.address));
+    }
+    for connection in &mut media.connections {
+        if !is_unspecified(connection) {
+            connection.set_connection_ip_address(to.address);
+        }
+    }
+    media.port = line.port;
+    media.num_ports = None;
+    media.proto = line.transport.name().to_owned();
+    strip(media, to.codecs);
+    media.attributes.retain(|attribute| !ends_here(attribute));
+    let told = |attribute: &Attribute| attribute.attribute == "rtcp";
+    let place = media.attributes.iter().position(told);
+    media.attributes.retain(|attribute| !told(attribute));
+    if !to.no_rtcp_attribute {
+        let rtcp = Attribute {
+            attribute: String::from("rtcp"),
+            value: Some((line.port + u16::from(line.rtcp != Rtcp::Mux)).to_string()),
+        };
+        media.attributes.insert(place.unwrap_or(media.attributes.len()), rtcp);
+    }
+    if line.rtcp != Rtcp::NextPort {
+        media.attributes.push(Attribute { attribute: String::from("rtcp-mux"), value: None });
+    }
+    for key in &line.crypto {
+        let value = Some(key.clone());
+        media.attributes.push(Attribute { attribute: String::from("crypto"), value });
+    }
+}
+
+/// Takes codecs out, with all that is said about them.
+fn strip(media: &mut Media, codecs: &Codecs) {
+    let gone: Vec<String> = line::formats(media)
+        .iter()
+        .filter(|format| codecs.strips(&format.name))
+        .map(|format| format.payload_type.to_string())
+        .collect();
+    let stays = |number: &str| !gone.iter().any(|gone| gone == number);
+    let kept: Vec<&str> = media.fmt.split_ascii_whitespace().filter(|n| stays(n)).collect();
+    if gone.is_empty() || kept.is_empty() {
+        return;
+    }
+    media.fmt = kept.join(" ");
+    media.attributes.retain(|attribute| {
+        let of_a_format = ["rtpmap", "fmtp", "rtcp-fb"].contains(&&attribute.attribute[..]);
+        let number = attribute.value.as_deref().and_then(|value| value.split(' ').next());
+        !of_a_format || number.is_none_or(stays)
+    });
+}
+
+fn ends_here(attribute: &Attribute) -> bool {
+    ENDING_HERE.contains(&&attribute.attribute[..])
+}
+
+fn is_bundle(attribute: &Attribute) -> bool {
+    let bundles = |value: &str| value.split(' ').next() == Some("BUNDLE");
+    attribute.attribute == "group" && attribute.value.as_deref().is_some_and(bundles)
+}
+
+fn is_unspecified(connection: &Connection) -> bool {
+    connection.try_address().is_ok_and(|address| address.ip.is_unspecified())
+}
+
+impl Line {
+    /// Whether taking these codecs out leaves nothing.
+    pub fn is_emptied_by(&self, codecs: &Codecs) -> bool {
+        !self.formats.is_empty() && self.formats.iter().all(|format| codecs.strips(&format.name))
+    }
+}
