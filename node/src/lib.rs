@@ -8,12 +8,21 @@
 //! | [`ng`] | the protocol: bencode, commands and flags, cookies |
 //! | [`sdp`] | descriptions, and what takes their place |
 //! | [`ports`] | ports for media, which are never leaked |
+//! | [`keys`] | keys by SDES: offered, answered, agreed on |
+//! | [`worker`] | threads that forward packets |
+//! | [`call`] | two parties, their media lines, and what offers and answers do to them |
+//! | [`control`] | the table of calls, and what each command does |
 //!
 //! The control thread reads requests, rewrites descriptions, takes ports and makes sessions. Workers, one a
 //! core, own the sockets and sessions of their calls whole; between them and the control thread are channels
 //! and the engine's snapshots, and no lock.
 
+pub mod call;
 pub mod config;
+pub mod control;
+pub mod keys;
 pub mod ng;
 pub mod ports;
+pub mod random;
 pub mod sdp;
+pub mod worker;

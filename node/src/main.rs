@@ -1,3 +1,118 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `ale-media-node`: see `node/README.md`.
-fn main() {}
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ale_media_node::config::{Config, Interface};
+use ale_media_node::control::Control;
+use ale_media_node::ng::server::Server;
+use ale_media_node::worker::Clock;
+use clap::Parser;
+
+/// Longest request: what a datagram can hold.
+const MAX_REQUEST_BYTES: usize = 65_535;
+/// How long a wait for requests takes at most: then calls are swept, and signals looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A media node that SIP proxies drive by the NG protocol.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Configuration in TOML; ale-media-node.toml has every setting with its default
+    #[arg(long, env = "ALE_MEDIA_NODE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address and port for NG, in place of the file's
+    #[arg(long, env = "ALE_MEDIA_NODE_LISTEN_NG")]
+    listen_ng: Option<SocketAddr>,
+    /// Address for media, as [NAME/]ADDRESS[!ADVERTISED]; several in place of all of the file's
+    #[arg(long, env = "ALE_MEDIA_NODE_INTERFACE", value_delimiter = ',')]
+    interface: Vec<String>,
+    /// Says what is wrong with the configuration, and ends
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ale-media-node: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut config = match &arguments.config {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            Config::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?
+        }
+        None => Config::default(),
+    };
+    if let Some(listen) = arguments.listen_ng {
+        config.ng.listen = listen;
+    }
+    if !arguments.interface.is_empty() {
+        let interfaces = arguments.interface.iter().map(|text| Interface::from_argument(text));
+        config.interfaces = interfaces.collect::<Result<_, _>>()?;
+    }
+    config.check()?;
+    if arguments.check {
+        println!("the configuration is fit to run");
+        return Ok(());
+    }
+    serve(&config)
+}
+
+fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    let socket = UdpSocket::bind(config.ng.listen)
+        .map_err(|error| format!("NG on {}: {error}", config.ng.listen))?;
+    socket.set_read_timeout(Some(TICK))?;
+    let clock = Clock::start();
+    let mut control = Control::start(config, clock)?;
+    let mut server = Server::new(config.ng.allow.clone());
+    let mut request = vec![0; MAX_REQUEST_BYTES];
+    let mut answer = Vec::new();
+    let mut swept_ns = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let received = receive(&socket, &mut request)?;
+        let now_ns = clock.now_ns();
+        if now_ns - swept_ns > 1_000_000_000 {
+            swept_ns = now_ns;
+            control.sweep(now_ns);
+        }
+        let Some((bytes, from)) = received else { continue };
+        let datagram = request.get(..bytes).unwrap_or_default();
+        if server.answer(datagram, from, now_ns, &mut control, &mut answer) {
+            // Who does not get it asks again.
+            let _ = socket.send_to(&answer, from);
+        }
+    }
+    Ok(())
+}
+
+/// The next request, or nothing for now.
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+    match socket.recv_from(buffer) {
+        Ok(received) => Ok(Some(received)),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(None),
+            // About an answer that was sent to where nobody listens any more.
+            ErrorKind::ConnectionRefused => Ok(None),
+            _ => Err(error),
+        },
+    }
+}

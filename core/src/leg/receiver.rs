@@ -228,8 +228,8 @@ impl LegReceiver {
         self.digits.advance(arrival_ns, |event| events.emit(event));
         let result = match self.session.open(datagram, from, arrival_ns, opened) {
             Ok(Incoming::Rtp(rtp)) => self.take(&rtp, arrival_ns),
-            Ok(Incoming::Rtcp { goodbye: false }) => Ok(Received::Report),
-            Ok(Incoming::Rtcp { goodbye: true }) => {
+            Ok(Incoming::Rtcp { goodbye: false, .. }) => Ok(Received::Report),
+            Ok(Incoming::Rtcp { goodbye: true, .. }) => {
                 // Without room the silence after it tells the same, later.
                 self.note(Note::Goodbye);
                 Ok(Received::Goodbye)

@@ -51,6 +51,8 @@ pub enum Incoming<'d> {
     Rtcp {
         /// It had a BYE of the source listened to.
         goodbye: bool,
+        /// Bytes of the compound packet, at the datagram's beginning: for who forwards it.
+        bytes: usize,
     },
     /// Neither, and untouched.
     Other(Protocol),
@@ -199,6 +201,13 @@ impl SessionReceiver {
     /// Real-time: yes.
     pub fn remote_address(&self) -> Option<SocketAddr> {
         self.remote.address()
+    }
+
+    /// Where RTCP is to be sent; `None` before any address is known.
+    ///
+    /// Real-time: yes.
+    pub fn remote_rtcp_address(&self) -> Option<SocketAddr> {
+        self.remote.rtcp_address()
     }
 
     /// Whether `stats` reads this half's.
@@ -380,7 +389,7 @@ impl SessionReceiver {
             self.remote.heard_rtcp(from);
             self.stats.set_addresses(self.remote.address(), self.remote.rtcp_address());
         }
-        Ok(Incoming::Rtcp { goodbye })
+        Ok(Incoming::Rtcp { goodbye, bytes: length })
     }
 
     /// Refuses what is said to come from ourselves.
@@ -426,7 +435,7 @@ impl SessionReceiver {
 
     /// Carries out what the control half has ordered, and hands back keys that have had their time; whether
     /// anything lies in the rings of who uses the session, which its bell rings for, too.
-    pub(crate) fn apply_commands(&mut self) -> bool {
+    pub fn apply_commands(&mut self) -> bool {
         let retired = self.opener.session_mut().and_then(srtp::Receiver::take_retired_keys);
         if let Some(retired) = retired {
             self.retire(Spent::Retired(retired));

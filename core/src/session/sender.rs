@@ -221,8 +221,11 @@ impl SessionSender {
         }
     }
 
-    /// Protects the RTCP packet in `out` and counts it.
-    pub(super) fn seal_rtcp(&mut self, plain_bytes: usize, out: &mut [u8]) -> Option<usize> {
+    /// Protects the RTCP compound packet of `plain_bytes` in `out`, in place, and counts it; its length, or
+    /// `None` if it can't be sent. For who forwards what another session has read.
+    ///
+    /// Real-time: yes.
+    pub fn seal_rtcp(&mut self, plain_bytes: usize, out: &mut [u8]) -> Option<usize> {
         let sealed = match &mut self.sealer {
             Sealer::Srtp(session) => session.protect_rtcp(out, plain_bytes),
             Sealer::Plain => Ok(plain_bytes),

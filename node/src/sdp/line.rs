@@ -36,7 +36,7 @@ pub struct Line {
     pub media: String,
     /// Where RTP is to be sent; `None` on hold by address (RFC 3264 section 8.4), or for a name.
     pub rtp: Option<SocketAddr>,
-    /// Where RTCP is to be sent, if RTP is.
+    /// Where RTCP is to be sent where it has a port of its own.
     pub rtcp: Option<SocketAddr>,
     /// Whether the address is one of IPv6.
     pub ipv6: bool,
@@ -79,7 +79,6 @@ impl Line {
         let rtp = reachable.map(|ip| SocketAddr::new(ip, media.port));
         let rtcp_mux = has(media, "rtcp-mux");
         let rtcp = match value(media, "rtcp") {
-            _ if rtcp_mux => rtp,
             Some(said) => rtcp_address(said, reachable),
             None => rtp.map(|rtp| SocketAddr::new(rtp.ip(), media.port.saturating_add(1))),
         };

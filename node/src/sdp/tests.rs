@@ -98,7 +98,7 @@ fn addresses_are_read_wherever_they_stand() {
         ("c=IN IP6 2001:db8::1\r\n", "[2001:db8::1]:4000", "[2001:db8::1]:4001"),
         ("a=rtcp:53020\r\n", "198.51.100.10:4000", "198.51.100.10:53020"),
         ("a=rtcp:53020 IN IP6 2001:db8::1\r\n", "198.51.100.10:4000", "[2001:db8::1]:53020"),
-        ("a=rtcp:53020\r\na=rtcp-mux\r\n", "198.51.100.10:4000", "198.51.100.10:4000"),
+        ("a=rtcp:53020\r\na=rtcp-mux\r\n", "198.51.100.10:4000", "198.51.100.10:53020"),
     ] {
         let text = format!("{HEAD}m=audio 4000 RTP/AVP 0\r\n{body}");
         let line = Line::of(&parse(text.as_bytes(), 1).unwrap(), 0).unwrap();

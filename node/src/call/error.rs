@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Why an offer or answer was refused.
+
+use ale_media::session::SessionError;
+
+use crate::ports::PortsError;
+use crate::sdp::SdpError;
+
+/// Why an offer or answer was refused, in words that proxies log.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The description.
+    Sdp(SdpError),
+    /// No ports.
+    Ports(PortsError),
+    /// No interface of the family or name asked for.
+    NoInterface,
+    /// The tag is of neither party.
+    UnknownTag,
+    /// An answer without an offer.
+    NoOffer,
+    /// Something that this node does not do.
+    NotDone(&'static str),
+    /// No `a=crypto` line that both sides can agree on.
+    Keys,
+    /// Every codec would be taken out.
+    NoCodec,
+    /// The session refused what was agreed on.
+    Session(SessionError),
+    /// The system has no random numbers.
+    Random,
+}
+
+impl core::fmt::Display for CallError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Sdp(error) => error.fmt(f),
+            Self::Ports(error) => error.fmt(f),
+            Self::NoInterface => f.write_str("No interface of this name and address family"),
+            Self::UnknownTag => f.write_str("Tags are of neither party of the call"),
+            Self::NoOffer => f.write_str("No offer to be answered"),
+            Self::NotDone(what) => write!(f, "{what} is not done by this node"),
+            Self::Keys => f.write_str("No crypto suite in common"),
+            Self::NoCodec => f.write_str("No codec is left"),
+            Self::Session(error) => error.fmt(f),
+            Self::Random => f.write_str("The system has no random numbers"),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}

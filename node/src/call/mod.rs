@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A call: two parties by their tags, media lines with an end towards each, and what an offer and its answer
+//! do to them.
+//!
+//! An offer takes ports and promises; nothing of a media line that runs changes before its answer comes, so
+//! that a refused re-INVITE costs nothing. With the answer both peers' addresses are known, and a worker gets
+//! the line: what came earlier is thrown away, since it could have come from anybody.
+
+mod error;
+mod line;
+
+pub use error::CallError;
+use line::CallLine;
+pub(crate) use line::LineEnd;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ale_media::session::Keying;
+
+use crate::config::Interface;
+use crate::ng::command::{Flags, Ice, RtcpMux, Transport};
+use crate::ports::Ports;
+use crate::sdp::{self, Line, LineKind, Rewrite, RewrittenLine, Rtcp};
+use crate::worker::Worker;
+
+/// What calls take of the node.
+#[derive(Debug)]
+pub struct Room {
+    /// Interfaces with their ports.
+    pub interfaces: Vec<(Interface, Arc<Ports>)>,
+    /// Most media lines of a call.
+    pub max_lines: usize,
+    /// The number of the next path.
+    pub next_path: u64,
+}
+
+/// An offer, until the next.
+#[derive(Debug)]
+struct Offer {
+    /// Which party it is of.
+    by: usize,
+    lines: Vec<Line>,
+    /// Protocol of each line towards the other.
+    onward: Vec<Option<Transport>>,
+    rtcp_mux: RtcpMux,
+    flags: Flags,
+}
+
+/// A call.
+#[derive(Debug)]
+pub struct Call {
+    /// When it began.
+    pub created: SystemTime,
+    /// When its last offer or answer came, on the node's clock.
+    pub signalled_ns: u64,
+    /// The worker that has its media.
+    pub worker: usize,
+    pub(crate) tags: [Option<String>; 2],
+    pub(crate) lines: Vec<CallLine>,
+    offer: Option<Offer>,
+}
+
+impl Call {
+    /// A call of who offers.
+    pub fn new(from_tag: &str, worker: usize, now_ns: u64) -> Self {
+        Self {
+            created: SystemTime::now(),
+            signalled_ns: now_ns,
+            worker,
+            tags: [Some(from_tag.to_owned()), None],
+            lines: Vec::new(),
+            offer: None,
+        }
+    }
+
+    /// Seconds and microseconds since 1970 at which it began.
+    pub(crate) fn created_us(&self) -> u64 {
+        let since = self.created.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// When RTP last came at any end.
+    pub fn last_arrival_ns(&self) -> u64 {
+        let ends = self.lines.iter().flat_map(|line| line.ends.iter().flatten());
+        ends.map(|end| end.counters.last_arrival_ns.load(Ordering::Relaxed)).max().unwrap_or(0)
+    }
+
+    /// Which party a tag is of.
+    pub(crate) fn party(&self, tag: &str) -> Option<usize> {
+        self.tags.iter().position(|known| known.as_deref() == Some(tag))
+    }
+
+    /// An offer of `from_tag`; the description to be passed on.
+    ///
+    /// # Errors
+    /// [`CallError`]; what ran goes on.
+    pub fn offer(
+        &mut self,
+        from_tag: &str,
+        to_tag: Option<&str>,
+        text: &[u8],
+        flags: &Flags,
+        room: &mut Room,
+    ) -> Result<Vec<u8>, CallError> {
+        let by = match (self.party(from_tag), to_tag.and_then(|tag| self.party(tag))) {
+            (Some(by), _) => by,
+            // Somebody else speaks to this party from now on: a transfer.
+            (None, Some(other)) => {
+                let by = 1 - other;
+                if let Some(tag) = self.tags.get_mut(by) {
+                    *tag = Some(from_tag.to_owned());
+                }
+                by
+            }
+            (None, None) => return Err(CallError::UnknownTag),
+        };
+        refuse_what_is_not_done(flags)?;
+        let mut session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
+        let lines: Vec<Line> =
+            (0..session.medias.len()).filter_map(|n| Line::of(&session, n)).collect();
+        if self.lines.len() < lines.len() {
+            self.lines.resize_with(lines.len(), CallLine::default);
+        }
+        let mut onward = Vec::new();
+        let mut rewritten = Vec::new();
+        let mut address = None;
+        for (line, kept) in lines.iter().zip(&mut self.lines) {
+            let LineKind::Rtp(transport) = line.kind else {
+                onward.push(None);
+                rewritten.push(None);
+                continue;
+            };
+            let to = flags.transport.unwrap_or(transport);
+            if transport.dtls || to.dtls {
+                return Err(CallError::NotDone("DTLS-SRTP"));
+            }
+            if line.is_emptied_by(&flags.codecs) {
+                return Err(CallError::NoCodec);
+            }
+            let [near_name, far_name] = match &flags.direction {
+                Some([near, far]) => [Some(&near[..]), Some(&far[..])],
+                None => [None, None],
+            };
+            let far_ipv6 = flags.ipv6.unwrap_or(line.ipv6);
+            kept.ensure_end(by, room.interface(near_name, line.ipv6)?, room)?;
+            let far = kept.ensure_end(1 - by, room.interface(far_name, far_ipv6)?, room)?;
+            let crypto = if to.secure { far.keys.offer(flags) } else { Vec::new() };
+            if to.secure && crypto.is_empty() {
+                return Err(CallError::Keys);
+            }
+            let muxed = flags.rtcp_mux.offer || (line.rtcp_mux && !flags.rtcp_mux.demux);
+            let rtcp = if muxed { Rtcp::MuxOffered } else { Rtcp::NextPort };
+            address = room.told(far.interface);
+            onward.push(Some(to));
+            rewritten.push(Some(RewrittenLine { port: far.port, transport: to, rtcp, crypto }));
+        }
+        if let Some(address) = flags.media_address.or(address) {
+            sdp::rewrite(&mut session, &rewrite(address, flags, rewritten));
+        }
+        self.offer =
+            Some(Offer { by, lines, onward, rtcp_mux: flags.rtcp_mux, flags: flags.clone() });
+        Ok(sdp::write(&session))
+    }
+
+    /// The answer of `to_tag` to what was offered last; the description to be passed back.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn answer(
+        &mut self,
+        from_tag: &str,
+        to_tag: &str,
+        text: &[u8],
+        flags: &Flags,
+        room: &mut Room,
+        worker: &Worker,
+    ) -> Result<Vec<u8>, CallError> {
+        let offer = self.offer.take().ok_or(CallError::NoOffer)?;
+        let result = self.answer_to(&offer, from_tag, to_tag, text, flags, room, worker);
+        // A final answer may follow a provisional one.
+        self.offer = Some(offer);
+        result
+    }
+
+    fn answer_to(
+        &mut self,
+        offer: &Offer,
+        from_tag: &str,
+        to_tag: &str,
+        text: &[u8],
+        flags: &Flags,
+        room: &mut Room,
+        worker: &Worker,
+    ) -> Result<Vec<u8>, CallError> {
+        let by = offer.by;
+        if self.party(from_tag) != Some(by) {
+            return Err(CallError::UnknownTag);
+        }
+        let mut session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
+        if let Some(tag) = self.tags.get_mut(1 - by) {
+            *tag = Some(to_tag.to_owned());
+        }
+        let mut rewritten = Vec::new();
+        let mut address = None;
+        for (n, offered) in offer.lines.iter().enumerate() {
+            let Some(line) = self.lines.get_mut(n) else { break };
+            let answered = Line::of(&session, n);
+            let (Some(answered), LineKind::Rtp(transport), Some(Some(onward))) =
+                (answered, offered.kind, offer.onward.get(n))
+            else {
+                line.close(worker);
+                rewritten.push(None);
+                continue;
+            };
+            if !matches!(answered.kind, LineKind::Rtp(_)) {
+                line.close(worker);
+                rewritten.push(None);
+                continue;
+            }
+            let (near, far) = line.both(by).ok_or(CallError::NoOffer)?;
+            let (near_keying, crypto) = if transport.secure {
+                let answer = near.keys.answer(&offered.crypto, &offer.flags);
+                let (keying, line) = answer.ok_or(CallError::Keys)?;
+                (keying, vec![line])
+            } else {
+                (Keying::Plain, Vec::new())
+            };
+            let far_keying = if onward.secure {
+                far.keys.accept(&answered.crypto).ok_or(CallError::Keys)?
+            } else {
+                Keying::Plain
+            };
+            let mux = &offer.rtcp_mux;
+            let wanted = answered.rtcp_mux || mux.demux || mux.accept || flags.rtcp_mux.accept;
+            let near_muxed = offered.rtcp_mux && wanted && !mux.reject && !flags.rtcp_mux.reject;
+            let rtcp = if near_muxed { Rtcp::Mux } else { Rtcp::NextPort };
+            let port = near.port;
+            address = room.told(near.interface);
+            let muxed = if by == 0 {
+                [near_muxed, answered.rtcp_mux]
+            } else {
+                [answered.rtcp_mux, near_muxed]
+            };
+            near.agree(offered, near_muxed, near_keying)?;
+            far.agree(&answered, answered.rtcp_mux, far_keying)?;
+            line.run(muxed, room, worker)?;
+            rewritten.push(Some(RewrittenLine { port, transport, rtcp, crypto }));
+        }
+        if let Some(address) = flags.media_address.or(address) {
+            sdp::rewrite(&mut session, &rewrite(address, flags, rewritten));
+        }
+        Ok(sdp::write(&session))
+    }
+
+    /// Ends its media.
+    pub fn end(&mut self, worker: &Worker) {
+        self.lines.iter_mut().for_each(|line| line.close(worker));
+    }
+}
+
+fn refuse_what_is_not_done(flags: &Flags) -> Result<(), CallError> {
+    if flags.ice == Ice::Force {
+        return Err(CallError::NotDone("ICE"));
+    }
+    if !flags.codecs.transcode.is_empty() || !flags.codecs.mask.is_empty() {
+        return Err(CallError::NotDone("Transcoding"));
+    }
+    Ok(())
+}
+
+fn rewrite<'f>(
+    address: core::net::IpAddr,
+    flags: &'f Flags,
+    lines: Vec<Option<RewrittenLine>>,
+) -> Rewrite<'f> {
+    Rewrite {
+        address,
+        origin: flags.replace_origin,
+        no_rtcp_attribute: flags.no_rtcp_attribute,
+        codecs: &flags.codecs,
+        lines,
+    }
+}
+
+impl Room {
+    /// The interface of a name and family; without a name the first of the family.
+    fn interface(&self, name: Option<&str>, ipv6: bool) -> Result<usize, CallError> {
+        let fits = |(interface, _): &(Interface, Arc<Ports>)| {
+            interface.told().is_ipv6() == ipv6 && name.is_none_or(|name| interface.name == name)
+        };
+        self.interfaces.iter().position(fits).ok_or(CallError::NoInterface)
+    }
+
+    fn told(&self, interface: usize) -> Option<core::net::IpAddr> {
+        self.interfaces.get(interface).map(|(interface, _)| interface.told())
+    }
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The table of calls, and what each command does to it.
+
+mod report;
+
+use std::collections::HashMap;
+use std::io;
+
+use crate::call::{Call, CallError, Room};
+use crate::config::Config;
+use crate::ng::bencode::DictionaryWriter;
+use crate::ng::command::{Command, Request};
+use crate::ng::server::{Handler, error};
+use crate::ports::Ports;
+use crate::random;
+use crate::worker::{Clock, Worker};
+
+/// Longest `Call-ID` and tag.
+const MAX_NAME_BYTES: usize = 255;
+/// Calls that a list has where nobody says how many.
+const LISTED: usize = 32;
+
+/// The control thread's state.
+#[derive(Debug)]
+pub struct Control {
+    calls: HashMap<String, Call>,
+    workers: Vec<Worker>,
+    next_worker: usize,
+    room: Room,
+    max_calls: usize,
+    timeout_ns: u64,
+}
+
+impl Control {
+    /// A node without calls; starts its workers.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start(config: &Config, clock: Clock) -> io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = match usize::from(config.media.workers) {
+            0 => cores,
+            workers => workers,
+        };
+        let workers =
+            (0..workers).map(|n| Worker::start(n % cores, clock)).collect::<Result<_, _>>()?;
+        let mut interfaces = Vec::new();
+        for interface in &config.interfaces {
+            let start = random::number().ok_or_else(|| io::Error::other(CallError::Random))?;
+            let (first, last) = (config.media.port_min, config.media.port_max);
+            let ports = Ports::new(interface.address, first, last, start);
+            interfaces.push((interface.clone(), ports));
+        }
+        let max_lines = usize::from(config.media.max_lines);
+        Ok(Self {
+            calls: HashMap::new(),
+            workers,
+            next_worker: 0,
+            room: Room { interfaces, max_lines, next_path: 0 },
+            max_calls: config.media.max_calls as usize,
+            timeout_ns: u64::from(config.media.timeout_s) * 1_000_000_000,
+        })
+    }
+
+    /// Calls there are.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Pairs of ports that are taken, on all interfaces.
+    pub fn ports_taken(&self) -> u32 {
+        self.room.interfaces.iter().map(|(_, ports)| ports.taken()).sum()
+    }
+
+    /// Ends the calls of which nothing has come for too long, neither media nor signalling.
+    pub fn sweep(&mut self, now_ns: u64) {
+        let (workers, timeout_ns) = (&self.workers, self.timeout_ns);
+        self.calls.retain(|_, call| {
+            let last_ns = call.last_arrival_ns().max(call.signalled_ns);
+            let alive = now_ns.saturating_sub(last_ns) < timeout_ns;
+            if !alive && let Some(worker) = workers.get(call.worker) {
+                call.end(worker);
+            }
+            alive
+        });
+    }
+
+    fn offer(
+        &mut self,
+        request: &Request<'_>,
+        now_ns: u64,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        let call_id = name(request.call_id, "No call-id in message")?;
+        let from_tag = name(request.from_tag, "No from-tag in message")?;
+        let text = request.sdp.ok_or("No SDP body in message")?;
+        if request.to_tag.is_some_and(|tag| tag.len() > MAX_NAME_BYTES) {
+            return Err(String::from("Too long a name"));
+        }
+        if !self.calls.contains_key(call_id) {
+            if self.calls.len() >= self.max_calls {
+                if request.knows_load_limit {
+                    answer.string("result", "load limit");
+                    answer.string("message", "Parallel session limit reached");
+                    return Ok(());
+                }
+                return Err(String::from("Parallel session limit reached"));
+            }
+            let mut call = Call::new(from_tag, self.next_worker, now_ns);
+            // What an offer that is refused has taken comes back with the call.
+            let sdp = call.offer(from_tag, None, text, &request.flags, &mut self.room);
+            let sdp = sdp.map_err(|error| error.to_string())?;
+            self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
+            self.calls.insert(call_id.to_owned(), call);
+            answer.string("sdp", sdp).string("result", "ok");
+            return Ok(());
+        }
+        let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
+        let sdp = call
+            .offer(from_tag, request.to_tag, text, &request.flags, &mut self.room)
+            .map_err(|error| error.to_string())?;
+        call.signalled_ns = now_ns;
+        answer.string("sdp", sdp).string("result", "ok");
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        request: &Request<'_>,
+        now_ns: u64,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        let call_id = name(request.call_id, "No call-id in message")?;
+        let from_tag = name(request.from_tag, "No from-tag in message")?;
+        let to_tag = name(request.to_tag, "No to-tag in message")?;
+        let text = request.sdp.ok_or("No SDP body in message")?;
+        let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
+        let worker = self.workers.get(call.worker).ok_or("No worker")?;
+        let sdp = call
+            .answer(from_tag, to_tag, text, &request.flags, &mut self.room, worker)
+            .map_err(|error| error.to_string())?;
+        call.signalled_ns = now_ns;
+        answer.string("sdp", sdp).string("result", "ok");
+        Ok(())
+    }
+
+    fn delete(
+        &mut self,
+        request: &Request<'_>,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        let call_id = name(request.call_id, "No call-id in message")?;
+        let ours = |call: &Call| request.from_tag.is_none_or(|tag| call.party(tag).is_some());
+        if !self.calls.get(call_id).is_some_and(ours) {
+            let warning = "Call-ID not found or tags didn't match";
+            answer.string("warning", warning).string("result", "ok");
+            return Ok(());
+        }
+        if let Some(mut call) = self.calls.remove(call_id) {
+            report::call(&call, &self.room, answer);
+            if let Some(worker) = self.workers.get(call.worker) {
+                call.end(worker);
+            }
+        }
+        answer.string("result", "ok");
+        Ok(())
+    }
+
+    fn query(
+        &self,
+        request: &Request<'_>,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        let call_id = name(request.call_id, "No call-id in message")?;
+        let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
+        report::call(call, &self.room, answer);
+        answer.string("result", "ok");
+        Ok(())
+    }
+}
+
+impl Handler for Control {
+    fn handle(&mut self, request: &Request<'_>, now_ns: u64, answer: &mut DictionaryWriter<'_>) {
+        let done = match request.command {
+            Command::Ping => {
+                answer.string("result", "pong");
+                Ok(())
+            }
+            Command::Offer => self.offer(request, now_ns, answer),
+            Command::Answer => self.answer(request, now_ns, answer),
+            Command::Delete => self.delete(request, answer),
+            Command::Query => self.query(request, answer),
+            Command::List => {
+                let limit = request.limit.unwrap_or(LISTED);
+                answer.list("calls", |list| {
+                    for call_id in self.calls.keys().take(limit) {
+                        list.string(call_id);
+                    }
+                });
+                answer.string("result", "ok");
+                Ok(())
+            }
+            Command::NotDone => Err(String::from("Command is not done by this node")),
+        };
+        if let Err(reason) = done {
+            error(answer, &reason);
+        }
+    }
+}
+
+/// A name that must be there, and is not too long to be kept.
+fn name<'r>(name: Option<&'r str>, missing: &str) -> Result<&'r str, String> {
+    let name = name.filter(|name| !name.is_empty()).ok_or(missing)?;
+    if name.len() > MAX_NAME_BYTES { Err(String::from("Too long a name")) } else { Ok(name) }
+}

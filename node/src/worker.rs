@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A worker: a thread on a core of its own, with the sockets and sessions of its calls, which forwards each
+//! packet when it comes.
+//!
+//! Orders come through a channel, with an event of the kernel's to wake the thread; figures go back through
+//! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use ale_media::session::{Incoming, SessionReceiver, SessionSender, Standing};
+use ale_media::srtp::MAX_TRAILER_BYTES;
+use rustix::buffer::spare_capacity;
+use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use crate::ports::Pair;
+
+/// Longest datagram that is forwarded; media stays below the Ethernet's 1500 bytes.
+const MAX_DATAGRAM_BYTES: usize = 4_096;
+/// Datagrams that are taken from one socket before the next has its turn.
+const TURN: usize = 32;
+/// Sockets that are looked at after one wait.
+const EVENTS: usize = 256;
+/// What the event for orders is known by; sockets have small numbers.
+const ORDERS: u64 = u64::MAX;
+
+/// The host's clock: nanoseconds since the node began.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// A clock that begins now.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Nanoseconds since it began.
+    pub fn now_ns(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What has come at one end of a media line; written by its worker alone.
+#[derive(Debug, Default)]
+pub struct EndCounters {
+    /// RTP packets that were forwarded.
+    pub rtp_packets: AtomicU64,
+    /// Their bytes as they came.
+    pub rtp_bytes: AtomicU64,
+    /// RTCP datagrams that were forwarded.
+    pub rtcp_packets: AtomicU64,
+    /// Their bytes as they came.
+    pub rtcp_bytes: AtomicU64,
+    /// Datagrams that the session refused, or that are not media.
+    pub refused: AtomicU64,
+    /// What could not be sent on: the peer's address is not known yet, or the system refused.
+    pub unsent: AtomicU64,
+    /// When the last RTP came.
+    pub last_arrival_ns: AtomicU64,
+}
+
+/// One end of a media line.
+#[derive(Debug)]
+pub struct End {
+    /// Its sockets.
+    pub pair: Pair,
+    /// What comes from the peer.
+    pub receiver: SessionReceiver,
+    /// What is sent to the peer.
+    pub sender: SessionSender,
+    /// Whether RTCP is sent on RTP's port.
+    pub rtcp_mux: bool,
+    /// Figures.
+    pub counters: Arc<EndCounters>,
+}
+
+/// A media line: what comes at one end goes out at the other.
+#[derive(Debug)]
+pub struct Path {
+    /// The number by which the control thread knows it.
+    pub id: u64,
+    /// Its ends.
+    pub ends: [End; 2],
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+enum Order {
+    Open(Box<Path>),
+    SetRtcpMux { id: u64, muxed: [bool; 2] },
+    Close(u64),
+    Stop,
+}
+
+/// The control thread's hold on a worker. Dropping it ends the thread, and with it the worker's sockets.
+#[derive(Debug)]
+pub struct Worker {
+    orders: Sender<Order>,
+    bell: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts a worker on a core, if the system lets it choose.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start(core: usize, clock: Clock) -> io::Result<Self> {
+        let (orders, received) = channel();
+        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&poll, &bell, epoll::EventData::new_u64(ORDERS), epoll::EventFlags::IN)?;
+        let thread_bell = Arc::clone(&bell);
+        let thread = thread::Builder::new().name(format!("media-{core}")).spawn(move || {
+            let mut cores = CpuSet::new();
+            if core < CpuSet::MAX_CPU {
+                cores.set(core);
+                // A container may forbid it: unpinned then.
+                let _ = sched_setaffinity(None, &cores);
+            }
+            Forwarder::new(poll, thread_bell, received, clock).run();
+        })?;
+        Ok(Self { orders, bell, thread: Some(thread) })
+    }
+
+    /// Forwards a line's media from now on. What came before is not: it is of a time when nobody knew whom
+    /// it should be from.
+    pub fn open(&self, path: Path) {
+        self.order(Order::Open(Box::new(path)));
+    }
+
+    /// Changes whether RTCP goes out on RTP's port, at each end.
+    pub fn set_rtcp_mux(&self, id: u64, muxed: [bool; 2]) {
+        self.order(Order::SetRtcpMux { id, muxed });
+    }
+
+    /// Forwards nothing more of a line, and closes its sockets.
+    pub fn close(&self, id: u64) {
+        self.order(Order::Close(id));
+    }
+
+    fn order(&self, order: Order) {
+        // The thread ends only when it is told to.
+        let _ = self.orders.send(order);
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.order(Order::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A socket's name among the events: the path's place, the end, and whether it is RTCP's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Name {
+    place: usize,
+    end: usize,
+    rtcp: bool,
+}
+
+impl Name {
+    fn data(self) -> epoll::EventData {
+        let bits = (self.place as u64) << 2 | (self.end as u64) << 1 | u64::from(self.rtcp);
+        epoll::EventData::new_u64(bits)
+    }
+
+    fn of(data: u64) -> Self {
+        Self { place: (data >> 2) as usize, end: (data >> 1 & 1) as usize, rtcp: data & 1 == 1 }
+    }
+}
+
+/// What the thread has.
+struct Forwarder {
+    poll: OwnedFd,
+    bell: Arc<OwnedFd>,
+    orders: Receiver<Order>,
+    clock: Clock,
+    paths: Vec<Option<Box<Path>>>,
+    free: Vec<usize>,
+    places: HashMap<u64, usize>,
+    buffer: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]>,
+}
+
+impl Forwarder {
+    fn new(poll: OwnedFd, bell: Arc<OwnedFd>, orders: Receiver<Order>, clock: Clock) -> Self {
+        Self {
+            poll,
+            bell,
+            orders,
+            clock,
+            paths: Vec::new(),
+            free: Vec::new(),
+            places: HashMap::new(),
+            buffer: Box::new([0; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]),
+        }
+    }
+
+    fn run(&mut self) {
+        let mut events = Vec::with_capacity(EVENTS);
+        loop {
+            events.clear();
+            match epoll::wait(&self.poll, spare_capacity(&mut events), None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                // The descriptors are ours and open: no other error is left.
+                Err(_) => return,
+            }
+            let mut ordered = false;
+            for event in &events {
+                match event.data.u64() {
+                    ORDERS => ordered = true,
+                    data => self.forward(Name::of(data)),
+                }
+            }
+            // After the packets: an order may give a place to another path, whose events those are not.
+            if ordered && !self.obey() {
+                return;
+            }
+        }
+    }
+
+    /// Carries out what was ordered; `false` to end.
+    fn obey(&mut self) -> bool {
+        let _ = rustix::io::read(&*self.bell, &mut [0_u8; 8]);
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Open(path)) => self.open(path),
+                Ok(Order::SetRtcpMux { id, muxed }) => {
+                    let place = self.places.get(&id).copied();
+                    if let Some(path) = place.and_then(|place| self.paths.get_mut(place)?.as_mut())
+                    {
+                        for (end, muxed) in path.ends.iter_mut().zip(muxed) {
+                            end.rtcp_mux = muxed;
+                        }
+                    }
+                }
+                Ok(Order::Close(id)) => {
+                    if let Some(place) = self.places.remove(&id) {
+                        // Closing a socket takes it out of the poll.
+                        if let Some(path) = self.paths.get_mut(place) {
+                            *path = None;
+                        }
+                        self.free.push(place);
+                    }
+                }
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => return true,
+            }
+        }
+    }
+
+    fn open(&mut self, path: Box<Path>) {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.paths.push(None);
+            self.paths.len() - 1
+        });
+        for (n, end) in path.ends.iter().enumerate() {
+            for (socket, rtcp) in [(&end.pair.rtp, false), (&end.pair.rtcp, true)] {
+                drain(socket, &mut self.buffer[..]);
+                let data = Name { place, end: n, rtcp }.data();
+                let flags = epoll::EventFlags::IN;
+                if epoll::add(&self.poll, socket.as_fd(), data, flags).is_err() {
+                    end.counters.unsent.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        self.places.insert(path.id, place);
+        if let Some(slot) = self.paths.get_mut(place) {
+            *slot = Some(path);
+        }
+    }
+
+    /// Takes what has come on a socket, and sends it out at the other end.
+    fn forward(&mut self, name: Name) {
+        let Some(Some(path)) = self.paths.get_mut(name.place) else { return };
+        let [first, second] = &mut path.ends;
+        let (near, far) = if name.end == 0 { (first, second) } else { (second, first) };
+        for _ in 0..TURN {
+            let socket = if name.rtcp { &near.pair.rtcp } else { &near.pair.rtp };
+            let received = socket.recv_from(&mut self.buffer[..=MAX_DATAGRAM_BYTES]);
+            match received {
+                Ok((bytes, from)) => {
+                    let now_ns = self.clock.now_ns();
+                    forward_one(near, far, &mut self.buffer[..], bytes, from, now_ns);
+                }
+                // Empty, or an ICMP error about what was sent before.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Throws away what lies in a socket.
+fn drain(socket: &UdpSocket, buffer: &mut [u8]) {
+    // Bounded: a flood must not keep the thread.
+    for _ in 0..4_096 {
+        match socket.recv_from(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            _ => {}
+        }
+    }
+}
+
+fn count(counter: &AtomicU64, n: u64) {
+    // One thread writes.
+    counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+}
+
+/// A datagram of `bytes` in `buffer` came at `near`.
+fn forward_one(
+    near: &mut End,
+    far: &mut End,
+    buffer: &mut [u8],
+    bytes: usize,
+    from: SocketAddr,
+    now_ns: u64,
+) {
+    if bytes > MAX_DATAGRAM_BYTES {
+        return count(&near.counters.refused, 1);
+    }
+    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+    let Some(datagram) = buffer.get_mut(..bytes) else { return };
+    // What an order of the control thread has changed is changed before a packet goes by it.
+    far.receiver.apply_commands();
+    far.sender.apply_commands();
+    let sent = match near.receiver.receive(datagram, Some(from), now_ns) {
+        Ok(Incoming::Rtp(rtp)) => {
+            let (plain_bytes, payload_bytes) = (rtp.packet.datagram().len(), rtp.payload.len());
+            // A source proves itself with its second packet; the first goes on only from where the peer is.
+            let proven =
+                rtp.standing == Standing::Heard || near.receiver.remote_address() == Some(from);
+            if !proven {
+                return count(&near.counters.refused, 1);
+            }
+            near.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
+            count(&near.counters.rtp_packets, 1);
+            count(&near.counters.rtp_bytes, bytes as u64);
+            let to = far.receiver.remote_address();
+            let sealed = far.sender.seal(plain_bytes, payload_bytes, buffer);
+            send(&far.pair.rtp, buffer, sealed, to)
+        }
+        Ok(Incoming::Rtcp { bytes: plain_bytes, .. }) => {
+            count(&near.counters.rtcp_packets, 1);
+            count(&near.counters.rtcp_bytes, bytes as u64);
+            let to = far.receiver.remote_rtcp_address();
+            let socket = if far.rtcp_mux { &far.pair.rtp } else { &far.pair.rtcp };
+            let sealed = far.sender.seal_rtcp(plain_bytes, buffer);
+            send(socket, buffer, sealed, to)
+        }
+        Ok(_) | Err(_) => return count(&near.counters.refused, 1),
+    };
+    if !sent {
+        count(&far.counters.unsent, 1);
+    }
+}
+
+fn send(socket: &UdpSocket, buffer: &[u8], bytes: Option<usize>, to: Option<SocketAddr>) -> bool {
+    let packet = bytes.and_then(|bytes| buffer.get(..bytes));
+    let (Some(packet), Some(to)) = (packet, to) else { return false };
+    socket.send_to(packet, to).is_ok()
+}
