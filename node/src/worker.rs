@@ -23,6 +23,10 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::ports::Pair;
 
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;
+
 /// Longest datagram that is forwarded; media stays below the Ethernet's 1500 bytes.
 const MAX_DATAGRAM_BYTES: usize = 4_096;
 /// Datagrams that are taken from one socket before the next has its turn.
