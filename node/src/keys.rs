@@ -41,11 +41,14 @@ fn fresh(tag: u32, suite: Suite) -> Option<CryptoAttribute> {
 }
 
 impl EndKeys {
-    /// The lines to offer to the peer: those of before, if it was offered any, so that an offer which
-    /// changes nothing changes no key. Empty if there are none to offer.
+    /// The lines to offer to the peer: those of before, as far as they may still be used, so that an offer
+    /// which changes nothing changes no key. Empty if there are none to offer.
     pub fn offer(&mut self, flags: &Flags) -> Vec<String> {
+        self.offered.retain(|line| permitted(line.suite, flags));
         if self.offered.is_empty() {
-            if let Some((ours, _)) = &self.answered {
+            if let Some((ours, _)) =
+                self.answered.as_ref().filter(|(ours, _)| permitted(ours.suite, flags))
+            {
                 self.offered.push(ours.clone());
             } else {
                 let suites = Policy::default().suites().filter(|suite| permitted(*suite, flags));
@@ -67,14 +70,7 @@ impl EndKeys {
     /// The peer has offered these lines: the first that is understood and permitted is answered, with the
     /// key of before if it was the same then. The keys, and the line of the answer.
     pub fn answer(&mut self, theirs: &[String], flags: &Flags) -> Option<(Keying, String)> {
-        let chosen = theirs.iter().find_map(|line| {
-            let read = CryptoAttribute::parse(line).ok()?;
-            let usable = permitted(read.suite, flags)
-                && Policy::default().permits(read.suite, false)
-                && read.to_config().is_ok();
-            usable.then_some((read, line))
-        });
-        let (read, line) = chosen?;
+        let (read, line) = chosen(theirs, flags)?;
         if self.answered.as_ref().is_none_or(|(_, before)| before != line) {
             // A line of ours that this peer took goes on, as RFC 4568 section 7.1.4 wants of offers.
             let known = |ours: &&CryptoAttribute| ours.suite == read.suite;
@@ -88,6 +84,22 @@ impl EndKeys {
         let (ours, _) = self.answered.as_ref()?;
         Some((keying(ours, &read)?, ours.value().to_string()))
     }
+}
+
+/// The first of the peer's lines that is understood and permitted.
+fn chosen<'t>(theirs: &'t [String], flags: &Flags) -> Option<(CryptoAttribute, &'t String)> {
+    theirs.iter().find_map(|line| {
+        let read = CryptoAttribute::parse(line).ok()?;
+        let usable = permitted(read.suite, flags)
+            && Policy::default().permits(read.suite, false)
+            && read.to_config().is_ok();
+        usable.then_some((read, line))
+    })
+}
+
+/// Whether any of a peer's lines could be answered.
+pub fn any_usable(theirs: &[String], flags: &Flags) -> bool {
+    chosen(theirs, flags).is_some()
 }
 
 fn keying(ours: &CryptoAttribute, theirs: &CryptoAttribute) -> Option<Keying> {

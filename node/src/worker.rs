@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ale_media::session::{Incoming, SessionReceiver, SessionSender, Standing};
 use ale_media::srtp::MAX_TRAILER_BYTES;
@@ -38,17 +38,27 @@ const ORDERS: u64 = u64::MAX;
 
 /// The host's clock: nanoseconds since the node began.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock(Instant);
+pub struct Clock {
+    zero: Instant,
+    /// Seconds since 1970 then.
+    unix_s: u64,
+}
 
 impl Clock {
     /// A clock that begins now.
     pub fn start() -> Self {
-        Self(Instant::now())
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { zero: Instant::now(), unix_s: unix.as_secs() }
     }
 
     /// Nanoseconds since it began.
     pub fn now_ns(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Seconds since 1970 at a time of its own.
+    pub fn unix_s(&self, at_ns: u64) -> u64 {
+        self.unix_s + at_ns / 1_000_000_000
     }
 }
 

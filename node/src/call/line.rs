@@ -15,7 +15,7 @@ use crate::keys::EndKeys;
 use crate::ports::Pair;
 use crate::random;
 use crate::sdp::Line;
-use crate::worker::{End, EndCounters, Path, Worker};
+use crate::worker::{Clock, End, EndCounters, Path, Worker};
 
 /// The clock of payload types that nobody has described.
 const UNKNOWN_CLOCK_HZ: u32 = 8_000;
@@ -124,6 +124,8 @@ impl LineEnd {
             Keying::Srtp(srtp) => control.set_keys(srtp).map_err(CallError::Session)?,
             _ if control.receive_suite().is_some() => {
                 control.set_plain().map_err(CallError::Session)?;
+                // A session that is made with these keys later would begin their key stream again.
+                self.keys = EndKeys::default();
             }
             _ => {}
         }
@@ -144,9 +146,12 @@ impl LineEnd {
         if rtcp { control.remote_rtcp_address() } else { control.remote_address() }
     }
 
-    /// When RTP last came, in seconds of the node's clock; 0 if none did.
-    pub(crate) fn last_arrival_s(&self) -> u64 {
-        self.counters.last_arrival_ns.load(Ordering::Relaxed) / 1_000_000_000
+    /// When RTP last came, in seconds since 1970; 0 if none did.
+    pub(crate) fn last_arrival_s(&self, clock: &Clock) -> u64 {
+        match self.counters.last_arrival_ns.load(Ordering::Relaxed) {
+            0 => 0,
+            at_ns => clock.unix_s(at_ns),
+        }
     }
 
     /// Its session, for the worker.

@@ -20,6 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ale_media::session::Keying;
 
 use crate::config::Interface;
+use crate::keys;
 use crate::ng::command::{Flags, Ice, RtcpMux, Transport};
 use crate::ports::Ports;
 use crate::sdp::{self, Line, LineKind, Rewrite, RewrittenLine, Rtcp};
@@ -135,6 +136,9 @@ impl Call {
             let to = flags.transport.unwrap_or(transport);
             if transport.dtls || to.dtls {
                 return Err(CallError::NotDone("DTLS-SRTP"));
+            }
+            if transport.secure && !keys::any_usable(&line.crypto, flags) {
+                return Err(CallError::Keys);
             }
             if line.is_emptied_by(&flags.codecs) {
                 return Err(CallError::NoCodec);

@@ -27,6 +27,7 @@ pub struct Control {
     workers: Vec<Worker>,
     next_worker: usize,
     room: Room,
+    clock: Clock,
     max_calls: usize,
     timeout_ns: u64,
 }
@@ -57,6 +58,7 @@ impl Control {
             workers,
             next_worker: 0,
             room: Room { interfaces, max_lines, next_path: 0 },
+            clock,
             max_calls: config.media.max_calls as usize,
             timeout_ns: u64::from(config.media.timeout_s) * 1_000_000_000,
         })
@@ -157,7 +159,7 @@ impl Control {
             return Ok(());
         }
         if let Some(mut call) = self.calls.remove(call_id) {
-            report::call(&call, &self.room, answer);
+            report::call(&call, &self.room, &self.clock, answer);
             if let Some(worker) = self.workers.get(call.worker) {
                 call.end(worker);
             }
@@ -173,7 +175,7 @@ impl Control {
     ) -> Result<(), String> {
         let call_id = name(request.call_id, "No call-id in message")?;
         let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
-        report::call(call, &self.room, answer);
+        report::call(call, &self.room, &self.clock, answer);
         answer.string("result", "ok");
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::call::{Call, LineEnd, Room};
 use crate::ng::bencode::{DictionaryWriter, ListWriter};
 use crate::sdp::LineKind;
+use crate::worker::Clock;
 
 /// Packets, bytes and errors of one kind.
 #[derive(Clone, Copy, Default)]
@@ -38,10 +39,10 @@ fn tag(call: &Call, party: usize) -> &str {
 }
 
 /// Writes all that is known of a call.
-pub(super) fn call(call: &Call, room: &Room, answer: &mut DictionaryWriter<'_>) {
+pub(super) fn call(call: &Call, room: &Room, clock: &Clock, answer: &mut DictionaryWriter<'_>) {
     let created_us = call.created_us();
     answer.number("created", created_us / 1_000_000).number("created_us", created_us % 1_000_000);
-    answer.number("last signal", created_us / 1_000_000);
+    answer.number("last signal", clock.unix_s(call.signalled_ns));
     answer.dictionary("SSRC", |_| {});
     let (mut rtp, mut rtcp) = (Totals::default(), Totals::default());
     answer.dictionary("tags", |tags| {
@@ -55,7 +56,7 @@ pub(super) fn call(call: &Call, room: &Room, answer: &mut DictionaryWriter<'_>) 
                 about.list("medias", |medias| {
                     for (n, line) in call.lines.iter().enumerate() {
                         let Some(Some(end)) = line.ends.get(party) else { continue };
-                        media(n, end, room, medias);
+                        media(n, end, room, clock, medias);
                         let [of_rtp, of_rtcp] = totals(end);
                         rtp.add(of_rtp);
                         rtcp.add(of_rtcp);
@@ -98,7 +99,7 @@ fn totals(end: &LineEnd) -> [Totals; 2] {
     ]
 }
 
-fn media(n: usize, end: &LineEnd, room: &Room, out: &mut ListWriter<'_>) {
+fn media(n: usize, end: &LineEnd, room: &Room, clock: &Clock, out: &mut ListWriter<'_>) {
     let said = end.said.as_ref();
     let local = room.interfaces.get(end.interface).map(|(interface, _)| interface.told());
     let [rtp, rtcp] = totals(end);
@@ -128,7 +129,7 @@ fn media(n: usize, end: &LineEnd, room: &Room, out: &mut ListWriter<'_>) {
                     if let Some(from) = end.heard_from(kind == "RTCP").or(peer) {
                         endpoint("endpoint", from, stream);
                     }
-                    stream.number("last packet", end.last_arrival_s());
+                    stream.number("last packet", end.last_arrival_s(clock));
                     stream.list("flags", |flags| {
                         flags.string(kind);
                         if peer.is_some() {
