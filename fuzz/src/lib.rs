@@ -7,6 +7,7 @@ pub mod black_box;
 pub mod c_api;
 pub mod conference;
 pub mod jitter;
+pub mod node;
 pub mod session;
 
 pub mod srtp;

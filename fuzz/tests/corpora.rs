@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 20] = [
+const TARGETS: [Target; 23] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("capture", ale_media_fuzz::capture),
@@ -27,6 +27,9 @@ const TARGETS: [Target; 20] = [
     ("red", ale_media_fuzz::red),
     ("telephone_event", ale_media_fuzz::telephone_event),
     ("repacketizer", ale_media_fuzz::repacketizer),
+    ("bencode", ale_media_fuzz::node::bencode),
+    ("ng", ale_media_fuzz::node::ng),
+    ("sdp", ale_media_fuzz::node::description),
 ];
 
 #[test]

@@ -181,3 +181,28 @@ fn without_keys_in_common_there_is_no_call() {
         assert_eq!(answer.text("error-reason").as_deref(), Some("No crypto suite in common"));
     }
 }
+
+#[test]
+fn re_invites_keep_keys_that_go_on_and_never_take_up_old_ones() {
+    let mut node = Node::on("127.0.0.1", (21_700, 21_799));
+    let (alice, bob) = (Phone::new(), Phone::new());
+    let offer = alice.sdp("RTP/AVP", "");
+    let savp = [Text("transport-protocol", "RTP/SAVP"), List("SDES", &["only-AEAD_AES_128_GCM"])];
+    let suite = Suite::AeadAes128Gcm;
+    let mut offered = Vec::new();
+    for secure in [true, true, false, true] {
+        let flags = if secure { &savp[..] } else { &[] };
+        node.call("c", (&offer, flags), |to_bob| {
+            let keys: Vec<String> = lines(to_bob).iter().map(|l| l.value().to_string()).collect();
+            offered.push(keys);
+            let ours = line(1, suite);
+            let crypto = if secure { format!("{}\r\n", &*ours.line()) } else { String::new() };
+            bob.sdp(if secure { "RTP/SAVP" } else { "RTP/AVP" }, &crypto)
+        });
+    }
+    assert_eq!(offered[0], offered[1]);
+    assert!(offered[2].is_empty());
+    assert_eq!(offered[3].len(), 1);
+    assert_ne!(offered[3], offered[0]);
+    assert_eq!(node.control.calls(), 1);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The node's control: what stands between a datagram and a call.
+
+use std::net::SocketAddr;
+
+use ale_media_node::ng::bencode::{self, DictionaryWriter, Value};
+use ale_media_node::ng::command::{Codecs, Flags, Request, Transport};
+use ale_media_node::ng::server::{Handler, Server};
+use ale_media_node::sdp::{self, Line, Rewrite, RewrittenLine, Rtcp};
+
+fn write(value: &Value<'_>, out: &mut Vec<u8>) {
+    match value {
+        Value::Integer(number) => out.extend(format!("i{number}e").bytes()),
+        Value::Bytes(bytes) => {
+            out.extend(format!("{}:", bytes.len()).bytes());
+            out.extend_from_slice(bytes);
+        }
+        Value::List(list) => {
+            out.push(b'l');
+            list.iter().for_each(|value| write(value, out));
+            out.push(b'e');
+        }
+        Value::Dictionary(entries) => {
+            out.push(b'd');
+            for (key, value) in entries {
+                write(&Value::Bytes(key), out);
+                write(value, out);
+            }
+            out.push(b'e');
+        }
+    }
+}
+
+/// Bencode: what is read is the same when it is written and read again.
+pub fn bencode(data: &[u8]) {
+    let Ok(value) = bencode::read(data) else { return };
+    let mut out = Vec::new();
+    write(&value, &mut out);
+    assert!(out.len() <= data.len());
+    assert_eq!(bencode::read(&out), Ok(value));
+}
+
+/// Does nothing, and says so.
+struct Idle;
+
+impl Handler for Idle {
+    fn handle(&mut self, request: &Request<'_>, _: u64, answer: &mut DictionaryWriter<'_>) {
+        for list in [&request.flags.codecs.strip, &request.flags.sdes_only, &request.flags.unknown]
+        {
+            assert!(list.len() <= 64);
+        }
+        answer.string("result", "ok");
+    }
+}
+
+/// Datagrams of NG: an answer has the request's cookie and a dictionary, and comes again for the same.
+pub fn ng(data: &[u8]) {
+    let allowed = "127.0.0.0/8".parse().expect("a network");
+    let from = SocketAddr::from(([127, 0, 0, 1], 9));
+    let (mut server, mut first, mut second) = (Server::new(vec![allowed]), vec![], vec![]);
+    let answered = server.answer(data, from, 0, &mut Idle, &mut first);
+    assert_eq!(server.answer(data, from, 1, &mut Idle, &mut second), answered);
+    assert_eq!(first, second);
+    if answered {
+        let at = first.iter().position(|&byte| byte == b' ').expect("a cookie");
+        assert!(data.starts_with(&first[..=at]));
+        let answer = bencode::read(&first[at + 1..]).expect("a dictionary");
+        assert!(answer.entry("result").is_some());
+    }
+}
+
+/// Descriptions: the node in the peer's place, in what is read again.
+pub fn description(data: &[u8]) {
+    let Ok(mut session) = sdp::parse(data, 16) else { return };
+    let transport = Transport::named("RTP/AVP").expect("a transport");
+    let line = |n: usize| {
+        let port = 30_000 + 2 * n as u16;
+        RewrittenLine { port, transport, rtcp: Rtcp::NextPort, crypto: Vec::new() }
+    };
+    let lines: Vec<_> = (0..session.medias.len()).map(|n| Some(line(n))).collect();
+    let mut flags = Flags::default();
+    flags.word("codec-strip-PCMU");
+    let codecs: &Codecs = &flags.codecs;
+    let address = "198.51.100.1".parse().expect("an address");
+    let before: Vec<_> = (0..lines.len()).filter_map(|n| Line::of(&session, n)).collect();
+    let to = Rewrite { address, origin: true, no_rtcp_attribute: false, codecs, lines };
+    sdp::rewrite(&mut session, &to);
+    let again = sdp::parse(&sdp::write(&session), 16).expect("what is written is read");
+    assert_eq!(again.medias.len(), before.len());
+    for n in 0..before.len() {
+        let line = Line::of(&again, n).expect("a line");
+        assert!(line.rtp.is_none_or(|rtp| rtp == SocketAddr::new(address, 30_000 + 2 * n as u16)));
+        assert!(line.crypto.is_empty() && !line.rtcp_mux);
+    }
+}
