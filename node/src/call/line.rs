@@ -15,7 +15,7 @@ use crate::keys::EndKeys;
 use crate::ports::Pair;
 use crate::random;
 use crate::sdp::Line;
-use crate::worker::{Clock, End, EndCounters, Path, Worker};
+use crate::worker::{Clock, End, EndCounters, Ends, Path, Relay, Worker};
 
 /// The clock of payload types that nobody has described.
 const UNKNOWN_CLOCK_HZ: u32 = 8_000;
@@ -92,7 +92,7 @@ impl CallLine {
         let id = room.next_path;
         room.next_path += 1;
         self.path = Some(id);
-        worker.open(Path { id, ends });
+        worker.open(Path { id, ends: Ends::Relay(ends) });
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl LineEnd {
     }
 
     /// Its session, for the worker.
-    fn make(&mut self, rtcp_mux: bool) -> Result<End, CallError> {
+    fn make(&mut self, rtcp_mux: bool) -> Result<End<Relay>, CallError> {
         let said = self.said.as_ref().ok_or(CallError::NoOffer)?;
         let pair = self.pair.take().ok_or(CallError::NoOffer)?;
         let mut config = SessionConfig::new(random::number().ok_or(CallError::Random)?);
@@ -170,7 +170,7 @@ impl LineEnd {
             made.map_err(|error| CallError::Session(session::SessionError::Srtp(error)))?;
         self.control = Some(control);
         let counters = Arc::clone(&self.counters);
-        Ok(End { pair, receiver, sender, rtcp_mux, counters })
+        Ok(End { pair, media: Relay { receiver, sender }, rtcp_mux, counters })
     }
 }
 

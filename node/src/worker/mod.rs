@@ -5,6 +5,12 @@
 //! Orders come through a channel, with an event of the kernel's to wake the thread; figures go back through
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
+mod relay;
+mod translate;
+
+pub use relay::Relay;
+pub use translate::Voice;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -15,22 +21,21 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use ale_media::session::{Incoming, SessionReceiver, SessionSender, Standing};
 use ale_media::srtp::MAX_TRAILER_BYTES;
 use rustix::buffer::spare_capacity;
-use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::ports::Pair;
-
-#[cfg(test)]
-#[path = "worker_tests.rs"]
-mod tests;
 
 /// Longest datagram that is forwarded; media stays below the Ethernet's 1500 bytes.
 const MAX_DATAGRAM_BYTES: usize = 4_096;
 /// Datagrams that are taken from one socket before the next has its turn.
 const TURN: usize = 32;
+/// Time between two pulls of a voice.
+const TICK_NS: u64 = 20_000_000;
+/// A worker that is later than this leaves ticks out.
+const LATE_NS: u64 = 10 * TICK_NS;
 /// Sockets that are looked at after one wait.
 const EVENTS: usize = 256;
 /// What the event for orders is known by; sockets have small numbers.
@@ -83,13 +88,11 @@ pub struct EndCounters {
 
 /// One end of a media line.
 #[derive(Debug)]
-pub struct End {
+pub struct End<M> {
     /// Its sockets.
     pub pair: Pair,
-    /// What comes from the peer.
-    pub receiver: SessionReceiver,
-    /// What is sent to the peer.
-    pub sender: SessionSender,
+    /// What becomes of its packets.
+    pub media: M,
     /// Whether RTCP is sent on RTP's port.
     pub rtcp_mux: bool,
     /// Figures.
@@ -102,7 +105,17 @@ pub struct Path {
     /// The number by which the control thread knows it.
     pub id: u64,
     /// Its ends.
-    pub ends: [End; 2],
+    pub ends: Ends,
+}
+
+/// Both ends of a media line.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // In a box each.
+pub enum Ends {
+    /// Packets go on as they are.
+    Relay([End<Relay>; 2]),
+    /// They are decoded and encoded anew.
+    Translate([End<Voice>; 2]),
 }
 
 /// What a worker is told.
@@ -205,6 +218,9 @@ struct Forwarder {
     paths: Vec<Option<Box<Path>>>,
     free: Vec<usize>,
     places: HashMap<u64, usize>,
+    /// Places of the lines that are translated, and when they are to be pulled next.
+    translated: Vec<usize>,
+    next_tick_ns: u64,
     buffer: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]>,
 }
 
@@ -218,6 +234,8 @@ impl Forwarder {
             paths: Vec::new(),
             free: Vec::new(),
             places: HashMap::new(),
+            translated: Vec::new(),
+            next_tick_ns: 0,
             buffer: Box::new([0; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]),
         }
     }
@@ -226,7 +244,8 @@ impl Forwarder {
         let mut events = Vec::with_capacity(EVENTS);
         loop {
             events.clear();
-            match epoll::wait(&self.poll, spare_capacity(&mut events), None) {
+            let wait = self.until_tick();
+            match epoll::wait(&self.poll, spare_capacity(&mut events), wait.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 // The descriptors are ours and open: no other error is left.
                 Err(_) => return,
@@ -238,11 +257,40 @@ impl Forwarder {
                     data => self.forward(Name::of(data)),
                 }
             }
+            self.tick();
             // After the packets: an order may give a place to another path, whose events those are not.
             if ordered && !self.obey() {
                 return;
             }
         }
+    }
+
+    /// How long to wait for packets; for ever where nothing is translated.
+    fn until_tick(&self) -> Option<Timespec> {
+        if self.translated.is_empty() {
+            return None;
+        }
+        let left_ns = self.next_tick_ns.saturating_sub(self.clock.now_ns()).min(TICK_NS);
+        Some(Timespec { tv_sec: 0, tv_nsec: left_ns as i64 })
+    }
+
+    /// Has the voices of lines that are translated cross, if it is time.
+    fn tick(&mut self) {
+        let now_ns = self.clock.now_ns();
+        if self.translated.is_empty() || now_ns < self.next_tick_ns {
+            return;
+        }
+        if now_ns - self.next_tick_ns > LATE_NS {
+            self.next_tick_ns = now_ns;
+        }
+        for place in &self.translated {
+            if let Some(Some(path)) = self.paths.get_mut(*place)
+                && let Ends::Translate(ends) = &mut path.ends
+            {
+                translate::cross(ends, self.next_tick_ns);
+            }
+        }
+        self.next_tick_ns += TICK_NS;
     }
 
     /// Carries out what was ordered; `false` to end.
@@ -255,9 +303,7 @@ impl Forwarder {
                     let place = self.places.get(&id).copied();
                     if let Some(path) = place.and_then(|place| self.paths.get_mut(place)?.as_mut())
                     {
-                        for (end, muxed) in path.ends.iter_mut().zip(muxed) {
-                            end.rtcp_mux = muxed;
-                        }
+                        path.ends.set_rtcp_mux(muxed);
                     }
                 }
                 Ok(Order::Close(id)) => {
@@ -267,6 +313,7 @@ impl Forwarder {
                             *path = None;
                         }
                         self.free.push(place);
+                        self.translated.retain(|translated| *translated != place);
                     }
                 }
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
@@ -280,15 +327,21 @@ impl Forwarder {
             self.paths.push(None);
             self.paths.len() - 1
         });
-        for (n, end) in path.ends.iter().enumerate() {
-            for (socket, rtcp) in [(&end.pair.rtp, false), (&end.pair.rtcp, true)] {
+        for (n, (pair, counters)) in path.ends.sockets().into_iter().enumerate() {
+            for (socket, rtcp) in [(&pair.rtp, false), (&pair.rtcp, true)] {
                 drain(socket, &mut self.buffer[..]);
                 let data = Name { place, end: n, rtcp }.data();
                 let flags = epoll::EventFlags::IN;
                 if epoll::add(&self.poll, socket.as_fd(), data, flags).is_err() {
-                    end.counters.unsent.fetch_add(1, Ordering::Relaxed);
+                    counters.unsent.fetch_add(1, Ordering::Relaxed);
                 }
             }
+        }
+        if matches!(path.ends, Ends::Translate(_)) {
+            if self.translated.is_empty() {
+                self.next_tick_ns = self.clock.now_ns() + TICK_NS;
+            }
+            self.translated.push(place);
         }
         self.places.insert(path.id, place);
         if let Some(slot) = self.paths.get_mut(place) {
@@ -299,20 +352,59 @@ impl Forwarder {
     /// Takes what has come on a socket, and sends it out at the other end.
     fn forward(&mut self, name: Name) {
         let Some(Some(path)) = self.paths.get_mut(name.place) else { return };
-        let [first, second] = &mut path.ends;
-        let (near, far) = if name.end == 0 { (first, second) } else { (second, first) };
         for _ in 0..TURN {
-            let socket = if name.rtcp { &near.pair.rtcp } else { &near.pair.rtp };
+            let (pair, _) = path.ends.socket(name.end);
+            let socket = if name.rtcp { &pair.rtcp } else { &pair.rtp };
             let received = socket.recv_from(&mut self.buffer[..=MAX_DATAGRAM_BYTES]);
             match received {
                 Ok((bytes, from)) => {
                     let now_ns = self.clock.now_ns();
-                    forward_one(near, far, &mut self.buffer[..], bytes, from, now_ns);
+                    let buffer = &mut self.buffer[..];
+                    match &mut path.ends {
+                        Ends::Relay(ends) => {
+                            let (near, far) = order(ends, name.end);
+                            relay::forward(near, far, buffer, bytes, from, now_ns);
+                        }
+                        Ends::Translate(ends) => {
+                            let (near, _) = order(ends, name.end);
+                            translate::take(near, buffer, bytes, from, now_ns);
+                        }
+                    }
                 }
                 // Empty, or an ICMP error about what was sent before.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => {}
             }
+        }
+    }
+}
+
+/// The end of this number, and the other.
+fn order<M>(ends: &mut [End<M>; 2], end: usize) -> (&mut End<M>, &mut End<M>) {
+    let [first, second] = ends;
+    if end == 0 { (first, second) } else { (second, first) }
+}
+
+impl Ends {
+    fn sockets(&self) -> [(&Pair, &EndCounters); 2] {
+        match self {
+            Self::Relay(ends) => ends.each_ref().map(|end| (&end.pair, &*end.counters)),
+            Self::Translate(ends) => ends.each_ref().map(|end| (&end.pair, &*end.counters)),
+        }
+    }
+
+    fn socket(&self, end: usize) -> (&Pair, &EndCounters) {
+        let [first, second] = self.sockets();
+        if end == 0 { first } else { second }
+    }
+
+    fn set_rtcp_mux(&mut self, muxed: [bool; 2]) {
+        let places = match self {
+            Self::Relay(ends) => ends.each_mut().map(|end| &mut end.rtcp_mux),
+            Self::Translate(ends) => ends.each_mut().map(|end| &mut end.rtcp_mux),
+        };
+        for (place, muxed) in places.into_iter().zip(muxed) {
+            *place = muxed;
         }
     }
 }
@@ -333,56 +425,23 @@ fn count(counter: &AtomicU64, n: u64) {
     counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
 }
 
-/// A datagram of `bytes` in `buffer` came at `near`.
-fn forward_one(
-    near: &mut End,
-    far: &mut End,
-    buffer: &mut [u8],
-    bytes: usize,
-    from: SocketAddr,
-    now_ns: u64,
-) {
-    if bytes > MAX_DATAGRAM_BYTES {
-        return count(&near.counters.refused, 1);
-    }
-    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-    let Some(datagram) = buffer.get_mut(..bytes) else { return };
-    // What an order of the control thread has changed is changed before a packet goes by it.
-    far.receiver.apply_commands();
-    far.sender.apply_commands();
-    let sent = match near.receiver.receive(datagram, Some(from), now_ns) {
-        Ok(Incoming::Rtp(rtp)) => {
-            let (plain_bytes, payload_bytes) = (rtp.packet.datagram().len(), rtp.payload.len());
-            // A source proves itself with its second packet; the first goes on only from where the peer is.
-            let proven =
-                rtp.standing == Standing::Heard || near.receiver.remote_address() == Some(from);
-            if !proven {
-                return count(&near.counters.refused, 1);
-            }
-            near.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
-            count(&near.counters.rtp_packets, 1);
-            count(&near.counters.rtp_bytes, bytes as u64);
-            let to = far.receiver.remote_address();
-            let sealed = far.sender.seal(plain_bytes, payload_bytes, buffer);
-            send(&far.pair.rtp, buffer, sealed, to)
-        }
-        Ok(Incoming::Rtcp { bytes: plain_bytes, .. }) => {
-            count(&near.counters.rtcp_packets, 1);
-            count(&near.counters.rtcp_bytes, bytes as u64);
-            let to = far.receiver.remote_rtcp_address();
-            let socket = if far.rtcp_mux { &far.pair.rtp } else { &far.pair.rtcp };
-            let sealed = far.sender.seal_rtcp(plain_bytes, buffer);
-            send(socket, buffer, sealed, to)
-        }
-        Ok(_) | Err(_) => return count(&near.counters.refused, 1),
-    };
-    if !sent {
-        count(&far.counters.unsent, 1);
-    }
-}
-
 fn send(socket: &UdpSocket, buffer: &[u8], bytes: Option<usize>, to: Option<SocketAddr>) -> bool {
     let packet = bytes.and_then(|bytes| buffer.get(..bytes));
     let (Some(packet), Some(to)) = (packet, to) else { return false };
     socket.send_to(packet, to).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_survive_the_way_through_the_kernel() {
+        for place in [0, 1, 77, u32::MAX as usize] {
+            for (end, rtcp) in [(0, false), (0, true), (1, false), (1, true)] {
+                let name = Name { place, end, rtcp };
+                assert_eq!(Name::of(name.data().u64()), name);
+            }
+        }
+    }
 }
