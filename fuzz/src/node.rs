@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ale_media_node::ng::bencode::{self, DictionaryWriter, Value};
 use ale_media_node::ng::command::{Codecs, Flags, Request, Transport};
 use ale_media_node::ng::server::{Handler, Server};
-use ale_media_node::sdp::{self, Line, Rewrite, RewrittenLine, Rtcp};
+use ale_media_node::sdp::{self, Formats, Line, Rewrite, RewrittenLine, Rtcp};
 
 fn write(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
@@ -75,7 +75,13 @@ pub fn description(data: &[u8]) {
     let transport = Transport::named("RTP/AVP").expect("a transport");
     let line = |n: usize| {
         let port = 30_000 + 2 * n as u16;
-        RewrittenLine { port, transport, rtcp: Rtcp::NextPort, crypto: Vec::new() }
+        RewrittenLine {
+            port,
+            transport,
+            formats: Formats::And(Vec::new()),
+            rtcp: Rtcp::NextPort,
+            crypto: Vec::new(),
+        }
     };
     let lines: Vec<_> = (0..session.medias.len()).map(|n| Some(line(n))).collect();
     let mut flags = Flags::default();

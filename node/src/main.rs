@@ -18,8 +18,8 @@ use clap::Parser;
 
 /// Longest request: what a datagram can hold.
 const MAX_REQUEST_BYTES: usize = 65_535;
-/// How long a wait for requests takes at most: then calls are swept, and signals looked at.
-const TICK: Duration = Duration::from_millis(250);
+/// How long a wait for requests takes at most: then digits are carried, and signals looked at.
+const TICK: Duration = Duration::from_millis(100);
 
 /// A media node that SIP proxies drive by the NG protocol.
 #[derive(Debug, Parser)]
@@ -86,10 +86,14 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let mut server = Server::new(config.ng.allow.clone());
     let mut request = vec![0; MAX_REQUEST_BYTES];
     let mut answer = Vec::new();
-    let mut swept_ns = 0;
+    let (mut swept_ns, mut carried_ns) = (0, 0);
     while !stop.load(Ordering::Relaxed) {
         let received = receive(&socket, &mut request)?;
         let now_ns = clock.now_ns();
+        if now_ns - carried_ns >= TICK.as_nanos() as u64 {
+            carried_ns = now_ns;
+            control.carry_digits();
+        }
         if now_ns - swept_ns > 1_000_000_000 {
             swept_ns = now_ns;
             control.sweep(now_ns);

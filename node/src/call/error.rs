@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why an offer or answer was refused.
 
+use ale_media::leg::{ControlError, LegError};
 use ale_media::session::SessionError;
 
 use crate::ports::PortsError;
@@ -28,6 +29,10 @@ pub enum CallError {
     NoCodec,
     /// The session refused what was agreed on.
     Session(SessionError),
+    /// A leg refused what was agreed on.
+    Leg(LegError),
+    /// A leg refused what has changed.
+    LegChange(ControlError),
     /// The system has no random numbers.
     Random,
 }
@@ -44,6 +49,8 @@ impl core::fmt::Display for CallError {
             Self::Keys => f.write_str("No crypto suite in common"),
             Self::NoCodec => f.write_str("No codec is left"),
             Self::Session(error) => error.fmt(f),
+            Self::Leg(error) => error.fmt(f),
+            Self::LegChange(error) => error.fmt(f),
             Self::Random => f.write_str("The system has no random numbers"),
         }
     }

@@ -5,20 +5,24 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use ale_media::leg::{Leg, LegControl, LegEvent, MAX_DIGIT_MS, MIN_DIGIT_MS};
 use ale_media::session::{
     self, Keying, PayloadTypes, RemoteConfig, Role, SessionConfig, SessionControl,
 };
 
 use super::Room;
 use super::error::CallError;
+use super::voice::Speech;
 use crate::keys::EndKeys;
 use crate::ports::Pair;
 use crate::random;
 use crate::sdp::Line;
-use crate::worker::{Clock, End, EndCounters, Ends, Path, Relay, Worker};
+use crate::worker::{Clock, End, EndCounters, Ends, Path, Relay, Voice, Worker};
 
 /// The clock of payload types that nobody has described.
 const UNKNOWN_CLOCK_HZ: u32 = 8_000;
+/// Volume of digits, in -dBm0.
+const DIGIT_VOLUME_DBM0: u8 = 10;
 
 /// One end of a media line, as the control thread has it.
 #[derive(Debug)]
@@ -32,7 +36,9 @@ pub(crate) struct LineEnd {
     pub(crate) said: Option<Line>,
     /// Until the session is made with it.
     keying: Option<Keying>,
-    control: Option<SessionControl>,
+    control: Option<EndControl>,
+    /// Whether packets are SRTP.
+    secure: bool,
     pub(crate) counters: Arc<EndCounters>,
 }
 
@@ -42,6 +48,16 @@ pub(crate) struct CallLine {
     /// Towards who offered first, and towards the other.
     pub(crate) ends: [Option<LineEnd>; 2],
     path: Option<u64>,
+    /// What is spoken at each end, where that is not the same.
+    speeches: Option<[Speech; 2]>,
+}
+
+/// The control half of what an end's packets go through.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // One an end.
+enum EndControl {
+    Session(SessionControl),
+    Leg(LegControl),
 }
 
 impl CallLine {
@@ -64,6 +80,7 @@ impl CallLine {
                 said: None,
                 keying: None,
                 control: None,
+                secure: false,
                 counters: Arc::default(),
             });
         }
@@ -80,6 +97,7 @@ impl CallLine {
     pub(super) fn run(
         &mut self,
         muxed: [bool; 2],
+        speeches: Option<[Speech; 2]>,
         room: &mut Room,
         worker: &Worker,
     ) -> Result<(), CallError> {
@@ -88,12 +106,39 @@ impl CallLine {
             return Ok(());
         }
         let [Some(first), Some(second)] = &mut self.ends else { return Ok(()) };
-        let ends = [first.make(muxed[0])?, second.make(muxed[1])?];
+        let ends = match &speeches {
+            None => Ends::Relay([first.make(muxed[0])?, second.make(muxed[1])?]),
+            Some([one, other]) => Ends::Translate([
+                first.make_voice(muxed[0], one)?,
+                second.make_voice(muxed[1], other)?,
+            ]),
+        };
+        self.speeches = speeches;
         let id = room.next_path;
         room.next_path += 1;
         self.path = Some(id);
-        worker.open(Path { id, ends: Ends::Relay(ends) });
+        worker.open(Path { id, ends });
         Ok(())
+    }
+
+    /// Whether a line that runs can go on with what is to be spoken now.
+    pub(super) fn goes_on_as(&self, speeches: Option<&[Speech; 2]>) -> Result<(), CallError> {
+        if self.path.is_some() && self.speeches.as_ref() != speeches {
+            return Err(CallError::NotDone("A change of what is translated within a call"));
+        }
+        Ok(())
+    }
+
+    /// Says at each end what digits have come at the other.
+    pub(super) fn carry_digits(&mut self) {
+        let [Some(first), Some(second)] = &mut self.ends else { return };
+        let (Some(EndControl::Leg(first)), Some(EndControl::Leg(second))) =
+            (&mut first.control, &mut second.control)
+        else {
+            return;
+        };
+        carry(first, second);
+        carry(second, first);
     }
 
     /// Ends the line, and gives its ports back.
@@ -102,6 +147,7 @@ impl CallLine {
             worker.close(id);
         }
         self.ends = [None, None];
+        self.speeches = None;
     }
 }
 
@@ -117,33 +163,54 @@ impl LineEnd {
             .said
             .replace(Line { rtcp: if muxed { said.rtp } else { said.rtcp }, ..said.clone() });
         let Some(control) = &mut self.control else {
+            self.secure = matches!(keying, Keying::Srtp(_));
             self.keying = Some(keying);
             return Ok(());
         };
-        match &keying {
-            Keying::Srtp(srtp) => control.set_keys(srtp).map_err(CallError::Session)?,
-            _ if control.receive_suite().is_some() => {
+        match (&keying, &mut *control) {
+            (Keying::Srtp(srtp), EndControl::Session(control)) => {
+                control.set_keys(srtp).map_err(CallError::Session)?;
+            }
+            (Keying::Srtp(srtp), EndControl::Leg(control)) => {
+                control.set_keys(srtp).map_err(CallError::LegChange)?;
+            }
+            (_, EndControl::Session(control)) if self.secure => {
                 control.set_plain().map_err(CallError::Session)?;
                 // A session that is made with these keys later would begin their key stream again.
                 self.keys = EndKeys::default();
             }
+            (_, EndControl::Leg(_)) if self.secure => {
+                return Err(CallError::NotDone("Leaving SRTP in a call that is translated"));
+            }
             _ => {}
         }
+        self.secure = matches!(keying, Keying::Srtp(_));
         let addresses = |line: &Line| (line.rtp, line.rtcp);
         let now = self.said.as_ref().map(addresses);
         // On hold by address, the peer is where it was.
-        if let Some((rtp @ Some(_), rtcp)) = now
+        if let Some((Some(rtp), rtcp)) = now
             && now != before.as_ref().map(addresses)
         {
-            control.relatch(rtp, rtcp).map_err(CallError::Session)?;
+            match control {
+                EndControl::Session(control) => {
+                    control.relatch(Some(rtp), rtcp).map_err(CallError::Session)?;
+                }
+                EndControl::Leg(control) => {
+                    control.relatch(rtp, rtcp).map_err(CallError::LegChange)?;
+                }
+            }
         }
         Ok(())
     }
 
     /// Where the peer sends from, as far as known: RTP, or RTCP.
     pub(crate) fn heard_from(&self, rtcp: bool) -> Option<SocketAddr> {
-        let control = self.control.as_ref()?;
-        if rtcp { control.remote_rtcp_address() } else { control.remote_address() }
+        match self.control.as_ref()? {
+            EndControl::Session(control) if rtcp => control.remote_rtcp_address(),
+            EndControl::Session(control) => control.remote_address(),
+            EndControl::Leg(control) if rtcp => control.remote_rtcp_address(),
+            EndControl::Leg(control) => control.remote_address(),
+        }
     }
 
     /// When RTP last came, in seconds since 1970; 0 if none did.
@@ -168,9 +235,25 @@ impl LineEnd {
         let made = session::create(&config);
         let (receiver, sender, control) =
             made.map_err(|error| CallError::Session(session::SessionError::Srtp(error)))?;
-        self.control = Some(control);
+        self.control = Some(EndControl::Session(control));
         let counters = Arc::clone(&self.counters);
         Ok(End { pair, media: Relay { receiver, sender }, rtcp_mux, counters })
+    }
+
+    /// Its leg, for the worker.
+    fn make_voice(&mut self, rtcp_mux: bool, speech: &Speech) -> Result<End<Voice>, CallError> {
+        let said = self.said.as_ref().ok_or(CallError::NoOffer)?;
+        let pair = self.pair.take().ok_or(CallError::NoOffer)?;
+        let mut config = speech.leg().ok_or(CallError::Random)?;
+        match self.keying.take().ok_or(CallError::NoOffer)? {
+            Keying::Srtp(srtp) => config.srtp = Some(*srtp),
+            _ => config.plain = true,
+        }
+        config.remote = remote(said.rtp, said.rtcp);
+        let (receiver, media, control) = Leg::new(&config).map_err(CallError::Leg)?;
+        self.control = Some(EndControl::Leg(control));
+        let counters = Arc::clone(&self.counters);
+        Ok(End { pair, media: Voice { receiver, media }, rtcp_mux, counters })
     }
 }
 
@@ -205,4 +288,14 @@ fn payload_types(line: &Line) -> PayloadTypes {
         );
     }
     types
+}
+
+fn carry(from: &mut LegControl, to: &mut LegControl) {
+    while let Some(event) = from.next_event() {
+        if let LegEvent::DigitEnded { event, duration_ms } = event {
+            let duration_ms = duration_ms.clamp(MIN_DIGIT_MS, MAX_DIGIT_MS);
+            // One that has no room any more would come too late.
+            let _ = to.send_digit(event, duration_ms, DIGIT_VOLUME_DBM0);
+        }
+    }
 }

@@ -8,6 +8,7 @@
 
 mod error;
 mod line;
+mod voice;
 
 pub use error::CallError;
 use line::CallLine;
@@ -23,7 +24,7 @@ use crate::config::Interface;
 use crate::keys;
 use crate::ng::command::{Flags, Ice, RtcpMux, Transport};
 use crate::ports::Ports;
-use crate::sdp::{self, Line, LineKind, Rewrite, RewrittenLine, Rtcp};
+use crate::sdp::{self, Formats, Line, LineKind, Rewrite, RewrittenLine, Rtcp};
 use crate::worker::Worker;
 
 /// What calls take of the node.
@@ -117,7 +118,9 @@ impl Call {
             }
             (None, None) => return Err(CallError::UnknownTag),
         };
-        refuse_what_is_not_done(flags)?;
+        if flags.ice == Ice::Force {
+            return Err(CallError::NotDone("ICE"));
+        }
         let mut session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
         let lines: Vec<Line> =
             (0..session.medias.len()).filter_map(|n| Line::of(&session, n)).collect();
@@ -140,7 +143,8 @@ impl Call {
             if transport.secure && !keys::any_usable(&line.crypto, flags) {
                 return Err(CallError::Keys);
             }
-            if line.is_emptied_by(&flags.codecs) {
+            let added = voice::added(line, &flags.codecs);
+            if line.is_emptied_by(&flags.codecs) && added.is_empty() {
                 return Err(CallError::NoCodec);
             }
             let [near_name, far_name] = match &flags.direction {
@@ -158,7 +162,8 @@ impl Call {
             let rtcp = if muxed { Rtcp::MuxOffered } else { Rtcp::NextPort };
             address = room.told(far.interface);
             onward.push(Some(to));
-            rewritten.push(Some(RewrittenLine { port: far.port, transport: to, rtcp, crypto }));
+            let (port, formats) = (far.port, Formats::And(added));
+            rewritten.push(Some(RewrittenLine { port, transport: to, formats, rtcp, crypto }));
         }
         if let Some(address) = flags.media_address.or(address) {
             sdp::rewrite(&mut session, &rewrite(address, flags, rewritten));
@@ -223,6 +228,15 @@ impl Call {
                 rewritten.push(None);
                 continue;
             }
+            let translation = voice::translation(offered, &answered)?;
+            let formats = match &translation {
+                Some([near, _]) => Formats::Only(near.formats()),
+                None => Formats::And(Vec::new()),
+            };
+            // In the order of the parties.
+            let speeches =
+                translation.map(|[near, far]| if by == 0 { [near, far] } else { [far, near] });
+            line.goes_on_as(speeches.as_ref())?;
             let (near, far) = line.both(by).ok_or(CallError::NoOffer)?;
             let (near_keying, crypto) = if transport.secure {
                 let answer = near.keys.answer(&offered.crypto, &offer.flags);
@@ -249,8 +263,8 @@ impl Call {
             };
             near.agree(offered, near_muxed, near_keying)?;
             far.agree(&answered, answered.rtcp_mux, far_keying)?;
-            line.run(muxed, room, worker)?;
-            rewritten.push(Some(RewrittenLine { port, transport, rtcp, crypto }));
+            line.run(muxed, speeches, room, worker)?;
+            rewritten.push(Some(RewrittenLine { port, transport, formats, rtcp, crypto }));
         }
         if let Some(address) = flags.media_address.or(address) {
             sdp::rewrite(&mut session, &rewrite(address, flags, rewritten));
@@ -258,20 +272,16 @@ impl Call {
         Ok(sdp::write(&session))
     }
 
+    /// Says at each end what digits have come at the other, where a line is translated; a relayed line's are
+    /// packets like others.
+    pub fn carry_digits(&mut self) {
+        self.lines.iter_mut().for_each(CallLine::carry_digits);
+    }
+
     /// Ends its media.
     pub fn end(&mut self, worker: &Worker) {
         self.lines.iter_mut().for_each(|line| line.close(worker));
     }
-}
-
-fn refuse_what_is_not_done(flags: &Flags) -> Result<(), CallError> {
-    if flags.ice == Ice::Force {
-        return Err(CallError::NotDone("ICE"));
-    }
-    if !flags.codecs.transcode.is_empty() || !flags.codecs.mask.is_empty() {
-        return Err(CallError::NotDone("Transcoding"));
-    }
-    Ok(())
 }
 
 fn rewrite<'f>(

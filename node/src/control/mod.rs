@@ -87,6 +87,11 @@ impl Control {
         });
     }
 
+    /// Says digits on in calls that are translated.
+    pub fn carry_digits(&mut self) {
+        self.calls.values_mut().for_each(Call::carry_digits);
+    }
+
     fn offer(
         &mut self,
         request: &Request<'_>,

@@ -41,9 +41,11 @@ pub enum Command {
 
 impl Codecs {
     /// Whether a codec of this name is taken out of what is passed on.
-    pub fn strips(&self, name: &str) -> bool {
+    pub fn removes(&self, name: &str) -> bool {
         let named = |list: &[String]| list.iter().any(|listed| listed.eq_ignore_ascii_case(name));
-        (named(&self.strip) || self.strip.iter().any(|listed| listed == "all"))
+        [&self.strip, &self.mask]
+            .into_iter()
+            .any(|list| named(list) || list.iter().any(|listed| listed == "all"))
             && !named(&self.except)
     }
 }

@@ -10,8 +10,9 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use line::Format;
 pub use line::{Line, LineKind};
-pub use rewrite::{Rewrite, RewrittenLine, Rtcp, rewrite};
+pub use rewrite::{Formats, NamedFormat, Rewrite, RewrittenLine, Rtcp, rewrite};
 
 use core::fmt;
 

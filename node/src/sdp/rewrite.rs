@@ -19,6 +19,26 @@ pub enum Rtcp {
     Mux,
 }
 
+/// A format, named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFormat {
+    /// Payload type.
+    pub payload_type: u8,
+    /// As in `a=rtpmap`.
+    pub encoding: String,
+    /// As in `a=fmtp`.
+    pub fmtp: Option<String>,
+}
+
+/// What becomes of a line's formats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Formats {
+    /// Those that are not taken out stay, and these come after them.
+    And(Vec<NamedFormat>),
+    /// These take their place, with all that is said about packet times.
+    Only(Vec<NamedFormat>),
+}
+
 /// What takes a media line's place.
 #[derive(Debug, Clone)]
 pub struct RewrittenLine {
@@ -26,6 +46,8 @@ pub struct RewrittenLine {
     pub port: u16,
     /// Protocol.
     pub transport: Transport,
+    /// Formats.
+    pub formats: Formats,
     /// How RTCP is told of.
     pub rtcp: Rtcp,
     /// Values of `a=crypto`; secrets.
@@ -68,6 +90,9 @@ const ENDING_HERE: [&str; 17] = [
     "rtcp-mux-only",
 ];
 
+/// Attributes that begin with a format's number.
+const OF_A_FORMAT: [&str; 3] = ["rtpmap", "fmtp", "rtcp-fb"];
+
 /// Puts the node in the place of who wrote the description.
 pub fn rewrite(session: &mut Session, to: &Rewrite<'_>) {
     if to.lines.iter().all(Option::is_none) {
@@ -109,7 +134,20 @@ fn rewrite_line(media: &mut Media, line: &RewrittenLine, to: &Rewrite<'_>, inher
     media.port = line.port;
     media.num_ports = None;
     media.proto = line.transport.name().to_owned();
-    strip(media, to.codecs);
+    match &line.formats {
+        Formats::And(added) => {
+            strip(media, to.codecs, !added.is_empty());
+            add(media, added);
+        }
+        Formats::Only(formats) => {
+            media.fmt.clear();
+            media.attributes.retain(|attribute| {
+                !OF_A_FORMAT.contains(&&attribute.attribute[..])
+                    && !["ptime", "maxptime"].contains(&&attribute.attribute[..])
+            });
+            add(media, formats);
+        }
+    }
     media.attributes.retain(|attribute| !ends_here(attribute));
     let told = |attribute: &Attribute| attribute.attribute == "rtcp";
     let place = media.attributes.iter().position(told);
@@ -130,21 +168,38 @@ fn rewrite_line(media: &mut Media, line: &RewrittenLine, to: &Rewrite<'_>, inher
     }
 }
 
-/// Takes codecs out, with all that is said about them.
-fn strip(media: &mut Media, codecs: &Codecs) {
+/// Names formats after those that are there.
+fn add(media: &mut Media, formats: &[NamedFormat]) {
+    for format in formats {
+        let number = format.payload_type.to_string();
+        if !media.fmt.is_empty() {
+            media.fmt.push(' ');
+        }
+        media.fmt.push_str(&number);
+        let said = [("rtpmap", Some(&format.encoding)), ("fmtp", format.fmtp.as_ref())];
+        for (name, value) in said {
+            let Some(value) = value else { continue };
+            let value = Some(format!("{number} {value}"));
+            media.attributes.push(Attribute { attribute: name.to_owned(), value });
+        }
+    }
+}
+
+/// Takes codecs out, with all that is said about them; all of them only if others come.
+fn strip(media: &mut Media, codecs: &Codecs, others: bool) {
     let gone: Vec<String> = line::formats(media)
         .iter()
-        .filter(|format| codecs.strips(&format.name))
+        .filter(|format| codecs.removes(&format.name))
         .map(|format| format.payload_type.to_string())
         .collect();
     let stays = |number: &str| !gone.iter().any(|gone| gone == number);
     let kept: Vec<&str> = media.fmt.split_ascii_whitespace().filter(|n| stays(n)).collect();
-    if gone.is_empty() || kept.is_empty() {
+    if gone.is_empty() || (kept.is_empty() && !others) {
         return;
     }
     media.fmt = kept.join(" ");
     media.attributes.retain(|attribute| {
-        let of_a_format = ["rtpmap", "fmtp", "rtcp-fb"].contains(&&attribute.attribute[..]);
+        let of_a_format = OF_A_FORMAT.contains(&&attribute.attribute[..]);
         let number = attribute.value.as_deref().and_then(|value| value.split(' ').next());
         !of_a_format || number.is_none_or(stays)
     });
@@ -166,6 +221,6 @@ fn is_unspecified(connection: &Connection) -> bool {
 impl Line {
     /// Whether taking these codecs out leaves nothing.
     pub fn is_emptied_by(&self, codecs: &Codecs) -> bool {
-        !self.formats.is_empty() && self.formats.iter().all(|format| codecs.strips(&format.name))
+        !self.formats.is_empty() && self.formats.iter().all(|format| codecs.removes(&format.name))
     }
 }

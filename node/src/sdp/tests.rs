@@ -19,7 +19,13 @@ fn rewritten(text: &str, codecs: &Codecs, lines: Vec<Option<RewrittenLine>>) -> 
 
 fn plain(port: u16) -> Option<RewrittenLine> {
     let transport = Transport::named("RTP/AVP").unwrap();
-    Some(RewrittenLine { port, transport, rtcp: Rtcp::NextPort, crypto: Vec::new() })
+    Some(RewrittenLine {
+        port,
+        transport,
+        formats: Formats::And(Vec::new()),
+        rtcp: Rtcp::NextPort,
+        crypto: Vec::new(),
+    })
 }
 
 /// The lines of `after` that are not in `before`, and the other way round.

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which codecs a media line adds to an offer, and what is spoken at each end when the answer has come.
+
+use ale_media::codec::CodecSpec;
+use ale_media::leg::{LegConfig, ReceiveCodec, TelephoneEvents};
+
+use super::error::CallError;
+use crate::ng::command::Codecs;
+use crate::random;
+use crate::sdp::{Format, Line, NamedFormat};
+
+/// Codecs that can be added, by their names, and their static payload types (RFC 3551).
+const ADDED: [(&str, &str, Option<u8>); 4] = [
+    ("PCMU", "PCMU/8000", Some(0)),
+    ("PCMA", "PCMA/8000", Some(8)),
+    ("G722", "G722/8000", Some(9)),
+    ("opus", "opus/48000/2", None),
+];
+
+/// What is spoken at one end.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Speech {
+    payload_type: u8,
+    codec: CodecSpec,
+    /// All that the peer may send.
+    understood: Vec<ReceiveCodec>,
+    events: Option<(u8, u32)>,
+    comfort_noise: Option<u8>,
+    /// Of the PCM between the ends.
+    pub(super) sample_rate_hz: u32,
+}
+
+fn codec(format: &Format) -> Option<CodecSpec> {
+    CodecSpec::from_rtpmap(&format!("{}/{}", format.name, format.clock_hz))
+}
+
+fn is_events(format: &Format) -> bool {
+    format.name.eq_ignore_ascii_case("telephone-event")
+}
+
+/// The formats that an offer gets beside those that stay.
+pub(super) fn added(line: &Line, codecs: &Codecs) -> Vec<NamedFormat> {
+    let mut added: Vec<NamedFormat> = Vec::new();
+    if line.media != "audio" {
+        return added;
+    }
+    for name in &codecs.transcode {
+        let name = name.split('/').next().unwrap_or_default();
+        let known = ADDED.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+        let Some((name, encoding, fixed)) = known else { continue };
+        let offered = line.formats.iter().find(|format| format.name.eq_ignore_ascii_case(name));
+        if offered.is_some_and(|format| !codecs.removes(&format.name)) {
+            continue;
+        }
+        let free = |number: &u8| {
+            line.formats.iter().all(|format| format.payload_type != *number)
+                && added.iter().all(|format| format.payload_type != *number)
+        };
+        // The number that the offerer knows it by: it can be passed on then.
+        let own = offered.map(|format| format.payload_type);
+        let number = own.or(fixed.filter(free)).or_else(|| (96..=127).find(free));
+        if let Some(payload_type) = number
+            && added.iter().all(|format| format.encoding != *encoding)
+        {
+            let encoding = (*encoding).to_owned();
+            added.push(NamedFormat { payload_type, encoding, fmtp: None });
+        }
+    }
+    added
+}
+
+/// What is spoken at the offerer's end and at the answerer's; `None` if what the answerer sends can be passed
+/// on as it is.
+pub(super) fn translation(
+    offered: &Line,
+    answered: &Line,
+) -> Result<Option<[Speech; 2]>, CallError> {
+    let sound = |format: &&Format| !is_events(format) && !format.name.eq_ignore_ascii_case("CN");
+    let Some(chosen) = answered.formats.iter().find(sound) else { return Ok(None) };
+    let same = |format: &Format| {
+        format.name.eq_ignore_ascii_case(&chosen.name) && format.clock_hz == chosen.clock_hz
+    };
+    // A dynamic type without a name is one that nobody here has added.
+    if answered.media != "audio" || chosen.name.is_empty() || offered.formats.iter().any(same) {
+        return Ok(None);
+    }
+    let far = codec(chosen).ok_or(CallError::NoCodec)?;
+    let known = |format: &Format| codec(format).map(|codec| (format.payload_type, codec));
+    let (near_type, near) = offered.formats.iter().find_map(known).ok_or(CallError::NoCodec)?;
+    let rate = |codec: &CodecSpec| codec.format().sample_rate_hz;
+    // What one of them does not carry need not be made.
+    let sample_rate_hz = rate(&near).min(rate(&far));
+    let both_have_events =
+        offered.formats.iter().any(is_events) && answered.formats.iter().any(is_events);
+    let speech = |line: &Line, payload_type, codec: CodecSpec, only: bool| {
+        let events = |format: &&Format| both_have_events && is_events(format);
+        let events = line.formats.iter().find(events);
+        let noise = line.formats.iter().find(|f| f.name == "CN" && f.clock_hz == 8_000 && !only);
+        let understood = if only {
+            vec![ReceiveCodec { payload_type, codec: codec.clone() }]
+        } else {
+            let known = line.formats.iter().filter_map(known);
+            known.map(|(payload_type, codec)| ReceiveCodec { payload_type, codec }).collect()
+        };
+        Speech {
+            payload_type,
+            codec,
+            understood,
+            events: events.map(|format| (format.payload_type, format.clock_hz)),
+            comfort_noise: noise.map(|format| format.payload_type),
+            sample_rate_hz,
+        }
+    };
+    Ok(Some([
+        speech(offered, near_type, near, true),
+        speech(answered, chosen.payload_type, far, false),
+    ]))
+}
+
+impl Speech {
+    /// What the answer to the offerer names: the codec, and events if both ends have them.
+    pub(super) fn formats(&self) -> Vec<NamedFormat> {
+        let payload_type = self.payload_type;
+        let mut formats =
+            vec![NamedFormat { payload_type, encoding: self.codec.rtpmap(), fmtp: None }];
+        if let Some((payload_type, clock_hz)) = self.events {
+            let encoding = format!("telephone-event/{clock_hz}");
+            formats.push(NamedFormat { payload_type, encoding, fmtp: Some(String::from("0-16")) });
+        }
+        formats
+    }
+
+    /// A leg that speaks it, but for its keys and where its peer is.
+    pub(super) fn leg(&self) -> Option<LegConfig> {
+        let mut config = LegConfig::new(random::number()?, self.payload_type, self.codec.clone());
+        config.initial_sequence = (random::number()? >> 17) as u16;
+        config.initial_timestamp = random::number()?;
+        config.cname =
+            format!("{:08x}{:08x}{:08x}", random::number()?, random::number()?, random::number()?);
+        config.receive.clone_from(&self.understood);
+        config.comfort_noise_payload_type = self.comfort_noise;
+        let events = self
+            .events
+            .map(|(payload_type, clock_hz)| TelephoneEvents::new(payload_type, clock_hz));
+        config.telephone_events = events.into_iter().collect();
+        config.sample_rate_hz = Some(self.sample_rate_hz);
+        Some(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdp;
+
+    fn line(formats: &str, maps: &str) -> Line {
+        let text = format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP {formats}\r\n{maps}"
+        );
+        Line::of(&sdp::parse(text.as_bytes(), 1).unwrap(), 0).unwrap()
+    }
+
+    const OPUS: &str = "a=rtpmap:96 opus/48000/2\r\n";
+    const EVENTS: &str = "a=rtpmap:101 telephone-event/8000\r\n";
+
+    #[test]
+    fn what_is_added_has_a_number_of_its_own() {
+        let codecs = |mask: &[&str], transcode: &[&str]| Codecs {
+            mask: mask.iter().map(|&name| name.to_owned()).collect(),
+            transcode: transcode.iter().map(|&name| name.to_owned()).collect(),
+            ..Codecs::default()
+        };
+        let numbers = |line: &Line, codecs: &Codecs| -> Vec<(u8, String)> {
+            let added = added(line, codecs).into_iter();
+            added.map(|format| (format.payload_type, format.encoding)).collect()
+        };
+        let named = |number, name: &str| (number, name.to_owned());
+        let mu_law = line("0", "");
+        assert_eq!(
+            numbers(&mu_law, &codecs(&["all"], &["opus", "G722"])),
+            [named(96, "opus/48000/2"), named(9, "G722/8000")]
+        );
+        assert_eq!(numbers(&mu_law, &codecs(&[], &["PCMU", "x"])), [], "there already, unknown");
+        assert_eq!(numbers(&mu_law, &codecs(&["all"], &["PCMU"])), [named(0, "PCMU/8000")]);
+        let taken = line("96 8", "a=rtpmap:96 x/8000\r\na=rtpmap:8 y/8000\r\n");
+        assert_eq!(
+            numbers(&taken, &codecs(&[], &["opus", "opus", "PCMA"])),
+            [named(97, "opus/48000/2"), named(98, "PCMA/8000")]
+        );
+    }
+
+    #[test]
+    fn only_what_the_offerer_does_not_have_is_translated() {
+        let offered = line("0 101", EVENTS);
+        for same in [line("0 101", EVENTS), line("0", ""), line("101", EVENTS), line("77", "")] {
+            assert_eq!(translation(&offered, &same).unwrap(), None);
+        }
+        let answered = line("96 8 101", &format!("{OPUS}{EVENTS}"));
+        let [near, far] = translation(&offered, &answered).unwrap().unwrap();
+        assert_eq!((near.payload_type, far.payload_type), (0, 96));
+        assert_eq!((near.sample_rate_hz, far.sample_rate_hz), (8_000, 8_000));
+        assert_eq!((near.events, far.events), (Some((101, 8_000)), Some((101, 8_000))));
+        assert_eq!((near.understood.len(), far.understood.len()), (1, 2));
+        let without = line("96", OPUS);
+        let [near, _] = translation(&offered, &without).unwrap().unwrap();
+        assert_eq!(near.events, None, "nobody would hear them");
+        assert!(translation(&line("18", ""), &without).is_err(), "G.729 is not known here");
+        let [near, far] = translation(&without, &line("9", "")).unwrap().unwrap();
+        assert_eq!((near.sample_rate_hz, far.sample_rate_hz), (16_000, 16_000));
+        for speech in [near, far] {
+            let mut config = speech.leg().unwrap();
+            config.plain = true;
+            assert!(ale_media::leg::Leg::new(&config).is_ok());
+        }
+    }
+}
