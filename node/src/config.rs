@@ -57,6 +57,8 @@ pub struct Media {
     pub workers: u16,
     /// A call of which nothing has come for so long is ended, in seconds.
     pub timeout_s: u32,
+    /// How long calls may go on when the node is told to end, in seconds.
+    pub drain_s: u32,
     /// Most calls at a time.
     pub max_calls: u32,
     /// Most media lines of a call.
@@ -80,6 +82,7 @@ impl Default for Media {
             port_max: 39_999,
             workers: 0,
             timeout_s: 60,
+            drain_s: 30,
             max_calls: 4_096,
             max_lines: 16,
         }

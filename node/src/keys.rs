@@ -139,7 +139,7 @@ mod tests {
             let offer = offering.offer(&flags(offerer));
             let (theirs, answer) = answering.answer(&offer, &flags(answerer)).unwrap();
             assert!(answer.contains(suite), "{answer}");
-            let ours = offering.accept(&[answer.clone()]).unwrap();
+            let ours = offering.accept(core::slice::from_ref(&answer)).unwrap();
             assert!(agree(&ours, &theirs));
             // A second round changes nothing.
             assert_eq!(offering.offer(&flags(offerer)), offer);

@@ -15,6 +15,8 @@ use ale_media_node::control::Control;
 use ale_media_node::ng::server::Server;
 use ale_media_node::worker::Clock;
 use clap::Parser;
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
 
 /// Longest request: what a datagram can hold.
 const MAX_REQUEST_BYTES: usize = 65_535;
@@ -74,10 +76,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
+    let signals = Signals::register()?;
     let socket = UdpSocket::bind(config.ng.listen)
         .map_err(|error| format!("NG on {}: {error}", config.ng.listen))?;
     socket.set_read_timeout(Some(TICK))?;
@@ -87,9 +86,24 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let mut request = vec![0; MAX_REQUEST_BYTES];
     let mut answer = Vec::new();
     let (mut swept_ns, mut carried_ns) = (0, 0);
-    while !stop.load(Ordering::Relaxed) {
+    let mut draining_since_ns = None;
+    loop {
         let received = receive(&socket, &mut request)?;
         let now_ns = clock.now_ns();
+        if signals.end.load(Ordering::Relaxed) {
+            let since_ns = *draining_since_ns.get_or_insert(now_ns);
+            control.set_accepting(false);
+            let over = now_ns - since_ns >= u64::from(config.media.drain_s) * 1_000_000_000;
+            if over || control.calls() == 0 {
+                return Ok(());
+            }
+        }
+        if signals.refuse.swap(false, Ordering::Relaxed) {
+            control.set_accepting(false);
+        }
+        if signals.accept.swap(false, Ordering::Relaxed) && draining_since_ns.is_none() {
+            control.set_accepting(true);
+        }
         if now_ns - carried_ns >= TICK.as_nanos() as u64 {
             carried_ns = now_ns;
             control.carry_digits();
@@ -105,7 +119,29 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
             let _ = socket.send_to(&answer, from);
         }
     }
-    Ok(())
+}
+
+/// What signals ask for.
+struct Signals {
+    /// SIGTERM and SIGINT: no call begins, and the node ends with the last one. A second ends it at once.
+    end: Arc<AtomicBool>,
+    /// SIGUSR1: no call begins.
+    refuse: Arc<AtomicBool>,
+    /// SIGUSR2: calls may begin again.
+    accept: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn register() -> io::Result<Self> {
+        let [end, refuse, accept] = core::array::from_fn(|_| Arc::new(AtomicBool::new(false)));
+        for signal in [SIGTERM, SIGINT] {
+            flag::register_conditional_shutdown(signal, 1, Arc::clone(&end))?;
+            flag::register(signal, Arc::clone(&end))?;
+        }
+        flag::register(SIGUSR1, Arc::clone(&refuse))?;
+        flag::register(SIGUSR2, Arc::clone(&accept))?;
+        Ok(Self { end, refuse, accept })
+    }
 }
 
 /// The next request, or nothing for now.

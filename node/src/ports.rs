@@ -115,7 +115,7 @@ impl Ports {
             match lease.bind(self.address) {
                 Ok((rtp, rtcp)) => return Ok(Pair { rtp, rtcp, lease }),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    held_by_others.push(lease)
+                    held_by_others.push(lease);
                 }
                 Err(error) => return Err(PortsError::System(error)),
             }

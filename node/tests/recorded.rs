@@ -73,6 +73,9 @@ fn difference(recorded: &Json, name: &str, ours: &Answer) -> [Vec<String>; 2] {
     [theirs.difference(&ours).cloned().collect(), ours.difference(&theirs).cloned().collect()]
 }
 
+/// A question's name, its description and flags, and the differences.
+type Question<'q> = (&'q str, String, Vec<Said<'q>>, [&'q [&'q str]; 2]);
+
 const REPLACE: Said<'static> = List("replace", &["origin", "session-connection"]);
 const NO_ICE: Said<'static> = Text("ICE", "remove");
 
@@ -94,7 +97,6 @@ fn ask(node: &mut Node, command: &str, id: &str, sdp: &str, more: &[Said<'_>]) -
 fn descriptions_are_those_of_rtpengine_but_for_what_is_listed() {
     let recorded: Json = serde_json::from_str(RECORDED).unwrap();
     let node = &mut node();
-    let (a, b) = (Text("from-tag", "a"), Text("to-tag", "b"));
     let offer = described(4000, "0 8 101");
     let answer = described(5000, "0 101");
     let savp = Text("transport-protocol", "RTP/SAVP");
@@ -104,8 +106,7 @@ fn descriptions_are_those_of_rtpengine_but_for_what_is_listed() {
     let hold = |described: Described<'_>, direction| Described { direction, ..described }.sdp();
     let video = "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\n\
                  a=fmtp:96 max-fr=30\r\n";
-    // The question, its flags, and the differences.
-    let offers: [(&str, String, Vec<Said<'_>>, [&[&str]; 2]); 8] = [
+    let offers: [Question<'_>; 8] = [
         ("plain", offer.sdp(), vec![NO_ICE, REPLACE], none),
         ("defaults", offer.sdp(), vec![], none),
         ("hold", hold(described(4000, "0 8 101"), "sendonly"), vec![NO_ICE, REPLACE], none),
@@ -152,7 +153,6 @@ fn descriptions_are_those_of_rtpengine_but_for_what_is_listed() {
         let found = difference(&recorded, &format!("{name}: answer"), &ours);
         assert_eq!(found, none, "{name}");
     }
-    drop((a, b));
 }
 
 /// Texts and lists of an answer, without what is of the moment.

@@ -111,29 +111,29 @@ fn no_port_is_leaked_by_calls_that_come_and_go() {
     let offer = alice.sdp("RTP/AVP", "");
     for n in 0..400 {
         let id = n.to_string();
+        let ids = [Text("call-id", &id), Text("from-tag", "a"), Text("sdp", &offer)];
+        let cancelled = &ids[..];
         match n % 4 {
-            0 => drop(node.call(&id, (&offer, &[]), |_| bob.sdp("RTP/AVP", ""))),
+            0 => {
+                node.call(&id, (&offer, &[]), |_| bob.sdp("RTP/AVP", ""));
+            }
             // Refused by the callee.
-            1 => drop(node.call(&id, (&offer, &[]), |_| {
-                bob.sdp("RTP/AVP", "").replace("m=audio ", "m=audio 0 x").replace(" 0 x", " 0 ")
-            })),
+            1 => {
+                let refusal = bob.sdp("RTP/AVP", "").replace("m=audio ", "m=audio 0 x");
+                let port = refusal.find(" 0 x").unwrap() + 2;
+                let after = refusal[port..].find(' ').unwrap() + port;
+                let refusal = [&refusal[..port], &refusal[after..]].concat();
+                node.call(&id, (&offer, &[]), |_| refusal);
+            }
             // Cancelled.
             2 => {
-                drop(node.ask(
-                    "offer",
-                    &[Text("call-id", &id), Text("from-tag", "a"), Text("sdp", &offer)],
-                ))
+                node.ask("offer", cancelled);
             }
             // Refused here.
-            _ => drop(node.ask(
-                "offer",
-                &[
-                    Text("call-id", &id),
-                    Text("from-tag", "a"),
-                    Text("sdp", &offer),
-                    Text("ICE", "force"),
-                ],
-            )),
+            _ => {
+                let [call, from, sdp] = ids;
+                node.ask("offer", &[call, from, sdp, Text("ICE", "force")]);
+            }
         }
         node.ask("delete", &[Text("call-id", &id)]);
         // The worker closes sockets when it comes to it; what is left then is what leaks.
@@ -195,4 +195,24 @@ fn a_call_of_which_nothing_comes_is_ended() {
     assert_eq!(node.control.calls(), 1);
     node.control.sweep(60_000_000_000);
     assert_eq!(node.control.calls(), 0);
+}
+
+#[test]
+fn a_node_that_drains_refuses_calls_and_carries_on_with_those_there_are() {
+    let media = Media { port_min: 20_680, port_max: 20_699, ..Media::default() };
+    let mut node = Node::with(&["127.0.0.1"], media);
+    let offer = Phone::new().sdp("RTP/AVP", "");
+    node.call("old", (&offer, &[]), |_| Phone::new().sdp("RTP/AVP", ""));
+    node.control.set_accepting(false);
+    let ids = |id| [Text("call-id", id), Text("from-tag", "a"), Text("sdp", &offer[..])];
+    let refused = node.ask("offer", &ids("new"));
+    assert_eq!(refused.text("error-reason").as_deref(), Some("Load limit exceeded"));
+    node.call("old", (&offer, &[]), |_| Phone::new().sdp("RTP/AVP", ""));
+    node.control.set_accepting(true);
+    assert_eq!(node.ask("offer", &ids("new")).text("result").as_deref(), Some("ok"));
+    for id in ["old", "new"] {
+        node.ask("delete", &[Text("call-id", id)]);
+    }
+    let totals = node.control.totals();
+    assert_eq!((totals.begun, totals.deleted, totals.refused, totals.timed_out), (2, 2, 1, 0));
 }

@@ -20,6 +20,25 @@ const MAX_NAME_BYTES: usize = 255;
 /// Calls that a list has where nobody says how many.
 const LISTED: usize = 32;
 
+/// What has been done since the node began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls that began.
+    pub begun: u64,
+    /// Calls that were ended by `delete`.
+    pub deleted: u64,
+    /// Calls of which nothing came for too long.
+    pub timed_out: u64,
+    /// Calls that were refused for want of room: their number, or ports, or since the node drains.
+    pub refused: u64,
+    /// Packets of ended calls, RTP and RTCP.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Datagrams of ended calls that were refused or could not be sent.
+    pub errors: u64,
+}
+
 /// The control thread's state.
 #[derive(Debug)]
 pub struct Control {
@@ -29,6 +48,9 @@ pub struct Control {
     room: Room,
     clock: Clock,
     max_calls: usize,
+    /// No calls begin while it is false; those there are go on.
+    accepting: bool,
+    totals: Totals,
     timeout_ns: u64,
 }
 
@@ -60,6 +82,8 @@ impl Control {
             room: Room { interfaces, max_lines, next_path: 0 },
             clock,
             max_calls: config.media.max_calls as usize,
+            accepting: true,
+            totals: Totals::default(),
             timeout_ns: u64::from(config.media.timeout_s) * 1_000_000_000,
         })
     }
@@ -69,6 +93,16 @@ impl Control {
         self.calls.len()
     }
 
+    /// What has been done.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Whether calls may begin; while they may not, those there are go on.
+    pub fn set_accepting(&mut self, accepting: bool) {
+        self.accepting = accepting;
+    }
+
     /// Pairs of ports that are taken, on all interfaces.
     pub fn ports_taken(&self) -> u32 {
         self.room.interfaces.iter().map(|(_, ports)| ports.taken()).sum()
@@ -76,11 +110,13 @@ impl Control {
 
     /// Ends the calls of which nothing has come for too long, neither media nor signalling.
     pub fn sweep(&mut self, now_ns: u64) {
-        let (workers, timeout_ns) = (&self.workers, self.timeout_ns);
+        let (workers, timeout_ns, totals) = (&self.workers, self.timeout_ns, &mut self.totals);
         self.calls.retain(|_, call| {
             let last_ns = call.last_arrival_ns().max(call.signalled_ns);
             let alive = now_ns.saturating_sub(last_ns) < timeout_ns;
             if !alive && let Some(worker) = workers.get(call.worker) {
+                totals.timed_out += 1;
+                totals.add(call);
                 call.end(worker);
             }
             alive
@@ -105,18 +141,28 @@ impl Control {
             return Err(String::from("Too long a name"));
         }
         if !self.calls.contains_key(call_id) {
-            if self.calls.len() >= self.max_calls {
+            let full = self.calls.len() >= self.max_calls;
+            if full || !self.accepting {
+                self.totals.refused += 1;
+                // In words that proxies know: they ask another node then.
+                let reason = match full {
+                    true => "Parallel session limit reached",
+                    false => "Load limit exceeded",
+                };
                 if request.knows_load_limit {
-                    answer.string("result", "load limit");
-                    answer.string("message", "Parallel session limit reached");
+                    answer.string("result", "load limit").string("message", reason);
                     return Ok(());
                 }
-                return Err(String::from("Parallel session limit reached"));
+                return Err(String::from(reason));
             }
             let mut call = Call::new(from_tag, self.next_worker, now_ns);
             // What an offer that is refused has taken comes back with the call.
             let sdp = call.offer(from_tag, None, text, &request.flags, &mut self.room);
-            let sdp = sdp.map_err(|error| error.to_string())?;
+            let sdp = sdp.map_err(|error| {
+                self.totals.refused += u64::from(matches!(error, CallError::Ports(_)));
+                error.to_string()
+            })?;
+            self.totals.begun += 1;
             self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
             self.calls.insert(call_id.to_owned(), call);
             answer.string("sdp", sdp).string("result", "ok");
@@ -165,6 +211,8 @@ impl Control {
         }
         if let Some(mut call) = self.calls.remove(call_id) {
             report::call(&call, &self.room, &self.clock, answer);
+            self.totals.deleted += 1;
+            self.totals.add(&call);
             if let Some(worker) = self.workers.get(call.worker) {
                 call.end(worker);
             }
@@ -207,11 +255,25 @@ impl Handler for Control {
                 answer.string("result", "ok");
                 Ok(())
             }
+            Command::Statistics => {
+                report::statistics(self, now_ns, answer);
+                Ok(())
+            }
             Command::NotDone => Err(String::from("Command is not done by this node")),
         };
         if let Err(reason) = done {
             error(answer, &reason);
         }
+    }
+}
+
+impl Totals {
+    /// A call has ended.
+    fn add(&mut self, call: &Call) {
+        let [rtp, rtcp] = report::totals_of(call);
+        self.packets += rtp.packets + rtcp.packets;
+        self.bytes += rtp.bytes + rtcp.bytes;
+        self.errors += rtp.errors + rtcp.errors;
     }
 }
 

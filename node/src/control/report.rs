@@ -4,6 +4,7 @@
 use core::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Control;
 use crate::call::{Call, LineEnd, Room};
 use crate::ng::bencode::{DictionaryWriter, ListWriter};
 use crate::sdp::LineKind;
@@ -11,13 +12,13 @@ use crate::worker::Clock;
 
 /// Packets, bytes and errors of one kind.
 #[derive(Clone, Copy, Default)]
-struct Totals {
-    packets: u64,
-    bytes: u64,
-    errors: u64,
+pub(super) struct Traffic {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) errors: u64,
 }
 
-impl Totals {
+impl Traffic {
     fn add(&mut self, other: Self) {
         self.packets += other.packets;
         self.bytes += other.bytes;
@@ -33,6 +34,37 @@ impl Totals {
     }
 }
 
+/// What has come in a call: RTP, and RTCP.
+pub(super) fn totals_of(call: &Call) -> [Traffic; 2] {
+    let mut sum = [Traffic::default(); 2];
+    for end in call.lines.iter().flat_map(|line| line.ends.iter().flatten()) {
+        for (sum, part) in sum.iter_mut().zip(totals(end)) {
+            sum.add(part);
+        }
+    }
+    sum
+}
+
+/// How much has been done, in those of rtpengine's groups and names that mean the same here.
+pub(super) fn statistics(control: &Control, now_ns: u64, answer: &mut DictionaryWriter<'_>) {
+    let totals = control.totals();
+    answer.string("result", "ok").dictionary("statistics", |groups| {
+        groups.dictionary("currentstatistics", |current| {
+            current.number("sessionstotal", control.calls() as u64);
+        });
+        groups.dictionary("totalstatistics", |total| {
+            total.number("uptime", now_ns / 1_000_000_000);
+            total.number("managedsessions", totals.deleted + totals.timed_out);
+            total.number("rejectedsessions", totals.refused);
+            total.number("regularterminatedsessions", totals.deleted);
+            total.number("timeoutsessions", totals.timed_out);
+            total.number("relayedpackets", totals.packets);
+            total.number("relayedbytes", totals.bytes);
+            total.number("relayedpacketerrors", totals.errors);
+        });
+    });
+}
+
 /// A party's tag, or the empty one of who has not answered.
 fn tag(call: &Call, party: usize) -> &str {
     call.tags.get(party).and_then(Option::as_deref).unwrap_or_default()
@@ -44,7 +76,7 @@ pub(super) fn call(call: &Call, room: &Room, clock: &Clock, answer: &mut Diction
     answer.number("created", created_us / 1_000_000).number("created_us", created_us % 1_000_000);
     answer.number("last signal", clock.unix_s(call.signalled_ns));
     answer.dictionary("SSRC", |_| {});
-    let (mut rtp, mut rtcp) = (Totals::default(), Totals::default());
+    let (mut rtp, mut rtcp) = (Traffic::default(), Traffic::default());
     answer.dictionary("tags", |tags| {
         for party in 0..2 {
             let name = tag(call, party);
@@ -82,16 +114,16 @@ pub(super) fn call(call: &Call, room: &Room, clock: &Clock, answer: &mut Diction
 }
 
 /// What has come at an end: RTP, and RTCP.
-fn totals(end: &LineEnd) -> [Totals; 2] {
+fn totals(end: &LineEnd) -> [Traffic; 2] {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let counters = &*end.counters;
     [
-        Totals {
+        Traffic {
             packets: read(&counters.rtp_packets),
             bytes: read(&counters.rtp_bytes),
             errors: read(&counters.refused),
         },
-        Totals {
+        Traffic {
             packets: read(&counters.rtcp_packets),
             bytes: read(&counters.rtcp_bytes),
             errors: 0,

@@ -35,6 +35,8 @@ pub enum Command {
     Query,
     /// The calls there are.
     List,
+    /// How much has been done.
+    Statistics,
     /// A command of the protocol that is not done here.
     NotDone,
 }
@@ -60,11 +62,12 @@ impl Command {
             "delete" => Self::Delete,
             "query" => Self::Query,
             "list" => Self::List,
+            "statistics" => Self::Statistics,
             "block media" | "unblock media" | "silence media" | "unsilence media"
             | "block DTMF" | "unblock DTMF" | "play media" | "stop media" | "play DTMF"
             | "start recording" | "stop recording" | "pause recording" | "start forwarding"
-            | "stop forwarding" | "statistics" | "publish" | "subscribe request"
-            | "subscribe answer" | "unsubscribe" | "connect" => Self::NotDone,
+            | "stop forwarding" | "publish" | "subscribe request" | "subscribe answer"
+            | "unsubscribe" | "connect" => Self::NotDone,
             _ => return None,
         })
     }
