@@ -19,6 +19,16 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// Media.
     pub media: Media,
+    /// What others may know of the node.
+    pub metrics: Metrics,
+}
+
+/// What others may know of the node, over HTTP: `/metrics`, `/healthz`, `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Where they ask; nowhere by default.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Control by NG, which knows no authentication.

@@ -11,6 +11,7 @@
 //! | [`keys`] | keys by SDES: offered, answered, agreed on |
 //! | [`worker`] | threads that forward packets |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
+//! | [`metrics`] | OpenMetrics, and whether calls may begin, over HTTP |
 //! | [`control`] | the table of calls, and what each command does |
 //!
 //! The control thread reads requests, rewrites descriptions, takes ports and makes sessions. Workers, one a
@@ -21,6 +22,7 @@ pub mod call;
 pub mod config;
 pub mod control;
 pub mod keys;
+pub mod metrics;
 pub mod ng;
 pub mod ports;
 pub mod random;

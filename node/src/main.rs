@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ale_media_node::config::{Config, Interface};
 use ale_media_node::control::Control;
+use ale_media_node::metrics::{self, Page, Shared};
 use ale_media_node::ng::server::Server;
 use ale_media_node::worker::Clock;
 use clap::Parser;
@@ -83,6 +84,10 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let clock = Clock::start();
     let mut control = Control::start(config, clock)?;
     let mut server = Server::new(config.ng.allow.clone());
+    let page = Shared::default();
+    if let Some(listen) = config.metrics.listen {
+        page.serve(listen).map_err(|error| format!("metrics on {listen}: {error}"))?;
+    }
     let mut request = vec![0; MAX_REQUEST_BYTES];
     let mut answer = Vec::new();
     let (mut swept_ns, mut carried_ns) = (0, 0);
@@ -111,6 +116,8 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
         if now_ns - swept_ns > 1_000_000_000 {
             swept_ns = now_ns;
             control.sweep(now_ns);
+            let metrics = metrics::text(&control, server.stats(), now_ns);
+            page.publish(Page { metrics, ready: control.is_accepting() });
         }
         let Some((bytes, from)) = received else { continue };
         let datagram = request.get(..bytes).unwrap_or_default();

@@ -12,11 +12,11 @@ use ale_media::session::{
 
 use super::Room;
 use super::error::CallError;
-use super::voice::Speech;
+use super::voice::{self, Speech};
 use crate::keys::EndKeys;
 use crate::ports::Pair;
 use crate::random;
-use crate::sdp::Line;
+use crate::sdp::{Line, NamedFormat};
 use crate::worker::{Clock, End, EndCounters, Ends, Path, Relay, Voice, Worker};
 
 /// The clock of payload types that nobody has described.
@@ -121,12 +121,31 @@ impl CallLine {
         Ok(())
     }
 
-    /// Whether a line that runs can go on with what is to be spoken now.
-    pub(super) fn goes_on_as(&self, speeches: Option<&[Speech; 2]>) -> Result<(), CallError> {
-        if self.path.is_some() && self.speeches.as_ref() != speeches {
+    /// What is spoken at each end, in the order of the parties, once `by` has offered and the other has
+    /// answered; `None` if packets are passed on as they are. A line that runs goes on as it does, though its
+    /// peers could also speak otherwise.
+    pub(super) fn speeches(
+        &self,
+        by: usize,
+        offered: &Line,
+        answered: &Line,
+    ) -> Result<Option<[Speech; 2]>, CallError> {
+        let lines = if by == 0 { [offered, answered] } else { [answered, offered] };
+        if let Some(now) = &self.speeches
+            && now.iter().zip(lines).all(|(speech, line)| speech.is_in(line))
+        {
+            return Ok(Some(now.clone()));
+        }
+        let then = voice::translation(offered, answered)?;
+        if self.path.is_some() && (self.speeches.is_some() || then.is_some()) {
             return Err(CallError::NotDone("A change of what is translated within a call"));
         }
-        Ok(())
+        Ok(then.map(|[near, far]| if by == 0 { [near, far] } else { [far, near] }))
+    }
+
+    /// What is spoken towards a party, where that is translated.
+    pub(super) fn spoken(&self, party: usize) -> Option<Vec<NamedFormat>> {
+        self.speeches.as_ref()?.get(party).map(Speech::formats)
     }
 
     /// Says at each end what digits have come at the other.

@@ -143,10 +143,21 @@ impl Call {
             if transport.secure && !keys::any_usable(&line.crypto, flags) {
                 return Err(CallError::Keys);
             }
-            let added = voice::added(line, &flags.codecs);
-            if line.is_emptied_by(&flags.codecs) && added.is_empty() {
-                return Err(CallError::NoCodec);
+            if to.secure && flags.no_sdes {
+                return Err(CallError::NotDone("SRTP without SDES"));
             }
+            // What is translated stays so, whoever asks for another round and with whatever flags.
+            let spoken = kept.spoken(1 - by);
+            let formats = match spoken {
+                Some(formats) => Formats::Only(formats),
+                None => {
+                    let added = voice::added(line, &flags.codecs);
+                    if line.is_emptied_by(&flags.codecs) && added.is_empty() {
+                        return Err(CallError::NoCodec);
+                    }
+                    Formats::And(added)
+                }
+            };
             let [near_name, far_name] = match &flags.direction {
                 Some([near, far]) => [Some(&near[..]), Some(&far[..])],
                 None => [None, None],
@@ -162,7 +173,7 @@ impl Call {
             let rtcp = if muxed { Rtcp::MuxOffered } else { Rtcp::NextPort };
             address = room.told(far.interface);
             onward.push(Some(to));
-            let (port, formats) = (far.port, Formats::And(added));
+            let port = far.port;
             rewritten.push(Some(RewrittenLine { port, transport: to, formats, rtcp, crypto }));
         }
         if let Some(address) = flags.media_address.or(address) {
@@ -223,20 +234,19 @@ impl Call {
                 rewritten.push(None);
                 continue;
             };
-            if !matches!(answered.kind, LineKind::Rtp(_)) {
+            let LineKind::Rtp(answered_transport) = answered.kind else {
                 line.close(worker);
                 rewritten.push(None);
                 continue;
+            };
+            if answered_transport.secure != onward.secure {
+                return Err(CallError::Keys);
             }
-            let translation = voice::translation(offered, &answered)?;
-            let formats = match &translation {
-                Some([near, _]) => Formats::Only(near.formats()),
+            let speeches = line.speeches(by, offered, &answered)?;
+            let formats = match speeches.as_ref().and_then(|speeches| speeches.get(by)) {
+                Some(speech) => Formats::Only(speech.formats()),
                 None => Formats::And(Vec::new()),
             };
-            // In the order of the parties.
-            let speeches =
-                translation.map(|[near, far]| if by == 0 { [near, far] } else { [far, near] });
-            line.goes_on_as(speeches.as_ref())?;
             let (near, far) = line.both(by).ok_or(CallError::NoOffer)?;
             let (near_keying, crypto) = if transport.secure {
                 let answer = near.keys.answer(&offered.crypto, &offer.flags);

@@ -118,6 +118,16 @@ pub(super) fn translation(
 }
 
 impl Speech {
+    /// Whether a description still has it, events included.
+    pub(super) fn is_in(&self, line: &Line) -> bool {
+        let has = |number: u8, is: &dyn Fn(&Format) -> bool| {
+            line.formats.iter().any(|format| format.payload_type == number && is(format))
+        };
+        let same = |format: &Format| codec(format).as_ref() == Some(&self.codec);
+        has(self.payload_type, &same)
+            && self.events.is_none_or(|(number, _)| has(number, &is_events))
+    }
+
     /// What the answer to the offerer names: the codec, and events if both ends have them.
     pub(super) fn formats(&self) -> Vec<NamedFormat> {
         let payload_type = self.payload_type;

@@ -103,6 +103,16 @@ impl Control {
         self.accepting = accepting;
     }
 
+    /// Whether calls may begin.
+    pub fn is_accepting(&self) -> bool {
+        self.accepting && self.calls.len() < self.max_calls
+    }
+
+    /// Pairs of ports on all interfaces.
+    pub fn ports(&self) -> u32 {
+        self.room.interfaces.iter().map(|(_, ports)| ports.pairs()).sum()
+    }
+
     /// Pairs of ports that are taken, on all interfaces.
     pub fn ports_taken(&self) -> u32 {
         self.room.interfaces.iter().map(|(_, ports)| ports.taken()).sum()
