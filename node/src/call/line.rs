@@ -178,9 +178,9 @@ impl LineEnd {
         muxed: bool,
         keying: Keying,
     ) -> Result<(), CallError> {
-        let before = self
-            .said
-            .replace(Line { rtcp: if muxed { said.rtp } else { said.rtcp }, ..said.clone() });
+        let rtcp = if muxed { said.rtp } else { said.rtcp };
+        // Its keys have been taken over.
+        let before = self.said.replace(Line { rtcp, crypto: Vec::new(), ..said.clone() });
         let Some(control) = &mut self.control else {
             self.secure = matches!(keying, Keying::Srtp(_));
             self.keying = Some(keying);
