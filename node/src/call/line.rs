@@ -148,7 +148,7 @@ impl CallLine {
         self.speeches.as_ref()?.get(party).map(Speech::formats)
     }
 
-    /// Says at each end what digits have come at the other.
+    /// Says at each end what digits have come at the other, and ends collisions of sources.
     pub(super) fn carry_digits(&mut self) {
         let [Some(first), Some(second)] = &mut self.ends else { return };
         let (Some(EndControl::Leg(first)), Some(EndControl::Leg(second))) =
@@ -311,10 +311,19 @@ fn payload_types(line: &Line) -> PayloadTypes {
 
 fn carry(from: &mut LegControl, to: &mut LegControl) {
     while let Some(event) = from.next_event() {
-        if let LegEvent::DigitEnded { event, duration_ms } = event {
-            let duration_ms = duration_ms.clamp(MIN_DIGIT_MS, MAX_DIGIT_MS);
-            // One that has no room any more would come too late.
-            let _ = to.send_digit(event, duration_ms, DIGIT_VOLUME_DBM0);
+        match event {
+            LegEvent::DigitEnded { event, duration_ms } => {
+                let duration_ms = duration_ms.clamp(MIN_DIGIT_MS, MAX_DIGIT_MS);
+                // One that has no room any more would come too late.
+                let _ = to.send_digit(event, duration_ms, DIGIT_VOLUME_DBM0);
+            }
+            LegEvent::SsrcCollision { .. } => {
+                // RFC 3550 section 8.2.
+                if let Some(ssrc) = random::number() {
+                    let _ = from.change_ssrc(ssrc);
+                }
+            }
+            _ => {}
         }
     }
 }
