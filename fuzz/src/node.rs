@@ -81,6 +81,11 @@ pub fn description(data: &[u8]) {
             formats: Formats::And(Vec::new()),
             rtcp: Rtcp::NextPort,
             crypto: Vec::new(),
+            ice: None,
+            dtls: None,
+            mid: None,
+            bundled: false,
+            to_phone: true,
         }
     };
     let lines: Vec<_> = (0..session.medias.len()).map(|n| Some(line(n))).collect();

@@ -10,6 +10,7 @@
 //! | [`ports`] | ports for media, which are never leaked |
 //! | [`keys`] | keys by SDES: offered, answered, agreed on |
 //! | [`worker`] | threads that forward packets |
+//! | [`peer`] | ICE-lite and DTLS between a socket and a session |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
 //! | [`metrics`] | OpenMetrics, and whether calls may begin, over HTTP |
 //! | [`control`] | the table of calls, and what each command does |
@@ -24,6 +25,7 @@ pub mod control;
 pub mod keys;
 pub mod metrics;
 pub mod ng;
+pub mod peer;
 pub mod ports;
 pub mod random;
 pub mod sdp;

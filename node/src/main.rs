@@ -16,6 +16,8 @@ use ale_media_node::metrics::{self, Page, Shared};
 use ale_media_node::ng::server::Server;
 use ale_media_node::worker::Clock;
 use clap::Parser;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 
@@ -80,7 +82,7 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let signals = Signals::register()?;
     let socket = UdpSocket::bind(config.ng.listen)
         .map_err(|error| format!("NG on {}: {error}", config.ng.listen))?;
-    socket.set_read_timeout(Some(TICK))?;
+    socket.set_nonblocking(true)?;
     let clock = Clock::start();
     let mut control = Control::start(config, clock)?;
     let mut server = Server::new(config.ng.allow.clone());
@@ -93,6 +95,8 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let (mut swept_ns, mut carried_ns) = (0, 0);
     let mut draining_since_ns = None;
     loop {
+        wait(&socket, &control)?;
+        control.hear();
         let received = receive(&socket, &mut request)?;
         let now_ns = clock.now_ns();
         if signals.end.load(Ordering::Relaxed) {
@@ -148,6 +152,17 @@ impl Signals {
         flag::register(SIGUSR1, Arc::clone(&refuse))?;
         flag::register(SIGUSR2, Arc::clone(&accept))?;
         Ok(Self { end, refuse, accept })
+    }
+}
+
+/// Waits for a request, for what workers have to tell, or for the tick.
+fn wait(socket: &UdpSocket, control: &Control) -> io::Result<()> {
+    let bell = control.bell();
+    let mut ready = [PollFd::new(socket, PollFlags::IN), PollFd::new(&bell, PollFlags::IN)];
+    let tick = Timespec { tv_sec: 0, tv_nsec: TICK.as_nanos() as i64 };
+    match poll(&mut ready, Some(&tick)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

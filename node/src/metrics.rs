@@ -62,6 +62,15 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
         &[("", totals.errors)],
     );
     family(
+        "ale_dtls_handshakes",
+        "counter",
+        "Handshakes, by whether they ended in keys.",
+        &[
+            ("{outcome=\"keys\"}", totals.handshakes),
+            ("{outcome=\"failed\"}", totals.handshakes_failed),
+        ],
+    );
+    family(
         "ale_port_pairs",
         "gauge",
         "Pairs of ports, by what they are.",

@@ -7,17 +7,23 @@ use std::sync::atomic::Ordering;
 
 use ale_media::leg::{Leg, LegControl, LegEvent, MAX_DIGIT_MS, MIN_DIGIT_MS};
 use ale_media::session::{
-    self, Keying, PayloadTypes, RemoteConfig, Role, SessionConfig, SessionControl,
+    self, Keying, PayloadTypes, RemoteConfig, Role, SessionConfig, SessionControl, SessionError,
+    SrtpConfig,
 };
+use ale_media::srtp::dtls::{self, Role as Side};
+use ale_media::srtp::{self, wiping_stack};
 
 use super::Room;
 use super::error::CallError;
+use super::peer::EndPeer;
 use super::voice::{self, Speech};
 use crate::keys::EndKeys;
+use crate::peer::dtls::{Agreed, Identity};
+use crate::peer::{Change, Peer};
 use crate::ports::Pair;
 use crate::random;
 use crate::sdp::{Line, NamedFormat};
-use crate::worker::{Clock, End, EndCounters, Ends, Path, Relay, Voice, Worker};
+use crate::worker::{Clock, End, EndCounters, Ends, Happened, Path, Relay, Voice, Worker};
 
 /// The clock of payload types that nobody has described.
 const UNKNOWN_CLOCK_HZ: u32 = 8_000;
@@ -32,13 +38,21 @@ pub(crate) struct LineEnd {
     /// Until the worker has it.
     pair: Option<Pair>,
     pub(super) keys: EndKeys,
+    pub(super) peer: EndPeer,
+    /// What the worker is to know of ICE and DTLS.
+    change: Option<Change>,
+    /// Where ICE says that the peer is.
+    chosen: Option<SocketAddr>,
+    /// Why there are no keys, if there will be none.
+    pub(crate) failure: Option<String>,
     /// What its peer has said, of what was agreed on.
     pub(crate) said: Option<Line>,
     /// Until the session is made with it.
     keying: Option<Keying>,
     control: Option<EndControl>,
-    /// Whether packets are SRTP.
+    /// Whether packets are SRTP, and whether by keys of DTLS.
     secure: bool,
+    by_dtls: bool,
     pub(crate) counters: Arc<EndCounters>,
 }
 
@@ -77,10 +91,15 @@ impl CallLine {
                 port: pair.port(),
                 pair: Some(pair),
                 keys: EndKeys::default(),
+                peer: EndPeer::default(),
+                change: None,
+                chosen: None,
+                failure: None,
                 said: None,
                 keying: None,
                 control: None,
                 secure: false,
+                by_dtls: false,
                 counters: Arc::default(),
             });
         }
@@ -103,6 +122,11 @@ impl CallLine {
     ) -> Result<(), CallError> {
         if let Some(id) = self.path {
             worker.set_rtcp_mux(id, muxed);
+            for (n, end) in self.ends.iter_mut().flatten().enumerate() {
+                if let Some(change) = end.change.take() {
+                    worker.change_peer(id, n, change);
+                }
+            }
             return Ok(());
         }
         let [Some(first), Some(second)] = &mut self.ends else { return Ok(()) };
@@ -160,6 +184,23 @@ impl CallLine {
         carry(second, first);
     }
 
+    /// Whether a worker has it by this number.
+    pub(super) fn is_path(&self, id: u64) -> bool {
+        self.path == Some(id)
+    }
+
+    /// What has happened at an end.
+    pub(super) fn hear(&mut self, end: usize, happened: &Happened) {
+        let Some(Some(end)) = self.ends.get_mut(end) else { return };
+        match happened {
+            Happened::Agreed(agreed) => {
+                end.failure = end.take_keys(agreed).err().map(|error| error.to_string());
+            }
+            Happened::Failed(reason) => end.failure = Some(reason.clone()),
+            Happened::Moved(to) => end.chosen = Some(*to),
+        }
+    }
+
     /// Ends the line, and gives its ports back.
     pub(super) fn close(&mut self, worker: &Worker) {
         if let Some(id) = self.path.take() {
@@ -171,18 +212,31 @@ impl CallLine {
 }
 
 impl LineEnd {
-    /// The peer has said this, and how packets are protected has been agreed on.
+    /// The peer has said this, and how packets are protected has been agreed on. With DTLS, of which the node
+    /// is on this side, keys come later.
     pub(super) fn agree(
         &mut self,
         said: &Line,
         muxed: bool,
         keying: Keying,
+        ice: bool,
+        dtls: Option<Side>,
+        identity: &Identity,
     ) -> Result<(), CallError> {
+        if dtls.is_some() && self.control.is_some() && !self.by_dtls {
+            return Err(CallError::NotDone("A change to DTLS within a call"));
+        }
         let rtcp = if muxed { said.rtp } else { said.rtcp };
+        let change = self.peer.agree(said, ice, dtls, identity)?;
+        let checked = change.ice.is_some();
+        // One that runs is told also that there is no ICE any more.
+        let told = self.control.is_some() || !change.is_nothing();
+        self.change = told.then_some(change);
+        self.by_dtls = dtls.is_some();
         // Its keys have been taken over.
         let before = self.said.replace(Line { rtcp, crypto: Vec::new(), ..said.clone() });
         let Some(control) = &mut self.control else {
-            self.secure = matches!(keying, Keying::Srtp(_));
+            self.secure = !matches!(keying, Keying::Plain);
             self.keying = Some(keying);
             return Ok(());
         };
@@ -193,17 +247,20 @@ impl LineEnd {
             (Keying::Srtp(srtp), EndControl::Leg(control)) => {
                 control.set_keys(srtp).map_err(CallError::LegChange)?;
             }
-            (_, EndControl::Session(control)) if self.secure => {
+            (Keying::Plain, EndControl::Session(control)) if self.secure => {
                 control.set_plain().map_err(CallError::Session)?;
                 // A session that is made with these keys later would begin their key stream again.
                 self.keys = EndKeys::default();
             }
-            (_, EndControl::Leg(_)) if self.secure => {
+            (Keying::Plain, EndControl::Leg(_)) if self.secure => {
                 return Err(CallError::NotDone("Leaving SRTP in a call that is translated"));
             }
             _ => {}
         }
-        self.secure = matches!(keying, Keying::Srtp(_));
+        self.secure = !matches!(keying, Keying::Plain);
+        if checked {
+            return Ok(());
+        }
         let addresses = |line: &Line| (line.rtp, line.rtcp);
         let now = self.said.as_ref().map(addresses);
         // On hold by address, the peer is where it was.
@@ -222,8 +279,26 @@ impl LineEnd {
         Ok(())
     }
 
+    /// Keys have been agreed on by DTLS.
+    fn take_keys(&mut self, agreed: &Agreed) -> Result<(), CallError> {
+        let split = wiping_stack(|| dtls::split(agreed.suite, &agreed.exported, agreed.role));
+        let keys = split.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
+        let config = |key| srtp::SessionConfig::new(agreed.suite, key);
+        let srtp = SrtpConfig { send: config(keys.send), receive: config(keys.receive) };
+        match &mut self.control {
+            Some(EndControl::Session(control)) => {
+                control.set_keys(&srtp).map_err(CallError::Session)
+            }
+            Some(EndControl::Leg(control)) => control.set_keys(&srtp).map_err(CallError::LegChange),
+            None => Ok(()),
+        }
+    }
+
     /// Where the peer sends from, as far as known: RTP, or RTCP.
     pub(crate) fn heard_from(&self, rtcp: bool) -> Option<SocketAddr> {
+        if let Some(chosen) = self.chosen {
+            return Some(chosen);
+        }
         match self.control.as_ref()? {
             EndControl::Session(control) if rtcp => control.remote_rtcp_address(),
             EndControl::Session(control) => control.remote_address(),
@@ -253,10 +328,16 @@ impl LineEnd {
         config.extended_reports = false;
         let made = session::create(&config);
         let (receiver, sender, control) =
-            made.map_err(|error| CallError::Session(session::SessionError::Srtp(error)))?;
+            made.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
         self.control = Some(EndControl::Session(control));
         let counters = Arc::clone(&self.counters);
-        Ok(End { pair, media: Relay { receiver, sender }, rtcp_mux, counters })
+        let peer = self.take_peer();
+        Ok(End { pair, media: Relay { receiver, sender }, rtcp_mux, peer, counters })
+    }
+
+    /// ICE and DTLS, for the worker.
+    fn take_peer(&mut self) -> Option<Box<Peer>> {
+        self.change.take().map(|change| Box::new(Peer::new(change)))
     }
 
     /// Its leg, for the worker.
@@ -266,13 +347,15 @@ impl LineEnd {
         let mut config = speech.leg().ok_or(CallError::Random)?;
         match self.keying.take().ok_or(CallError::NoOffer)? {
             Keying::Srtp(srtp) => config.srtp = Some(*srtp),
-            _ => config.plain = true,
+            Keying::Plain => config.plain = true,
+            Keying::Pending => {}
         }
         config.remote = remote(said.rtp, said.rtcp);
         let (receiver, media, control) = Leg::new(&config).map_err(CallError::Leg)?;
         self.control = Some(EndControl::Leg(control));
         let counters = Arc::clone(&self.counters);
-        Ok(End { pair, media: Voice { receiver, media }, rtcp_mux, counters })
+        let peer = self.take_peer();
+        Ok(End { pair, media: Voice { receiver, media }, rtcp_mux, peer, counters })
     }
 }
 

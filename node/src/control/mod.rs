@@ -5,15 +5,21 @@ mod report;
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use rustix::event::{EventfdFlags, eventfd};
 
 use crate::call::{Call, CallError, Room};
 use crate::config::Config;
 use crate::ng::bencode::DictionaryWriter;
 use crate::ng::command::{Command, Request};
 use crate::ng::server::{Handler, error};
+use crate::peer::dtls::Identity;
 use crate::ports::Ports;
 use crate::random;
-use crate::worker::{Clock, Worker};
+use crate::worker::{Clock, Happened, News, Worker};
 
 /// Longest `Call-ID` and tag.
 const MAX_NAME_BYTES: usize = 255;
@@ -37,6 +43,10 @@ pub struct Totals {
     pub bytes: u64,
     /// Datagrams of ended calls that were refused or could not be sent.
     pub errors: u64,
+    /// Handshakes (DTLS) that ended in keys.
+    pub handshakes: u64,
+    /// Handshakes that ended without.
+    pub handshakes_failed: u64,
 }
 
 /// The control thread's state.
@@ -52,6 +62,8 @@ pub struct Control {
     accepting: bool,
     totals: Totals,
     timeout_ns: u64,
+    told: Receiver<(u64, usize, Happened)>,
+    bell: Arc<OwnedFd>,
 }
 
 impl Control {
@@ -65,8 +77,12 @@ impl Control {
             0 => cores,
             workers => workers,
         };
-        let workers =
-            (0..workers).map(|n| Worker::start(n % cores, clock)).collect::<Result<_, _>>()?;
+        let (tell, told) = channel();
+        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let news = News { told: tell, bell: Arc::clone(&bell) };
+        let start = |n| Worker::start(n % cores, clock, news.clone());
+        let workers = (0..workers).map(start).collect::<Result<_, _>>()?;
+        let identity = Identity::new().map_err(io::Error::other)?;
         let mut interfaces = Vec::new();
         for interface in &config.interfaces {
             let start = random::number().ok_or_else(|| io::Error::other(CallError::Random))?;
@@ -79,12 +95,14 @@ impl Control {
             calls: HashMap::new(),
             workers,
             next_worker: 0,
-            room: Room { interfaces, max_lines, next_path: 0 },
+            room: Room { interfaces, identity, max_lines, next_path: 0 },
             clock,
             max_calls: config.media.max_calls as usize,
             accepting: true,
             totals: Totals::default(),
             timeout_ns: u64::from(config.media.timeout_s) * 1_000_000_000,
+            told,
+            bell,
         })
     }
 
@@ -131,6 +149,25 @@ impl Control {
             }
             alive
         });
+    }
+
+    /// Is readable when workers have told something: time for [`Control::hear`].
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    /// Takes what workers have told: keys that were agreed on, and peers that have moved.
+    pub fn hear(&mut self) {
+        let _ = rustix::io::read(&*self.bell, &mut [0_u8; 8]);
+        while let Ok((path, end, happened)) = self.told.try_recv() {
+            match &happened {
+                Happened::Agreed(_) => self.totals.handshakes += 1,
+                Happened::Failed(_) => self.totals.handshakes_failed += 1,
+                Happened::Moved(_) => {}
+            }
+            // One of many thousand calls, at its beginning: a look at each is not worth a second table.
+            self.calls.values_mut().any(|call| call.hear(path, end, &happened));
+        }
     }
 
     /// Says digits on in calls that are translated.

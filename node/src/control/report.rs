@@ -144,6 +144,9 @@ fn media(n: usize, end: &LineEnd, room: &Room, clock: &Clock, out: &mut ListWrit
         media.list("flags", |flags| {
             flags.string("initialized");
         });
+        if let Some(reason) = &end.failure {
+            media.string("no keys", reason);
+        }
         media.list("streams", |streams| {
             for (kind, totals, after, peer) in [
                 ("RTP", rtp, 0, said.and_then(|line| line.rtp)),

@@ -165,6 +165,12 @@ pub struct Flags {
     pub replace_origin: bool,
     /// No `a=rtcp` in what is passed on.
     pub no_rtcp_attribute: bool,
+    /// Keys by DTLS are not offered where SDES is.
+    pub no_dtls: bool,
+    /// The node waits for the peer to begin the handshake, where it may choose.
+    pub dtls_passive: bool,
+    /// Each line that is passed on has a name (`a=mid`).
+    pub generate_mid: bool,
     /// Keys of SDES are not offered.
     pub no_sdes: bool,
     /// Suites of SDES that are not offered.
@@ -305,8 +311,10 @@ impl Flags {
         let (as_it_came, word) = (word, normal(word));
         match &word[..] {
             "no-rtcp-attribute" => return self.no_rtcp_attribute = true,
-            // What the node does anyway: it learns addresses, and rewrites what it passes on.
-            "trust-address" | "symmetric" | "generate-rtcp" | "force" => return,
+            "generate-mid" => return self.generate_mid = true,
+            // What the node does anyway: it learns addresses, rewrites what it passes on, and tells all
+            // candidates at once.
+            "trickle-ICE" | "trust-address" | "symmetric" | "generate-rtcp" | "force" => return,
             _ => {}
         }
         for list in LISTS {
@@ -348,8 +356,9 @@ impl Flags {
                 Ok(address) => self.media_address = Some(address),
                 Err(_) => self.unknown(value),
             },
-            // Without DTLS there is nothing to be said about it.
-            ("DTLS", _) => {}
+            ("DTLS", "off" | "no" | "disable") => self.no_dtls = true,
+            ("DTLS", "passive") => self.dtls_passive = true,
+            ("DTLS", "active") => self.dtls_passive = false,
             _ => match key.strip_prefix("codec-") {
                 Some(operation) => self.codec(operation, value),
                 None => self.unknown(&key),

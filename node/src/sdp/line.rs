@@ -6,6 +6,8 @@ use core::net::{IpAddr, SocketAddr};
 use sdp_types::{Attribute, Media, Session};
 
 use crate::ng::command::Transport;
+use crate::peer::dtls::Fingerprint;
+use crate::peer::ice::Credentials;
 
 /// What a media line is to the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,48 @@ pub(crate) struct Format {
     pub(crate) clock_hz: u32,
 }
 
+/// What a description says about ICE (RFC 8839).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceLine {
+    /// Fragment and password.
+    pub credentials: Credentials,
+    /// `a=ice-lite`: it checks nothing either.
+    pub lite: bool,
+}
+
+/// Who begins a handshake (RFC 4145 section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setup {
+    /// Who says so does.
+    Active,
+    /// The other does.
+    Passive,
+    /// Whichever the other chooses.
+    Either,
+}
+
+impl Setup {
+    /// The attribute's value.
+    pub fn value(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Passive => "passive",
+            Self::Either => "actpass",
+        }
+    }
+}
+
+/// What a description says about DTLS (RFC 5763, RFC 8842).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DtlsLine {
+    /// Those that are understood here; one of them is the certificate's.
+    pub fingerprints: Vec<Fingerprint>,
+    /// Who begins.
+    pub setup: Setup,
+    /// `a=tls-id`: another one begins another association.
+    pub tls_id: Option<String>,
+}
+
 /// A media line, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -44,8 +88,19 @@ pub struct Line {
     pub rtcp_mux: bool,
     /// Values of `a=crypto` (RFC 4568); secrets.
     pub crypto: Vec<String>,
+    /// ICE, if there is any.
+    pub ice: Option<IceLine>,
+    /// DTLS, if there is any.
+    pub dtls: Option<DtlsLine>,
+    /// `a=mid` (RFC 5888).
+    pub mid: Option<String>,
+    /// Whether it stands in a group of `BUNDLE` (RFC 8843).
+    pub bundled: bool,
     pub(crate) formats: Vec<Format>,
 }
+
+/// Fingerprints of one certificate; aiortc tells three.
+const MAX_FINGERPRINTS: usize = 8;
 
 /// Encodings of static payload types (RFC 3551 section 6).
 const STATIC: [(u8, &str, u32); 14] = [
@@ -86,8 +141,66 @@ impl Line {
         let media_name = media.media.clone();
         let ipv6 = ip.is_some_and(|ip| ip.is_ipv6());
         let formats = formats(media);
-        Some(Self { kind, media: media_name, rtp, rtcp, ipv6, rtcp_mux, crypto, formats })
+        let mid = value(media, "mid").map(String::from);
+        let bundled = mid.as_deref().is_some_and(|mid| is_bundled(session, mid));
+        Some(Self {
+            kind,
+            media: media_name,
+            rtp,
+            rtcp,
+            ipv6,
+            rtcp_mux,
+            crypto,
+            ice: ice(session, media),
+            dtls: dtls(session, media),
+            mid,
+            bundled,
+            formats,
+        })
     }
+}
+
+/// The values that count for a media line: its own, or else those of the whole session.
+fn counting<'s>(
+    session: &'s Session,
+    media: &'s Media,
+    name: &'s str,
+) -> impl Iterator<Item = &'s str> {
+    let own = has(media, name);
+    let attributes = if own { &media.attributes } else { &session.attributes };
+    let named = move |attribute: &&Attribute| attribute.attribute == name;
+    attributes.iter().filter(named).filter_map(|attribute| attribute.value.as_deref())
+}
+
+fn ice(session: &Session, media: &Media) -> Option<IceLine> {
+    let fragment = counting(session, media, "ice-ufrag").next()?.to_owned();
+    let password = counting(session, media, "ice-pwd").next()?.to_owned();
+    let lite = session.attributes.iter().any(|attribute| attribute.attribute == "ice-lite");
+    Some(IceLine { credentials: Credentials { fragment, password }, lite })
+}
+
+fn dtls(session: &Session, media: &Media) -> Option<DtlsLine> {
+    let told = counting(session, media, "fingerprint");
+    let fingerprints: Vec<_> = told.take(MAX_FINGERPRINTS).filter_map(Fingerprint::parse).collect();
+    if fingerprints.is_empty() {
+        return None;
+    }
+    // RFC 4145 section 4: who says nothing is active.
+    let setup = match counting(session, media, "setup").next() {
+        Some("passive") => Setup::Passive,
+        Some("actpass") => Setup::Either,
+        _ => Setup::Active,
+    };
+    let tls_id = counting(session, media, "tls-id").next().map(String::from);
+    Some(DtlsLine { fingerprints, setup, tls_id })
+}
+
+fn is_bundled(session: &Session, mid: &str) -> bool {
+    let groups = session.attributes.iter().filter(|attribute| attribute.attribute == "group");
+    groups.filter_map(|group| group.value.as_deref()).any(|group| {
+        let mut words = group.split_ascii_whitespace();
+        words.next() == Some("BUNDLE") && words.any(|word| word == mid)
+    })
 }
 
 /// The address that counts for a media line.

@@ -11,8 +11,8 @@ mod rewrite;
 mod tests;
 
 pub(crate) use line::Format;
-pub use line::{Line, LineKind};
-pub use rewrite::{Formats, NamedFormat, Rewrite, RewrittenLine, Rtcp, rewrite};
+pub use line::{DtlsLine, IceLine, Line, LineKind, Setup};
+pub use rewrite::{Formats, IceTold, NamedFormat, Rewrite, RewrittenLine, Rtcp, refuse_data_channels, rewrite};
 
 use core::fmt;
 

@@ -5,8 +5,10 @@ use core::net::IpAddr;
 
 use sdp_types::{Attribute, Connection, Media, Session};
 
-use super::line::{self, Line};
+use super::line::{self, Line, Setup};
 use crate::ng::command::{Codecs, Transport};
+use crate::peer::dtls::Fingerprint;
+use crate::peer::ice::Credentials;
 
 /// How RTCP is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,15 @@ pub enum Formats {
     Only(Vec<NamedFormat>),
 }
 
+/// What is told about ICE, of which the node does the lite kind.
+#[derive(Debug, Clone)]
+pub struct IceTold {
+    /// The node's.
+    pub credentials: Credentials,
+    /// Where it can be reached.
+    pub address: IpAddr,
+}
+
 /// What takes a media line's place.
 #[derive(Debug, Clone)]
 pub struct RewrittenLine {
@@ -52,6 +63,16 @@ pub struct RewrittenLine {
     pub rtcp: Rtcp,
     /// Values of `a=crypto`; secrets.
     pub crypto: Vec<String>,
+    /// ICE, if it is told.
+    pub ice: Option<IceTold>,
+    /// The node's certificate and who begins, if DTLS is told.
+    pub dtls: Option<(Fingerprint, Setup)>,
+    /// The line's name, if it has one.
+    pub mid: Option<String>,
+    /// Whether it stands in a group of `BUNDLE`.
+    pub bundled: bool,
+    /// Whether it goes from a browser to a phone: then nothing is told that only browsers know.
+    pub to_phone: bool,
 }
 
 /// What is to become of a description.
@@ -90,6 +111,23 @@ const ENDING_HERE: [&str; 17] = [
     "rtcp-mux-only",
 ];
 
+/// Attributes that only browsers know. With their `a=extmap` goes the promise to read such extensions.
+const OF_BROWSERS: [&str; 11] = [
+    "extmap",
+    "extmap-allow-mixed",
+    "msid",
+    "msid-semantic",
+    "rid",
+    "rtcp-fb",
+    "rtcp-rsize",
+    "rtcp-xr",
+    "simulcast",
+    "ssrc",
+    "ssrc-group",
+];
+/// Priority of a host's only address (RFC 8445 section 5.1.2.1), less its component.
+const PRIORITY: u32 = (126 << 24) | (65_535 << 8) | 256;
+
 /// Attributes that begin with a format's number.
 const OF_A_FORMAT: [&str; 3] = ["rtpmap", "fmtp", "rtcp-fb"];
 
@@ -102,9 +140,20 @@ pub fn rewrite(session: &mut Session, to: &Rewrite<'_>) {
         session.origin.set_unicast_ip_address(to.address);
     }
     session.attributes.retain(|attribute| !ends_here(attribute) && !is_bundle(attribute));
+    if to.lines.iter().flatten().any(|line| line.to_phone) {
+        session.attributes.retain(|attribute| !of_browsers(attribute));
+    }
+    if to.lines.iter().flatten().any(|line| line.ice.is_some()) {
+        session.attributes.push(attribute("ice-lite", None));
+    }
+    let bundled = to.lines.iter().flatten().filter(|line| line.bundled);
+    let names: Vec<&str> = bundled.filter_map(|line| line.mid.as_deref()).collect();
+    if !names.is_empty() {
+        session.attributes.push(attribute("group", Some(format!("BUNDLE {}", names.join(" ")))));
+    }
     let before = session.connection.clone();
-    // What is on hold by its address stays so.
-    let on_hold = before.as_ref().is_some_and(is_unspecified);
+    // What is on hold by its address stays so; a browser's address is in its candidates.
+    let on_hold = before.as_ref().is_some_and(is_unspecified) && !session.medias.iter().any(has_ice);
     if let Some(connection) = session.connection.as_mut().filter(|_| !on_hold) {
         connection.set_connection_ip_address(to.address);
     }
@@ -114,6 +163,10 @@ pub fn rewrite(session: &mut Session, to: &Rewrite<'_>) {
             Some(line) => rewrite_line(media, line, to, before.is_some()),
             None => {
                 // It meant the address that stood above it.
+                if media.port == 0 {
+                    // Refused: nothing is there to be keyed or reached.
+                    media.attributes.retain(|attribute| !ends_here(attribute));
+                }
                 if media.port != 0 && media.connections.is_empty() {
                     media.connections.extend(before.clone().filter(|_| !on_hold));
                 }
@@ -122,12 +175,22 @@ pub fn rewrite(session: &mut Session, to: &Rewrite<'_>) {
     }
 }
 
+/// Refuses lines for data channels, which need an association that the node does not pass on.
+pub fn refuse_data_channels(session: &mut Session) {
+    for media in &mut session.medias {
+        if media.proto.ends_with("DTLS/SCTP") {
+            media.port = 0;
+        }
+    }
+}
+
 fn rewrite_line(media: &mut Media, line: &RewrittenLine, to: &Rewrite<'_>, inherits: bool) {
     if media.connections.is_empty() && !inherits {
         media.connections.push(Connection::from_ip_addr(to.address));
     }
+    let ice = has_ice(media);
     for connection in &mut media.connections {
-        if !is_unspecified(connection) {
+        if ice || !is_unspecified(connection) {
             connection.set_connection_ip_address(to.address);
         }
     }
@@ -148,24 +211,57 @@ fn rewrite_line(media: &mut Media, line: &RewrittenLine, to: &Rewrite<'_>, inher
             add(media, formats);
         }
     }
-    media.attributes.retain(|attribute| !ends_here(attribute));
+    media.attributes.retain(|attribute| !ends_here(attribute) && attribute.attribute != "mid");
+    if line.to_phone {
+        media.attributes.retain(|attribute| !of_browsers(attribute));
+    }
     let told = |attribute: &Attribute| attribute.attribute == "rtcp";
     let place = media.attributes.iter().position(told);
     media.attributes.retain(|attribute| !told(attribute));
     if !to.no_rtcp_attribute {
-        let rtcp = Attribute {
-            attribute: String::from("rtcp"),
-            value: Some((line.port + u16::from(line.rtcp != Rtcp::Mux)).to_string()),
-        };
+        let port = line.port + u16::from(line.rtcp != Rtcp::Mux);
+        let rtcp = attribute("rtcp", Some(port.to_string()));
         media.attributes.insert(place.unwrap_or(media.attributes.len()), rtcp);
     }
     if line.rtcp != Rtcp::NextPort {
-        media.attributes.push(Attribute { attribute: String::from("rtcp-mux"), value: None });
+        media.attributes.push(attribute("rtcp-mux", None));
     }
     for key in &line.crypto {
-        let value = Some(key.clone());
-        media.attributes.push(Attribute { attribute: String::from("crypto"), value });
+        media.attributes.push(attribute("crypto", Some(key.clone())));
     }
+    if let Some(mid) = &line.mid {
+        media.attributes.push(attribute("mid", Some(mid.clone())));
+    }
+    if let Some((fingerprint, setup)) = &line.dtls {
+        media.attributes.push(attribute("setup", Some(setup.value().to_owned())));
+        media.attributes.push(attribute("fingerprint", Some(fingerprint.value())));
+    }
+    if let Some(ice) = &line.ice {
+        tell_ice(media, line, ice);
+    }
+}
+
+/// Credentials, and a candidate for each port: the node has one address a line, and no others to come.
+fn tell_ice(media: &mut Media, line: &RewrittenLine, ice: &IceTold) {
+    let Credentials { fragment, password } = &ice.credentials;
+    media.attributes.push(attribute("ice-ufrag", Some(fragment.clone())));
+    media.attributes.push(attribute("ice-pwd", Some(password.clone())));
+    let components = if line.rtcp == Rtcp::Mux { 1 } else { 2 };
+    for component in 1..=components {
+        let (priority, address) = (PRIORITY - component, ice.address);
+        let port = u32::from(line.port) + component - 1;
+        let candidate = format!("1 {component} UDP {priority} {address} {port} typ host");
+        media.attributes.push(attribute("candidate", Some(candidate)));
+    }
+    media.attributes.push(attribute("end-of-candidates", None));
+}
+
+fn attribute(name: &str, value: Option<String>) -> Attribute {
+    Attribute { attribute: name.to_owned(), value }
+}
+
+fn of_browsers(attribute: &Attribute) -> bool {
+    OF_BROWSERS.contains(&&attribute.attribute[..])
 }
 
 /// Names formats after those that are there.
@@ -179,8 +275,7 @@ fn add(media: &mut Media, formats: &[NamedFormat]) {
         let said = [("rtpmap", Some(&format.encoding)), ("fmtp", format.fmtp.as_ref())];
         for (name, value) in said {
             let Some(value) = value else { continue };
-            let value = Some(format!("{number} {value}"));
-            media.attributes.push(Attribute { attribute: name.to_owned(), value });
+            media.attributes.push(attribute(name, Some(format!("{number} {value}"))));
         }
     }
 }
@@ -207,6 +302,10 @@ fn strip(media: &mut Media, codecs: &Codecs, others: bool) {
 
 fn ends_here(attribute: &Attribute) -> bool {
     ENDING_HERE.contains(&&attribute.attribute[..])
+}
+
+fn has_ice(media: &Media) -> bool {
+    media.attributes.iter().any(|attribute| attribute.attribute == "ice-ufrag")
 }
 
 fn is_bundle(attribute: &Attribute) -> bool {

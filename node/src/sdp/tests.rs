@@ -25,6 +25,11 @@ fn plain(port: u16) -> Option<RewrittenLine> {
         formats: Formats::And(Vec::new()),
         rtcp: Rtcp::NextPort,
         crypto: Vec::new(),
+        ice: None,
+        dtls: None,
+        mid: None,
+        bundled: false,
+        to_phone: false,
     })
 }
 
@@ -64,7 +69,8 @@ fn ice_dtls_and_bundling_end_here_and_all_else_goes_on() {
          a=end-of-candidates\r\na=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\na=rtcp-mux\r\n\
          a=rtcp:9 IN IP4 0.0.0.0\r\na=ssrc:11 cname:x y\r\n"
     );
-    let after = rewritten(&offer, &Codecs::default(), vec![plain(30_000)]);
+    let named = plain(30_000).map(|line| RewrittenLine { mid: Some(String::from("0")), ..line });
+    let after = rewritten(&offer, &Codecs::default(), vec![named]);
     let (gone, new) = difference(&offer, &after);
     assert_eq!(gone.len(), 3 + 10, "{gone:?}");
     assert_eq!(new.len(), 4, "{new:?}");

@@ -5,6 +5,7 @@
 //! Orders come through a channel, with an event of the kernel's to wake the thread; figures go back through
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
+mod handshakes;
 mod relay;
 mod translate;
 
@@ -19,14 +20,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ale_media::srtp::MAX_TRAILER_BYTES;
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
+use crate::peer::stun::MAX_ANSWER_BYTES;
+use crate::peer::{Change, Peer, Taken};
 use crate::ports::Pair;
+use handshakes::Handshakes;
+pub use handshakes::{Happened, News};
 
 /// Longest datagram that is forwarded; media stays below the Ethernet's 1500 bytes.
 const MAX_DATAGRAM_BYTES: usize = 4_096;
@@ -65,6 +70,11 @@ impl Clock {
     pub fn unix_s(&self, at_ns: u64) -> u64 {
         self.unix_s + at_ns / 1_000_000_000
     }
+
+    /// A time of its own as the system's.
+    fn instant(&self, at_ns: u64) -> Instant {
+        self.zero + Duration::from_nanos(at_ns)
+    }
 }
 
 /// What has come at one end of a media line; written by its worker alone.
@@ -95,6 +105,8 @@ pub struct End<M> {
     pub media: M,
     /// Whether RTCP is sent on RTP's port.
     pub rtcp_mux: bool,
+    /// ICE and DTLS, if the peer speaks either.
+    pub peer: Option<Box<Peer>>,
     /// Figures.
     pub counters: Arc<EndCounters>,
 }
@@ -123,6 +135,7 @@ pub enum Ends {
 enum Order {
     Open(Box<Path>),
     SetRtcpMux { id: u64, muxed: [bool; 2] },
+    ChangePeer { id: u64, end: usize, change: Change },
     Close(u64),
     Stop,
 }
@@ -136,11 +149,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker on a core, if the system lets it choose.
+    /// Starts a worker on a core, if the system lets it choose; it tells what happens.
     ///
     /// # Errors
     /// What the system says.
-    pub fn start(core: usize, clock: Clock) -> io::Result<Self> {
+    pub fn start(core: usize, clock: Clock, news: News) -> io::Result<Self> {
         let (orders, received) = channel();
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -153,7 +166,7 @@ impl Worker {
                 // A container may forbid it: unpinned then.
                 let _ = sched_setaffinity(None, &cores);
             }
-            Forwarder::new(poll, thread_bell, received, clock).run();
+            Forwarder::new(poll, thread_bell, received, clock, news).run();
         })?;
         Ok(Self { orders, bell, thread: Some(thread) })
     }
@@ -167,6 +180,11 @@ impl Worker {
     /// Changes whether RTCP goes out on RTP's port, at each end.
     pub fn set_rtcp_mux(&self, id: u64, muxed: [bool; 2]) {
         self.order(Order::SetRtcpMux { id, muxed });
+    }
+
+    /// What is known of the peer at an end has changed.
+    pub fn change_peer(&self, id: u64, end: usize, change: Change) {
+        self.order(Order::ChangePeer { id, end, change });
     }
 
     /// Forwards nothing more of a line, and closes its sockets.
@@ -221,11 +239,18 @@ struct Forwarder {
     /// Places of the lines that are translated, and when they are to be pulled next.
     translated: Vec<usize>,
     next_tick_ns: u64,
+    handshakes: Handshakes,
     buffer: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]>,
 }
 
 impl Forwarder {
-    fn new(poll: OwnedFd, bell: Arc<OwnedFd>, orders: Receiver<Order>, clock: Clock) -> Self {
+    fn new(
+        poll: OwnedFd,
+        bell: Arc<OwnedFd>,
+        orders: Receiver<Order>,
+        clock: Clock,
+        news: News,
+    ) -> Self {
         Self {
             poll,
             bell,
@@ -236,6 +261,7 @@ impl Forwarder {
             places: HashMap::new(),
             translated: Vec::new(),
             next_tick_ns: 0,
+            handshakes: Handshakes::new(news),
             buffer: Box::new([0; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]),
         }
     }
@@ -244,7 +270,7 @@ impl Forwarder {
         let mut events = Vec::with_capacity(EVENTS);
         loop {
             events.clear();
-            let wait = self.until_tick();
+            let wait = self.wait();
             match epoll::wait(&self.poll, spare_capacity(&mut events), wait.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 // The descriptors are ours and open: no other error is left.
@@ -258,6 +284,7 @@ impl Forwarder {
                 }
             }
             self.tick();
+            self.handshakes.run(&mut self.paths, self.clock);
             // After the packets: an order may give a place to another path, whose events those are not.
             if ordered && !self.obey() {
                 return;
@@ -265,12 +292,15 @@ impl Forwarder {
         }
     }
 
-    /// How long to wait for packets; for ever where nothing is translated.
-    fn until_tick(&self) -> Option<Timespec> {
-        if self.translated.is_empty() {
-            return None;
-        }
-        let left_ns = self.next_tick_ns.saturating_sub(self.clock.now_ns()).min(TICK_NS);
+    /// How long to wait for packets; for ever where nothing is translated and no hands are shaken.
+    fn wait(&self) -> Option<Timespec> {
+        let now_ns = self.clock.now_ns();
+        let tick_ns = (!self.translated.is_empty())
+            .then(|| self.next_tick_ns.saturating_sub(now_ns).min(TICK_NS));
+        let left_ns = match (tick_ns, self.handshakes.wait_ns(now_ns)) {
+            (Some(one), Some(other)) => one.min(other),
+            (one, other) => one.or(other)?,
+        };
         Some(Timespec { tv_sec: 0, tv_nsec: left_ns as i64 })
     }
 
@@ -306,6 +336,14 @@ impl Forwarder {
                         path.ends.set_rtcp_mux(muxed);
                     }
                 }
+                Ok(Order::ChangePeer { id, end, change }) => {
+                    let place = self.places.get(&id).copied();
+                    let Some(place) = place else { continue };
+                    if let Some(Some(path)) = self.paths.get_mut(place) {
+                        path.ends.change_peer(end, change);
+                        self.handshakes.watch(place);
+                    }
+                }
                 Ok(Order::Close(id)) => {
                     if let Some(place) = self.places.remove(&id) {
                         // Closing a socket takes it out of the poll.
@@ -314,6 +352,7 @@ impl Forwarder {
                         }
                         self.free.push(place);
                         self.translated.retain(|translated| *translated != place);
+                        self.handshakes.forget(place);
                     }
                 }
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
@@ -322,7 +361,7 @@ impl Forwarder {
         }
     }
 
-    fn open(&mut self, path: Box<Path>) {
+    fn open(&mut self, mut path: Box<Path>) {
         let place = self.free.pop().unwrap_or_else(|| {
             self.paths.push(None);
             self.paths.len() - 1
@@ -343,6 +382,9 @@ impl Forwarder {
             }
             self.translated.push(place);
         }
+        if path.ends.have_peers() {
+            self.handshakes.watch(place);
+        }
         self.places.insert(path.id, place);
         if let Some(slot) = self.paths.get_mut(place) {
             *slot = Some(path);
@@ -360,15 +402,24 @@ impl Forwarder {
                 Ok((bytes, from)) => {
                     let now_ns = self.clock.now_ns();
                     let buffer = &mut self.buffer[..];
-                    match &mut path.ends {
-                        Ends::Relay(ends) => {
-                            let (near, far) = order(ends, name.end);
-                            relay::forward(near, far, buffer, bytes, from, now_ns);
+                    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+                    match path.ends.admit(name, buffer, bytes, from) {
+                        Admitted::Media(from) => match &mut path.ends {
+                            Ends::Relay(ends) => {
+                                let (near, far) = order(ends, name.end);
+                                relay::forward(near, far, buffer, bytes, from, now_ns);
+                            }
+                            Ends::Translate(ends) => {
+                                let (near, _) = order(ends, name.end);
+                                translate::take(near, buffer, bytes, from, now_ns);
+                            }
+                        },
+                        Admitted::Handshake => self.handshakes.enqueue(name.place, name.end),
+                        Admitted::Moved(to) => {
+                            self.handshakes.watch(name.place);
+                            self.handshakes.tell(path.id, name.end, Happened::Moved(to));
                         }
-                        Ends::Translate(ends) => {
-                            let (near, _) = order(ends, name.end);
-                            translate::take(near, buffer, bytes, from, now_ns);
-                        }
+                        Admitted::Done => {}
                     }
                 }
                 // Empty, or an ICMP error about what was sent before.
@@ -385,7 +436,94 @@ fn order<M>(ends: &mut [End<M>; 2], end: usize) -> (&mut End<M>, &mut End<M>) {
     if end == 0 { (first, second) } else { (second, first) }
 }
 
+/// What is to become of a datagram.
+enum Admitted {
+    /// It is media's, from there; without an address if ICE says that it is from the peer.
+    Media(Option<SocketAddr>),
+    /// It waits for the handshake's turn.
+    Handshake,
+    /// It was answered, and the peer is there now.
+    Moved(SocketAddr),
+    /// It was answered, or refused.
+    Done,
+}
+
+impl<M> End<M> {
+    fn admit(
+        &mut self,
+        datagram: Option<&[u8]>,
+        from: SocketAddr,
+        rtcp: bool,
+    ) -> Admitted {
+        let Some(peer) = &mut self.peer else { return Admitted::Media(Some(from)) };
+        let mut answer = [0; MAX_ANSWER_BYTES];
+        let taken = datagram.map(|datagram| peer.take(datagram, from, rtcp, &mut answer));
+        match taken {
+            Some(Taken::Media) => Admitted::Media((!peer.has_ice()).then_some(from)),
+            Some(Taken::Waits) => Admitted::Handshake,
+            Some(Taken::Answer(checked)) => {
+                let socket = if rtcp { &self.pair.rtcp } else { &self.pair.rtp };
+                if !send(socket, &answer, Some(checked.answer_bytes), Some(from)) {
+                    count(&self.counters.unsent, 1);
+                }
+                if checked.moved && !rtcp { Admitted::Moved(from) } else { Admitted::Done }
+            }
+            Some(Taken::Refused) | None => {
+                count(&self.counters.refused, 1);
+                Admitted::Done
+            }
+        }
+    }
+
+    /// Where media is to be sent: what ICE says, or else the session.
+    fn to(&self, rtcp: bool, session: Option<SocketAddr>) -> Option<SocketAddr> {
+        match &self.peer {
+            Some(peer) if peer.has_ice() => peer.address(rtcp && !self.rtcp_mux),
+            _ => session,
+        }
+    }
+}
+
 impl Ends {
+    fn admit(&mut self, name: Name, buffer: &[u8], bytes: usize, from: SocketAddr) -> Admitted {
+        let datagram = buffer.get(..bytes).filter(|_| bytes <= MAX_DATAGRAM_BYTES);
+        match self {
+            Self::Relay(ends) => order(ends, name.end).0.admit(datagram, from, name.rtcp),
+            Self::Translate(ends) => order(ends, name.end).0.admit(datagram, from, name.rtcp),
+        }
+    }
+
+    /// ICE and DTLS at an end, with its socket.
+    fn peer(&mut self, end: usize) -> Option<(&mut Peer, &Pair)> {
+        let (peer, pair) = match self {
+            Self::Relay(ends) => {
+                let end = order(ends, end).0;
+                (&mut end.peer, &end.pair)
+            }
+            Self::Translate(ends) => {
+                let end = order(ends, end).0;
+                (&mut end.peer, &end.pair)
+            }
+        };
+        Some((peer.as_deref_mut()?, pair))
+    }
+
+    fn have_peers(&mut self) -> bool {
+        (0..2).any(|end| self.peer(end).is_some())
+    }
+
+    fn change_peer(&mut self, end: usize, change: Change) {
+        let peer = match self {
+            Self::Relay(ends) => &mut order(ends, end).0.peer,
+            Self::Translate(ends) => &mut order(ends, end).0.peer,
+        };
+        match peer {
+            Some(peer) => peer.change(change),
+            None if change.is_nothing() => {}
+            None => *peer = Some(Box::new(Peer::new(change))),
+        }
+    }
+
     fn sockets(&self) -> [(&Pair, &EndCounters); 2] {
         match self {
             Self::Relay(ends) => ends.each_ref().map(|end| (&end.pair, &*end.counters)),

@@ -21,43 +21,44 @@ pub struct Relay {
     pub sender: SessionSender,
 }
 
-/// A datagram of `bytes` in `buffer` came at `near`.
+/// A datagram of `bytes` in `buffer` came at `near`, from there; without an address if ICE says that it is the
+/// peer's.
 pub(super) fn forward(
     near: &mut End<Relay>,
     far: &mut End<Relay>,
     buffer: &mut [u8],
     bytes: usize,
-    from: SocketAddr,
+    from: Option<SocketAddr>,
     now_ns: u64,
 ) {
     if bytes > MAX_DATAGRAM_BYTES {
         return count(&near.counters.refused, 1);
     }
-    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
     let Some(datagram) = buffer.get_mut(..bytes) else { return };
     // What an order of the control thread has changed is changed before a packet goes by it.
     far.media.receiver.apply_commands();
     far.media.sender.apply_commands();
-    let sent = match near.media.receiver.receive(datagram, Some(from), now_ns) {
+    let sent = match near.media.receiver.receive(datagram, from, now_ns) {
         Ok(Incoming::Rtp(rtp)) => {
             let (plain_bytes, payload_bytes) = (rtp.packet.datagram().len(), rtp.payload.len());
             // A source proves itself with its second packet; the first goes on only from where the peer is.
             let proven = rtp.standing == Standing::Heard
-                || near.media.receiver.remote_address() == Some(from);
+                || from.is_none()
+                || near.media.receiver.remote_address() == from;
             if !proven {
                 return count(&near.counters.refused, 1);
             }
             near.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
             count(&near.counters.rtp_packets, 1);
             count(&near.counters.rtp_bytes, bytes as u64);
-            let to = far.media.receiver.remote_address();
+            let to = far.to(false, far.media.receiver.remote_address());
             let sealed = far.media.sender.seal(plain_bytes, payload_bytes, buffer);
             send(&far.pair.rtp, buffer, sealed, to)
         }
         Ok(Incoming::Rtcp { bytes: plain_bytes, .. }) => {
             count(&near.counters.rtcp_packets, 1);
             count(&near.counters.rtcp_bytes, bytes as u64);
-            let to = far.media.receiver.remote_rtcp_address();
+            let to = far.to(true, far.media.receiver.remote_rtcp_address());
             let socket = if far.rtcp_mux { &far.pair.rtp } else { &far.pair.rtcp };
             let sealed = far.media.sender.seal_rtcp(plain_bytes, buffer);
             send(socket, buffer, sealed, to)

@@ -30,7 +30,7 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
     let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_000, 23_199, 0);
     let pair = ports.bind().unwrap();
     let counters = Arc::default();
-    (End { pair, media: Relay { receiver, sender }, rtcp_mux: false, counters }, control)
+    (End { pair, media: Relay { receiver, sender }, rtcp_mux: false, peer: None, counters }, control)
 }
 
 fn phone() -> UdpSocket {
@@ -53,7 +53,7 @@ fn send_one(
     let timestamp = u32::from(sequence) * 160;
     buffer[4..8].copy_from_slice(&timestamp.to_be_bytes());
     let [near, far] = ends;
-    forward(near, far, &mut buffer, 172, from, now_ns);
+    forward(near, far, &mut buffer, 172, Some(from), now_ns);
     near.counters.rtp_packets.load(Ordering::Relaxed)
 }
 

@@ -26,18 +26,23 @@ pub struct Voice {
     pub media: LegMedia,
 }
 
-/// A datagram of `bytes` in `buffer` came at an end.
+/// A datagram of `bytes` in `buffer` came at an end, from there; without an address if ICE says that it is the
+/// peer's.
 pub(super) fn take(
     near: &mut End<Voice>,
     buffer: &mut [u8],
     bytes: usize,
-    from: SocketAddr,
+    from: Option<SocketAddr>,
     now_ns: u64,
 ) {
-    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
     let datagram = buffer.get_mut(..bytes).filter(|_| bytes <= MAX_DATAGRAM_BYTES);
     let Some(datagram) = datagram else { return count(&near.counters.refused, 1) };
-    match near.media.receiver.receive_from(datagram, from, now_ns) {
+    let receiver = &mut near.media.receiver;
+    let received = match from {
+        Some(from) => receiver.receive_from(datagram, from, now_ns),
+        None => receiver.receive(datagram, now_ns),
+    };
+    match received {
         Ok(Received::Media | Received::Probation) => {
             near.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
             count(&near.counters.rtp_packets, 1);
@@ -70,8 +75,10 @@ fn say(near: &mut End<Voice>, far: &mut End<Voice>, now_ns: u64) {
 }
 
 fn transmit(end: &mut End<Voice>, now_ns: u64) {
+    let media = &end.media.media;
+    let rtp = end.to(false, media.remote_address());
+    let rtcp = end.to(true, media.remote_rtcp_address());
     let media = &mut end.media.media;
-    let (rtp, rtcp) = (media.remote_address(), media.remote_rtcp_address());
     while let Some(datagram) = media.poll_transmit(now_ns) {
         let report = is_rtcp(datagram);
         let socket = if report && !end.rtcp_mux { &end.pair.rtcp } else { &end.pair.rtp };

@@ -19,7 +19,7 @@ fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, Leg
     let (receiver, media, control) = Leg::new(&config).unwrap();
     let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_200, 23_399, 0);
     let (pair, counters) = (ports.bind().unwrap(), Arc::default());
-    (End { pair, media: Voice { receiver, media }, rtcp_mux: false, counters }, control)
+    (End { pair, media: Voice { receiver, media }, rtcp_mux: false, peer: None, counters }, control)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn what_is_said_in_mu_law_is_heard_in_a_law_and_the_silence_back() {
         packet[4..8].copy_from_slice(&(n as u32 * 160).to_be_bytes());
         packet.extend((0..160).map(|k| g711::Law::Mu.from_linear(tone(n * 160 + k))));
         let bytes = packet.len();
-        take(&mut ends[0], &mut packet, bytes, alice, now_ns);
+        take(&mut ends[0], &mut packet, bytes, Some(alice), now_ns);
         cross(&mut ends, now_ns);
         let mut packet = [0; 2048];
         let bytes = phones[1].recv(&mut packet).unwrap();
