@@ -126,7 +126,7 @@ const OF_BROWSERS: [&str; 11] = [
     "ssrc-group",
 ];
 /// Priority of a host's only address (RFC 8445 section 5.1.2.1), less its component.
-const PRIORITY: u32 = (126 << 24) | (65_535 << 8) | 256;
+const PRIORITY: u32 = (126 << 24) + (65_535 << 8) + 256;
 
 /// Attributes that begin with a format's number.
 const OF_A_FORMAT: [&str; 3] = ["rtpmap", "fmtp", "rtcp-fb"];
