@@ -76,6 +76,7 @@ pub fn description(data: &[u8]) {
     let line = |n: usize| {
         let port = 30_000 + 2 * n as u16;
         RewrittenLine {
+            address: None,
             port,
             transport,
             formats: Formats::And(Vec::new()),

@@ -60,7 +60,7 @@ impl EndKeys {
     }
 
     /// The peer has answered with these lines what it was offered: the keys, if they agree.
-    pub fn accept(&mut self, theirs: &[String]) -> Option<Keying> {
+    pub fn accept(&self, theirs: &[String]) -> Option<Keying> {
         let [theirs] = theirs else { return None };
         let theirs = CryptoAttribute::parse(theirs).ok()?;
         let agreed = |line: &&CryptoAttribute| line.tag == theirs.tag && line.suite == theirs.suite;
@@ -100,6 +100,11 @@ fn chosen<'t>(theirs: &'t [String], flags: &Flags) -> Option<(CryptoAttribute, &
 /// Whether any of a peer's lines could be answered.
 pub fn any_usable(theirs: &[String], flags: &Flags) -> bool {
     chosen(theirs, flags).is_some()
+}
+
+/// Whether any suite could be offered.
+pub fn any_permitted(flags: &Flags) -> bool {
+    Policy::default().suites().any(|suite| permitted(suite, flags))
 }
 
 fn keying(ours: &CryptoAttribute, theirs: &CryptoAttribute) -> Option<Keying> {

@@ -81,7 +81,7 @@ impl CallLine {
         party: usize,
         interface: usize,
         room: &Room,
-    ) -> Result<&mut LineEnd, CallError> {
+    ) -> Result<(), CallError> {
         let slot = self.ends.get_mut(party).ok_or(CallError::UnknownTag)?;
         if slot.is_none() {
             let (_, ports) = room.interfaces.get(interface).ok_or(CallError::NoInterface)?;
@@ -103,7 +103,29 @@ impl CallLine {
                 counters: Arc::default(),
             });
         }
-        slot.as_mut().ok_or(CallError::NoInterface)
+        Ok(())
+    }
+
+    /// The end towards a party.
+    pub(super) fn end(&self, party: usize) -> Option<&LineEnd> {
+        self.ends.get(party)?.as_ref()
+    }
+
+    /// The interface of the end towards a party: the one that it has, which must be what is asked for.
+    pub(super) fn interface(
+        &self,
+        party: usize,
+        name: Option<&str>,
+        ipv6: bool,
+        room: &Room,
+    ) -> Result<usize, CallError> {
+        let Some(end) = self.end(party) else { return room.interface(name, ipv6) };
+        let (interface, _) = room.interfaces.get(end.interface).ok_or(CallError::NoInterface)?;
+        let named = name.is_none_or(|name| interface.name == name);
+        if named && interface.told().is_ipv6() == ipv6 {
+            return Ok(end.interface);
+        }
+        Err(CallError::NotDone("A change of address family or interface within a call"))
     }
 
     /// The end towards a party, and the other.
@@ -212,6 +234,18 @@ impl CallLine {
 }
 
 impl LineEnd {
+    /// Whether packets may be plain from now on, or their keys come by DTLS.
+    pub(super) fn check(&self, plain: bool, by_dtls: bool) -> Result<(), CallError> {
+        let what = match &self.control {
+            Some(_) if by_dtls && !self.by_dtls => "A change to DTLS within a call",
+            Some(EndControl::Leg(_)) if plain && self.secure => {
+                "Leaving SRTP in a call that is translated"
+            }
+            _ => return Ok(()),
+        };
+        Err(CallError::NotDone(what))
+    }
+
     /// The peer has said this, and how packets are protected has been agreed on. With DTLS, of which the node
     /// is on this side, keys come later.
     pub(super) fn agree(
@@ -223,9 +257,7 @@ impl LineEnd {
         dtls: Option<Side>,
         identity: &Identity,
     ) -> Result<(), CallError> {
-        if dtls.is_some() && self.control.is_some() && !self.by_dtls {
-            return Err(CallError::NotDone("A change to DTLS within a call"));
-        }
+        self.check(matches!(keying, Keying::Plain), dtls.is_some())?;
         let rtcp = if muxed { said.rtp } else { said.rtcp };
         let change = self.peer.agree(said, ice, dtls, identity)?;
         let checked = change.ice.is_some();
@@ -251,9 +283,6 @@ impl LineEnd {
                 control.set_plain().map_err(CallError::Session)?;
                 // A session that is made with these keys later would begin their key stream again.
                 self.keys = EndKeys::default();
-            }
-            (Keying::Plain, EndControl::Leg(_)) if self.secure => {
-                return Err(CallError::NotDone("Leaving SRTP in a call that is translated"));
             }
             _ => {}
         }

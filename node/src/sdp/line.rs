@@ -3,7 +3,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use sdp_types::{Attribute, Media, Session};
+use sdp_types::{AddrType, Attribute, Connection, Media, Session};
 
 use crate::ng::command::Transport;
 use crate::peer::dtls::Fingerprint;
@@ -139,7 +139,7 @@ impl Line {
         };
         let crypto = values(media, "crypto").map(String::from).collect();
         let media_name = media.media.clone();
-        let ipv6 = ip.is_some_and(|ip| ip.is_ipv6());
+        let ipv6 = connection(session, media).is_some_and(|c| c.addrtype == AddrType::Ip6);
         let formats = formats(media);
         let mid = value(media, "mid").map(String::from);
         let bundled = mid.as_deref().is_some_and(|mid| is_bundled(session, mid));
@@ -204,9 +204,12 @@ fn is_bundled(session: &Session, mid: &str) -> bool {
 }
 
 /// The address that counts for a media line.
-pub(super) fn address(session: &Session, media: &Media) -> Option<IpAddr> {
-    let connection = media.connections.first().or(session.connection.as_ref())?;
-    connection.try_address().ok().map(|address| address.ip)
+fn address(session: &Session, media: &Media) -> Option<IpAddr> {
+    connection(session, media)?.try_address().ok().map(|address| address.ip)
+}
+
+fn connection<'s>(session: &'s Session, media: &'s Media) -> Option<&'s Connection> {
+    media.connections.first().or(session.connection.as_ref())
 }
 
 /// Whether a line has an attribute, by itself or for the whole session.

@@ -53,6 +53,8 @@ pub struct IceTold {
 /// What takes a media line's place.
 #[derive(Debug, Clone)]
 pub struct RewrittenLine {
+    /// The node's address, if it is not the one that is told for all.
+    pub address: Option<IpAddr>,
     /// The node's port.
     pub port: u16,
     /// Protocol.
@@ -185,13 +187,14 @@ pub fn refuse_data_channels(session: &mut Session) {
 }
 
 fn rewrite_line(media: &mut Media, line: &RewrittenLine, to: &Rewrite<'_>, inherits: bool) {
-    if media.connections.is_empty() && !inherits {
-        media.connections.push(Connection::from_ip_addr(to.address));
+    let address = line.address.unwrap_or(to.address);
+    if media.connections.is_empty() && (!inherits || address != to.address) {
+        media.connections.push(Connection::from_ip_addr(address));
     }
     let ice = has_ice(media);
     for connection in &mut media.connections {
         if ice || !is_unspecified(connection) {
-            connection.set_connection_ip_address(to.address);
+            connection.set_connection_ip_address(address);
         }
     }
     media.port = line.port;

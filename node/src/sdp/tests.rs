@@ -20,6 +20,7 @@ fn rewritten(text: &str, codecs: &Codecs, lines: Vec<Option<RewrittenLine>>) -> 
 fn plain(port: u16) -> Option<RewrittenLine> {
     let transport = Transport::named("RTP/AVP").unwrap();
     Some(RewrittenLine {
+        address: None,
         port,
         transport,
         formats: Formats::And(Vec::new()),
