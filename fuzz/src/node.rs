@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use ale_media_node::ng::bencode::{self, DictionaryWriter, Value};
 use ale_media_node::ng::command::{Codecs, Flags, Request, Transport};
 use ale_media_node::ng::server::{Handler, Server};
+use ale_media_node::peer::ice::{Credentials, Ice};
+use ale_media_node::peer::stun::{self, MAX_ANSWER_BYTES, Message, Password};
 use ale_media_node::sdp::{self, Formats, Line, Rewrite, RewrittenLine, Rtcp};
 
 fn write(value: &Value<'_>, out: &mut Vec<u8>) {
@@ -69,6 +71,27 @@ pub fn ng(data: &[u8]) {
     }
 }
 
+/// STUN: what is authentic by the password that the seeds were made with is answered within its room and moves
+/// the peer, and nothing else does.
+pub fn stun(data: &[u8]) {
+    let told = Credentials { fragment: "evtj".into(), password: "VOkJxbRl1RmTxUk/WvJxBt".into() };
+    let password = Password::new(&told.password).expect("short");
+    let from = SocketAddr::from(([192, 0, 2, 1], 32_853));
+    let (mut ice, out) = (Ice::new(&told).expect("short"), &mut [0; MAX_ANSWER_BYTES]);
+    let authentic = match stun::read(data) {
+        Some(Message::Request(request)) => {
+            assert!(request.refuse(&password, out) <= MAX_ANSWER_BYTES);
+            assert!(request.succeed(from, &password, out) <= MAX_ANSWER_BYTES);
+            request.is_authentic(&password)
+        }
+        Some(Message::Indication) | None => false,
+    };
+    let checked = ice.check(data, from, false, out);
+    assert!(authentic || checked.is_none());
+    assert_eq!(checked.is_some_and(|checked| checked.moved), ice.address(false).is_some());
+    assert_eq!(ice.knows(from, false), ice.address(false).is_some());
+}
+
 /// Descriptions: the node in the peer's place, in what is read again.
 pub fn description(data: &[u8]) {
     let Ok(mut session) = sdp::parse(data, 16) else { return };
@@ -103,5 +126,6 @@ pub fn description(data: &[u8]) {
         let line = Line::of(&again, n).expect("a line");
         assert!(line.rtp.is_none_or(|rtp| rtp == SocketAddr::new(address, 30_000 + 2 * n as u16)));
         assert!(line.crypto.is_empty() && !line.rtcp_mux);
+        assert!(line.ice.is_none() && line.dtls.is_none() && line.mid.is_none());
     }
 }

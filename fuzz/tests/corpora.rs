@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 23] = [
+const TARGETS: [Target; 24] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("capture", ale_media_fuzz::capture),
@@ -29,6 +29,7 @@ const TARGETS: [Target; 23] = [
     ("repacketizer", ale_media_fuzz::repacketizer),
     ("bencode", ale_media_fuzz::node::bencode),
     ("ng", ale_media_fuzz::node::ng),
+    ("stun", ale_media_fuzz::node::stun),
     ("sdp", ale_media_fuzz::node::description),
 ];
 

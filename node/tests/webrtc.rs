@@ -56,7 +56,8 @@ fn check(fragment: &str, password: &str) -> Vec<u8> {
     message.extend(mac.finalize().into_bytes());
     message[3] += 8;
     let crc = message.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |c, _| (c >> 1) ^ (0xedb8_8320 & (c & 1).wrapping_neg()))
+        (0..8)
+            .fold(crc ^ u32::from(*byte), |c, _| (c >> 1) ^ (0xedb8_8320 & (c & 1).wrapping_neg()))
     });
     message.extend([0x80, 0x28, 0, 4]);
     message.extend((!crc ^ 0x5354_554e).to_be_bytes());
@@ -73,7 +74,12 @@ struct Keyed {
 
 impl Keyed {
     /// Shakes hands, and lets the node's control thread hear of it.
-    fn agree(node: &mut Node, socket: UdpSocket, to: SocketAddr, hands: &mut dyn Handshake) -> Self {
+    fn agree(
+        node: &mut Node,
+        socket: UdpSocket,
+        to: SocketAddr,
+        hands: &mut dyn Handshake,
+    ) -> Self {
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         hands.begin(to, Instant::now());
         let mut agreed = None;
@@ -141,11 +147,8 @@ impl Keyed {
     }
 }
 
-const TO_PHONE: [Said<'static>; 3] = [
-    Text("ICE", "remove"),
-    Text("transport-protocol", "RTP/AVP"),
-    List("rtcp-mux", &["demux"]),
-];
+const TO_PHONE: [Said<'static>; 3] =
+    [Text("ICE", "remove"), Text("transport-protocol", "RTP/AVP"), List("rtcp-mux", &["demux"])];
 
 /// A socket of a browser that has been answered this, after its check.
 fn checked(answer: &str) -> (UdpSocket, SocketAddr) {
@@ -158,7 +161,10 @@ fn checked(answer: &str) -> (UdpSocket, SocketAddr) {
     for _ in 0..200 {
         socket.send_to(&check(fragment, password), node).unwrap();
         if let Ok((_, from)) = socket.recv_from(&mut reply) {
-            assert_eq!((&reply[..2], &reply[8..20], from), (&[1, 1][..], &b"twelve bytes"[..], node));
+            assert_eq!(
+                (&reply[..2], &reply[8..20], from),
+                (&[1, 1][..], &b"twelve bytes"[..], node)
+            );
             return (socket, node);
         }
     }
@@ -176,27 +182,48 @@ fn a_browser_and_a_plain_phone_hear_each_other() {
         [(true, Role::Client, "passive"), (false, Role::Server, "active")].into_iter().enumerate()
     {
         let phone = Phone::new();
-        let mut flags: Vec<Said<'_>> = vec![Text("DTLS", if passive { "passive" } else { "active" })];
+        let mut flags: Vec<Said<'_>> =
+            vec![Text("DTLS", if passive { "passive" } else { "active" })];
         flags.extend(TO_PHONE);
         let id = n.to_string();
-        let [to_phone, answer] =
-            node.call(&id, (&offer(&browser, "web", MORE), &flags), |_| {
-                let off = "m=video 0 RTP/AVP 96\r\nm=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n";
-                phone.sdp("RTP/AVP", off)
-            });
+        let [to_phone, answer] = node.call(&id, (&offer(&browser, "web", MORE), &flags), |_| {
+            let off =
+                "m=video 0 RTP/AVP 96\r\nm=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n";
+            phone.sdp("RTP/AVP", off)
+        });
         // Of the browser's the phone is told codecs and the direction, no more.
         let of_browsers = [
-            "ice", "candidate", "fingerprint", "setup", "mid", "msid", "ssrc", "extmap", "rtcp-mux", "group",
-            "rtcp-fb", "rtcp-rsize", "rtcp-xr", "crypto",
+            "ice",
+            "candidate",
+            "fingerprint",
+            "setup",
+            "mid",
+            "msid",
+            "ssrc",
+            "extmap",
+            "rtcp-mux",
+            "group",
+            "rtcp-fb",
+            "rtcp-rsize",
+            "rtcp-xr",
+            "crypto",
         ];
         let first = to_phone.split("m=video").next().unwrap();
         for line in first.lines().filter_map(|line| line.strip_prefix("a=")) {
             assert!(!of_browsers.iter().any(|name| line.starts_with(name)), "{line}");
         }
-        assert!(first.contains("RTP/AVP 111 63 9 0 8 13 110 126\r\nc=IN IP4 127.0.0.1\r\n"), "{first}");
-        assert!(to_phone.contains("m=video 0 ") && to_phone.contains("m=application 0 "), "{to_phone}");
+        assert!(
+            first.contains("RTP/AVP 111 63 9 0 8 13 110 126\r\nc=IN IP4 127.0.0.1\r\n"),
+            "{first}"
+        );
+        assert!(
+            to_phone.contains("m=video 0 ") && to_phone.contains("m=application 0 "),
+            "{to_phone}"
+        );
         assert!(!to_phone.contains("fingerprint"), "{to_phone}");
-        for line in ["a=ice-lite", "a=group:BUNDLE 0", "a=mid:0", "a=rtcp-mux", "a=end-of-candidates"] {
+        for line in
+            ["a=ice-lite", "a=group:BUNDLE 0", "a=mid:0", "a=rtcp-mux", "a=end-of-candidates"]
+        {
             assert!(answer.lines().any(|l| l == line), "{line} in {answer}");
         }
         assert_eq!(value(&answer, "setup"), Some(setup));
@@ -282,13 +309,11 @@ fn after_a_restart_of_ice_a_browser_is_heard_from_elsewhere_by_the_same_keys() {
 fn whose_certificate_was_not_told_is_not_heard_and_the_reason_is_told() {
     let (mut node, browser) = (Node::on("127.0.0.1", (24_300, 24_399)), Identity::new().unwrap());
     let phone = Phone::new();
-    let [_, answer] = node.call("c", (&offer(&browser, "web", ""), &TO_PHONE), |_| {
-        phone.sdp("RTP/AVP", "")
-    });
+    let [_, answer] =
+        node.call("c", (&offer(&browser, "web", ""), &TO_PHONE), |_| phone.sdp("RTP/AVP", ""));
     let (socket, to) = checked(&answer);
     socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    let mut hands =
-        Identity::new().unwrap().handshake(Role::Server, fingerprint(&answer));
+    let mut hands = Identity::new().unwrap().handshake(Role::Server, fingerprint(&answer));
     let mut buffer = [0; 4096];
     while node.control.totals().handshakes_failed == 0 {
         node.control.hear();
@@ -324,7 +349,10 @@ fn ice_is_offered_to_who_is_to_have_it_and_dtls_is_refused_where_it_can_not_be()
         node.ask("offer", &said)
     };
     let offered = ask(&mut node, &phone, vec![Text("ICE", "force")]).sdp();
-    assert!(offered.contains("a=ice-lite\r\n") && value(&offered, "ice-pwd").is_some(), "{offered}");
+    assert!(
+        offered.contains("a=ice-lite\r\n") && value(&offered, "ice-pwd").is_some(),
+        "{offered}"
+    );
     // A component for the port of RTCP, which need not be shared.
     assert_eq!(offered.matches("a=candidate").count(), 2);
     let offered = ask(&mut node, &phone, vec![]).sdp();
@@ -332,11 +360,8 @@ fn ice_is_offered_to_who_is_to_have_it_and_dtls_is_refused_where_it_can_not_be()
     let keyless = OFFER.replace("a=fingerprint:FINGERPRINT\r\n", "");
     let refused = ask(&mut node, &keyless, vec![]);
     assert_eq!(refused.text("error-reason").as_deref(), Some("No crypto suite in common"));
-    let neither = vec![
-        Text("transport-protocol", "RTP/SAVP"),
-        List("SDES", &["off"]),
-        Text("DTLS", "off"),
-    ];
+    let neither =
+        vec![Text("transport-protocol", "RTP/SAVP"), List("SDES", &["off"]), Text("DTLS", "off")];
     let refused = ask(&mut node, &phone, neither).text("error-reason").unwrap();
     assert!(refused.contains("SDES and DTLS"), "{refused}");
 }

@@ -62,9 +62,12 @@ impl Call {
             return Err(CallError::UnknownTag);
         }
         let mut session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
-        let plans = offer.lines.iter().enumerate().zip(&self.lines).map(|((n, offered), line)| {
-            plan(line, offer, n, offered, Line::of(&session, n))
-        });
+        let plans = offer
+            .lines
+            .iter()
+            .enumerate()
+            .zip(&self.lines)
+            .map(|((n, offered), line)| plan(line, offer, n, offered, Line::of(&session, n)));
         let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
         if let Some(tag) = self.tags.get_mut(1 - by) {
             *tag = Some(to_tag.to_owned());

@@ -109,7 +109,9 @@ impl Call {
 
     /// What a worker has told of an end of one of its paths; whether the path is of this call.
     pub fn hear(&mut self, path: u64, end: usize, happened: &Happened) -> bool {
-        let Some(line) = self.lines.iter_mut().find(|line| line.is_path(path)) else { return false };
+        let Some(line) = self.lines.iter_mut().find(|line| line.is_path(path)) else {
+            return false;
+        };
         line.hear(end, happened);
         true
     }

@@ -14,7 +14,8 @@ const PLAIN: &str = "m=audio 4000 RTP/AVP 0 8\r\n";
 const SECURE: &str = "m=audio 4000 RTP/SAVP 0\r\n\
     a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd\r\n";
 const KEYLESS: &str = "m=audio 4000 RTP/SAVP 0\r\n";
-const WITH_DTLS: &str = "m=audio 4000 UDP/TLS/RTP/SAVP 0\r\na=setup:actpass\r\na=fingerprint:sha-256 AA:BB\r\n";
+const WITH_DTLS: &str =
+    "m=audio 4000 UDP/TLS/RTP/SAVP 0\r\na=setup:actpass\r\na=fingerprint:sha-256 AA:BB\r\n";
 
 /// Room of so many ports on an address of each family.
 fn room(last: u16) -> Room {
@@ -30,7 +31,8 @@ fn room(last: u16) -> Room {
 
 fn worker() -> Worker {
     let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
-    Worker::start(0, Clock::start(), News { told: channel().0, bell }).unwrap()
+    Worker::start(0, Clock::start(), News { told: channel().0, bell, alive: Arc::default() })
+        .unwrap()
 }
 
 fn flags(words: &str) -> Flags {
@@ -84,7 +86,9 @@ fn a_refused_offer_changes_nothing() {
     elsewhere.direction = Some(["default", "other"].map(String::from));
     assert!(call.offer("a", None, sdp(&[PLAIN]).as_bytes(), &elsewhere, room).is_err());
     // A transfer, of whose offer nothing comes.
-    assert!(call.offer("c", Some("b"), sdp(&[PLAIN, KEYLESS]).as_bytes(), &flags(""), room).is_err());
+    assert!(
+        call.offer("c", Some("b"), sdp(&[PLAIN, KEYLESS]).as_bytes(), &flags(""), room).is_err()
+    );
     assert_eq!(words(&call, room), before);
 }
 
@@ -111,7 +115,12 @@ fn a_refused_answer_changes_nothing() {
         (sdp(&[PLAIN, PLAIN]), "RTP/SAVP", sdp(&[SECURE, KEYLESS]), "crypto"),
         (sdp(&[PLAIN, PLAIN]), "", sdp(&[PLAIN, SECURE]), "crypto"),
         (sdp(&[PLAIN]), "UDP/TLS/RTP/SAVP", sdp(&[SECURE]), "crypto"),
-        (sdp(&[PLAIN, PLAIN]), "", sdp(&["m=audio 0 RTP/AVP 0\r\n", "m=audio 4 RTP/AVP 18\r\n"]), "No codec"),
+        (
+            sdp(&[PLAIN, PLAIN]),
+            "",
+            sdp(&["m=audio 0 RTP/AVP 0\r\n", "m=audio 4 RTP/AVP 18\r\n"]),
+            "No codec",
+        ),
         (sdp(&[PLAIN]), "UDP/TLS/RTP/SAVP", sdp(&[WITH_DTLS]), "DTLS within"),
         (sdp(&[WITH_DTLS]), "RTP/AVP", sdp(&[PLAIN]), "DTLS within"),
     ] {

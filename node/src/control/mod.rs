@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -64,6 +65,7 @@ pub struct Control {
     timeout_ns: u64,
     told: Receiver<(u64, usize, Happened)>,
     bell: Arc<OwnedFd>,
+    alive: Arc<AtomicBool>,
 }
 
 impl Control {
@@ -79,7 +81,8 @@ impl Control {
         };
         let (tell, told) = channel();
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let news = News { told: tell, bell: Arc::clone(&bell) };
+        let alive = Arc::new(AtomicBool::new(true));
+        let news = News { told: tell, bell: Arc::clone(&bell), alive: Arc::clone(&alive) };
         let start = |n| Worker::start(n % cores, clock, news.clone());
         let workers = (0..workers).map(start).collect::<Result<_, _>>()?;
         let identity = Identity::new().map_err(io::Error::other)?;
@@ -103,6 +106,7 @@ impl Control {
             timeout_ns: u64::from(config.media.timeout_s) * 1_000_000_000,
             told,
             bell,
+            alive,
         })
     }
 
@@ -123,7 +127,12 @@ impl Control {
 
     /// Whether calls may begin.
     pub fn is_accepting(&self) -> bool {
-        self.accepting && self.calls.len() < self.max_calls
+        self.accepting && self.is_alive() && self.calls.len() < self.max_calls
+    }
+
+    /// Whether all workers run.
+    pub fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Relaxed)
     }
 
     /// Pairs of ports on all interfaces.
@@ -189,7 +198,7 @@ impl Control {
         }
         if !self.calls.contains_key(call_id) {
             let full = self.calls.len() >= self.max_calls;
-            if full || !self.accepting {
+            if full || !self.accepting || !self.is_alive() {
                 self.totals.refused += 1;
                 // In words that proxies know: they ask another node then.
                 let reason = match full {

@@ -67,8 +67,7 @@ fn both_sides_agree_on_keys_whichever_datagram_is_lost() {
         assert_eq!((client.role, server.role), (Role::Client, Role::Server));
         assert_eq!((client.suite, server.suite), (Suite::AeadAes128Gcm, Suite::AeadAes128Gcm));
         assert_eq!((client.from, server.from), (address(1), address(0)));
-        let [ours, theirs] =
-            [client, server].map(|a| split(a.suite, &a.exported, a.role).unwrap());
+        let [ours, theirs] = [client, server].map(|a| split(a.suite, &a.exported, a.role).unwrap());
         assert!(ours.send.same_material(&theirs.receive));
         assert!(ours.receive.same_material(&theirs.send));
         assert!(!ours.receive.same_material(&ours.send));

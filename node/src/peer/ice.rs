@@ -171,12 +171,7 @@ mod tests {
     }
 
     /// What becomes of a check by these credentials.
-    fn check(
-        ice: &mut Ice,
-        by: &Credentials,
-        more: &[(u16, &[u8])],
-        port: u16,
-    ) -> Option<Checked> {
+    fn check(ice: &mut Ice, by: &Credentials, more: &[(u16, &[u8])], port: u16) -> Option<Checked> {
         let username = format!("{}:peer", by.fragment);
         let mut attributes = vec![(USERNAME, username.as_bytes())];
         attributes.extend(more);

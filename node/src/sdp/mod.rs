@@ -12,7 +12,9 @@ mod tests;
 
 pub(crate) use line::Format;
 pub use line::{DtlsLine, IceLine, Line, LineKind, Setup};
-pub use rewrite::{Formats, IceTold, NamedFormat, Rewrite, RewrittenLine, Rtcp, refuse_data_channels, rewrite};
+pub use rewrite::{
+    Formats, IceTold, NamedFormat, Rewrite, RewrittenLine, Rtcp, refuse_data_channels, rewrite,
+};
 
 use core::fmt;
 

@@ -155,7 +155,8 @@ pub fn rewrite(session: &mut Session, to: &Rewrite<'_>) {
     }
     let before = session.connection.clone();
     // What is on hold by its address stays so; a browser's address is in its candidates.
-    let on_hold = before.as_ref().is_some_and(is_unspecified) && !session.medias.iter().any(has_ice);
+    let on_hold =
+        before.as_ref().is_some_and(is_unspecified) && !session.medias.iter().any(has_ice);
     if let Some(connection) = session.connection.as_mut().filter(|_| !on_hold) {
         connection.set_connection_ip_address(to.address);
     }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use super::{Clock, Path, SocketAddr, send};
@@ -32,6 +33,16 @@ pub struct News {
     pub told: Sender<(u64, usize, Happened)>,
     /// Wakes it.
     pub bell: Arc<OwnedFd>,
+    /// Whether all workers run that should.
+    pub alive: Arc<AtomicBool>,
+}
+
+impl News {
+    /// A worker has ended that was not told to: its calls are silent.
+    pub(super) fn ended(&self, core: usize) {
+        self.alive.store(false, Ordering::Relaxed);
+        eprintln!("ale-media-node: worker {core} has ended; no call may begin");
+    }
 }
 
 /// The handshakes that there are.

@@ -148,6 +148,21 @@ pub struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Says so when a worker ends that was not told to, by whatever way.
+struct Watch {
+    core: usize,
+    news: News,
+    told: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.told {
+            self.news.ended(self.core);
+        }
+    }
+}
+
 impl Worker {
     /// Starts a worker on a core, if the system lets it choose; it tells what happens.
     ///
@@ -166,7 +181,11 @@ impl Worker {
                 // A container may forbid it: unpinned then.
                 let _ = sched_setaffinity(None, &cores);
             }
-            Forwarder::new(poll, thread_bell, received, clock, news).run();
+            let mut watch = Watch { core, news: news.clone(), told: false };
+            match Forwarder::new(poll, thread_bell, received, clock, news).run() {
+                Ok(()) => watch.told = true,
+                Err(error) => eprintln!("ale-media-node: worker {core}: {error}"),
+            }
         })?;
         Ok(Self { orders, bell, thread: Some(thread) })
     }
@@ -266,15 +285,16 @@ impl Forwarder {
         }
     }
 
-    fn run(&mut self) {
+    /// Forwards until it is told to end.
+    fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS);
         loop {
             events.clear();
             let wait = self.wait();
             match epoll::wait(&self.poll, spare_capacity(&mut events), wait.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                // The descriptors are ours and open: no other error is left.
-                Err(_) => return,
+                // The descriptors are ours and open: none is expected.
+                Err(error) => return Err(error.into()),
             }
             let mut ordered = false;
             for event in &events {
@@ -287,7 +307,7 @@ impl Forwarder {
             self.handshakes.run(&mut self.paths, self.clock);
             // After the packets: an order may give a place to another path, whose events those are not.
             if ordered && !self.obey() {
-                return;
+                return Ok(());
             }
         }
     }
@@ -449,12 +469,7 @@ enum Admitted {
 }
 
 impl<M> End<M> {
-    fn admit(
-        &mut self,
-        datagram: Option<&[u8]>,
-        from: SocketAddr,
-        rtcp: bool,
-    ) -> Admitted {
+    fn admit(&mut self, datagram: Option<&[u8]>, from: SocketAddr, rtcp: bool) -> Admitted {
         let Some(peer) = &mut self.peer else { return Admitted::Media(Some(from)) };
         let mut answer = [0; MAX_ANSWER_BYTES];
         let taken = datagram.map(|datagram| peer.take(datagram, from, rtcp, &mut answer));
@@ -572,6 +587,21 @@ fn send(socket: &UdpSocket, buffer: &[u8], bytes: Option<usize>, to: Option<Sock
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_that_ends_untold_is_seen_and_one_that_was_told_is_not() {
+        for (told, panics) in [(true, false), (false, false), (false, true)] {
+            let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
+            let alive = Arc::new(std::sync::atomic::AtomicBool::new(true));
+            let news = News { told: channel().0, bell, alive: Arc::clone(&alive) };
+            let ended = thread::spawn(move || {
+                let _watch = Watch { core: 0, news, told };
+                assert!(!panics, "on purpose");
+            });
+            assert_eq!(ended.join().is_err(), panics);
+            assert_eq!(alive.load(Ordering::Relaxed), told);
+        }
+    }
 
     #[test]
     fn names_survive_the_way_through_the_kernel() {

@@ -30,7 +30,10 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
     let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_000, 23_199, 0);
     let pair = ports.bind().unwrap();
     let counters = Arc::default();
-    (End { pair, media: Relay { receiver, sender }, rtcp_mux: false, peer: None, counters }, control)
+    (
+        End { pair, media: Relay { receiver, sender }, rtcp_mux: false, peer: None, counters },
+        control,
+    )
 }
 
 fn phone() -> UdpSocket {
