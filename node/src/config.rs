@@ -37,6 +37,10 @@ pub struct Metrics {
 pub struct Ng {
     /// Where requests come in, by UDP.
     pub listen: SocketAddr,
+    /// Where requests come in by TCP; nowhere by default.
+    pub listen_tcp: Option<SocketAddr>,
+    /// Where requests come in by HTTP and WebSocket, both at `/ng`; nowhere by default.
+    pub listen_http: Option<SocketAddr>,
     /// Networks from which requests are taken.
     pub allow: Vec<Network>,
 }
@@ -80,6 +84,8 @@ impl Default for Ng {
         let loopback = |text: &str| text.parse().ok();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 2223)),
+            listen_tcp: None,
+            listen_http: None,
             allow: ["127.0.0.0/8", "::1/128"].into_iter().filter_map(loopback).collect(),
         }
     }

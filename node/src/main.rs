@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use ale_media_node::config::{Config, Interface};
 use ale_media_node::control::Control;
 use ale_media_node::metrics::{self, Page, Shared};
+use ale_media_node::ng::listen::{self, Ask, Asked, Speech};
 use ale_media_node::ng::server::Server;
 use ale_media_node::worker::Clock;
 use clap::Parser;
@@ -90,6 +92,14 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     if let Some(listen) = config.metrics.listen {
         page.serve(listen).map_err(|error| format!("metrics on {listen}: {error}"))?;
     }
+    let (asking, asked) = channel();
+    let listeners = [(config.ng.listen_tcp, Speech::Tcp), (config.ng.listen_http, Speech::Http)];
+    for (listen, speech) in listeners {
+        let Some(listen) = listen else { continue };
+        let ask = Ask { asked: asking.clone(), bell: control.shared_bell() };
+        listen::serve(listen, speech, config.ng.allow.clone(), ask)
+            .map_err(|error| format!("NG on {listen}: {error}"))?;
+    }
     let mut request = vec![0; MAX_REQUEST_BYTES];
     let mut answer = Vec::new();
     let (mut swept_ns, mut carried_ns) = (0, 0);
@@ -122,6 +132,13 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
             control.sweep(now_ns);
             let metrics = metrics::text(&control, server.stats(), now_ns);
             page.publish(Page { metrics, ready: control.is_accepting() });
+        }
+        while let Ok(asked) = asked.try_recv() {
+            let Asked { message, from, answer: to } = asked;
+            if server.answer(&message, from, now_ns, &mut control, &mut answer) {
+                // Who has gone meanwhile asks again.
+                let _ = to.send(answer.clone());
+            }
         }
         let Some((bytes, from)) = received else { continue };
         let datagram = request.get(..bytes).unwrap_or_default();

@@ -165,6 +165,11 @@ impl Control {
         self.bell.as_fd()
     }
 
+    /// The same, for others who have something for this thread.
+    pub fn shared_bell(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.bell)
+    }
+
     /// Takes what workers have told: keys that were agreed on, and peers that have moved.
     pub fn hear(&mut self) {
         let _ = rustix::io::read(&*self.bell, &mut [0_u8; 8]);

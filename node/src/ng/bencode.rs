@@ -71,6 +71,16 @@ pub fn read(message: &[u8]) -> Result<Value<'_>, BencodeError> {
     if reader.rest.is_empty() { Ok(value) } else { Err(BencodeError::Trailing) }
 }
 
+/// Bytes of the value that `stream` begins with, for streams that don't say where a message ends.
+///
+/// # Errors
+/// [`BencodeError`]; [`BencodeError::Cut`] if it goes on.
+pub fn extent(stream: &[u8]) -> Result<usize, BencodeError> {
+    let mut reader = Reader { rest: stream, values_left: MAX_VALUES };
+    reader.value(MAX_DEPTH)?;
+    Ok(stream.len() - reader.rest.len())
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
     values_left: usize,

@@ -10,7 +10,7 @@ use super::retransmission::Answers;
 use crate::config::Network;
 
 /// Longest cookie; proxies make some 20 bytes.
-const MAX_COOKIE_BYTES: usize = 128;
+pub(super) const MAX_COOKIE_BYTES: usize = 128;
 
 /// Who does what is asked for.
 pub trait Handler {

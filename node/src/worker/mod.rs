@@ -6,9 +6,12 @@
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
 mod handshakes;
+mod path;
 mod relay;
 mod translate;
 
+use path::{Admitted, order};
+pub use path::{End, EndCounters, Ends, Path};
 pub use relay::Relay;
 pub use translate::Voice;
 
@@ -27,16 +30,15 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::peer::stun::MAX_ANSWER_BYTES;
-use crate::peer::{Change, Peer, Taken};
-use crate::ports::Pair;
+use crate::peer::Change;
 use handshakes::Handshakes;
 pub use handshakes::{Happened, News};
 
 /// Longest datagram that is forwarded; media stays below the Ethernet's 1500 bytes.
 const MAX_DATAGRAM_BYTES: usize = 4_096;
-/// Datagrams that are taken from one socket before the next has its turn.
-const TURN: usize = 32;
+/// Time between two looks at the sockets where packets come faster than one in so long: waking costs as much as
+/// sending does.
+const ROUND_NS: u64 = 500_000;
 /// Time between two pulls of a voice.
 const TICK_NS: u64 = 20_000_000;
 /// A worker that is later than this leaves ticks out.
@@ -75,59 +77,6 @@ impl Clock {
     fn instant(&self, at_ns: u64) -> Instant {
         self.zero + Duration::from_nanos(at_ns)
     }
-}
-
-/// What has come at one end of a media line; written by its worker alone.
-#[derive(Debug, Default)]
-pub struct EndCounters {
-    /// RTP packets that were forwarded.
-    pub rtp_packets: AtomicU64,
-    /// Their bytes as they came.
-    pub rtp_bytes: AtomicU64,
-    /// RTCP datagrams that were forwarded.
-    pub rtcp_packets: AtomicU64,
-    /// Their bytes as they came.
-    pub rtcp_bytes: AtomicU64,
-    /// Datagrams that the session refused, or that are not media.
-    pub refused: AtomicU64,
-    /// What could not be sent on: the peer's address is not known yet, or the system refused.
-    pub unsent: AtomicU64,
-    /// When the last RTP came.
-    pub last_arrival_ns: AtomicU64,
-}
-
-/// One end of a media line.
-#[derive(Debug)]
-pub struct End<M> {
-    /// Its sockets.
-    pub pair: Pair,
-    /// What becomes of its packets.
-    pub media: M,
-    /// Whether RTCP is sent on RTP's port.
-    pub rtcp_mux: bool,
-    /// ICE and DTLS, if the peer speaks either.
-    pub peer: Option<Box<Peer>>,
-    /// Figures.
-    pub counters: Arc<EndCounters>,
-}
-
-/// A media line: what comes at one end goes out at the other.
-#[derive(Debug)]
-pub struct Path {
-    /// The number by which the control thread knows it.
-    pub id: u64,
-    /// Its ends.
-    pub ends: Ends,
-}
-
-/// Both ends of a media line.
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant)] // In a box each.
-pub enum Ends {
-    /// Packets go on as they are.
-    Relay([End<Relay>; 2]),
-    /// They are decoded and encoded anew.
-    Translate([End<Voice>; 2]),
 }
 
 /// What a worker is told.
@@ -288,14 +237,21 @@ impl Forwarder {
     /// Forwards until it is told to end.
     fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS);
+        let (mut looked_ns, mut busy) = (0, false);
         loop {
             events.clear();
+            if busy {
+                self.rest(looked_ns);
+            }
             let wait = self.wait();
             match epoll::wait(&self.poll, spare_capacity(&mut events), wait.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 // The descriptors are ours and open: none is expected.
                 Err(error) => return Err(error.into()),
             }
+            let now_ns = self.clock.now_ns();
+            busy = !events.is_empty() && now_ns.saturating_sub(looked_ns) < 2 * ROUND_NS;
+            looked_ns = now_ns;
             let mut ordered = false;
             for event in &events {
                 match event.data.u64() {
@@ -309,6 +265,20 @@ impl Forwarder {
             if ordered && !self.obey() {
                 return Ok(());
             }
+        }
+    }
+
+    /// Lets packets gather until it is time for the next look.
+    fn rest(&self, looked_ns: u64) {
+        let mut until_ns = looked_ns + ROUND_NS;
+        if !self.translated.is_empty() {
+            until_ns = until_ns.min(self.next_tick_ns);
+        }
+        let left_ns = until_ns.saturating_sub(self.clock.now_ns());
+        if left_ns != 0 {
+            let left = Timespec { tv_sec: 0, tv_nsec: left_ns as i64 };
+            // Woken earlier by a signal, it looks earlier.
+            let _ = rustix::thread::nanosleep(&left);
         }
     }
 
@@ -411,153 +381,35 @@ impl Forwarder {
         }
     }
 
-    /// Takes what has come on a socket, and sends it out at the other end.
+    /// Takes a datagram that has come on a socket, and sends it out at the other end. If there are more the
+    /// socket's turn comes again, after the others'.
     fn forward(&mut self, name: Name) {
         let Some(Some(path)) = self.paths.get_mut(name.place) else { return };
-        for _ in 0..TURN {
-            let (pair, _) = path.ends.socket(name.end);
-            let socket = if name.rtcp { &pair.rtcp } else { &pair.rtp };
-            let received = socket.recv_from(&mut self.buffer[..=MAX_DATAGRAM_BYTES]);
-            match received {
-                Ok((bytes, from)) => {
-                    let now_ns = self.clock.now_ns();
-                    let buffer = &mut self.buffer[..];
-                    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-                    match path.ends.admit(name, buffer, bytes, from) {
-                        Admitted::Media(from) => match &mut path.ends {
-                            Ends::Relay(ends) => {
-                                let (near, far) = order(ends, name.end);
-                                relay::forward(near, far, buffer, bytes, from, now_ns);
-                            }
-                            Ends::Translate(ends) => {
-                                let (near, _) = order(ends, name.end);
-                                translate::take(near, buffer, bytes, from, now_ns);
-                            }
-                        },
-                        Admitted::Handshake => self.handshakes.enqueue(name.place, name.end),
-                        Admitted::Moved(to) => {
-                            self.handshakes.watch(name.place);
-                            self.handshakes.tell(path.id, name.end, Happened::Moved(to));
-                        }
-                        Admitted::Done => {}
-                    }
+        let (pair, _) = path.ends.socket(name.end);
+        let socket = if name.rtcp { &pair.rtcp } else { &pair.rtp };
+        // Empty after all, or an ICMP error about what was sent before.
+        let received = socket.recv_from(&mut self.buffer[..=MAX_DATAGRAM_BYTES]);
+        let Ok((bytes, from)) = received else { return };
+        let now_ns = self.clock.now_ns();
+        let buffer = &mut self.buffer[..];
+        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        match path.ends.admit(name, buffer, bytes, from) {
+            Admitted::Media(from) => match &mut path.ends {
+                Ends::Relay(ends) => {
+                    let (near, far) = order(ends, name.end);
+                    relay::forward(near, far, buffer, bytes, from, now_ns);
                 }
-                // Empty, or an ICMP error about what was sent before.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {}
-            }
-        }
-    }
-}
-
-/// The end of this number, and the other.
-fn order<M>(ends: &mut [End<M>; 2], end: usize) -> (&mut End<M>, &mut End<M>) {
-    let [first, second] = ends;
-    if end == 0 { (first, second) } else { (second, first) }
-}
-
-/// What is to become of a datagram.
-enum Admitted {
-    /// It is media's, from there; without an address if ICE says that it is from the peer.
-    Media(Option<SocketAddr>),
-    /// It waits for the handshake's turn.
-    Handshake,
-    /// It was answered, and the peer is there now.
-    Moved(SocketAddr),
-    /// It was answered, or refused.
-    Done,
-}
-
-impl<M> End<M> {
-    fn admit(&mut self, datagram: Option<&[u8]>, from: SocketAddr, rtcp: bool) -> Admitted {
-        let Some(peer) = &mut self.peer else { return Admitted::Media(Some(from)) };
-        let mut answer = [0; MAX_ANSWER_BYTES];
-        let taken = datagram.map(|datagram| peer.take(datagram, from, rtcp, &mut answer));
-        match taken {
-            Some(Taken::Media) => Admitted::Media((!peer.has_ice()).then_some(from)),
-            Some(Taken::Waits) => Admitted::Handshake,
-            Some(Taken::Answer(checked)) => {
-                let socket = if rtcp { &self.pair.rtcp } else { &self.pair.rtp };
-                if !send(socket, &answer, Some(checked.answer_bytes), Some(from)) {
-                    count(&self.counters.unsent, 1);
+                Ends::Translate(ends) => {
+                    let (near, _) = order(ends, name.end);
+                    translate::take(near, buffer, bytes, from, now_ns);
                 }
-                if checked.moved && !rtcp { Admitted::Moved(from) } else { Admitted::Done }
+            },
+            Admitted::Handshake => self.handshakes.enqueue(name.place, name.end),
+            Admitted::Moved(to) => {
+                self.handshakes.watch(name.place);
+                self.handshakes.tell(path.id, name.end, Happened::Moved(to));
             }
-            Some(Taken::Refused) | None => {
-                count(&self.counters.refused, 1);
-                Admitted::Done
-            }
-        }
-    }
-
-    /// Where media is to be sent: what ICE says, or else the session.
-    fn to(&self, rtcp: bool, session: Option<SocketAddr>) -> Option<SocketAddr> {
-        match &self.peer {
-            Some(peer) if peer.has_ice() => peer.address(rtcp && !self.rtcp_mux),
-            _ => session,
-        }
-    }
-}
-
-impl Ends {
-    fn admit(&mut self, name: Name, buffer: &[u8], bytes: usize, from: SocketAddr) -> Admitted {
-        let datagram = buffer.get(..bytes).filter(|_| bytes <= MAX_DATAGRAM_BYTES);
-        match self {
-            Self::Relay(ends) => order(ends, name.end).0.admit(datagram, from, name.rtcp),
-            Self::Translate(ends) => order(ends, name.end).0.admit(datagram, from, name.rtcp),
-        }
-    }
-
-    /// ICE and DTLS at an end, with its socket.
-    fn peer(&mut self, end: usize) -> Option<(&mut Peer, &Pair)> {
-        let (peer, pair) = match self {
-            Self::Relay(ends) => {
-                let end = order(ends, end).0;
-                (&mut end.peer, &end.pair)
-            }
-            Self::Translate(ends) => {
-                let end = order(ends, end).0;
-                (&mut end.peer, &end.pair)
-            }
-        };
-        Some((peer.as_deref_mut()?, pair))
-    }
-
-    fn have_peers(&mut self) -> bool {
-        (0..2).any(|end| self.peer(end).is_some())
-    }
-
-    fn change_peer(&mut self, end: usize, change: Change) {
-        let peer = match self {
-            Self::Relay(ends) => &mut order(ends, end).0.peer,
-            Self::Translate(ends) => &mut order(ends, end).0.peer,
-        };
-        match peer {
-            Some(peer) => peer.change(change),
-            None if change.is_nothing() => {}
-            None => *peer = Some(Box::new(Peer::new(change))),
-        }
-    }
-
-    fn sockets(&self) -> [(&Pair, &EndCounters); 2] {
-        match self {
-            Self::Relay(ends) => ends.each_ref().map(|end| (&end.pair, &*end.counters)),
-            Self::Translate(ends) => ends.each_ref().map(|end| (&end.pair, &*end.counters)),
-        }
-    }
-
-    fn socket(&self, end: usize) -> (&Pair, &EndCounters) {
-        let [first, second] = self.sockets();
-        if end == 0 { first } else { second }
-    }
-
-    fn set_rtcp_mux(&mut self, muxed: [bool; 2]) {
-        let places = match self {
-            Self::Relay(ends) => ends.each_mut().map(|end| &mut end.rtcp_mux),
-            Self::Translate(ends) => ends.each_mut().map(|end| &mut end.rtcp_mux),
-        };
-        for (place, muxed) in places.into_iter().zip(muxed) {
-            *place = muxed;
+            Admitted::Done => {}
         }
     }
 }
