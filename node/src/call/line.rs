@@ -18,12 +18,13 @@ use super::error::CallError;
 use super::peer::EndPeer;
 use super::voice::{self, Speech};
 use crate::keys::EndKeys;
+use crate::ng::command::Digit;
 use crate::peer::dtls::{Agreed, Identity};
 use crate::peer::{Change, Peer};
 use crate::ports::Pair;
 use crate::random;
 use crate::sdp::{Line, NamedFormat};
-use crate::worker::{Clock, End, EndCounters, Ends, Happened, Path, Relay, Voice, Worker};
+use crate::worker::{Clock, End, EndCounters, Ends, Happened, Passing, Path, Relay, Voice, Worker};
 
 /// The clock of payload types that nobody has described.
 const UNKNOWN_CLOCK_HZ: u32 = 8_000;
@@ -39,6 +40,8 @@ pub(crate) struct LineEnd {
     pair: Option<Pair>,
     pub(super) keys: EndKeys,
     pub(super) peer: EndPeer,
+    /// What is passed on of what its peer says.
+    passing: Passing,
     /// What the worker is to know of ICE and DTLS.
     change: Option<Change>,
     /// Where ICE says that the peer is.
@@ -92,6 +95,7 @@ impl CallLine {
                 pair: Some(pair),
                 keys: EndKeys::default(),
                 peer: EndPeer::default(),
+                passing: Passing::default(),
                 change: None,
                 chosen: None,
                 failure: None,
@@ -197,13 +201,34 @@ impl CallLine {
     /// Says at each end what digits have come at the other, and ends collisions of sources.
     pub(super) fn carry_digits(&mut self) {
         let [Some(first), Some(second)] = &mut self.ends else { return };
+        let passing = [first.passing, second.passing];
         let (Some(EndControl::Leg(first)), Some(EndControl::Leg(second))) =
             (&mut first.control, &mut second.control)
         else {
             return;
         };
-        carry(first, second);
-        carry(second, first);
+        carry(first, second, passing[0]);
+        carry(second, first, passing[1]);
+    }
+
+    /// Changes what is passed on of what a party says.
+    pub(super) fn pass(&mut self, party: usize, change: impl Fn(&mut Passing), worker: &Worker) {
+        let Some(Some(end)) = self.ends.get_mut(party) else { return };
+        change(&mut end.passing);
+        if let Some(id) = self.path {
+            worker.set_passing(id, party, end.passing);
+        }
+    }
+
+    /// Says a digit as if a party did.
+    pub(super) fn say_digit(&mut self, party: usize, digit: Digit) -> Result<(), CallError> {
+        let Some((_, far)) = self.both(party) else { return Err(CallError::NoOffer) };
+        match &mut far.control {
+            Some(EndControl::Leg(leg)) => leg
+                .send_digit(digit.event, digit.duration_ms, digit.volume_dbm0)
+                .map_err(CallError::LegChange),
+            _ => Err(CallError::NotDone("A digit where packets are passed on undecoded")),
+        }
     }
 
     /// Whether a worker has it by this number.
@@ -360,8 +385,8 @@ impl LineEnd {
             made.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
         self.control = Some(EndControl::Session(control));
         let counters = Arc::clone(&self.counters);
-        let peer = self.take_peer();
-        Ok(End { pair, media: Relay { receiver, sender }, rtcp_mux, peer, counters })
+        let (peer, passing) = (self.take_peer(), self.passing);
+        Ok(End { pair, media: Relay { receiver, sender }, rtcp_mux, peer, passing, counters })
     }
 
     /// ICE and DTLS, for the worker.
@@ -383,8 +408,8 @@ impl LineEnd {
         let (receiver, media, control) = Leg::new(&config).map_err(CallError::Leg)?;
         self.control = Some(EndControl::Leg(control));
         let counters = Arc::clone(&self.counters);
-        let peer = self.take_peer();
-        Ok(End { pair, media: Voice { receiver, media }, rtcp_mux, peer, counters })
+        let (peer, passing) = (self.take_peer(), self.passing);
+        Ok(End { pair, media: Voice { receiver, media }, rtcp_mux, peer, passing, counters })
     }
 }
 
@@ -421,9 +446,11 @@ fn payload_types(line: &Line) -> PayloadTypes {
     types
 }
 
-fn carry(from: &mut LegControl, to: &mut LegControl) {
+/// Says at one end what digits have come at the other, if they are passed on.
+fn carry(from: &mut LegControl, to: &mut LegControl, passing: Passing) {
     while let Some(event) = from.next_event() {
         match event {
+            LegEvent::DigitEnded { .. } if passing.blocked || passing.no_digits => {}
             LegEvent::DigitEnded { event, duration_ms } => {
                 let duration_ms = duration_ms.clamp(MIN_DIGIT_MS, MAX_DIGIT_MS);
                 // One that has no room any more would come too late.

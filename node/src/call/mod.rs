@@ -23,12 +23,12 @@ use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::Interface;
-use crate::ng::command::{Flags, RtcpMux, Transport};
+use crate::ng::command::{Digit, Flags, RtcpMux, Transport};
 use crate::peer::dtls::Identity;
 use crate::peer::ice::Credentials;
 use crate::ports::Ports;
 use crate::sdp::{IceTold, Line, Rewrite, RewrittenLine};
-use crate::worker::{Happened, Worker};
+use crate::worker::{Happened, Passing, Worker};
 
 /// What calls take of the node.
 #[derive(Debug)]
@@ -120,6 +120,35 @@ impl Call {
     /// packets like others.
     pub fn carry_digits(&mut self) {
         self.lines.iter_mut().for_each(CallLine::carry_digits);
+    }
+
+    /// Changes what is passed on of what a party says, or of both.
+    pub fn pass(
+        &mut self,
+        party: Option<usize>,
+        change: impl Fn(&mut Passing) + Copy,
+        worker: &Worker,
+    ) {
+        for line in &mut self.lines {
+            for of in (0..2).filter(|of| party.is_none_or(|party| party == *of)) {
+                line.pass(of, change, worker);
+            }
+        }
+    }
+
+    /// Says a digit as if a party did, on the first line that can.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn say_digit(&mut self, party: usize, digit: Digit) -> Result<(), CallError> {
+        let mut refused = CallError::NoOffer;
+        for line in &mut self.lines {
+            match line.say_digit(party, digit) {
+                Ok(()) => return Ok(()),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
     }
 
     /// Ends its media.

@@ -20,7 +20,7 @@ use crate::ng::server::{Handler, error};
 use crate::peer::dtls::Identity;
 use crate::ports::Ports;
 use crate::random;
-use crate::worker::{Clock, Happened, News, Worker};
+use crate::worker::{Clock, Happened, News, Passing, Worker};
 
 /// Longest `Call-ID` and tag.
 const MAX_NAME_BYTES: usize = 255;
@@ -282,6 +282,40 @@ impl Control {
         Ok(())
     }
 
+    /// Changes what is passed on of what the party of `from-tag` says; of both without.
+    fn pass(
+        &mut self,
+        request: &Request<'_>,
+        change: impl Fn(&mut Passing) + Copy,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        let call_id = name(request.call_id, "No call-id in message")?;
+        let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
+        let party = match request.from_tag {
+            Some(tag) => Some(call.party(tag).ok_or("Unknown from-tag")?),
+            None => None,
+        };
+        let worker = self.workers.get(call.worker).ok_or("No worker")?;
+        call.pass(party, change, worker);
+        answer.string("result", "ok");
+        Ok(())
+    }
+
+    fn play_digit(
+        &mut self,
+        request: &Request<'_>,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        let call_id = name(request.call_id, "No call-id in message")?;
+        let from_tag = name(request.from_tag, "No from-tag in message")?;
+        let digit = request.digit.ok_or("No digit in message")?;
+        let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
+        let party = call.party(from_tag).ok_or("Unknown from-tag")?;
+        call.say_digit(party, digit).map_err(|error| error.to_string())?;
+        answer.string("result", "ok");
+        Ok(())
+    }
+
     fn query(
         &self,
         request: &Request<'_>,
@@ -320,6 +354,14 @@ impl Handler for Control {
                 report::statistics(self, now_ns, answer);
                 Ok(())
             }
+            Command::BlockMedia(on) => self.pass(request, |passing| passing.blocked = on, answer),
+            Command::SilenceMedia(on) => {
+                self.pass(request, |passing| passing.silenced = on, answer)
+            }
+            Command::BlockDigits(on) => {
+                self.pass(request, |passing| passing.no_digits = on, answer)
+            }
+            Command::PlayDigit => self.play_digit(request, answer),
             Command::NotDone => Err(String::from("Command is not done by this node")),
         };
         if let Err(reason) = done {

@@ -9,6 +9,8 @@
 
 use core::net::IpAddr;
 
+use ale_media::rtp::telephone_event::event_of_digit;
+
 use super::bencode::Value;
 
 /// Most codecs that one list of an offer names; longer lists end there.
@@ -37,6 +39,14 @@ pub enum Command {
     List,
     /// How much has been done.
     Statistics,
+    /// What comes from a party is not passed on, or is again.
+    BlockMedia(bool),
+    /// Silence is passed on for what comes from a party, or no longer.
+    SilenceMedia(bool),
+    /// Digits of a party are not passed on, or are again.
+    BlockDigits(bool),
+    /// A digit is said as if by a party.
+    PlayDigit,
     /// A command of the protocol that is not done here.
     NotDone,
 }
@@ -63,11 +73,16 @@ impl Command {
             "query" => Self::Query,
             "list" => Self::List,
             "statistics" => Self::Statistics,
-            "block media" | "unblock media" | "silence media" | "unsilence media"
-            | "block DTMF" | "unblock DTMF" | "play media" | "stop media" | "play DTMF"
-            | "start recording" | "stop recording" | "pause recording" | "start forwarding"
-            | "stop forwarding" | "publish" | "subscribe request" | "subscribe answer"
-            | "unsubscribe" | "connect" => Self::NotDone,
+            "block media" => Self::BlockMedia(true),
+            "unblock media" => Self::BlockMedia(false),
+            "silence media" => Self::SilenceMedia(true),
+            "unsilence media" => Self::SilenceMedia(false),
+            "block DTMF" => Self::BlockDigits(true),
+            "unblock DTMF" => Self::BlockDigits(false),
+            "play DTMF" => Self::PlayDigit,
+            "play media" | "stop media" | "start recording" | "stop recording"
+            | "pause recording" | "start forwarding" | "stop forwarding" | "publish"
+            | "subscribe request" | "subscribe answer" | "unsubscribe" | "connect" => Self::NotDone,
             _ => return None,
         })
     }
@@ -189,6 +204,39 @@ pub struct Flags {
     pub unknown: Vec<String>,
 }
 
+/// A digit that is to be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digit {
+    /// Event of RFC 4733: 0 to 9, `*`, `#`, A to D, flash.
+    pub event: u8,
+    /// How long it is said, in ms.
+    pub duration_ms: u32,
+    /// How loud, in dBm0 below the reference level.
+    pub volume_dbm0: u8,
+}
+
+impl Digit {
+    /// The digit of a message: `code` as a character or as the event's number, `duration` in ms, `volume` in dB.
+    fn of(message: &Value<'_>) -> Option<Self> {
+        let number = |key: &str| match message.entry(key)? {
+            Value::Integer(number) => Some(*number),
+            other => other.text()?.parse().ok(),
+        };
+        let event = match message.entry("code")? {
+            Value::Integer(number) => u8::try_from(*number).ok(),
+            other => {
+                let mut characters = other.text()?.chars();
+                let only = characters.next().filter(|_| characters.as_str().is_empty());
+                only.and_then(event_of_digit)
+            }
+        };
+        let duration_ms = u32::try_from(number("duration").unwrap_or(250)).ok()?;
+        // Told as a level, below the reference or with its sign turned.
+        let volume = number("volume").unwrap_or(-8).unsigned_abs().min(63);
+        Some(Self { event: event?, duration_ms, volume_dbm0: volume as u8 })
+    }
+}
+
 /// A request, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request<'a> {
@@ -204,6 +252,8 @@ pub struct Request<'a> {
     pub sdp: Option<&'a [u8]>,
     /// Most calls that a list shall have.
     pub limit: Option<usize>,
+    /// A digit that is to be said.
+    pub digit: Option<Digit>,
     /// Whether who asks knows the answer `load limit`.
     pub knows_load_limit: bool,
     /// See [`Flags`].
@@ -261,6 +311,7 @@ impl<'a> Request<'a> {
                 Value::Integer(limit) => usize::try_from(*limit).ok(),
                 other => other.text()?.parse().ok(),
             }),
+            digit: Digit::of(message),
             knows_load_limit: message.entry("supports").is_some_and(supports),
             flags: Flags::of(message),
         })
@@ -275,7 +326,7 @@ impl Flags {
             let Ok(key) = core::str::from_utf8(key) else { continue };
             match &normal(key)[..] {
                 "command" | "call-id" | "from-tag" | "to-tag" | "sdp" | "via-branch" | "limit"
-                | "supports" | "received-from" => {}
+                | "supports" | "received-from" | "code" | "duration" | "volume" => {}
                 "flags" => value.texts().for_each(|word| flags.word(word)),
                 "rtpp-flags" => {
                     let words = value.text().unwrap_or_default().split_ascii_whitespace();

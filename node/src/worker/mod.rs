@@ -11,7 +11,7 @@ mod relay;
 mod translate;
 
 use path::{Admitted, order};
-pub use path::{End, EndCounters, Ends, Path};
+pub use path::{End, EndCounters, Ends, Passing, Path};
 pub use relay::Relay;
 pub use translate::Voice;
 
@@ -36,9 +36,6 @@ pub use handshakes::{Happened, News};
 
 /// Longest datagram that is forwarded; media stays below the Ethernet's 1500 bytes.
 const MAX_DATAGRAM_BYTES: usize = 4_096;
-/// Time between two looks at the sockets where packets come faster than one in so long: waking costs as much as
-/// sending does.
-const ROUND_NS: u64 = 500_000;
 /// Time between two pulls of a voice.
 const TICK_NS: u64 = 20_000_000;
 /// A worker that is later than this leaves ticks out.
@@ -84,6 +81,7 @@ impl Clock {
 enum Order {
     Open(Box<Path>),
     SetRtcpMux { id: u64, muxed: [bool; 2] },
+    SetPassing { id: u64, end: usize, passing: Passing },
     ChangePeer { id: u64, end: usize, change: Change },
     Close(u64),
     Stop,
@@ -148,6 +146,11 @@ impl Worker {
     /// Changes whether RTCP goes out on RTP's port, at each end.
     pub fn set_rtcp_mux(&self, id: u64, muxed: [bool; 2]) {
         self.order(Order::SetRtcpMux { id, muxed });
+    }
+
+    /// Changes what is passed on of what comes at an end.
+    pub fn set_passing(&self, id: u64, end: usize, passing: Passing) {
+        self.order(Order::SetPassing { id, end, passing });
     }
 
     /// What is known of the peer at an end has changed.
@@ -237,21 +240,14 @@ impl Forwarder {
     /// Forwards until it is told to end.
     fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS);
-        let (mut looked_ns, mut busy) = (0, false);
         loop {
             events.clear();
-            if busy {
-                self.rest(looked_ns);
-            }
             let wait = self.wait();
             match epoll::wait(&self.poll, spare_capacity(&mut events), wait.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 // The descriptors are ours and open: none is expected.
                 Err(error) => return Err(error.into()),
             }
-            let now_ns = self.clock.now_ns();
-            busy = !events.is_empty() && now_ns.saturating_sub(looked_ns) < 2 * ROUND_NS;
-            looked_ns = now_ns;
             let mut ordered = false;
             for event in &events {
                 match event.data.u64() {
@@ -265,20 +261,6 @@ impl Forwarder {
             if ordered && !self.obey() {
                 return Ok(());
             }
-        }
-    }
-
-    /// Lets packets gather until it is time for the next look.
-    fn rest(&self, looked_ns: u64) {
-        let mut until_ns = looked_ns + ROUND_NS;
-        if !self.translated.is_empty() {
-            until_ns = until_ns.min(self.next_tick_ns);
-        }
-        let left_ns = until_ns.saturating_sub(self.clock.now_ns());
-        if left_ns != 0 {
-            let left = Timespec { tv_sec: 0, tv_nsec: left_ns as i64 };
-            // Woken earlier by a signal, it looks earlier.
-            let _ = rustix::thread::nanosleep(&left);
         }
     }
 
@@ -324,6 +306,13 @@ impl Forwarder {
                     if let Some(path) = place.and_then(|place| self.paths.get_mut(place)?.as_mut())
                     {
                         path.ends.set_rtcp_mux(muxed);
+                    }
+                }
+                Ok(Order::SetPassing { id, end, passing }) => {
+                    let place = self.places.get(&id).copied();
+                    if let Some(path) = place.and_then(|place| self.paths.get_mut(place)?.as_mut())
+                    {
+                        path.ends.set_passing(end, passing);
                     }
                 }
                 Ok(Order::ChangePeer { id, end, change }) => {

@@ -29,6 +29,17 @@ pub struct EndCounters {
     pub last_arrival_ns: AtomicU64,
 }
 
+/// What of a peer's media is passed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passing {
+    /// Nothing.
+    pub blocked: bool,
+    /// Silence in its place.
+    pub silenced: bool,
+    /// No digits.
+    pub no_digits: bool,
+}
+
 /// One end of a media line.
 #[derive(Debug)]
 pub struct End<M> {
@@ -40,6 +51,8 @@ pub struct End<M> {
     pub rtcp_mux: bool,
     /// ICE and DTLS, if the peer speaks either.
     pub peer: Option<Box<Peer>>,
+    /// What is passed on of what comes here.
+    pub passing: Passing,
     /// Figures.
     pub counters: Arc<EndCounters>,
 }
@@ -162,6 +175,13 @@ impl Ends {
     pub(super) fn socket(&self, end: usize) -> (&Pair, &EndCounters) {
         let [first, second] = self.sockets();
         if end == 0 { first } else { second }
+    }
+
+    pub(super) fn set_passing(&mut self, end: usize, passing: Passing) {
+        match self {
+            Self::Relay(ends) => order(ends, end).0.passing = passing,
+            Self::Translate(ends) => order(ends, end).0.passing = passing,
+        }
     }
 
     pub(super) fn set_rtcp_mux(&mut self, muxed: [bool; 2]) {

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
-use ale_media::session::{Incoming, SessionReceiver, SessionSender, Standing};
+use ale_media::session::{Incoming, Role, SessionReceiver, SessionSender, Standing};
 
 use super::{End, MAX_DATAGRAM_BYTES, count, send};
 
@@ -19,6 +19,15 @@ pub struct Relay {
     pub receiver: SessionReceiver,
     /// What is sent to the peer.
     pub sender: SessionSender,
+}
+
+/// What silence is made of in the codec of a static payload type, where that is one byte (G.711).
+fn silence(payload_type: u8) -> Option<u8> {
+    match payload_type {
+        0 => Some(0xff),
+        8 => Some(0xd5),
+        _ => None,
+    }
 }
 
 /// A datagram of `bytes` in `buffer` came at `near`, from there; without an address if ICE says that it is the
@@ -51,6 +60,16 @@ pub(super) fn forward(
             near.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
             count(&near.counters.rtp_packets, 1);
             count(&near.counters.rtp_bytes, bytes as u64);
+            let passing = near.passing;
+            if passing.blocked || (passing.no_digits && rtp.role == Role::Event) {
+                return;
+            }
+            if passing.silenced {
+                let (from, silence) = (rtp.payload_offset, silence(rtp.packet.payload_type()));
+                let payload = buffer.get_mut(from..from + payload_bytes);
+                let (Some(payload), Some(silence)) = (payload, silence) else { return };
+                payload.fill(silence);
+            }
             let to = far.to(false, far.media.receiver.remote_address());
             let sealed = far.media.sender.seal(plain_bytes, payload_bytes, buffer);
             send(&far.pair.rtp, buffer, sealed, to)

@@ -13,6 +13,7 @@ use ale_media::srtp::MAX_TRAILER_BYTES;
 
 use super::*;
 use crate::ports::Ports;
+use crate::worker::Passing;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -31,7 +32,14 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
     let pair = ports.bind().unwrap();
     let counters = Arc::default();
     (
-        End { pair, media: Relay { receiver, sender }, rtcp_mux: false, peer: None, counters },
+        End {
+            pair,
+            media: Relay { receiver, sender },
+            rtcp_mux: false,
+            peer: None,
+            passing: Passing::default(),
+            counters,
+        },
         control,
     )
 }

@@ -71,6 +71,12 @@ fn say(near: &mut End<Voice>, far: &mut End<Voice>, now_ns: u64) {
     let Some(pcm) = room.get_mut(..samples as usize) else { return };
     // The lengths are whole ticks of the legs' common rate: neither refuses them.
     let _ = near.media.media.pull(now_ns, pcm);
+    if near.passing.blocked {
+        return;
+    }
+    if near.passing.silenced {
+        pcm.fill(0);
+    }
     let _ = far.media.media.push(pcm);
 }
 

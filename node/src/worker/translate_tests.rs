@@ -10,6 +10,7 @@ use ale_media::leg::{Leg, LegConfig, LegControl};
 
 use super::*;
 use crate::ports::Ports;
+use crate::worker::Passing;
 
 fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, LegControl) {
     let mut config = LegConfig::plain(0x5e1f, payload_type, codec);
@@ -19,7 +20,17 @@ fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, Leg
     let (receiver, media, control) = Leg::new(&config).unwrap();
     let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_200, 23_399, 0);
     let (pair, counters) = (ports.bind().unwrap(), Arc::default());
-    (End { pair, media: Voice { receiver, media }, rtcp_mux: false, peer: None, counters }, control)
+    (
+        End {
+            pair,
+            media: Voice { receiver, media },
+            rtcp_mux: false,
+            peer: None,
+            passing: Passing::default(),
+            counters,
+        },
+        control,
+    )
 }
 
 #[test]
