@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use ale_media_node::ng::bencode::{self, DictionaryWriter, Value};
 use ale_media_node::ng::command::{Codecs, Flags, Request, Transport};
+use ale_media_node::ng::http::{self, MAX_BODY_BYTES, MAX_HEAD_BYTES};
 use ale_media_node::ng::server::{Handler, Server};
+use ale_media_node::ng::websocket;
 use ale_media_node::peer::ice::{Credentials, Ice};
 use ale_media_node::peer::stun::{self, MAX_ANSWER_BYTES, Message, Password};
 use ale_media_node::sdp::{self, Formats, Line, Rewrite, RewrittenLine, Rtcp};
@@ -68,6 +70,34 @@ pub fn ng(data: &[u8]) {
         assert!(data.starts_with(&first[..=at]));
         let answer = bencode::read(&first[at + 1..]).expect("a dictionary");
         assert!(answer.entry("result").is_some());
+    }
+}
+
+/// What comes over streams: heads of HTTP, frames of WebSocket, and NG's messages end where they say, and no sooner.
+pub fn http(data: &[u8]) {
+    if let Ok(Some(head)) = http::head(data) {
+        assert!(head.bytes <= data.len().min(MAX_HEAD_BYTES));
+        assert!(
+            head.body_bytes().is_ok_and(|bytes| bytes <= MAX_BODY_BYTES)
+                || head.body_bytes().is_err()
+        );
+        let answer = websocket::accept(&head);
+        assert!(answer.is_none_or(|answer| answer.matches("\r\n\r\n").count() == 1));
+        assert_eq!(http::head(&data[..head.bytes]), Ok(Some(head.clone())));
+        assert_eq!(http::head(&data[..head.bytes - 1]), Ok(None));
+    }
+    if let Ok(Some(frame)) = websocket::read(data) {
+        assert_eq!(websocket::read(&data[..frame.bytes]), Ok(Some(frame.clone())));
+        assert_eq!(websocket::read(&data[..frame.bytes - 1]), Ok(None));
+        let mut out = Vec::new();
+        websocket::write(frame.kind, &frame.payload, &mut out);
+        assert!(out.ends_with(&frame.payload));
+        // The server's are not masked, so that they are no client's.
+        assert_eq!(websocket::read(&out), Err(1002));
+    }
+    if let Ok(bytes) = bencode::extent(data) {
+        assert!(bencode::read(&data[..bytes]).is_ok());
+        assert_eq!(bencode::extent(&data[..bytes - 1]), Err(bencode::BencodeError::Cut));
     }
 }
 

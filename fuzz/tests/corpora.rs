@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 24] = [
+const TARGETS: [Target; 25] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("capture", ale_media_fuzz::capture),
@@ -30,6 +30,7 @@ const TARGETS: [Target; 24] = [
     ("bencode", ale_media_fuzz::node::bencode),
     ("ng", ale_media_fuzz::node::ng),
     ("stun", ale_media_fuzz::node::stun),
+    ("http", ale_media_fuzz::node::http),
     ("sdp", ale_media_fuzz::node::description),
 ];
 
