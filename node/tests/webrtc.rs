@@ -355,6 +355,9 @@ fn ice_is_offered_to_who_is_to_have_it_and_dtls_is_refused_where_it_can_not_be()
     );
     // A component for the port of RTCP, which need not be shared.
     assert_eq!(offered.matches("a=candidate").count(), 2);
+    let both = vec![Text("ICE", "force"), Text("transport-protocol", "UDP/TLS/RTP/SAVPF")];
+    let offered = ask(&mut node, &phone, both).sdp();
+    assert_eq!(offered.matches("a=candidate").count(), 1, "RTCP has no keys of its own");
     let offered = ask(&mut node, &phone, vec![]).sdp();
     assert!(!offered.contains("ice"), "{offered}");
     let keyless = OFFER.replace("a=fingerprint:FINGERPRINT\r\n", "");

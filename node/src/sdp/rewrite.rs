@@ -250,7 +250,8 @@ fn tell_ice(media: &mut Media, line: &RewrittenLine, ice: &IceTold) {
     let Credentials { fragment, password } = &ice.credentials;
     media.attributes.push(attribute("ice-ufrag", Some(fragment.clone())));
     media.attributes.push(attribute("ice-pwd", Some(password.clone())));
-    let components = if line.rtcp == Rtcp::Mux { 1 } else { 2 };
+    // With DTLS a port of RTCP's own has no keys.
+    let components = if line.rtcp == Rtcp::Mux || line.dtls.is_some() { 1 } else { 2 };
     for component in 1..=components {
         let (priority, address) = (PRIORITY - component, ice.address);
         let port = u32::from(line.port) + component - 1;
