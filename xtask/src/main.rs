@@ -27,7 +27,7 @@ type Outcome = Result<(), String>;
 /// A task: its name, what it is for, and what runs it with the arguments behind the name.
 type Task = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
-const TASKS: [Task; 46] = [
+const TASKS: [Task; 47] = [
     (
         "aec-judge",
         "echo cancellation over simulated rooms beside peers: make aec-judge AEC=\"--only jump\"",
@@ -159,6 +159,7 @@ const TASKS: [Task; 46] = [
     ("sip-bridge", "examples/c/sip_bridge, on Debian's libre-dev", c::sip_bridge),
     ("small", "firmware-test and real-time", small::all),
     ("soak", "a day of calls over a bad network, in fast time: make soak HOURS=24", search::soak),
+    ("together", "all searches and the long tests two at a time, as CI does", search::together),
     (
         "tsan",
         "data races in the tests with threads, and planted ones (nightly; x86-64 Linux)",

@@ -2,11 +2,11 @@
 //! Searches for what no single test finds: interleavings, undefined behaviour, inputs, hours. Their length
 //! is in SECONDS, SEEDS and HOURS of the environment.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::thread;
+use std::time::Instant;
 
-use crate::c::itself;
 use crate::step::{Step, release, rust_tools, step, target, variable};
 use crate::{Outcome, budget, planted};
 
@@ -15,37 +15,55 @@ const NIGHTLY_SOURCE: &str = "nightly nightly-rust-src";
 const NIGHTLY_FUZZ: &str = "nightly cargo-fuzz";
 const COVERAGE: &str = "llvm-tools cargo-llvm-cov";
 
-/// In the order in which they begin, the longest first; with what each needs beyond a stable toolchain.
-const SEARCHES: [(&str, &str); 9] = [
+/// What runs two at a time in CI, in the order in which it begins, the longest first; with what each needs beyond
+/// a stable toolchain. Nearly all have a target directory of their own, and those that have not wait for one
+/// thread of valgrind's most of their time.
+const TOGETHER: [(&str, &str); 14] = [
     ("fuzz", NIGHTLY_FUZZ),
     ("features", ""),
     ("coverage", COVERAGE),
     ("miri", NIGHTLY_MIRI),
+    ("c-test", ""),
     ("small", ""),
     ("tsan", NIGHTLY_SOURCE),
+    ("deb-test", ""),
+    ("cross-quick", ""),
+    ("package-test", ""),
+    ("budget", ""),
     ("loom", ""),
     ("shuttle", ""),
     ("soak", ""),
 ];
 
-/// All, or those that are named, in a form that CI has time for, two at a time: nearly all have a target
-/// directory of their own. What can't be installed is skipped.
+/// What is among them, but no search.
+const NO_SEARCHES: [&str; 5] = ["c-test", "deb-test", "cross-quick", "package-test", "budget"];
+
+/// All searches, or those that are named, in short form. What can't be installed is skipped.
 pub(crate) fn all(arguments: &[String]) -> Outcome {
+    side_by_side(|name| match arguments.is_empty() {
+        true => !NO_SEARCHES.contains(&name),
+        false => arguments.iter().any(|word| word == name),
+    })
+}
+
+/// The same, and other tests that take long.
+pub(crate) fn together(_: &[String]) -> Outcome {
+    side_by_side(|_| true)
+}
+
+fn side_by_side(wanted: impl Fn(&str) -> bool) -> Outcome {
     // One after the other, so that none installs what another is installing.
-    let wanted = |name: &&str| arguments.is_empty() || arguments.iter().any(|word| word == name);
-    let mut left: Vec<&str> = SEARCHES
-        .iter()
-        .filter(|(_, needs)| needs.is_empty() || rust_tools(needs))
-        .map(|(name, _)| *name)
-        .collect();
-    for (name, _) in SEARCHES.iter().filter(|(name, _)| !left.contains(name)) {
-        println!("{name}: skipped");
+    let mut left = Vec::new();
+    for (name, needs) in TOGETHER.into_iter().filter(|(name, _)| wanted(name)) {
+        match needs.is_empty() || rust_tools(needs) {
+            true => left.push(name),
+            false => println!("{name}: skipped"),
+        }
     }
-    left.retain(wanted);
     left.reverse();
     let (left, failed) = (Mutex::new(left), Mutex::new(Vec::new()));
-    let locked = "no search panics";
-    let search = || {
+    let locked = "nothing here panics";
+    let work = || {
         while failed.lock().expect(locked).is_empty() {
             let Some(name) = left.lock().expect(locked).pop() else { return };
             if let Err(error) = once(name) {
@@ -54,22 +72,25 @@ pub(crate) fn all(arguments: &[String]) -> Outcome {
         }
     };
     thread::scope(|scope| {
-        scope.spawn(search);
-        search();
+        scope.spawn(work);
+        work();
     });
     let failed = failed.into_inner().expect(locked);
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
-/// One in a process of its own; what it printed comes when it has ended.
+/// One by `make`, which knows what it needs built; what it printed comes when it has ended.
 fn once(name: &str) -> Outcome {
-    let mut command = Command::new("sh");
-    command.args(["-c", "exec \"$0\" \"$1\" 2>&1"]).arg(itself()?).arg(name).stdin(Stdio::null());
+    let began = Instant::now();
+    let mut command =
+        step("sh -c").arg("exec make --no-print-directory \"$0\" 2>&1").arg(name).command();
+    command.stdin(Stdio::null());
     for (length, short) in [("SECONDS", "2"), ("SEEDS", "1"), ("HOURS", "1")] {
         command.env(length, variable(length, short));
     }
     let done = command.output().map_err(|error| format!("{name}: {error}"))?;
-    println!("== {name}\n{}", String::from_utf8_lossy(&done.stdout));
+    let printed = String::from_utf8_lossy(&done.stdout);
+    println!("== {name}, {} s\n{printed}", began.elapsed().as_secs());
     if done.status.success() { Ok(()) } else { Err(format!("{name} has failed")) }
 }
 
