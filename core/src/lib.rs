@@ -15,6 +15,7 @@
 //! | [`conference`] | legs around a mixer, ticked every 10 ms |
 //! | [`endpoint`] | a phone: legs, voice, and a sound card's two clocks |
 //! | [`stats`] | counters, snapshots, the E-model |
+//! | [`tap`] | voices for programs that their owners have agreed to |
 //! | [`voice`] | echo, noise and gain of one's own side, 10 ms at a time |
 //! | [`sync`] | the wait-free rings and snapshots in which halves meet |
 //!
@@ -37,6 +38,7 @@ pub mod endpoint;
 pub mod jitter;
 pub mod leg;
 mod math;
+mod member;
 pub mod mixer;
 mod names;
 pub mod rtp;
@@ -44,6 +46,7 @@ pub mod session;
 pub mod srtp;
 pub mod stats;
 pub mod sync;
+pub mod tap;
 #[cfg(all(test, feature = "std"))]
 mod test_support;
 pub mod voice;

@@ -209,6 +209,7 @@ fn make(config: &ale_conference_config) -> Result<Handle<ale_conference>, ale_st
         limiter: config.limiter != 0,
         encode_groups: config.encode_groups as usize,
         rates_hz: config.rates_hz,
+        ..ConferenceConfig::default()
     };
     let (conference, control) = Conference::new(&settings)?;
     let datagrams = match config.max_datagrams {

@@ -16,6 +16,9 @@ pub struct ConferenceConfig {
     pub max_speakers: usize,
     /// Gains of one member for another that there may be at a time.
     pub max_pair_gains: usize,
+    /// Taps that there may be at a time ([`ConferenceControl::tap`](super::ConferenceControl::tap)), up to 16384;
+    /// each takes its memory when it is made.
+    pub max_taps: usize,
     /// Whether a look-ahead limiter keeps sums below full scale, 2 ms later; without one they are
     /// clamped.
     pub limiter: bool,
@@ -34,6 +37,7 @@ impl Default for ConferenceConfig {
             max_members: 16,
             max_speakers: 0,
             max_pair_gains: 0,
+            max_taps: 16,
             limiter: false,
             encode_groups: 4,
             rates_hz: RATES_HZ,

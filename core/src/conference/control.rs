@@ -11,6 +11,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use crossbeam::queue::ArrayQueue;
 
+use super::config::ConferenceConfig;
 use super::link::LinkEnd;
 use super::member::MemberId;
 use super::pair_slots::PairSlots;
@@ -21,6 +22,7 @@ use crate::sync::mpsc::{self, Receiver, Sender};
 use crate::sync::ring::{self, Producer};
 use crate::sync::snapshot::Snapshot;
 use crate::sync::turns::Turns;
+use crate::tap::{Desk, DeskWays, Feed, Grant, PURPOSES};
 
 /// Commands that may wait, a place: each member may join, leave and be set twice between two ticks.
 const COMMANDS_A_PLACE: usize = 4;
@@ -59,7 +61,8 @@ impl JoinOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConferenceError {
-    /// A number of members of 0 or above the mixer's limit, or more speakers than members.
+    /// A number of members of 0 or above the mixer's limit, more speakers than members; a tap's rate or length
+    /// that there is not.
     InvalidConfig,
     /// All places are taken, or not yet reclaimed; for a pair gain: all
     /// [`ConferenceConfig::max_pair_gains`](super::ConferenceConfig::max_pair_gains) are in use.
@@ -74,18 +77,23 @@ pub enum ConferenceError {
     UnsupportedRate,
     /// A gain of a member for itself, or for one whose PCM has another rate.
     InvalidPair,
+    /// No such tap, or it has ended.
+    UnknownTap,
 }
 
 impl fmt::Display for ConferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::InvalidConfig => "number of conference members or speakers out of range",
+            Self::InvalidConfig => {
+                "a number of the conference's or the tap's config is out of range"
+            }
             Self::Full => "conference has no place or pair gain left",
             Self::Busy => "too many commands wait for the conference's tick",
             Self::UnknownMember => "no such member, or it has been told to leave",
             Self::InvalidGain => "gain is negative, too large or not a number",
             Self::UnsupportedRate => "leg's rate is none that the conference mixes",
             Self::InvalidPair => "listener and talker are the same or have different rates",
+            Self::UnknownTap => "no such tap, or it has ended",
         })
     }
 }
@@ -121,6 +129,9 @@ pub(super) enum Command {
     SetPrivate(MemberId, bool),
     /// Listener, talker, gain, and the slot that it holds.
     SetPairGain(MemberId, MemberId, Option<f32>, usize),
+    Tap(Box<Feed>),
+    /// What is granted, and the withdrawals up to then.
+    Grant(MemberId, Grant, [u32; PURPOSES]),
 }
 
 /// What a conference tells.
@@ -150,7 +161,7 @@ fn word(generation: u32, state: u32) -> u32 {
 pub(super) struct Shared {
     states: Box<[AtomicU32]>,
     /// Rates that members may have, 0 for none.
-    of_members_hz: [u32; 4],
+    pub(super) of_members_hz: [u32; 4],
     /// Rates of those present.
     rates_hz: Box<[AtomicU32]>,
     /// Marks of those who took the places last, in halves: not every machine has larger atomics.
@@ -161,6 +172,7 @@ pub(super) struct Shared {
     returned: Turns<(MemberId, Attached)>,
     events: Turns<ConferenceEvent>,
     refused: AtomicU32,
+    pub(super) desk: Desk,
 }
 
 impl Shared {
@@ -181,33 +193,34 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    /// Makes both ends of the ways for so many places and pair gains.
+    /// Makes both ends of the ways for so many places, pair gains and taps.
     pub(super) fn new(
-        places: usize,
-        pair_gains: usize,
-        rates_hz: [u32; 4],
+        config: &ConferenceConfig,
         stats: Snapshot<{ ConferenceStats::WORDS }>,
-    ) -> (Self, ConferenceControl) {
+    ) -> (Self, DeskWays, ConferenceControl) {
+        let (places, taps) = (config.max_members, config.max_taps);
         let free = ArrayQueue::new(places);
         for index in 0..places as u32 {
             let _ = free.push(index);
         }
-        let (to_tick, commands) = mpsc::queue(places * COMMANDS_A_PLACE);
+        let (to_tick, commands) = mpsc::queue(places * COMMANDS_A_PLACE + taps);
         let (returned, back) = ring::channel(places);
         let (events, told) = ring::channel(EVENTS);
+        let (desk, desk_ways) = Desk::new(taps, places);
         let shared = Arc::new(Shared {
             states: (0..places).map(|_| AtomicU32::new(word(0, FREE))).collect(),
             rates_hz: (0..places).map(|_| AtomicU32::new(0)).collect(),
             tags: (0..places).map(|_| [AtomicU32::new(0), AtomicU32::new(0)]).collect(),
             free,
-            pair_slots: PairSlots::new(pair_gains),
+            pair_slots: PairSlots::new(config.max_pair_gains),
             returned: Turns::new(back),
             events: Turns::new(told),
             refused: AtomicU32::new(0),
-            of_members_hz: rates_hz,
+            of_members_hz: config.rates_hz,
+            desk,
         });
         let control = ConferenceControl { shared: Arc::clone(&shared), commands: to_tick, stats };
-        (Self { shared, commands, returned, events, late: None }, control)
+        (Self { shared, commands, returned, events, late: None }, desk_ways, control)
     }
 
     /// Commands that are taken in one tick at most, so that busy control threads can't hold it up.
@@ -236,8 +249,8 @@ impl Ways {
 /// The control half of a conference. Clones speak for the same conference.
 #[derive(Clone)]
 pub struct ConferenceControl {
-    shared: Arc<Shared>,
-    commands: Sender<Command>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) commands: Sender<Command>,
     stats: Snapshot<{ ConferenceStats::WORDS }>,
 }
 
@@ -420,11 +433,7 @@ impl ConferenceControl {
         }
         self.present(talker)?;
         self.present(listener)?;
-        let rate = |id: MemberId| {
-            let rate_hz = self.shared.rates_hz.get(id.index as usize);
-            rate_hz.map(|rate_hz| rate_hz.load(Ordering::Relaxed))
-        };
-        if listener == talker || rate(listener) != rate(talker) {
+        if listener == talker || self.rate_hz(listener) != self.rate_hz(talker) {
             return Err(ConferenceError::InvalidPair);
         }
         let slots = &self.shared.pair_slots;
@@ -442,6 +451,12 @@ impl ConferenceControl {
         })
     }
 
+    /// The rate of a member's PCM.
+    pub(super) fn rate_hz(&self, id: MemberId) -> u32 {
+        let rate_hz = self.shared.rates_hz.get(id.index as usize);
+        rate_hz.map_or(0, |rate_hz| rate_hz.load(Ordering::Relaxed))
+    }
+
     /// The mark that a member joined with ([`JoinOptions::tag`]), also of one that has left, until another takes
     /// its place.
     ///
@@ -450,25 +465,23 @@ impl ConferenceControl {
     /// # Errors
     /// [`ConferenceError::UnknownMember`].
     pub fn tag(&self, id: MemberId) -> Result<u64, ConferenceError> {
-        let at = id.index as usize;
-        let (Some(state), Some([low, high])) =
-            (self.shared.states.get(at), self.shared.tags.get(at))
-        else {
-            return Err(ConferenceError::UnknownMember);
-        };
+        let tag = self.shared.tags.get(id.index as usize);
+        let [low, high] = tag.ok_or(ConferenceError::UnknownMember)?;
+        self.was_here(id)?;
+        let tag =
+            u64::from(high.load(Ordering::Acquire)) << 32 | u64::from(low.load(Ordering::Acquire));
+        self.was_here(id).map(|()| tag)
+    }
+
+    /// Whether somebody is a member, or was the last to have the place.
+    pub(super) fn was_here(&self, id: MemberId) -> Result<(), ConferenceError> {
         // Present or leaving, or its place has been given back and not been taken.
-        let is_its = |word_now: u32| match (word_now >> 2, word_now & 3) {
+        let word_now = self.state(id)?.load(Ordering::Acquire);
+        let is_its = match (word_now >> 2, word_now & 3) {
             (generation, FREE) => generation == id.generation.wrapping_add(1) & (u32::MAX >> 2),
             (generation, _) => generation == id.generation & (u32::MAX >> 2),
         };
-        let before = state.load(Ordering::Acquire);
-        let tag =
-            u64::from(high.load(Ordering::Acquire)) << 32 | u64::from(low.load(Ordering::Acquire));
-        if is_its(before) && is_its(state.load(Ordering::Acquire)) {
-            Ok(tag)
-        } else {
-            Err(ConferenceError::UnknownMember)
-        }
+        is_its.then_some(()).ok_or(ConferenceError::UnknownMember)
     }
 
     /// The audio half of a leg that has left; its place is free again after this. To be called
@@ -477,6 +490,7 @@ impl ConferenceControl {
     ///
     /// Real-time: yes; freeing it is not.
     pub fn reclaim(&self) -> Option<(MemberId, Box<LegMedia>)> {
+        self.shared.desk.collect();
         loop {
             let (id, attached) = self.shared.returned.pop()?;
             let next = word(id.generation.wrapping_add(1), FREE);
@@ -501,13 +515,13 @@ impl ConferenceControl {
         self.shared.with_refused(self.stats.read().unwrap_or_default())
     }
 
-    fn order(&self, id: MemberId, command: Command) -> Result<(), ConferenceError> {
+    pub(super) fn order(&self, id: MemberId, command: Command) -> Result<(), ConferenceError> {
         self.present(id)
             .and_then(|()| self.commands.push(command).map_err(|_| ConferenceError::Busy))
             .map_err(|error| self.refused(error))
     }
 
-    fn refused(&self, error: ConferenceError) -> ConferenceError {
+    pub(super) fn refused(&self, error: ConferenceError) -> ConferenceError {
         self.shared.refused.fetch_add(1, Ordering::Relaxed);
         error
     }
@@ -518,7 +532,7 @@ impl ConferenceControl {
     }
 
     /// Whether somebody is a member.
-    fn present(&self, id: MemberId) -> Result<(), ConferenceError> {
+    pub(super) fn present(&self, id: MemberId) -> Result<(), ConferenceError> {
         let state = self.state(id)?.load(Ordering::Acquire);
         if state == word(id.generation, PRESENT) {
             Ok(())

@@ -1,9 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A member's name.
+//! What the audio thread knows of a member.
 
-use crate::names::names;
+use super::control::Attached;
+pub use crate::member::MemberId;
+use crate::mixer::ParticipantId;
+use crate::tap::{Consents, Sound};
 
-names! {
-    /// A member's name in one conference. A name is not used again for whoever joins next.
-    pub struct MemberId;
+/// A member, on the audio thread.
+pub(super) struct Member {
+    pub(super) id: MemberId,
+    pub(super) attached: Attached,
+    /// Which mixer, and the place in it.
+    pub(super) rate: usize,
+    pub(super) place: ParticipantId,
+    pub(super) tag: u64,
+    pub(super) listening: bool,
+    /// It goes at the end of this tick.
+    pub(super) leaving: bool,
+    /// Where it stands in [`Conference::present`](super::Conference).
+    pub(super) position: u32,
+    /// Ticks for which it has heard the common mix.
+    pub(super) common_ticks: usize,
+    /// The last tick that it was served in.
+    pub(super) served: u64,
+    /// What may be tapped of it.
+    pub(super) consents: Consents,
+    /// How what it says in this tick came to be.
+    pub(super) sound: Sound,
 }

@@ -21,6 +21,7 @@
 //! - **Who is told who is heard**: members with
 //!   [`HeaderExtensions::mixer_levels`](crate::leg::HeaderExtensions::mixer_levels) (RFC 6465).
 //! - **Threads**: thousands of conferences over several, and one over several: [`shard`].
+//! - **Taps**: what members say, handed to programs that they have agreed to: [`tap`](crate::tap).
 //! - **Lines** to other conferences and to the host: [`LinkEnd`].
 //!
 //! Three phones in a conference; two talk, and the third hears both:
@@ -76,6 +77,8 @@ mod rates;
 pub mod shard;
 mod speakers;
 mod stats;
+mod tap_control;
+mod taps;
 mod tick;
 
 pub use config::ConferenceConfig;

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::config::ConferenceConfig;
 use super::partial_sums::{PartialSums, RATES};
 use crate::dsp::resample::{RATES_HZ, Resampler};
-use crate::mixer::{Mixer, MixerConfig, MixerError, ParticipantId};
+use crate::mixer::{Mixer, MixerConfig, MixerError, ParticipantId, Said};
 use crate::within::Within;
 
 /// The mixers of all rates, bridged.
@@ -78,6 +78,11 @@ impl Rates {
     /// The mixer of a rate; `rate` comes from [`Rates::index_of`].
     pub(super) fn mixer(&mut self, rate: usize) -> &mut Mixer {
         &mut self.mixers[rate % RATES]
+    }
+
+    /// What a participant of a rate's mixer says in this tick.
+    pub(super) fn said(&self, rate: usize, place: ParticipantId) -> Said<'_> {
+        self.mixers[rate % RATES].said(place)
     }
 
     /// Pair gains in all mixers.

@@ -11,22 +11,26 @@ use super::contributions::Contributions;
 use super::control::{
     Attached, Command, ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions, Ways,
 };
-use super::member::MemberId;
+use super::member::{Member, MemberId};
 use super::outgoing::Outgoing;
 use super::pair_slots::LivePairs;
 use super::partial_sums::{MAX_FRAME_SAMPLES, PartialSums};
 use super::rates::Rates;
 use super::speakers::{SOFT_DBOV, Speakers, Voice};
 use super::stats::ConferenceStats;
+use super::taps::{Tapped, Taps};
 use crate::dsp::level::SILENCE_DBOV;
+use crate::jitter::Operation;
 use crate::leg::{Contributors, EncodeOnce, LegMedia};
-use crate::mixer::{MAX_PARTICIPANTS, ParticipantId};
+use crate::mixer::MAX_PARTICIPANTS;
 use crate::srtp::{Sender, Sessions};
 use crate::sync::snapshot::{self, Publisher};
+use crate::tap::{Consent, Consents, MAX_TAPS, Purpose, Sound};
 use crate::within::{Within, push_in, swap_out};
 
 /// Most groups that share an encoder.
 const MAX_ENCODE_GROUPS: usize = 64;
+
 /// The audio thread's half of a conference.
 pub struct Conference {
     pub(super) rates: Rates,
@@ -46,26 +50,9 @@ pub struct Conference {
     last_tick_ns: Option<u64>,
     ways: Ways,
     pairs: LivePairs,
+    taps: Taps,
     stats: ConferenceStats,
     publisher: Publisher<{ ConferenceStats::WORDS }>,
-}
-
-struct Member {
-    id: MemberId,
-    attached: Attached,
-    /// Which mixer, and the place in it.
-    rate: usize,
-    place: ParticipantId,
-    tag: u64,
-    listening: bool,
-    /// It goes at the end of this tick.
-    leaving: bool,
-    /// Where it stands in [`Conference::present`].
-    position: u32,
-    /// Ticks for which it has heard the common mix.
-    common_ticks: usize,
-    /// The last tick that it was served in.
-    served: u64,
 }
 
 /// The sessions of the members, by their indices.
@@ -106,11 +93,12 @@ impl Conference {
         if !(1..=MAX_PARTICIPANTS).contains(&places)
             || config.max_speakers > places
             || config.encode_groups > MAX_ENCODE_GROUPS
+            || config.max_taps > MAX_TAPS
         {
             return Err(ConferenceError::InvalidConfig);
         }
         let (publisher, snapshot) = snapshot::snapshot(&ConferenceStats::default());
-        let (ways, control) = Ways::new(places, config.max_pair_gains, config.rates_hz, snapshot);
+        let (ways, desk_ways, control) = Ways::new(config, snapshot);
         let conference = Self {
             rates: Rates::new(config).map_err(|_| ConferenceError::InvalidConfig)?,
             members: (0..places).map(|_| None).collect(),
@@ -125,6 +113,7 @@ impl Conference {
             last_tick_ns: None,
             ways,
             pairs: LivePairs::new(config.max_pair_gains),
+            taps: Taps::new(desk_ways, config.max_taps),
             stats: ConferenceStats::default(),
             publisher,
         };
@@ -179,10 +168,12 @@ impl Conference {
         self.apply_commands();
         if self.present.is_empty() {
             self.sweep_pair_gains();
+            self.tap(now_ns);
             return;
         }
         self.once.advance();
         self.pull(now_ns);
+        self.tap(now_ns);
         if self.speakers.is_selective() {
             self.choose_speakers();
         }
@@ -221,7 +212,9 @@ impl Conference {
 
     fn count_gap(&mut self, now_ns: u64) {
         let gap_ns = self.last_tick_ns.map_or(TICK_NS, |last| now_ns.saturating_sub(last));
-        self.stats.missed_ticks += ((gap_ns + TICK_NS / 2) / TICK_NS).saturating_sub(1);
+        let missed = ((gap_ns + TICK_NS / 2) / TICK_NS).saturating_sub(1);
+        self.stats.missed_ticks += missed;
+        self.taps.advance(now_ns, missed);
         self.last_tick_ns = Some(now_ns);
     }
 
@@ -239,13 +232,31 @@ impl Conference {
                     let voice = self.voices.get(*index as usize);
                     let heard = !selective || voice.is_some_and(Voice::is_selected);
                     media.skip_softer_than(Some(if heard { SILENCE_DBOV } else { SOFT_DBOV }));
-                    let _ = media.pull(now_ns, row);
+                    let pulled = media.pull(now_ns, row).unwrap_or_default();
+                    member.sound = Sound {
+                        ssrc: media.remote_ssrc(),
+                        concealed: pulled.operation == Operation::Conceal,
+                        gap: pulled.operation == Operation::Silence,
+                    };
                 }
                 Attached::Link(end) => {
-                    end.pull(row);
+                    member.sound.gap = !end.pull(row);
                 }
             }
         }
+    }
+
+    /// Lets taps take what they may of what has been pulled.
+    fn tap(&mut self, now_ns: u64) {
+        let Self { taps, ways, members, present, rates, .. } = self;
+        taps.serve(&mut Tapped { desk: &ways.shared.desk, members, present, rates, now_ns });
+    }
+
+    /// How a member stands to a purpose at a time; `None` for who is not there.
+    pub fn consent(&mut self, id: MemberId, purpose: Purpose, now_ns: u64) -> Option<Consent> {
+        let withdrawals = self.ways.shared.desk.withdrawals.of(id.index, purpose);
+        let (_, member) = self.member(id)?;
+        Some(member.consents.at(purpose, withdrawals, now_ns))
     }
 
     /// Lists who is heard by everybody. Lines have no source and are not named.
@@ -386,6 +397,12 @@ impl Conference {
                 Command::SetPairGain(listener, talker, factor, slot) => {
                     self.set_pair_gain(listener, talker, factor, slot);
                 }
+                Command::Tap(feed) => self.taps.add(feed),
+                Command::Grant(id, grant, under) => {
+                    if let Some((_, member)) = self.member(id) {
+                        member.consents.grant(&grant, &under);
+                    }
+                }
             }
         }
         // After all commands, so that none of them lets somebody be heard on that goes.
@@ -462,6 +479,8 @@ impl Conference {
             position: self.present.len() as u32,
             common_ticks: 0,
             served: 0,
+            consents: Consents::default(),
+            sound: Sound::default(),
         });
         push_in(&mut self.present, id.index);
         self.stats.joins += 1;

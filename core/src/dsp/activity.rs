@@ -42,7 +42,14 @@ impl Activity {
     ///
     /// Real-time: yes.
     pub fn is_speech(&mut self, pcm: &[i16], frame_ms: u32) -> bool {
-        let level_db = if pcm.is_empty() { SILENT_DB } else { level_db(pcm) };
+        self.hears(if pcm.is_empty() { SILENT_DB } else { level_db(pcm) }, frame_ms)
+    }
+
+    /// As [`Activity::is_speech`], for who knows already how loud the stretch is, in dB relative to a
+    /// full-scale square wave.
+    ///
+    /// Real-time: yes.
+    pub fn hears(&mut self, level_db: f32, frame_ms: u32) -> bool {
         let rise = RISE_DB_PER_S * frame_ms as f32 * 1e-3;
         let speech = level_db > ABSOLUTE_DB && level_db > self.floor_db + MARGIN_DB;
         self.floor_db = if level_db < self.floor_db {

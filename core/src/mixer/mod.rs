@@ -90,6 +90,13 @@ struct Held {
     before_samples: Box<[i32]>,
 }
 
+/// What a participant says, and who hears it.
+pub(crate) struct Said<'a> {
+    pub(crate) pcm: &'a [i16],
+    pub(crate) muted: bool,
+    pub(crate) private: bool,
+}
+
 /// An N-1 mixer at one rate.
 #[derive(Debug)]
 pub struct Mixer {
@@ -189,6 +196,19 @@ impl Mixer {
     pub fn input(&mut self, id: ParticipantId) -> Result<&mut [i16], MixerError> {
         self.place(id)?.fresh = true;
         Ok(self.arena.row_mut(id.index as usize))
+    }
+
+    /// What a participant has written since the last run; nothing of who is not there.
+    #[inline]
+    pub(crate) fn said(&self, id: ParticipantId) -> Said<'_> {
+        match self.places.get(id.index as usize) {
+            Some(place) if place.taken && place.generation == id.generation => Said {
+                pcm: self.arena.row(id.index as usize),
+                muted: place.muted,
+                private: place.private,
+            },
+            _ => Said { pcm: &[], muted: true, private: true },
+        }
     }
 
     /// Adds up what was written since the last run.

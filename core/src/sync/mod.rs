@@ -3,6 +3,7 @@
 //!
 //! - [`ring`]: a bounded single-producer single-consumer ring, for commands and packets.
 //! - [`mpsc`]: a bounded queue from many producers to one consumer that never waits for them.
+//! - `overwriting.rs`: a ring of PCM whose oldest frames give way, and that its writer can wipe.
 //! - `bell.rs`: says that something lies in one of several rings.
 //! - `turns.rs`: a ring's consumer for many threads, one at a time.
 //! - [`snapshot`]: the last value that one writer published, readable from any thread.
@@ -17,6 +18,7 @@
 
 pub(crate) mod bell;
 pub mod mpsc;
+pub(crate) mod overwriting;
 #[cfg(any(loom, planted))]
 pub(crate) mod planted;
 pub mod ring;
