@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use ale_media::codec::CodecSpec;
 use ale_media::codec::opus::OpusConfig;
-use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, Outgoing};
+use ale_media::conference::{
+    Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
+};
 use ale_media::leg::{
     Arrival, Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig, receive_batch,
 };
 use ale_media::srtp::{SessionConfig, Suite};
+use ale_media::tap::{Basis, Grant, Purpose, SinkId, TapConfig, TapReader, TapSource};
 
 use crate::harness::{self, Side};
 
@@ -21,6 +24,8 @@ const ROUNDS: u64 = 5;
 /// A conference whose members' packets are made outside of what is measured.
 pub struct Room {
     conference: Conference,
+    control: ConferenceControl,
+    members: Vec<MemberId>,
     phones: Vec<LegMedia>,
     receivers: Vec<LegReceiver>,
     outgoing: Outgoing,
@@ -82,12 +87,15 @@ impl Room {
         let config = ConferenceConfig {
             max_members: legs,
             max_speakers: speakers,
+            max_taps: legs,
             ..ConferenceConfig::default()
         };
         let (conference, control) = Conference::new(&config).expect("conference");
         let pcm = crate::codec::voice(codec.format().sample_rate_hz);
         let mut room = Self {
             conference,
+            control,
+            members: Vec::new(),
             phones: Vec::new(),
             receivers: Vec::new(),
             outgoing: Outgoing::new(legs * 2),
@@ -112,10 +120,29 @@ impl Room {
             room.phones.push(Leg::new(&near).expect("leg").1);
             let (receiver, media, _) = Leg::new(&far).expect("leg");
             room.receivers.push(receiver);
-            let joined = control.join(Box::new(media), JoinOptions::default());
-            joined.map_err(|(error, _)| error).expect("a place");
+            let joined = room.control.join(Box::new(media), JoinOptions::default());
+            room.members.push(joined.map_err(|(error, _)| error).expect("a place"));
         }
         room
+    }
+
+    /// Taps everybody's voice at this rate.
+    pub fn tap(&mut self, sample_rate_hz: u32) -> Vec<TapReader> {
+        let taps = self.members.iter().map(|member| {
+            let (purpose, sink) = (Purpose::Transcribe, SinkId(1));
+            let grant = Grant {
+                purposes: purpose.into(),
+                basis: Basis::Consent,
+                sink,
+                notice_version: 1,
+                until_ns: None,
+            };
+            self.control.grant(*member, &grant).expect("a member");
+            let mut config = TapConfig::new(TapSource::Member(*member), purpose, sink);
+            config.sample_rate_hz = sample_rate_hz;
+            self.control.tap(&config).expect("a tap")
+        });
+        taps.collect()
     }
 
     /// 20 ms for everybody; returns how long the bridge took.

@@ -81,6 +81,7 @@ fn a_running_conference_allocates_nothing_in_any_codec_suite_and_feature() {
         }
         assert_eq!(total, 0, "{setting:?}");
         assert!(call.heard > 0, "{setting:?} was silent");
+        assert!(call.tapped > 0 && call.began > 3, "{setting:?}: {} taps", call.began);
     }
 }
 

@@ -23,7 +23,7 @@ const PULLS: u64 = 3_000;
 
 type Scene = (&'static str, fn());
 
-const SCENES: [Scene; 8] = [
+const SCENES: [Scene; 9] = [
     ("srtp-aes-gcm", || {
         srtp(Suite::AeadAes128Gcm, c"protect AES-GCM", c"unprotect AES-GCM", c"refuse AES-GCM");
     }),
@@ -46,6 +46,7 @@ const SCENES: [Scene; 8] = [
     }),
     ("mixer", mix),
     ("room", room),
+    ("room-tapped", room_tapped),
 ];
 
 fn main() {
@@ -173,5 +174,24 @@ fn room() {
                 count(tick, || room.tick(now_ns + half * TICK_NS));
             }
         }
+    }
+}
+
+/// Ten legs of G.711 that are tapped by programs which have stopped reading.
+fn room_tapped() {
+    for (rate_hz, tick) in [
+        (8_000, c"tick of 10 legs, plain, tapped"),
+        (16_000, c"tick of 10 legs, plain, tapped at 16 kHz"),
+    ] {
+        let mut room = Room::new(CodecSpec::Pcma, None, 10);
+        let taps = room.tap(rate_hz);
+        for _ in 0..RUNS {
+            let now_ns = room.talk();
+            room.receive(now_ns);
+            for half in 0..2 {
+                count(tick, || room.tick(now_ns + half * TICK_NS));
+            }
+        }
+        black_box(&taps);
     }
 }

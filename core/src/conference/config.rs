@@ -37,7 +37,7 @@ impl Default for ConferenceConfig {
             max_members: 16,
             max_speakers: 0,
             max_pair_gains: 0,
-            max_taps: 16,
+            max_taps: 8,
             limiter: false,
             encode_groups: 4,
             rates_hz: RATES_HZ,

@@ -22,7 +22,7 @@ use crate::sync::mpsc::{self, Receiver, Sender};
 use crate::sync::ring::{self, Producer};
 use crate::sync::snapshot::Snapshot;
 use crate::sync::turns::Turns;
-use crate::tap::{Desk, DeskWays, Feed, Grant, PURPOSES};
+use crate::tap::{Desk, DeskWays, Feed, PURPOSES, Terms};
 
 /// Commands that may wait, a place: each member may join, leave and be set twice between two ticks.
 const COMMANDS_A_PLACE: usize = 4;
@@ -131,7 +131,7 @@ pub(super) enum Command {
     SetPairGain(MemberId, MemberId, Option<f32>, usize),
     Tap(Box<Feed>),
     /// What is granted, and the withdrawals up to then.
-    Grant(MemberId, Grant, [u32; PURPOSES]),
+    Grant(MemberId, Terms, [u32; PURPOSES]),
 }
 
 /// What a conference tells.

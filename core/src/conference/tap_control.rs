@@ -72,7 +72,7 @@ impl ConferenceControl {
     /// [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`].
     pub fn grant(&self, id: MemberId, grant: &Grant) -> Result<(), ConferenceError> {
         let under = self.shared.desk.withdrawals.all_of(id.index);
-        self.order(id, Command::Grant(id, *grant, under))
+        self.order(id, Command::Grant(id, grant.into(), under))
     }
 
     /// A member has taken back what it had agreed to for these purposes, or never agreed: readers give nothing

@@ -398,9 +398,9 @@ impl Conference {
                     self.set_pair_gain(listener, talker, factor, slot);
                 }
                 Command::Tap(feed) => self.taps.add(feed),
-                Command::Grant(id, grant, under) => {
+                Command::Grant(id, terms, under) => {
                     if let Some((_, member)) = self.member(id) {
-                        member.consents.grant(&grant, &under);
+                        member.consents.grant(&terms, &under);
                     }
                 }
             }

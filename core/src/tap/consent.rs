@@ -212,37 +212,94 @@ impl Withdrawals {
     }
 }
 
+/// A [`Grant`] in less room: every order and every member of a conference has some for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms {
+    /// [`u64::MAX`] for no end.
+    until_ns: u64,
+    sink: SinkId,
+    notice_version: u32,
+    purposes: Purposes,
+    basis: Basis,
+    /// What has become of it, on the audio thread.
+    state: State,
+    /// The withdrawals of its purpose that it was made under, there.
+    under: u32,
+}
+
+impl From<&Grant> for Terms {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            until_ns: grant.until_ns.unwrap_or(u64::MAX),
+            sink: grant.sink,
+            notice_version: grant.notice_version,
+            purposes: grant.purposes,
+            basis: grant.basis,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Terms> for Grant {
+    fn from(terms: &Terms) -> Self {
+        Self {
+            purposes: terms.purposes,
+            basis: terms.basis,
+            sink: terms.sink,
+            notice_version: terms.notice_version,
+            until_ns: Some(terms.until_ns).filter(|until_ns| *until_ns != u64::MAX),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    #[default]
+    Unknown,
+    Granted,
+    Expired,
+    Withdrawn,
+}
+
 /// What a member has agreed to, a state a purpose.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Consents {
-    states: [Consent; PURPOSES],
-    /// The withdrawals that the grants were made under.
-    under: [u32; PURPOSES],
-}
+pub(crate) struct Consents([Terms; PURPOSES]);
 
 impl Consents {
     /// Takes a grant that was made under so many withdrawals.
-    pub(crate) fn grant(&mut self, grant: &Grant, under: &[u32; PURPOSES]) {
-        let states = self.states.iter_mut().zip(self.under.iter_mut().zip(under));
-        for (purpose, (state, (own, under))) in Purpose::ALL.into_iter().zip(states) {
-            if grant.purposes.contains(purpose) {
-                (*state, *own) = (Consent::Granted(*grant), *under);
+    pub(crate) fn grant(&mut self, terms: &Terms, under: &[u32; PURPOSES]) {
+        let standings = self.0.iter_mut().zip(under);
+        for (purpose, (standing, under)) in Purpose::ALL.into_iter().zip(standings) {
+            if terms.purposes.contains(purpose) {
+                *standing = Terms { under: *under, state: State::Granted, ..*terms };
             }
         }
     }
 
     /// How the member stands to a purpose, given the withdrawals up to now.
     #[inline]
-    pub(crate) fn at(&mut self, purpose: Purpose, withdrawals: u32, now_ns: u64) -> Consent {
-        let n = purpose as usize % PURPOSES;
-        let is_over = |until_ns: Option<u64>| until_ns.is_some_and(|until_ns| now_ns >= until_ns);
-        self.states[n] = match self.states[n] {
-            Consent::Unknown => Consent::Unknown,
-            _ if self.under[n] != withdrawals => Consent::Withdrawn,
-            Consent::Granted(grant) if is_over(grant.until_ns) => Consent::Expired,
+    fn standing(&mut self, purpose: Purpose, withdrawals: u32, now_ns: u64) -> &Terms {
+        let standing = &mut self.0[purpose as usize % PURPOSES];
+        let until_ns = standing.until_ns;
+        let is_over = until_ns != u64::MAX && now_ns >= until_ns;
+        standing.state = match standing.state {
+            State::Unknown => State::Unknown,
+            _ if standing.under != withdrawals => State::Withdrawn,
+            State::Granted if is_over => State::Expired,
             state => state,
         };
-        self.states[n]
+        standing
+    }
+
+    /// The same, to be told.
+    pub(crate) fn at(&mut self, purpose: Purpose, withdrawals: u32, now_ns: u64) -> Consent {
+        let standing = self.standing(purpose, withdrawals, now_ns);
+        match standing.state {
+            State::Unknown => Consent::Unknown,
+            State::Expired => Consent::Expired,
+            State::Withdrawn => Consent::Withdrawn,
+            State::Granted => Consent::Granted(standing.into()),
+        }
     }
 
     /// Whether a tap may take the voice now.
@@ -254,12 +311,13 @@ impl Consents {
         withdrawals: u32,
         now_ns: u64,
     ) -> Result<(), Refusal> {
-        match self.at(purpose, withdrawals, now_ns) {
-            Consent::Granted(grant) if grant.sink == sink => Ok(()),
-            Consent::Granted(_) => Err(Refusal::OtherSink),
-            Consent::Unknown => Err(Refusal::Unknown),
-            Consent::Expired => Err(Refusal::Expired),
-            Consent::Withdrawn => Err(Refusal::Withdrawn),
+        let standing = self.standing(purpose, withdrawals, now_ns);
+        match standing.state {
+            State::Granted if standing.sink == sink => Ok(()),
+            State::Granted => Err(Refusal::OtherSink),
+            State::Unknown => Err(Refusal::Unknown),
+            State::Expired => Err(Refusal::Expired),
+            State::Withdrawn => Err(Refusal::Withdrawn),
         }
     }
 }
@@ -270,8 +328,8 @@ mod tests {
 
     const SINK: SinkId = SinkId(7);
 
-    fn grant(purposes: Purposes, until_ns: Option<u64>) -> Grant {
-        Grant { purposes, basis: Basis::Consent, sink: SINK, notice_version: 1, until_ns }
+    fn grant(purposes: Purposes, until_ns: Option<u64>) -> Terms {
+        (&Grant { purposes, basis: Basis::Consent, sink: SINK, notice_version: 1, until_ns }).into()
     }
 
     #[test]
@@ -282,6 +340,15 @@ mod tests {
         assert_eq!(consents.allows(Purpose::Record, SINK, 0, u64::MAX), Ok(()));
         assert_eq!(consents.allows(Purpose::Transcribe, SINK, 0, 0), Err(Refusal::Unknown));
         assert_eq!(consents.allows(Purpose::Record, SinkId(8), 0, 0), Err(Refusal::OtherSink));
+    }
+
+    #[test]
+    fn a_grant_is_told_as_it_was_given() {
+        for until_ns in [None, Some(0), Some(7)] {
+            let (purposes, basis) = (Purpose::Assist.into(), Basis::Contract);
+            let grant = Grant { purposes, basis, sink: SINK, notice_version: 9, until_ns };
+            assert_eq!(Grant::from(&Terms::from(&grant)), grant);
+        }
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::sync::turns::Turns;
 
 /// Most taps of a conference.
 pub(crate) const MAX_TAPS: usize = 1 << 14;
-/// Events a tap that may wait.
-const EVENTS_A_TAP: usize = 4;
+/// Events a tap that may wait: as it begins, and another.
+const EVENTS_A_TAP: usize = 2;
 
 /// What a tap's word says; the generation stands above.
 const PRESENT: u32 = 1;

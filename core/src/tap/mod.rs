@@ -61,7 +61,7 @@ mod reader;
 
 pub use config::{MAX_BUFFER_MS, TapConfig, TapEvent, TapId, TapSource, TapState};
 pub use consent::{Basis, Consent, Grant, Purpose, Purposes, Refusal, SinkId};
-pub(crate) use consent::{Consents, PURPOSES};
+pub(crate) use consent::{Consents, PURPOSES, Terms};
 pub(crate) use desk::{Asked, Desk, DeskWays, MAX_TAPS};
 pub(crate) use feed::Feed;
 pub(crate) use frame::Sound;

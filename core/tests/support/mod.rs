@@ -14,6 +14,9 @@ use ale_media::leg::{
     PassThrough, Received, Redundant, SrtpConfig, receive_batch,
 };
 use ale_media::srtp::Suite;
+use ale_media::tap::{
+    Basis, Grant, Purpose, Purposes, SinkId, TapConfig, TapReader, TapSource, TapState,
+};
 use testkit::keys;
 
 const PHONES: usize = 4;
@@ -94,6 +97,7 @@ pub(crate) struct Call {
     bridge: Vec<LegReceiver>,
     bridge_controls: Vec<LegControl>,
     line: LinkEnd,
+    taps: Vec<TapReader>,
     outgoing: Outgoing,
     pcm: Vec<i16>,
     packets: Vec<Packet>,
@@ -101,6 +105,9 @@ pub(crate) struct Call {
     features: bool,
     /// Sound that was heard, so that a test can tell that the call took place.
     pub(crate) heard: u64,
+    /// The same of taps, and how often one began to take sound.
+    pub(crate) tapped: u64,
+    pub(crate) began: u64,
 }
 
 impl Call {
@@ -121,12 +128,15 @@ impl Call {
             bridge: Vec::new(),
             bridge_controls: Vec::new(),
             line: LinkEnd::pair(8_000).unwrap().0,
+            taps: Vec::new(),
             outgoing: Outgoing::new(4 * PHONES),
             pcm: vec![0; (codec.format().sample_rate_hz / 100) as usize],
             packets: vec![Packet { phone: 0, length: 0, bytes: [0; 2_048] }; PHONES * BURST],
             count: 0,
             features: *features,
             heard: 0,
+            tapped: 0,
+            began: 0,
         };
         for n in 0..PHONES {
             let mut near = LegConfig::plain(n as u32, 96, codec.clone());
@@ -159,7 +169,25 @@ impl Call {
     /// Orders of the control threads; they may allocate.
     pub(crate) fn order(&mut self, tick: u64) {
         let member = MemberId::from_u64;
+        while let Some(event) = self.control.next_tap_event() {
+            self.began += u64::from(matches!(event.state, TapState::Taking { .. }));
+        }
         match tick {
+            3 => {
+                let sources = [TapSource::Mix, TapSource::Member(member(0))];
+                for (source, sample_rate_hz) in sources.into_iter().zip([48_000, 16_000]) {
+                    let mut config = TapConfig::new(source, Purpose::Record, SinkId(1));
+                    config.sample_rate_hz = sample_rate_hz;
+                    self.taps.push(self.control.tap(&config).unwrap());
+                }
+                self.grant(0);
+                self.grant(1);
+            }
+            40 => self.control.withdraw(member(0), Purposes::ALL).unwrap(),
+            50 => self.grant(0),
+            100 => self.control.pause_tap(self.taps[0].id(), true).unwrap(),
+            110 => self.control.pause_tap(self.taps[0].id(), false).unwrap(),
+            200 => self.control.end_tap(self.taps[1].id()).unwrap(),
             5 => {
                 // Refused where the two have different rates, or too many commands wait.
                 let _ = self.control.set_pair_gain(member(0), member(1), Some(0.5));
@@ -176,6 +204,17 @@ impl Call {
             150 => self.control.leave(member(3)).unwrap(),
             _ => {}
         }
+    }
+
+    fn grant(&mut self, member: u64) {
+        let grant = Grant {
+            purposes: Purpose::Record.into(),
+            basis: Basis::Consent,
+            sink: SinkId(1),
+            notice_version: 1,
+            until_ns: None,
+        };
+        self.control.grant(MemberId::from_u64(member), &grant).unwrap();
     }
 
     /// 10 ms of everybody's life.
@@ -204,6 +243,13 @@ impl Call {
             packet.bytes[..sent.bytes.len()].copy_from_slice(sent.bytes);
             let Some(phone) = self.phones.get_mut(sent.tag as usize) else { continue };
             let _ = phone.receiver.receive(&mut packet.bytes[..sent.bytes.len()], now_ns);
+        }
+        let mut pcm = [0; 480];
+        for tap in &mut self.taps {
+            // One of them not in time.
+            while tick % 150 > 100 && tap.read(&mut pcm).is_some() {
+                self.tapped += pcm.iter().map(|s| u64::from(s.unsigned_abs())).sum::<u64>();
+            }
         }
         for leg in &mut self.bridge_controls {
             while leg.next_event().is_some() {}
