@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where taps lead: what [`ale_media::tap`] hands out, taken to programs and files, and what is written down
+//! about it.
+//!
+//! Protocols are without I/O, each in a module of its own; threads and sockets stand beside them. Nothing
+//! here runs on an audio thread, and nothing of a sink can reach one: a sink that is slow, floods or is dead
+//! costs its own frames.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`audit`] | who was tapped for whom and what for: a chain of lines that can't be changed unnoticed |
+
+pub mod audit;
