@@ -15,6 +15,7 @@
 //! | [`conference`] | legs around a mixer, ticked every 10 ms |
 //! | [`endpoint`] | a phone: legs, voice, and a sound card's two clocks |
 //! | [`stats`] | counters, snapshots, the E-model |
+//! | [`talk`] | voices that programs make |
 //! | [`tap`] | voices for programs that their owners have agreed to |
 //! | [`voice`] | echo, noise and gain of one's own side, 10 ms at a time |
 //! | [`sync`] | the wait-free rings and snapshots in which halves meet |
@@ -46,6 +47,7 @@ pub mod session;
 pub mod srtp;
 pub mod stats;
 pub mod sync;
+pub mod talk;
 pub mod tap;
 #[cfg(all(test, feature = "std"))]
 mod test_support;

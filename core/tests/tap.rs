@@ -5,8 +5,10 @@
 use std::collections::VecDeque;
 
 use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceControl, JoinOptions, LinkEnd, MemberId, Outgoing,
+    Conference, ConferenceConfig, ConferenceControl, ConferenceEvent, JoinOptions, LinkEnd,
+    MemberId, Outgoing,
 };
+use ale_media::talk::{Talk, TalkConfig, TalkEvent};
 use ale_media::tap::{
     Basis, Grant, Purpose, Purposes, Refusal, SinkId, TapConfig, TapEvent, TapId, TapReader,
     TapSource, TapState,
@@ -407,4 +409,54 @@ fn who_has_agreed_is_heard_in_the_tap_and_in_the_mix() {
     world.read(0, 6);
     world.read(1, 6);
     assert_eq!(world.frames_read, 10);
+}
+
+/// A program's voice is marked, heard by the others, and told who speaks over it.
+#[test]
+fn a_voice_of_a_program_is_marked_paced_and_told_who_interrupts() {
+    let mut world = World::new();
+    world.join(false);
+    let config = TalkConfig::default();
+    let (mut voice, end) = Talk::new(&config).unwrap();
+    let bot = world.control.join_talk(Box::new(end), JoinOptions::default());
+    let bot = bot.map_err(|(error, _)| error).unwrap();
+    let (purpose, sink) = (Purpose::Record, SinkId(1));
+    let mut tap = TapConfig::new(TapSource::Member(bot), purpose, sink);
+    tap.sample_rate_hz = 24_000;
+    let mut tap = world.control.tap(&tap).unwrap();
+    let grant = Grant {
+        purposes: purpose.into(),
+        basis: Basis::Contract,
+        sink,
+        notice_version: 1,
+        until_ns: None,
+    };
+    world.control.grant(bot, &grant).unwrap();
+    voice.write(1, &[4_000; 48_000]).unwrap();
+    let (mut heard, mut told, mut pcm) = (0, Vec::new(), [0; 240]);
+    for n in 0..250 {
+        let talks = n >= 60;
+        let member = &mut world.members[0];
+        // Like a voice, and not like a tone that lasts.
+        let wave = |k: usize| if k % 16 < 8 { 6_000 } else { -6_000 };
+        member
+            .line
+            .push(&std::array::from_fn::<i16, FRAME, _>(|k| if talks { wave(k) } else { 0 }));
+        let mut from_bot = [0; FRAME];
+        member.line.pull(&mut from_bot);
+        heard += usize::from(from_bot.iter().any(|sample| sample.unsigned_abs() > 3_000));
+        world.conference.tick(n * TICK_NS, &mut world.outgoing);
+        while let Some(frame) = tap.read(&mut pcm) {
+            assert!(frame.synthetic && frame.member == Some(bot));
+        }
+        told.extend(std::iter::from_fn(|| voice.next_event()).map(|event| (n, event)));
+    }
+    assert!((198..=202).contains(&heard), "two seconds written at once take two: {heard}");
+    assert_eq!(world.control.next_event(), Some(ConferenceEvent::Synthetic(bot)));
+    let member = world.members[0].id;
+    let at = |wanted| told.iter().find(|(_, event)| *event == wanted).map(|(n, _)| *n);
+    assert!(at(TalkEvent::Overlap(member)).is_some_and(|n| (60..70).contains(&n)), "{told:?}");
+    assert!(at(TalkEvent::BargeIn(member)).is_some_and(|n| (130..140).contains(&n)), "{told:?}");
+    assert!(at(TalkEvent::Drained).is_some());
+    assert!(at(TalkEvent::Overlap(bot)).is_none());
 }

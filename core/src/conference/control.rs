@@ -22,6 +22,7 @@ use crate::sync::mpsc::{self, Receiver, Sender};
 use crate::sync::ring::{self, Producer};
 use crate::sync::snapshot::Snapshot;
 use crate::sync::turns::Turns;
+use crate::talk::TalkEnd;
 use crate::tap::{Desk, DeskWays, Feed, PURPOSES, Terms};
 
 /// Commands that may wait, a place: each member may join, leave and be set twice between two ticks.
@@ -104,6 +105,7 @@ impl core::error::Error for ConferenceError {}
 pub(super) enum Attached {
     Leg(Box<LegMedia>),
     Link(Box<LinkEnd>),
+    Talk(Box<TalkEnd>),
 }
 
 impl Attached {
@@ -116,6 +118,7 @@ impl Attached {
         match self {
             Self::Leg(media) => media.sample_rate_hz(),
             Self::Link(end) => end.sample_rate_hz(),
+            Self::Talk(end) => end.sample_rate_hz(),
         }
     }
 }
@@ -140,6 +143,8 @@ pub(super) enum Command {
 pub enum ConferenceEvent {
     /// Another member leads the conversation now.
     DominantSpeaker(MemberId),
+    /// A member has joined whose voice a program makes ([`talk`](crate::talk)).
+    Synthetic(MemberId),
 }
 
 /// Events that may wait to be read; older ones give way.
@@ -300,6 +305,33 @@ impl ConferenceControl {
         match self.commands.push(Command::Join(id, Attached::Link(end), options)) {
             // What comes back is what was pushed.
             Err(Command::Join(_, Attached::Link(end), _)) => {
+                self.release(id);
+                Err((self.refused(ConferenceError::Busy), end))
+            }
+            _ => Ok(id),
+        }
+    }
+
+    /// Lets a voice in that a program makes; it hears nothing but by taps, and is told as
+    /// [`ConferenceEvent::Synthetic`]. When it has left, [`ConferenceControl::reclaim`] drops it.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// As [`ConferenceControl::join`].
+    pub fn join_talk(
+        &self,
+        end: Box<TalkEnd>,
+        options: JoinOptions,
+    ) -> Result<MemberId, (ConferenceError, Box<TalkEnd>)> {
+        let options = JoinOptions { listening: false, ..options };
+        let id = match self.reserve(end.sample_rate_hz(), &options) {
+            Ok(id) => id,
+            Err(error) => return Err((self.refused(error), end)),
+        };
+        match self.commands.push(Command::Join(id, Attached::Talk(end), options)) {
+            // What comes back is what was pushed.
+            Err(Command::Join(_, Attached::Talk(end), _)) => {
                 self.release(id);
                 Err((self.refused(ConferenceError::Busy), end))
             }

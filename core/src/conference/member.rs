@@ -4,6 +4,7 @@
 use super::control::Attached;
 pub use crate::member::MemberId;
 use crate::mixer::ParticipantId;
+use crate::talk::Ears;
 use crate::tap::{Consents, Sound};
 
 /// A member, on the audio thread.
@@ -20,11 +21,13 @@ pub(super) struct Member {
     /// Where it stands in [`Conference::present`](super::Conference).
     pub(super) position: u32,
     /// Ticks for which it has heard the common mix.
-    pub(super) common_ticks: usize,
+    pub(super) common_ticks: u32,
     /// The last tick that it was served in.
     pub(super) served: u64,
     /// What may be tapped of it.
     pub(super) consents: Consents,
     /// How what it says in this tick came to be.
     pub(super) sound: Sound,
+    /// Whether it speaks over a voice that a program makes; followed while there is one.
+    pub(super) ears: Ears,
 }

@@ -19,17 +19,20 @@ use super::rates::Rates;
 use super::speakers::{SOFT_DBOV, Speakers, Voice};
 use super::stats::ConferenceStats;
 use super::taps::{Tapped, Taps};
-use crate::dsp::level::SILENCE_DBOV;
+use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::jitter::Operation;
 use crate::leg::{Contributors, EncodeOnce, LegMedia};
 use crate::mixer::MAX_PARTICIPANTS;
 use crate::srtp::{Sender, Sessions};
 use crate::sync::snapshot::{self, Publisher};
+use crate::talk::Ears;
 use crate::tap::{Consent, Consents, MAX_TAPS, Purpose, Sound};
 use crate::within::{Within, push_in, swap_out};
 
 /// Most groups that share an encoder.
 const MAX_ENCODE_GROUPS: usize = 64;
+/// Members that may speak at a time over a voice that a program makes: beyond that nobody is told apart.
+const MOST_SPEAKING: usize = 8;
 
 /// The audio thread's half of a conference.
 pub struct Conference {
@@ -44,6 +47,10 @@ pub struct Conference {
     /// Who is heard, and how many members are told.
     contributions: Contributions,
     pub(super) told: usize,
+    /// Members whose voices programs make.
+    synthetic: usize,
+    /// Who speaks in this tick, for those.
+    speaking: Vec<MemberId>,
     once: EncodeOnce,
     /// What one member hears.
     pcm: Box<[i16]>,
@@ -62,7 +69,7 @@ impl Protectors<'_> {
     fn media(&mut self, index: usize) -> Option<&mut LegMedia> {
         match &mut self.0.get_mut(index)?.as_mut()?.attached {
             Attached::Leg(media) => Some(media),
-            Attached::Link(_) => None,
+            Attached::Link(_) | Attached::Talk(_) => None,
         }
     }
 }
@@ -71,7 +78,7 @@ impl Sessions<Sender> for Protectors<'_> {
     fn session(&self, number: usize) -> Option<&Sender> {
         match &self.0.get(number)?.as_ref()?.attached {
             Attached::Leg(media) => media.protector(),
-            Attached::Link(_) => None,
+            Attached::Link(_) | Attached::Talk(_) => None,
         }
     }
 
@@ -108,6 +115,8 @@ impl Conference {
             speakers: Speakers::new(config.max_speakers),
             contributions: Contributions::new(),
             told: 0,
+            synthetic: 0,
+            speaking: Vec::with_capacity(places.min(MOST_SPEAKING)),
             once: EncodeOnce::new(config.encode_groups),
             pcm: vec![0; MAX_FRAME_SAMPLES].into_boxed_slice(),
             last_tick_ns: None,
@@ -174,6 +183,9 @@ impl Conference {
         self.once.advance();
         self.pull(now_ns);
         self.tap(now_ns);
+        if self.synthetic > 0 {
+            self.listen_for_overlaps();
+        }
         if self.speakers.is_selective() {
             self.choose_speakers();
         }
@@ -237,10 +249,15 @@ impl Conference {
                         ssrc: media.remote_ssrc(),
                         concealed: pulled.operation == Operation::Conceal,
                         gap: pulled.operation == Operation::Silence,
+                        synthetic: false,
                     };
                 }
                 Attached::Link(end) => {
                     member.sound.gap = !end.pull(row);
+                }
+                Attached::Talk(end) => {
+                    end.pull(row);
+                    member.sound.synthetic = true;
                 }
             }
         }
@@ -250,6 +267,30 @@ impl Conference {
     fn tap(&mut self, now_ns: u64) {
         let Self { taps, ways, members, present, rates, .. } = self;
         taps.serve(&mut Tapped { desk: &ways.shared.desk, members, present, rates, now_ns });
+    }
+
+    /// Tells voices that programs make who else speaks.
+    fn listen_for_overlaps(&mut self) {
+        let Self { members, present, rates, speaking, .. } = self;
+        speaking.clear();
+        for index in present.iter() {
+            let Some(Some(member)) = members.get_mut(*index as usize) else { continue };
+            if matches!(member.attached, Attached::Talk(_)) {
+                continue;
+            }
+            let said = rates.said(member.rate, member.place);
+            let level_dbov = if said.muted { SILENCE_DBOV } else { level_dbov(said.pcm) };
+            if member.ears.hear(level_dbov) && speaking.len() < MOST_SPEAKING {
+                push_in(speaking, member.id);
+            }
+        }
+        for index in present.iter() {
+            if let Some(Some(member)) = members.get_mut(*index as usize)
+                && let Attached::Talk(end) = &mut member.attached
+            {
+                end.hear(speaking);
+            }
+        }
     }
 
     /// How a member stands to a purpose at a time; `None` for who is not there.
@@ -309,7 +350,7 @@ impl Conference {
         let mixer = self.rates.mixer(member.rate);
         let frame = mixer.frame_samples();
         let common = mixer.hears_common(member.place).unwrap_or(false);
-        member.common_ticks = if common { member.common_ticks + 1 } else { 0 };
+        member.common_ticks = if common { member.common_ticks.saturating_add(1) } else { 0 };
         let pcm = if common {
             mixer.common()
         } else {
@@ -325,6 +366,7 @@ impl Conference {
                 }
                 return;
             }
+            Attached::Talk(_) => return,
         };
         if member.listening {
             let _ = media.push(pcm);
@@ -334,7 +376,7 @@ impl Conference {
         if media.tells_contributors() {
             media.set_contributors(&self.contributions.without(index));
         }
-        self.once.serve(index, member.common_ticks * frame >= media.packet_samples());
+        self.once.serve(index, member.common_ticks as usize * frame >= media.packet_samples());
         while let Some(room) = outgoing.room() {
             let Some(datagram) = media.poll_plain(now_ns, &mut self.once, room) else { break };
             outgoing.push(member.id, member.tag, &datagram);
@@ -468,6 +510,10 @@ impl Conference {
             *voice = Voice::default();
         }
         self.told += usize::from(attached.tells_contributors());
+        if matches!(attached, Attached::Talk(_)) {
+            self.synthetic += 1;
+            self.ways.report(Some(ConferenceEvent::Synthetic(id)));
+        }
         *slot = Some(Member {
             id,
             attached,
@@ -481,6 +527,7 @@ impl Conference {
             served: 0,
             consents: Consents::default(),
             sound: Sound::default(),
+            ears: Ears::default(),
         });
         push_in(&mut self.present, id.index);
         self.stats.joins += 1;
@@ -510,6 +557,7 @@ impl Conference {
         self.stats.leaves += 1;
         let mut attached = member.attached;
         self.told -= usize::from(attached.tells_contributors());
+        self.synthetic -= usize::from(matches!(attached, Attached::Talk(_)));
         if let Attached::Leg(media) = &mut attached {
             media.skip_softer_than(None);
             media.set_contributors(&Contributors::default());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Between the rates of telephony, 8, 16, 32 and 48 kHz, by polyphase filters.
+//! Between the rates of telephony, 8, 16, 32 and 48 kHz, and those of speech services, 12 and 24 kHz, by
+//! polyphase filters.
 //!
 //! One linear-phase low-pass (a sinc under a Kaiser window, beta 6; J. F. Kaiser and R. W. Schafer,
 //! 1980) of 32 taps a phase, cut into its phases. Its pass band reaches 0.42 of the lower rate
@@ -26,8 +27,11 @@ const BETA: f64 = 6.0;
 /// Outputs computed side by side.
 const LANES: usize = 32;
 
-/// The rates that can be converted between.
+/// The rates of telephony: those of legs and mixers.
 pub const RATES_HZ: [u32; 4] = [8_000, 16_000, 32_000, 48_000];
+
+/// The rates that can be converted between.
+pub const CONVERTED_HZ: [u32; 6] = [8_000, 12_000, 16_000, 24_000, 32_000, 48_000];
 
 /// A pair of rates that can't be converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,7 @@ pub struct UnsupportedRate;
 
 impl fmt::Display for UnsupportedRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("only 8000, 16000, 32000 and 48000 Hz can be converted")
+        f.write_str("only 8000, 12000, 16000, 24000, 32000 and 48000 Hz can be converted")
     }
 }
 
@@ -122,9 +126,9 @@ impl Resampler {
     /// Real-time: no (allocates).
     ///
     /// # Errors
-    /// [`UnsupportedRate`] unless both are among [`RATES_HZ`].
+    /// [`UnsupportedRate`] unless both are among [`CONVERTED_HZ`].
     pub fn new(from_hz: u32, to_hz: u32) -> Result<Self, UnsupportedRate> {
-        if !RATES_HZ.contains(&from_hz) || !RATES_HZ.contains(&to_hz) {
+        if !CONVERTED_HZ.contains(&from_hz) || !CONVERTED_HZ.contains(&to_hz) {
             return Err(UnsupportedRate);
         }
         let divisor = greatest_common_divisor(from_hz, to_hz);
@@ -360,8 +364,8 @@ mod tests {
 
     #[test]
     fn pass_band_is_flat_and_images_and_aliases_are_below_60_db() {
-        for from in RATES_HZ {
-            for to in RATES_HZ {
+        for from in CONVERTED_HZ {
+            for to in CONVERTED_HZ {
                 let low = from.min(to);
                 for hz in [300.0, 1_000.0, 0.25 * f64::from(low), 0.42 * f64::from(low)] {
                     let (gain, rest) =
@@ -400,8 +404,8 @@ mod tests {
 
     #[test]
     fn ten_milliseconds_in_give_ten_milliseconds_out() {
-        for from in RATES_HZ {
-            for to in RATES_HZ {
+        for from in CONVERTED_HZ {
+            for to in CONVERTED_HZ {
                 let mut resampler = Resampler::new(from, to).unwrap();
                 for _ in 0..5 {
                     assert_eq!(resampler.output_len(from as usize / 100), to as usize / 100);
@@ -427,8 +431,8 @@ mod tests {
 
     #[test]
     fn every_vector_unit_gives_the_same_bits() {
-        for from in RATES_HZ {
-            for to in RATES_HZ {
+        for from in CONVERTED_HZ {
+            for to in CONVERTED_HZ {
                 let input = tone(777.0, from, 4_000);
                 let mut results = Unit::available().map(|unit| {
                     let mut resampler = Resampler::new(from, to).unwrap();

@@ -16,16 +16,18 @@ use crate::within::Within;
 
 /// Samples of a word.
 const SAMPLES: usize = 4;
-/// Words in front of the samples.
-pub(crate) const HEAD: usize = 4;
 /// A slot that holds nothing whole: no frame's turn, before 2^31 frames.
 const NOTHING: usize = 0;
 /// How often a reader that was overtaken tries again: once would do for one that reads faster than frames
 /// come.
 const ATTEMPTS: usize = if cfg!(loom) { 2 } else { 16 };
 
-/// Makes a ring of `slots` frames (rounded up to a power of two) of up to `samples`.
-pub(crate) fn channel(slots: usize, samples: usize) -> (Writer, Reader) {
+/// Makes a ring of `slots` frames (rounded up to a power of two) of up to `samples`, with so many words in front
+/// of each.
+pub(crate) fn channel<const HEAD: usize>(
+    slots: usize,
+    samples: usize,
+) -> (Writer<HEAD>, Reader<HEAD>) {
     let slots = slots.clamp(1, 1 << 20).next_power_of_two();
     let stride = HEAD + samples.div_ceil(SAMPLES);
     let shared = Arc::new(Shared {
@@ -79,12 +81,12 @@ impl Drop for Shared {
 
 /// The audio thread's side.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub(crate) struct Writer<const HEAD: usize> {
     shared: Arc<Shared>,
     next: usize,
 }
 
-impl Writer {
+impl<const HEAD: usize> Writer<HEAD> {
     /// Puts a frame in; the oldest goes if there is no room. What of `pcm` a slot has no room for is left out.
     ///
     /// Real-time: yes.
@@ -135,12 +137,12 @@ fn packed([a, b, c, d]: [i16; SAMPLES]) -> u64 {
 
 /// The side of who reads.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct Reader<const HEAD: usize> {
     shared: Arc<Shared>,
     next: usize,
 }
 
-impl Reader {
+impl<const HEAD: usize> Reader<HEAD> {
     /// Reads the oldest frame to the front of `pcm`: what stands in front of it, and how many were lost before
     /// it. Frames that were wiped are neither given nor lost.
     ///
@@ -194,7 +196,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl<const HEAD: usize> Drop for Reader<HEAD> {
     fn drop(&mut self) {
         self.shared.closed.store(1, Ordering::Release);
     }
@@ -247,16 +249,15 @@ mod tests {
 
     #[test]
     fn either_side_hears_that_the_other_has_gone() {
-        let (mut writer, reader) = channel(2, 4);
+        let (mut writer, reader) = channel::<1>(2, 4);
         assert!(!writer.is_closed());
         drop(reader);
         assert!(writer.is_closed());
-        let (_, reader) = channel(2, 4);
+        let (mut other, reader) = channel::<1>(2, 4);
         assert!(!reader.is_closed());
-        let (mut other, reader) = channel(2, 4);
         other.close();
         assert!(reader.is_closed());
-        writer.write(&[1; HEAD], &[1; 4]);
+        writer.write(&[1], &[1; 4]);
     }
 }
 
@@ -265,26 +266,31 @@ mod loom_tests {
     use super::super::planted::{LOADS_RELAXED, Planted, STORES_RELAXED, plant};
     use super::*;
 
+    /// One value whose halves tell whether it is whole: under loom they are words of their own.
+    const fn twice(half: u64) -> [u64; 1] {
+        [half << 32 | half]
+    }
+
     /// A ring smaller than the traffic, which is wiped in the middle.
     fn traffic(of_writer: Planted, of_reader: Planted, wipes: bool) {
         loom::model(move || {
             let (mut writer, mut reader) = channel(1, 0);
             let thread = loom::thread::spawn(move || {
                 plant(of_writer);
-                writer.write(&[1, 1, 1, 1], &[]);
+                writer.write(&twice(1), &[]);
                 if wipes {
                     writer.wipe();
                 } else {
-                    writer.write(&[2, 2, 2, 2], &[]);
+                    writer.write(&twice(2), &[]);
                 }
             });
             plant(of_reader);
             if let Some((head, _)) = reader.read(&mut []) {
-                assert!(head == [1; HEAD] || head == [2; HEAD], "half a value");
+                assert!(head == twice(1) || head == twice(2), "half a value");
             }
             thread.join().unwrap();
-            let last = reader.read(&mut []).map(|(head, _)| head[0]);
-            assert!(if wipes { last.is_none() } else { last.is_none_or(|last| last == 2) });
+            let last = reader.read(&mut []).map(|(head, _)| head);
+            assert!(if wipes { last.is_none() } else { last.is_none_or(|last| last == twice(2)) });
             assert!(!wipes || reader.residue() == 0);
         });
     }

@@ -34,7 +34,7 @@ pub struct TapConfig {
     pub purpose: Purpose,
     /// To whom: and for this.
     pub sink: SinkId,
-    /// Samples a second of what is read: 8, 16, 32 or 48 kHz.
+    /// Samples a second of what is read: 8, 12, 16, 24, 32 or 48 kHz.
     pub sample_rate_hz: u32,
     /// How much may wait to be read, 10 ms to [`MAX_BUFFER_MS`]; beyond that the oldest is lost.
     pub buffer_ms: u32,

@@ -11,7 +11,7 @@ use super::config::{MAX_BUFFER_MS, TapConfig, TapEvent, TapId};
 use super::consent::Withdrawals;
 use super::feed::Feed;
 use super::reader::TapReader;
-use crate::dsp::resample::RATES_HZ;
+use crate::dsp::resample::CONVERTED_HZ;
 use crate::sync::overwriting;
 use crate::sync::ring::{self, Producer};
 use crate::sync::turns::Turns;
@@ -74,7 +74,7 @@ impl Desk {
 
     /// Whether a config makes sense.
     pub(crate) fn is_valid(config: &TapConfig) -> bool {
-        RATES_HZ.contains(&config.sample_rate_hz)
+        CONVERTED_HZ.contains(&config.sample_rate_hz)
             && (10..=MAX_BUFFER_MS).contains(&config.buffer_ms)
     }
 

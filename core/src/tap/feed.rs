@@ -6,11 +6,10 @@ use alloc::vec;
 use core::fmt;
 
 use super::config::{TapConfig, TapEvent, TapId, TapSource, TapState};
-use super::frame::{Head, Sound};
+use super::frame::{Head, Sound, Writer};
 use crate::dsp::activity::Activity;
 use crate::dsp::level::{SILENCE_DBOV, dbov, energy};
 use crate::dsp::resample::{RATES_HZ, Resampler, UnsupportedRate};
-use crate::sync::overwriting::Writer;
 
 /// Frames of a second.
 const FRAMES_HZ: u32 = 100;
@@ -96,8 +95,12 @@ impl Feed {
     }
 
     /// What is to be told, if the state is another now.
+    #[inline]
     pub(crate) fn news(&self, state: TapState, at_ns: u64) -> Option<TapEvent> {
-        let event = TapEvent {
+        if self.told == Some(state) {
+            return None;
+        }
+        Some(TapEvent {
             tap: self.id,
             tag: self.config.tag,
             source: self.config.source,
@@ -106,8 +109,7 @@ impl Feed {
             state,
             at_ns,
             taken_ms: self.taken_frames * FRAME_MS,
-        };
-        (self.told != Some(state)).then_some(event)
+        })
     }
 
     /// The state has been told. What filters remember of a voice is not heard after a pause.

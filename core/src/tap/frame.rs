@@ -2,7 +2,12 @@
 //! 10 ms of a tap, and what is said about them.
 
 use crate::member::MemberId;
-use crate::sync::overwriting::HEAD;
+use crate::sync::overwriting;
+
+/// Words of a frame's head.
+pub(crate) const HEAD: usize = 4;
+pub(crate) type Writer = overwriting::Writer<HEAD>;
+pub(crate) type Reader = overwriting::Reader<HEAD>;
 
 /// What is said about 10 ms of sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub struct TapFrame {
     pub paused: bool,
     /// Silence, because the others don't hear the member either.
     pub muted: bool,
+    /// The voice is a program's ([`talk`](crate::talk)).
+    pub synthetic: bool,
     /// Voices in it.
     pub voices: u16,
     /// Samples.
@@ -42,6 +49,7 @@ pub(crate) struct Sound {
     pub(crate) ssrc: Option<u32>,
     pub(crate) concealed: bool,
     pub(crate) gap: bool,
+    pub(crate) synthetic: bool,
 }
 
 /// What the audio thread writes in front of a frame.
@@ -66,6 +74,7 @@ const PAUSED: u64 = 8;
 const MUTED: u64 = 16;
 const HAS_SSRC: u64 = 32;
 const HAS_MEMBER: u64 = 64;
+const SYNTHETIC: u64 = 128;
 
 impl Head {
     #[inline]
@@ -76,6 +85,7 @@ impl Head {
             | flag(self.sound.gap, GAP)
             | flag(self.paused, PAUSED)
             | flag(self.muted, MUTED)
+            | flag(self.sound.synthetic, SYNTHETIC)
             | flag(self.sound.ssrc.is_some(), HAS_SSRC)
             | flag(self.member.is_some(), HAS_MEMBER);
         [
@@ -95,6 +105,7 @@ impl Head {
                 ssrc: is(HAS_SSRC).then_some((source >> 32) as u32),
                 concealed: is(CONCEALED),
                 gap: is(GAP),
+                synthetic: is(SYNTHETIC),
             },
             level_dbov: (flags >> 8) as u8,
             speech: is(SPEECH),
@@ -116,6 +127,7 @@ impl Head {
             gap: self.sound.gap,
             paused: self.paused,
             muted: self.muted,
+            synthetic: self.sound.synthetic,
             voices: self.voices,
             samples,
             lost_frames,

@@ -6,8 +6,7 @@ use core::fmt;
 
 use super::config::{TapConfig, TapId, TapSource};
 use super::consent::Withdrawals;
-use super::frame::{Head, TapFrame};
-use crate::sync::overwriting::Reader;
+use super::frame::{Head, Reader, TapFrame};
 
 /// The end of a tap that is read. Dropped, the tap is over.
 pub struct TapReader {
