@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A tapped member whose words go to a server over a socket, and the server's to the conference.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use ale_media::conference::{
+    Conference, ConferenceConfig, ConferenceControl, JoinOptions, LinkEnd, MemberId, Outgoing,
+};
+use ale_media::talk::{Talk, TalkConfig};
+use ale_media::tap::{Basis, Grant, Purpose, Purposes, SinkId, TapConfig, TapSource};
+use ale_media_sinks::audiosocket_client::{Client, ClientConfig};
+
+struct Room {
+    conference: Conference,
+    control: ConferenceControl,
+    outgoing: Outgoing,
+    line: LinkEnd,
+    member: MemberId,
+    now_ns: u64,
+}
+
+impl Room {
+    fn new() -> Self {
+        let (conference, control) = Conference::new(&ConferenceConfig::default()).unwrap();
+        let (line, end) = LinkEnd::pair(8_000).unwrap();
+        let member = control.join_link(Box::new(end), JoinOptions::default());
+        let member = member.map_err(|(error, _)| error).unwrap();
+        Self { conference, control, outgoing: Outgoing::new(4), line, member, now_ns: 0 }
+    }
+
+    fn grant(&self) {
+        let grant = Grant {
+            purposes: Purpose::Assist.into(),
+            basis: Basis::Consent,
+            sink: SinkId(1),
+            notice_version: 1,
+            until_ns: None,
+        };
+        self.control.grant(self.member, &grant).unwrap();
+    }
+
+    /// The member says this for 10 ms; what it hears.
+    fn tick(&mut self, says: i16) -> [i16; 80] {
+        let mut heard = [0; 80];
+        self.line.push(&[says; 80]);
+        self.conference.tick(self.now_ns, &mut self.outgoing);
+        self.line.pull(&mut heard);
+        while self.control.next_tap_event().is_some() {}
+        self.now_ns += 10_000_000;
+        heard
+    }
+}
+
+/// Reads one message as the protocol's description has it.
+fn message(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut header = [0; 3];
+    stream.read_exact(&mut header).unwrap();
+    let mut payload = vec![0; usize::from(u16::from_be_bytes([header[1], header[2]]))];
+    stream.read_exact(&mut payload).unwrap();
+    (header[0], payload)
+}
+
+#[test]
+fn words_go_there_and_back_and_a_server_that_dies_is_found_again() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut room = Room::new();
+    room.grant();
+    let source = TapSource::Member(room.member);
+    let mut tap = TapConfig::new(source, Purpose::Assist, SinkId(1));
+    tap.sample_rate_hz = 8_000;
+    let tap = room.control.tap(&tap).unwrap();
+    let mut talk = TalkConfig::default();
+    (talk.sample_rate_hz, talk.member_rate_hz) = (8_000, 8_000);
+    let (voice, end) = Talk::new(&talk).unwrap();
+    let joined = room.control.join_talk(Box::new(end), JoinOptions::default());
+    joined.map_err(|(error, _)| error).unwrap();
+    let config = ClientConfig { address: server.local_addr().unwrap(), uuid: [7; 16] };
+    let client = Client::start(config, tap, Some(voice)).unwrap();
+
+    for connection in 1..=2 {
+        let (mut stream, _) = server.accept().unwrap();
+        assert_eq!(message(&mut stream), (0x01, vec![7; 16]));
+        for n in 0..50 {
+            room.tick(n + 1_000 * connection);
+            let (kind, payload) = message(&mut stream);
+            assert_eq!((kind, payload.len()), (0x10, 160));
+            let sample = i16::from_le_bytes([payload[0], payload[1]]);
+            assert_eq!(sample, n + 1_000 * connection, "in order, none lost");
+        }
+        let mut words = vec![0x10, 1, 64];
+        words.extend([0, 16].repeat(160));
+        stream.write_all(&words).unwrap();
+        // Until it has come: the client's thread has its own time.
+        while client.stats().samples < 160 * connection as u64 {
+            std::thread::yield_now();
+        }
+        room.tick(0);
+        assert_eq!(message(&mut stream).0, 0x10);
+        let heard = room.tick(0);
+        assert_eq!(heard, [4_096; 80]);
+        assert_eq!(message(&mut stream).0, 0x10);
+        // The server is gone without a word.
+    }
+    let (mut stream, _) = server.accept().unwrap();
+    assert_eq!(message(&mut stream).0, 0x01);
+    room.control.withdraw(room.member, Purposes::ALL).unwrap();
+    room.tick(9_999);
+    room.grant();
+    room.tick(5);
+    let (_, payload) = message(&mut stream);
+    assert_eq!(payload[..2], [5, 0], "what was withdrawn is not sent");
+    drop(client);
+    assert_eq!(message(&mut stream), (0x00, vec![]));
+}
+
+#[test]
+fn a_server_that_talks_nonsense_is_left() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let room = Room::new();
+    let tap = TapConfig::new(TapSource::Mix, Purpose::Assist, SinkId(1));
+    let config = ClientConfig { address: server.local_addr().unwrap(), uuid: [1; 16] };
+    let client = Client::start(config, room.control.tap(&tap).unwrap(), None).unwrap();
+    let (mut stream, _) = server.accept().unwrap();
+    stream.write_all(&[0x01, 0, 1, 9]).unwrap();
+    let (mut again, _) = server.accept().unwrap();
+    assert_eq!(message(&mut again).0, 0x01);
+    assert_eq!((client.stats().connections, client.stats().refused), (2, 1));
+}
