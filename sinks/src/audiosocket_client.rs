@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two looks at the tap: less than a frame.
 const LOOK: Duration = Duration::from_millis(5);
 
+const FRAME_NS: u64 = 10_000_000;
+
 /// What a client is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientConfig {
@@ -119,6 +121,44 @@ struct Work {
     shared: Arc<Shared>,
 }
 
+/// Two frames a message: 20 ms, which is what servers expect.
+struct Packer {
+    sample_rate_hz: u32,
+    bytes: Vec<u8>,
+    /// When the frame before was.
+    before_ns: u64,
+}
+
+impl Packer {
+    fn new(sample_rate_hz: u32) -> Self {
+        Self { sample_rate_hz, bytes: Vec::new(), before_ns: 0 }
+    }
+
+    /// Adds 10 ms. What waits alone, since nothing was taken after it, is filled up with silence.
+    fn add(&mut self, time_ns: u64, pcm: &[i16], out: &mut Vec<u8>) {
+        if time_ns.wrapping_sub(self.before_ns) != FRAME_NS {
+            self.end(out);
+        }
+        self.before_ns = time_ns;
+        let was_empty = self.bytes.is_empty();
+        self.bytes.extend(pcm.iter().flat_map(|sample| sample.to_le_bytes()));
+        if !was_empty {
+            self.end(out);
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        self.bytes.resize(2 * self.sample_rate_hz as usize / 50, 0);
+        let message = Message::Sound { sample_rate_hz: self.sample_rate_hz, bytes: &self.bytes };
+        write(&message, out);
+        self.bytes.fill(0);
+        self.bytes.clear();
+    }
+}
+
 /// How a connection ended.
 enum End {
     /// The tap or the client is over.
@@ -166,17 +206,17 @@ impl Work {
         let mut out = Vec::new();
         write(&Message::Uuid(self.config.uuid), &mut out);
         let (mut reader, mut received) = (Reader::default(), [0; 4_096]);
-        let sample_rate_hz = self.tap.config().sample_rate_hz;
+        let mut packer = Packer::new(self.tap.config().sample_rate_hz);
         let mut pcm = vec![0; self.tap.frame_samples()];
         loop {
             let over = self.shared.stops() || self.tap.is_ended();
-            while self.tap.read(&mut pcm).is_some() {
-                let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-                write(&Message::Sound { sample_rate_hz, bytes: &bytes }, &mut out);
+            while let Some(frame) = self.tap.read(&mut pcm) {
+                packer.add(frame.time_ns, &pcm, &mut out);
                 self.shared.count(1, 1);
             }
             pcm.fill(0);
             if over {
+                packer.end(&mut out);
                 write(&Message::End, &mut out);
             }
             stream.write_all(&out)?;
