@@ -50,6 +50,8 @@ pub struct ale_conference_config {
     /// Rates of its members' PCM, of 8000, 16000, 32000 and 48000; 0 in the place of one that is not used,
     /// which spares its memory: one rate takes a third of that of all. Default all four.
     pub rates_hz: [u32; 4],
+    /// Taps that there may be at a time (ale_tap_create), up to 16384. Default 8.
+    pub max_taps: u32,
 }
 
 impl Default for ale_conference_config {
@@ -64,12 +66,15 @@ impl Default for ale_conference_config {
             limiter: u32::from(config.limiter),
             encode_groups: config.encode_groups as u32,
             rates_hz: config.rates_hz,
+            max_taps: config.max_taps as u32,
         }
     }
 }
 
 // SAFETY: repr(C), only integers, the size first.
-unsafe impl Versioned for ale_conference_config {}
+unsafe impl Versioned for ale_conference_config {
+    const BASE: usize = core::mem::offset_of!(Self, max_taps);
+}
 
 /// How a member joins.
 #[repr(C)]
@@ -209,7 +214,7 @@ fn make(config: &ale_conference_config) -> Result<Handle<ale_conference>, ale_st
         limiter: config.limiter != 0,
         encode_groups: config.encode_groups as usize,
         rates_hz: config.rates_hz,
-        ..ConferenceConfig::default()
+        max_taps: config.max_taps as usize,
     };
     let (conference, control) = Conference::new(&settings)?;
     let datagrams = match config.max_datagrams {
@@ -265,7 +270,7 @@ pub(crate) unsafe fn audio<'a>(
 ///
 /// # Safety
 /// `conference` is NULL or a conference.
-unsafe fn control<'a>(
+pub(crate) unsafe fn control<'a>(
     conference: *const ale_conference,
 ) -> Result<&'a ConferenceControl, ale_status> {
     if conference.is_null() {

@@ -52,5 +52,6 @@ pub mod srtp_control;
 pub mod srtp_keys;
 pub mod status;
 pub mod system;
+pub mod tap;
 pub mod tones;
 pub mod voice;

@@ -4,7 +4,7 @@
 
 use crate::block::{Block, Kind};
 
-/// One of the six.
+/// One of the seven.
 pub(crate) struct Header {
     pub(crate) file: &'static str,
     pub(crate) text: String,
@@ -21,7 +21,7 @@ pub(crate) struct Section {
 /// A heading, and the beginnings of the names below it.
 type Heading = (&'static str, &'static [&'static str]);
 
-const FILES: [(&str, &str, &[Heading]); 6] = [
+const FILES: [(&str, &str, &[Heading]); 7] = [
     (
         "ale_media.h",
         MEDIA,
@@ -113,6 +113,7 @@ const FILES: [(&str, &str, &[Heading]); 6] = [
         ],
     ),
     ("ale_jitter.h", JITTER, &[("Jitter buffer", &["ale_jitter_"])]),
+    ("ale_tap.h", TAP, &[("Consent", &["ale_grant_", "ale_member_"]), ("Taps", &["ale_tap_"])]),
     ("ale_mixer.h", MIXER, &[("Mixer", &["ale_mixer_"])]),
     (
         "ale_srtp.h",
@@ -133,8 +134,8 @@ const FILES: [(&str, &str, &[Heading]); 6] = [
 const MEDIA: &str = " * libale_media: a real-time voice media engine.
  *
  * Generated from ffi/src by `make header`; not to be edited. With this header come its
- * companions, ale_conference.h, ale_audio.h, ale_srtp.h, ale_jitter.h and ale_mixer.h, and with each of
- * them this one.
+ * companions, ale_conference.h, ale_audio.h, ale_srtp.h, ale_tap.h, ale_jitter.h and ale_mixer.h, and with
+ * each of them this one.
  *
  * A call
  *   ale_leg_config c;
@@ -181,6 +182,10 @@ const JITTER: &str = " * libale_media: the jitter buffer by itself. A leg has on
  *
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
 ";
+const TAP: &str = " * libale_media: taps: members' voices for programs that they have agreed to.
+ *
+ * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
+";
 const MIXER: &str =
     " * libale_media: the mixer by itself, one rate, N-1. A conference has one a rate.
  *
@@ -191,7 +196,7 @@ const SRTP: &str = " * libale_media: SRTP and SRTCP by themselves. A leg has a s
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
 ";
 
-/// The six headers.
+/// The seven headers.
 pub(crate) fn headers(blocks: &[Block], version: &str) -> Vec<Header> {
     let mut given = vec![false; blocks.len()];
     // Whatever has a longer beginning of its name somewhere goes there.

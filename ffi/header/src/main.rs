@@ -65,6 +65,7 @@ const SOURCES: &[&str] = &[
     "link",
     "conference",
     "conference_share",
+    "tap",
     "jitter",
     "jitter_view",
     "replay",
