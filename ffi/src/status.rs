@@ -247,7 +247,7 @@ impl From<ConferenceError> for ale_status {
         match error {
             ConferenceError::Full => ALE_ERR_FULL,
             ConferenceError::Busy => ALE_ERR_BUSY,
-            ConferenceError::UnknownMember => ALE_ERR_NOT_FOUND,
+            ConferenceError::UnknownMember | ConferenceError::UnknownTap => ALE_ERR_NOT_FOUND,
             ConferenceError::UnsupportedRate => ALE_ERR_SAMPLE_RATE,
             _ => ALE_ERR_INVALID_ARGUMENT,
         }

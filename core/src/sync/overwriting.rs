@@ -3,7 +3,7 @@
 //! both sides, and the writer can wipe what lies in it at any time.
 //!
 //! Each slot is a sequence lock over atomic words, as in [`snapshot`](super::snapshot): a reader that the
-//! writer has overtaken finds out and goes on with what is there, and nothing here is `unsafe`. That the
+//! writer has overtaken finds out and goes on with what is there. That the
 //! writer may touch every slot is what an SPSC ring can't give: what has been put in there is the
 //! consumer's.
 

@@ -52,6 +52,7 @@ static struct {
     ale_conference *conference;
     ale_link_end *end, *other_end;
     ale_partial_sums *sums;
+    ale_tap *tap;
     ale_repacketizer *repacketizer;
     uint64_t participant;
     uint8_t packet[172], log[65536], checkpoint[4096];
@@ -74,6 +75,8 @@ static struct {
     ale_leg_config leg;
     ale_conference_config conference;
     ale_join_options options;
+    ale_tap_config tap;
+    ale_grant grant;
     ale_codec g711;
     ale_srtp_stream stream;
     ale_address address;
@@ -115,6 +118,8 @@ static union {
         ale_address address;
         ale_conference_counters conference;
         ale_datagram sent;
+        ale_tap_frame frame;
+        ale_tap_event tap_event;
         ale_memory memory;
         ale_mistake mistake;
         ale_allocator allocator;
@@ -364,6 +369,18 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_conference_next_datagram,                                                                 \
       ale_conference_next_datagram(P(o.conference), P(&TO->sent)))                                  \
     X(ale_conference_stats, ale_conference_stats(P(o.conference), P(&TO->conference)))              \
+    X(ale_tap_config_init, ale_tap_config_init(P(TO)))                                              \
+    X(ale_tap_config_init_sized, ale_tap_config_init_sized(P(TO), N(sizeof in.tap)))                \
+    X(ale_grant_init, ale_grant_init(P(TO)))                                                        \
+    X(ale_grant_init_sized, ale_grant_init_sized(P(TO), N(sizeof in.grant)))                        \
+    X(ale_member_grant, ale_member_grant(P(o.conference), 0, P(&in.grant)))                         \
+    X(ale_member_withdraw, ale_member_withdraw(P(o.conference), 0, 1))                              \
+    X(ale_tap_create, ale_tap_create(P(o.conference), P(&in.tap), OBJECT(ale_tap, 0)))              \
+    X(ale_tap_id, ale_tap_id(P(o.tap), P(&TO->id)))                                                 \
+    X(ale_tap_read, ale_tap_read(P(o.tap), P(TO->pcm), N(160), P(&TO->frame)))                      \
+    X(ale_tap_pause, ale_tap_pause(P(o.conference), 0, 1))                                          \
+    X(ale_tap_end, ale_tap_end(P(o.conference), 0))                                                 \
+    X(ale_tap_next_event, ale_tap_next_event(P(o.conference), P(&TO->tap_event)))                   \
     X(ale_partial_sums_create, ale_partial_sums_create(OBJECT(ale_partial_sums, 0)))                \
     X(ale_conference_gather, ale_conference_gather(P(o.conference), 0, P(o.sums)))                  \
     X(ale_conference_deliver,                                                                       \
@@ -389,7 +406,8 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_endpoint_microphone_destroy) X(ale_endpoint_speaker_destroy) X(ale_endpoint_control_destroy)   \
     X(ale_voice_render_destroy) X(ale_voice_capture_destroy) X(ale_leg_receiver_destroy)                   \
     X(ale_leg_media_destroy) X(ale_leg_control_destroy) X(ale_repacketizer_destroy)                 \
-    X(ale_conference_destroy) X(ale_link_end_destroy) X(ale_partial_sums_destroy)
+    X(ale_conference_destroy) X(ale_link_end_destroy) X(ale_partial_sums_destroy)                    \
+    X(ale_tap_destroy)
 
 /* A function that answers with a number says 0. */
 static ale_status no_status(uint32_t number)
@@ -489,6 +507,7 @@ static void struct_sizes(void)
         CONFIG(in.conference, ale_conference_create),
         CONFIG(in.conference, ale_conference_memory_required),
         CONFIG(in.options, ale_conference_join), CONFIG(in.options, ale_conference_join_link),
+        CONFIG(in.tap, ale_tap_create), CONFIG(in.grant, ale_member_grant),
     };
     size_t config, i;
     bad_pointer = bad_size = -1;
@@ -654,9 +673,14 @@ static void make_all(void)
     in.leg.telephone_event_payload_type = 101;
     OK(ale_leg_create(&in.leg, &o.leg_receiver, &o.leg_media, &o.leg_control));
     in.address.ip_bytes = 4;
-    OK(ale_conference_config_init(&in.conference));
+    OK(ale_conference_config_init_sized(&in.conference, sizeof in.conference));
     OK(ale_conference_create(&in.conference, &o.conference));
     OK(ale_join_options_init(&in.options));
+    OK(ale_tap_config_init(&in.tap));
+    in.tap.is_mix = 1;
+    in.tap.purpose = ALE_PURPOSE_RECORD;
+    OK(ale_tap_create(o.conference, &in.tap, &o.tap));
+    OK(ale_grant_init(&in.grant));
     OK(ale_link_create(8000, &o.end, &o.other_end));
     OK(ale_partial_sums_create(&o.sums));
     OK(ale_repacketizer_create(&in.g711, 20, &o.repacketizer));
@@ -682,6 +706,7 @@ static void destroy_all(void)
     ale_leg_receiver_destroy(o.leg_receiver);
     ale_leg_media_destroy(o.leg_media);
     ale_leg_control_destroy(o.leg_control);
+    ale_tap_destroy(o.tap);
     ale_conference_destroy(o.conference);
     ale_link_end_destroy(o.end);
     ale_link_end_destroy(o.other_end);

@@ -19,6 +19,7 @@ mod replay;
 mod room;
 mod session;
 mod share;
+mod tap;
 mod tools;
 mod voice;
 
@@ -42,6 +43,7 @@ use ale_media_capi::resampler::ale_resampler;
 use ale_media_capi::srtp::ale_srtp;
 use ale_media_capi::srtp_backend::ale_srtp_backend;
 use ale_media_capi::status::ale_status;
+use ale_media_capi::tap::ale_tap;
 use ale_media_capi::tones::ale_tones;
 use ale_media_capi::voice::{ale_voice_capture, ale_voice_render};
 
@@ -69,6 +71,7 @@ struct Objects {
     rooms: Places<ale_conference>,
     ends: Places<ale_link_end>,
     sums: Places<ale_partial_sums>,
+    taps: Places<ale_tap>,
     regroupers: Places<ale_repacketizer>,
     tones: Places<ale_tones>,
     resamplers: Places<ale_resampler>,
@@ -103,6 +106,7 @@ impl Objects {
             rooms: [null_mut(); PLACES],
             ends: [null_mut(); PLACES],
             sums: [null_mut(); PLACES],
+            taps: [null_mut(); PLACES],
             regroupers: [null_mut(); PLACES],
             tones: [null_mut(); PLACES],
             resamplers: [null_mut(); PLACES],
@@ -134,6 +138,7 @@ impl Objects {
                 room::destroy(self, n);
                 room::destroy_end(self, n);
                 share::destroy(self, n);
+                tap::destroy(self, n);
                 relay::destroy(self, n);
                 tools::destroy(self, n);
                 voice::destroy(self, n);
@@ -192,7 +197,8 @@ pub fn calls(data: &[u8]) {
                 9 | 10 => leg::call(&mut objects, &mut input),
                 11 => orders::call(&mut objects, &mut input),
                 12 | 13 => room::call(&mut objects, &mut input),
-                14 => share::call(&mut objects, &mut input),
+                14 if input.choice(2) == 0 => share::call(&mut objects, &mut input),
+                14 => tap::call(&mut objects, &mut input),
                 16 => match input.choice(4) {
                     0 => voice::call(&mut objects, &mut input),
                     2 => endpoint::call(&mut objects, &mut input),
