@@ -15,7 +15,7 @@ pub struct ale_resampler(Resampler);
 /// Most samples that one call takes: sums of so many are exact on any machine.
 const MOST_SAMPLES: usize = 1 << 24;
 
-/// Makes a resampler between 8000, 16000, 32000 and 48000 Hz; equal rates are copied. What comes out is
+/// Makes a resampler between 8000, 12000, 16000, 24000, 32000 and 48000 Hz; equal rates are copied. What comes out is
 /// 16 samples of the lower rate later; its band reaches 0.42 of the lower rate, within 0.1 dB, and what is
 /// beyond 0.58 of it lies below -60 dB. Any thread. Not real-time.
 ///

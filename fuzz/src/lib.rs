@@ -10,6 +10,7 @@ pub mod jitter;
 pub mod node;
 pub mod session;
 
+pub mod sinks;
 pub mod srtp;
 
 use std::net::SocketAddr;

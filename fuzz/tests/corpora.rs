@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 25] = [
+const TARGETS: [Target; 27] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("capture", ale_media_fuzz::capture),
@@ -32,6 +32,8 @@ const TARGETS: [Target; 25] = [
     ("stun", ale_media_fuzz::node::stun),
     ("http", ale_media_fuzz::node::http),
     ("sdp", ale_media_fuzz::node::description),
+    ("audiosocket", ale_media_fuzz::sinks::audiosocket),
+    ("audit", ale_media_fuzz::sinks::audit),
 ];
 
 #[test]
