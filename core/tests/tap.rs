@@ -174,10 +174,10 @@ impl World {
                 }
             }
             Step::Mute(n, muted) => {
-                if let Some(member) = self.members.get_mut(n % members) {
-                    if self.control.set_muted(member.id, muted).is_ok() {
-                        member.muted = muted;
-                    }
+                if let Some(member) = self.members.get_mut(n % members)
+                    && self.control.set_muted(member.id, muted).is_ok()
+                {
+                    member.muted = muted;
                 }
             }
             Step::Grant { who, purposes, sink, ticks } => {
@@ -223,10 +223,10 @@ impl World {
                 });
             }
             Step::Pause(n, paused) => {
-                if let Some(tap) = self.taps.get_mut(n % taps) {
-                    if self.control.pause_tap(tap.id, paused).is_ok() {
-                        tap.paused = paused;
-                    }
+                if let Some(tap) = self.taps.get_mut(n % taps)
+                    && self.control.pause_tap(tap.id, paused).is_ok()
+                {
+                    tap.paused = paused;
                 }
             }
             Step::EndTap(n) => {
