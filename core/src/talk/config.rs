@@ -20,7 +20,7 @@ pub struct TalkConfig {
     pub capacity_ms: u32,
     /// Told by [`TalkEvent::Low`] when less waits than this.
     pub low_water_ms: u32,
-    /// [`TalkWriter::is_high`] when more does.
+    /// [`TalkWriter::is_high`](super::TalkWriter::is_high) when more does.
     pub high_water_ms: u32,
     /// Speech of others over this voice that is over after so long is a backchannel ("mhm"), and longer
     /// an interruption.

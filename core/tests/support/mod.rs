@@ -163,6 +163,12 @@ impl Call {
         let joined = call.control.join_link(Box::new(there), JoinOptions::default());
         joined.map_err(|(error, _)| error).unwrap();
         call.line = here;
+        let sources = [TapSource::Mix, TapSource::Member(MemberId::from_u64(0))];
+        for (source, sample_rate_hz) in sources.into_iter().zip([48_000, 16_000]) {
+            let mut config = TapConfig::new(source, Purpose::Record, SinkId(1));
+            config.sample_rate_hz = sample_rate_hz;
+            call.taps.push(call.control.tap(&config).unwrap());
+        }
         call
     }
 
@@ -174,12 +180,6 @@ impl Call {
         }
         match tick {
             3 => {
-                let sources = [TapSource::Mix, TapSource::Member(member(0))];
-                for (source, sample_rate_hz) in sources.into_iter().zip([48_000, 16_000]) {
-                    let mut config = TapConfig::new(source, Purpose::Record, SinkId(1));
-                    config.sample_rate_hz = sample_rate_hz;
-                    self.taps.push(self.control.tap(&config).unwrap());
-                }
                 self.grant(0);
                 self.grant(1);
             }
