@@ -3,8 +3,8 @@
  * libale_media: a real-time voice media engine.
  *
  * Generated from ffi/src by `make header`; not to be edited. With this header come its
- * companions, ale_conference.h, ale_audio.h, ale_srtp.h, ale_jitter.h and ale_mixer.h, and with each of
- * them this one.
+ * companions, ale_conference.h, ale_audio.h, ale_srtp.h, ale_tap.h, ale_jitter.h and ale_mixer.h, and with
+ * each of them this one.
  *
  * A call
  *   ale_leg_config c;
@@ -1123,6 +1123,7 @@ ale_status ale_leg_ticket_json(const struct ale_leg_control *control,
 #include "ale_audio.h"
 #include "ale_conference.h"
 #include "ale_jitter.h"
+#include "ale_tap.h"
 #include "ale_mixer.h"
 #include "ale_srtp.h"
 

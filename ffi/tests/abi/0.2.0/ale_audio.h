@@ -265,7 +265,7 @@ ale_status ale_tones_next(struct ale_tones *tones,
 typedef struct ale_resampler ale_resampler;
 
 /*
- * Makes a resampler between 8000, 16000, 32000 and 48000 Hz; equal rates are copied. What comes out is
+ * Makes a resampler between 8000, 12000, 16000, 24000, 32000 and 48000 Hz; equal rates are copied. What comes out is
  * 16 samples of the lower rate later; its band reaches 0.42 of the lower rate, within 0.1 dB, and what is
  * beyond 0.58 of it lies below -60 dB. Any thread. Not real-time.
  *

@@ -39,6 +39,8 @@ typedef struct ale_conference_config {
    * which spares its memory: one rate takes a third of that of all. Default all four.
    */
   uint32_t rates_hz[4];
+  /* Taps that there may be at a time (ale_tap_create), up to 16384. Default 8. */
+  uint32_t max_taps;
 } ale_conference_config;
 
 /* Fills a config with the defaults. Any thread. Real-time. */
