@@ -210,7 +210,7 @@ pub(crate) fn headers(blocks: &[Block], version: &str) -> Vec<Header> {
         fitting.max_by_key(|(_, _, beginning)| beginning.len()).map(|(file, at, _)| (file, at))
     };
     let mut headers = Vec::new();
-    for (file, (name, head, headings)) in FILES.iter().enumerate() {
+    for (file, (name, _, headings)) in FILES.iter().enumerate() {
         let mut sections = Vec::new();
         for (at, (title, _)) in headings.iter().enumerate() {
             let mut declarations = Vec::new();
@@ -223,7 +223,9 @@ pub(crate) fn headers(blocks: &[Block], version: &str) -> Vec<Header> {
             sections.push(Section { title, declarations });
         }
         headers.push(Header { file: name, text: String::new(), sections });
-        let text = text(&headers[file], head, version);
+    }
+    for (file, (_, head, _)) in FILES.iter().enumerate() {
+        let text = text(&headers[file], head, &strangers(&headers, file), version);
         headers[file].text = text;
     }
     let missing: Vec<_> =
@@ -256,7 +258,26 @@ fn give(
     into.push((block.kind, block.name.clone(), block.text.clone()));
 }
 
-fn text(header: &Header, head: &str, version: &str) -> String {
+/// The structs of other companions, which may come later, that a header points to: their names are enough.
+fn strangers(headers: &[Header], file: usize) -> String {
+    let declarations = |header: &'_ Header| -> Vec<(Kind, String, String)> {
+        header.sections.iter().flat_map(|section| section.declarations.clone()).collect()
+    };
+    let own = declarations(&headers[file]);
+    let mut names = Vec::new();
+    for (of, header) in headers.iter().enumerate().skip(1) {
+        for (kind, name, _) in declarations(header) {
+            let pointed_to = format!("struct {name} *");
+            let is_used = || own.iter().any(|(_, _, text)| text.contains(&pointed_to));
+            if of != file && kind == Kind::Type && is_used() {
+                names.push(format!("struct {name};\n"));
+            }
+        }
+    }
+    names.concat()
+}
+
+fn text(header: &Header, head: &str, strangers: &str, version: &str) -> String {
     let guard = header.file.replace('.', "_").to_uppercase();
     let main = header.file == "ale_media.h";
     let mut out = format!("/* SPDX-License-Identifier: MIT OR Apache-2.0 */\n/*\n{head}");
@@ -273,6 +294,9 @@ fn text(header: &Header, head: &str, version: &str) -> String {
         out.push_str("#include \"ale_media.h\"\n\n");
     }
     out.push_str("#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+    if !main && !strangers.is_empty() {
+        out.push_str(&format!("/* Of other headers. */\n{strangers}\n"));
+    }
     for section in &header.sections {
         out.push_str(&format!("/* ==== {} ==== */\n\n", section.title));
         for (_, _, text) in &section.declarations {

@@ -18,6 +18,9 @@
 extern "C" {
 #endif
 
+/* Of other headers. */
+struct ale_conference;
+
 /* ==== Consent ==== */
 
 /* Sound that is kept. */
