@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The discrete Fourier transform of a short block, radix 2 (J. W. Cooley and J. W. Tukey, 1965).
 //!
-//! For filters by blocks, where a real-time thread may neither allocate nor panic: sizes are constants,
-//! and every index is masked. Factors come from `libm`, so that all machines have the same bits.
+//! For filters by blocks, where a real-time thread may neither allocate nor panic: sizes are constants, and
+//! nothing is indexed that a mask or an iterator does not bound. A stage's values and factors lie side by side, so
+//! that a compiler makes vectors of them, which changes no bit. Factors come from `libm`, so that all machines have the same bits.
+
+use crate::within::Within;
 
 /// Tables for blocks of `N` values, a power of two.
 #[derive(Debug, Clone)]
 pub(crate) struct Fourier<const N: usize> {
-    cos: [f32; N],
-    sin: [f32; N],
+    /// A stage's factors lie side by side, those of the stage that joins halves of `h` values from `h` on; the
+    /// imaginary parts as the transform takes them.
+    re: [f32; N],
+    im: [f32; N],
+    /// Where a value goes before the first stage: its number's bits in reverse.
+    reversed: [u16; N],
 }
 
 /// A block's real and imaginary parts.
@@ -24,12 +31,20 @@ impl<const N: usize> Block<N> {
 
 impl<const N: usize> Fourier<N> {
     pub(crate) fn new() -> Self {
-        const { assert!(N.is_power_of_two() && N >= 2) }
+        const { assert!(N.is_power_of_two() && N >= 2 && N <= 1 << 16) }
         let angle = |k: usize| core::f64::consts::TAU * k as f64 / N as f64;
-        Self {
-            cos: core::array::from_fn(|k| libm::cos(angle(k)) as f32),
-            sin: core::array::from_fn(|k| libm::sin(angle(k)) as f32),
+        let bits = N.trailing_zeros();
+        let (mut re, mut im) = ([0.0; N], [0.0; N]);
+        let mut half = 1;
+        while half < N {
+            for (k, (re, im)) in re.iter_mut().zip(&mut im).skip(half).take(half).enumerate() {
+                let angle = angle(k * (N / (2 * half)));
+                (*re, *im) = (libm::cos(angle) as f32, -(libm::sin(angle) as f32));
+            }
+            half *= 2;
         }
+        let reversed = core::array::from_fn(|n| (n.reverse_bits() >> (usize::BITS - bits)) as u16);
+        Self { re, im, reversed }
     }
 
     /// In place; X(k) = sum of x(n) e^(-2 pi i k n / N).
@@ -48,25 +63,26 @@ impl<const N: usize> Fourier<N> {
 
     #[inline(always)]
     fn transform(&self, re: &mut [f32; N], im: &mut [f32; N]) {
-        let mask = N - 1;
-        let bits = N.trailing_zeros();
-        for n in 0..N {
-            let m = n.reverse_bits() >> (usize::BITS - bits);
-            if m > n {
-                re.swap(n, m & mask);
-                im.swap(n, m & mask);
+        for (n, to) in self.reversed.iter().enumerate() {
+            let to = usize::from(*to) & (N - 1);
+            if to > n {
+                re.swap(n, to);
+                im.swap(n, to);
             }
         }
         let mut half = 1;
         while half < N {
-            let stride = N / (2 * half);
-            for first in (0..N).step_by(2 * half) {
-                for k in 0..half {
-                    let (a, b) = ((first + k) & mask, (first + k + half) & mask);
-                    let (c, s) = (self.cos[(k * stride) & mask], -self.sin[(k * stride) & mask]);
-                    let (br, bi) = (re[b] * c - im[b] * s, re[b] * s + im[b] * c);
-                    (re[b], im[b]) = (re[a] - br, im[a] - bi);
-                    (re[a], im[a]) = (re[a] + br, im[a] + bi);
+            let factors = || self.re.iter().zip(&self.im).skip(half).take(half);
+            let both = (2 * half).max(1);
+            for (re, im) in re.chunks_exact_mut(both).zip(im.chunks_exact_mut(both)) {
+                let (near_re, far_re) = re.cut_mut(half);
+                let (near_im, far_im) = im.cut_mut(half);
+                let near = near_re.iter_mut().zip(near_im);
+                let far = far_re.iter_mut().zip(far_im);
+                for (((ar, ai), (br, bi)), (c, s)) in near.zip(far).zip(factors()) {
+                    let (r, i) = (*br * c - *bi * s, *br * s + *bi * c);
+                    (*br, *bi) = (*ar - r, *ai - i);
+                    (*ar, *ai) = (*ar + r, *ai + i);
                 }
             }
             half *= 2;
@@ -77,6 +93,52 @@ impl<const N: usize> Fourier<N> {
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
+
+    /// The same sums one by one, each index computed anew.
+    fn slow<const N: usize>(re: &mut [f32; N], im: &mut [f32; N]) {
+        let bits = N.trailing_zeros();
+        for n in 0..N {
+            let m = n.reverse_bits() >> (usize::BITS - bits);
+            if m > n {
+                re.swap(n, m);
+                im.swap(n, m);
+            }
+        }
+        let mut half = 1;
+        while half < N {
+            for first in (0..N).step_by(2 * half) {
+                for k in 0..half {
+                    let (a, b) = (first + k, first + k + half);
+                    let angle = core::f64::consts::TAU * (k * N / (2 * half)) as f64 / N as f64;
+                    let (c, s) = (libm::cos(angle) as f32, -(libm::sin(angle) as f32));
+                    let (br, bi) = (re[b] * c - im[b] * s, re[b] * s + im[b] * c);
+                    (re[b], im[b]) = (re[a] - br, im[a] - bi);
+                    (re[a], im[a]) = (re[a] + br, im[a] + bi);
+                }
+            }
+            half *= 2;
+        }
+    }
+
+    #[test]
+    fn vectors_change_no_bit() {
+        let fourier = Fourier::<128>::new();
+        let mut seed = 7_u32;
+        for _ in 0..50 {
+            let mut next = || {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                seed as i32 as f32 / 65_536.0
+            };
+            let mut block = Block::<128> { re: core::array::from_fn(|_| next()), im: [0.0; 128] };
+            block.im.iter_mut().for_each(|v| *v = next());
+            let mut one_by_one = block.clone();
+            fourier.forward(&mut block);
+            slow(&mut one_by_one.re, &mut one_by_one.im);
+            let bits =
+                |block: &Block<128>| (block.re.map(f32::to_bits), block.im.map(f32::to_bits));
+            assert_eq!(bits(&block), bits(&one_by_one));
+        }
+    }
 
     #[test]
     fn a_block_becomes_what_the_sum_says_and_comes_back() {
