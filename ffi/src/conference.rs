@@ -72,9 +72,7 @@ impl Default for ale_conference_config {
 }
 
 // SAFETY: repr(C), only integers, the size first.
-unsafe impl Versioned for ale_conference_config {
-    const BASE: usize = core::mem::offset_of!(Self, max_taps);
-}
+unsafe impl Versioned for ale_conference_config {}
 
 /// How a member joins.
 #[repr(C)]

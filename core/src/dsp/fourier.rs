@@ -73,10 +73,12 @@ impl<const N: usize> Fourier<N> {
         let mut half = 1;
         while half < N {
             let factors = || self.re.iter().zip(&self.im).skip(half).take(half);
-            let both = (2 * half).max(1);
-            for (re, im) in re.chunks_exact_mut(both).zip(im.chunks_exact_mut(both)) {
-                let (near_re, far_re) = re.cut_mut(half);
-                let (near_im, far_im) = im.cut_mut(half);
+            let (mut all_re, mut all_im) = (&mut re[..], &mut im[..]);
+            while all_re.len() > half {
+                let (near_re, others) = all_re.cut_mut(half);
+                let (far_re, others_re) = others.cut_mut(half);
+                let (near_im, others) = all_im.cut_mut(half);
+                let (far_im, others_im) = others.cut_mut(half);
                 let near = near_re.iter_mut().zip(near_im);
                 let far = far_re.iter_mut().zip(far_im);
                 for (((ar, ai), (br, bi)), (c, s)) in near.zip(far).zip(factors()) {
@@ -84,6 +86,7 @@ impl<const N: usize> Fourier<N> {
                     (*br, *bi) = (*ar - r, *ai - i);
                     (*ar, *ai) = (*ar + r, *ai + i);
                 }
+                (all_re, all_im) = (others_re, others_im);
             }
             half *= 2;
         }
