@@ -8,6 +8,9 @@ use core::str::FromStr;
 
 use serde::Deserialize;
 
+/// Members that a conference may be configured for; the engine mixes eight times as many.
+const MOST_MEMBERS: u16 = 1_024;
+
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +22,8 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// Media.
     pub media: Media,
+    /// Conferences.
+    pub conference: Conference,
     /// What others may know of the node.
     pub metrics: Metrics,
 }
@@ -77,6 +82,24 @@ pub struct Media {
     pub max_calls: u32,
     /// Most media lines of a call.
     pub max_lines: u16,
+}
+
+/// Conferences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Conference {
+    /// Most at a time.
+    pub max_conferences: u32,
+    /// Most members of one.
+    pub max_members: u16,
+    /// How many of them are heard at a time, the loudest; 0 for all.
+    pub max_speakers: u16,
+}
+
+impl Default for Conference {
+    fn default() -> Self {
+        Self { max_conferences: 256, max_members: 64, max_speakers: 0 }
+    }
 }
 
 impl Default for Ng {
@@ -176,6 +199,8 @@ pub enum ConfigError {
     Ports,
     /// A limit of nothing.
     Zero(&'static str),
+    /// More members of a conference than the engine mixes, or more speakers than members.
+    Members,
 }
 
 impl fmt::Display for ConfigError {
@@ -190,6 +215,10 @@ impl fmt::Display for ConfigError {
             Self::Address(address) => write!(f, "peers can't send to {address}"),
             Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
             Self::Zero(name) => write!(f, "{name} must not be 0"),
+            Self::Members => write!(
+                f,
+                "max_members at most {MOST_MEMBERS}, and max_speakers not above max_members"
+            ),
         }
     }
 }
@@ -260,10 +289,16 @@ impl Config {
             (timeout_s, "timeout_s"),
             (max_calls, "max_calls"),
             (u32::from(max_lines), "max_lines"),
+            (self.conference.max_conferences, "max_conferences"),
+            (u32::from(self.conference.max_members), "max_members"),
         ] {
             if limit == 0 {
                 return Err(ConfigError::Zero(name));
             }
+        }
+        let Conference { max_members, max_speakers, .. } = self.conference;
+        if max_members > MOST_MEMBERS || max_speakers > max_members {
+            return Err(ConfigError::Members);
         }
         Ok(())
     }
@@ -337,5 +372,16 @@ mod tests {
         assert!(with(&["0.0.0.0"]).is_err());
         assert_eq!(with(&["0.0.0.0!192.0.2.1"]), Ok(()));
         assert!(with(&["192.0.2.1!::1"]).is_err());
+        for (max_conferences, max_members, max_speakers, is_fit) in [
+            (1, 1, 1, true),
+            (0, 2, 0, false),
+            (1, 0, 0, false),
+            (1, 2, 3, false),
+            (1, MOST_MEMBERS, 0, true),
+            (1, MOST_MEMBERS + 1, 0, false),
+        ] {
+            let conference = Conference { max_conferences, max_members, max_speakers };
+            assert_eq!(Config { conference, ..fit.clone() }.check().is_ok(), is_fit);
+        }
     }
 }

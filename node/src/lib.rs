@@ -13,7 +13,7 @@
 //! | [`peer`] | ICE-lite and DTLS between a socket and a session |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
 //! | [`metrics`] | OpenMetrics, and whether calls may begin, over HTTP |
-//! | [`control`] | the table of calls, and what each command does |
+//! | [`control`] | the tables of calls and conferences, and what each command does |
 //!
 //! The control thread reads requests, rewrites descriptions, takes ports and makes sessions. Workers, one a
 //! core, own the sockets and sessions of their calls whole; between them and the control thread are channels

@@ -35,6 +35,18 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
     family("ale_uptime_seconds", "gauge", "Since the node began.", &[("", now_ns / 1_000_000_000)]);
     family("ale_calls", "gauge", "Calls there are.", &[("", control.calls() as u64)]);
     family(
+        "ale_conferences",
+        "gauge",
+        "Conferences there are.",
+        &[("", control.conferences() as u64)],
+    );
+    family(
+        "ale_conference_members",
+        "gauge",
+        "Calls that are in one.",
+        &[("", control.members() as u64)],
+    );
+    family(
         "ale_accepting",
         "gauge",
         "Whether calls may begin.",

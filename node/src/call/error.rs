@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why an offer or answer was refused.
 
+use ale_media::conference::ConferenceError;
 use ale_media::leg::{ControlError, LegError};
 use ale_media::session::SessionError;
 
@@ -27,6 +28,12 @@ pub enum CallError {
     Keys,
     /// Every codec would be taken out.
     NoCodec,
+    /// None of the codecs that are offered is known here, or may be used.
+    UnknownCodecs,
+    /// Of what is offered no line is audio's over RTP.
+    NoAudio,
+    /// The conference refused a member.
+    Conference(ConferenceError),
     /// The session refused what was agreed on.
     Session(SessionError),
     /// A leg refused what was agreed on.
@@ -48,6 +55,10 @@ impl core::fmt::Display for CallError {
             Self::NotDone(what) => write!(f, "{what} is not done by this node"),
             Self::Keys => f.write_str("No crypto suite in common"),
             Self::NoCodec => f.write_str("No codec is left"),
+            Self::UnknownCodecs => f.write_str("No codec that is known here"),
+            Self::NoAudio => f.write_str("No line of audio over RTP"),
+            Self::Conference(ConferenceError::Full) => f.write_str("Conference is full"),
+            Self::Conference(error) => error.fmt(f),
             Self::Session(error) => error.fmt(f),
             Self::Leg(error) => error.fmt(f),
             Self::LegChange(error) => error.fmt(f),

@@ -5,7 +5,9 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ale_media::leg::{Leg, LegControl, LegEvent, MAX_DIGIT_MS, MIN_DIGIT_MS};
+use ale_media::leg::{
+    Leg, LegControl, LegEvent, LegMedia, LegReceiver, MAX_DIGIT_MS, MIN_DIGIT_MS,
+};
 use ale_media::session::{
     self, Keying, PayloadTypes, RemoteConfig, Role, SessionConfig, SessionControl, SessionError,
     SrtpConfig,
@@ -24,7 +26,9 @@ use crate::peer::{Change, Peer};
 use crate::ports::Pair;
 use crate::random;
 use crate::sdp::{Line, NamedFormat};
-use crate::worker::{Clock, End, EndCounters, Ends, Happened, Passing, Path, Relay, Voice, Worker};
+use crate::worker::{
+    Clock, End, EndCounters, Ends, Facing, Happened, Heard, Passing, Path, Relay, Voice, Worker,
+};
 
 /// The clock of payload types that nobody has described.
 const UNKNOWN_CLOCK_HZ: u32 = 8_000;
@@ -41,9 +45,11 @@ pub(crate) struct LineEnd {
     pub(super) keys: EndKeys,
     pub(super) peer: EndPeer,
     /// What is passed on of what its peer says.
-    passing: Passing,
+    pub(super) passing: Passing,
     /// What the worker is to know of ICE and DTLS.
     change: Option<Change>,
+    /// Where it has been said that the peer is now, of RTP and of RTCP.
+    moved: Option<(SocketAddr, Option<SocketAddr>)>,
     /// Where ICE says that the peer is.
     chosen: Option<SocketAddr>,
     /// Why there are no keys, if there will be none.
@@ -97,6 +103,7 @@ impl CallLine {
                 peer: EndPeer::default(),
                 passing: Passing::default(),
                 change: None,
+                moved: None,
                 chosen: None,
                 failure: None,
                 said: None,
@@ -113,6 +120,12 @@ impl CallLine {
     /// The end towards a party.
     pub(super) fn end(&self, party: usize) -> Option<&LineEnd> {
         self.ends.get(party)?.as_ref()
+    }
+
+    /// The end towards the only party.
+    pub(super) fn only(&mut self) -> Option<&mut LineEnd> {
+        let [only, _] = &mut self.ends;
+        only.as_mut()
     }
 
     /// The interface of the end towards a party: the one that it has, which must be what is asked for.
@@ -146,13 +159,7 @@ impl CallLine {
         room: &mut Room,
         worker: &Worker,
     ) -> Result<(), CallError> {
-        if let Some(id) = self.path {
-            worker.set_rtcp_mux(id, muxed);
-            for (n, end) in self.ends.iter_mut().flatten().enumerate() {
-                if let Some(change) = end.change.take() {
-                    worker.change_peer(id, n, change);
-                }
-            }
+        if self.goes_on(muxed, worker) {
             return Ok(());
         }
         let [Some(first), Some(second)] = &mut self.ends else { return Ok(()) };
@@ -164,11 +171,48 @@ impl CallLine {
             ]),
         };
         self.speeches = speeches;
+        worker.open(self.begin(ends, room));
+        Ok(())
+    }
+
+    /// The leg of a conference's member: what its worker has, and what the conference takes in.
+    pub(super) fn enter(
+        &mut self,
+        muxed: bool,
+        speech: &Speech,
+        room: &mut Room,
+    ) -> Result<(Path, LegMedia), CallError> {
+        let [Some(only), _] = &mut self.ends else { return Err(CallError::NoOffer) };
+        let (receiver, media) = only.make_leg(speech)?;
+        let reports_to = only.said.as_ref().and_then(|said| said.rtcp);
+        let (facing, heard) = (only.make_facing(muxed)?, Heard::new(receiver, reports_to));
+        let ends = Ends::Mix(End { facing, media: heard });
+        Ok((self.begin(ends, room), media))
+    }
+
+    fn begin(&mut self, ends: Ends, room: &mut Room) -> Path {
         let id = room.next_path;
         room.next_path += 1;
         self.path = Some(id);
-        worker.open(Path { id, ends });
-        Ok(())
+        Path { id, ends }
+    }
+
+    /// Tells the worker what has changed, if it has the line.
+    pub(super) fn goes_on(&mut self, muxed: [bool; 2], worker: &Worker) -> bool {
+        let Some(id) = self.path else { return false };
+        worker.set_rtcp_mux(id, muxed);
+        for (n, end) in self.ends.iter_mut().flatten().enumerate() {
+            if let Some(change) = end.change.take() {
+                worker.change_peer(id, n, change);
+            }
+        }
+        // Of two, the halves that send know it from the session.
+        if let [Some(only), None] = &mut self.ends
+            && let Some((rtp, rtcp)) = only.moved.take()
+        {
+            worker.relatch(id, rtp, rtcp);
+        }
+        true
     }
 
     /// What is spoken at each end, in the order of the parties, once `by` has offered and the other has
@@ -198,8 +242,12 @@ impl CallLine {
         self.speeches.as_ref()?.get(party).map(Speech::formats)
     }
 
-    /// Says at each end what digits have come at the other, and ends collisions of sources.
+    /// Says at each end what digits have come at the other, and ends collisions of sources. Those of a
+    /// conference's member are for nobody.
     pub(super) fn carry_digits(&mut self) {
+        if let [Some(LineEnd { control: Some(EndControl::Leg(only)), .. }), None] = &mut self.ends {
+            return carry(only, None, Passing::default());
+        }
         let [Some(first), Some(second)] = &mut self.ends else { return };
         let passing = [first.passing, second.passing];
         let (Some(EndControl::Leg(first)), Some(EndControl::Leg(second))) =
@@ -207,8 +255,8 @@ impl CallLine {
         else {
             return;
         };
-        carry(first, second, passing[0]);
-        carry(second, first, passing[1]);
+        carry(first, Some(second), passing[0]);
+        carry(second, Some(first), passing[1]);
     }
 
     /// Changes what is passed on of what a party says.
@@ -321,6 +369,7 @@ impl LineEnd {
         if let Some((Some(rtp), rtcp)) = now
             && now != before.as_ref().map(addresses)
         {
+            self.moved = Some((rtp, rtcp));
             match control {
                 EndControl::Session(control) => {
                     control.relatch(Some(rtp), rtcp).map_err(CallError::Session)?;
@@ -372,7 +421,6 @@ impl LineEnd {
     /// Its session, for the worker.
     fn make(&mut self, rtcp_mux: bool) -> Result<End<Relay>, CallError> {
         let said = self.said.as_ref().ok_or(CallError::NoOffer)?;
-        let pair = self.pair.take().ok_or(CallError::NoOffer)?;
         let mut config = SessionConfig::new(random::number().ok_or(CallError::Random)?);
         config.keying = self.keying.take().ok_or(CallError::NoOffer)?;
         config.remote = remote(said.rtp, said.rtcp);
@@ -384,20 +432,26 @@ impl LineEnd {
         let (receiver, sender, control) =
             made.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
         self.control = Some(EndControl::Session(control));
-        let counters = Arc::clone(&self.counters);
-        let (peer, passing) = (self.take_peer(), self.passing);
-        Ok(End { pair, media: Relay { receiver, sender }, rtcp_mux, peer, passing, counters })
+        Ok(End { facing: self.make_facing(rtcp_mux)?, media: Relay { receiver, sender } })
     }
 
-    /// ICE and DTLS, for the worker.
-    fn take_peer(&mut self) -> Option<Box<Peer>> {
-        self.change.take().map(|change| Box::new(Peer::new(change)))
+    /// What faces its peer, for the worker.
+    fn make_facing(&mut self, rtcp_mux: bool) -> Result<Facing, CallError> {
+        let pair = self.pair.take().ok_or(CallError::NoOffer)?;
+        let peer = self.change.take().map(|change| Box::new(Peer::new(change)));
+        let (passing, counters) = (self.passing, Arc::clone(&self.counters));
+        Ok(Facing { pair, rtcp_mux, peer, passing, counters })
     }
 
     /// Its leg, for the worker.
     fn make_voice(&mut self, rtcp_mux: bool, speech: &Speech) -> Result<End<Voice>, CallError> {
+        let (receiver, media) = self.make_leg(speech)?;
+        Ok(End { facing: self.make_facing(rtcp_mux)?, media: Voice { receiver, media } })
+    }
+
+    /// A leg that speaks this with its peer.
+    fn make_leg(&mut self, speech: &Speech) -> Result<(LegReceiver, LegMedia), CallError> {
         let said = self.said.as_ref().ok_or(CallError::NoOffer)?;
-        let pair = self.pair.take().ok_or(CallError::NoOffer)?;
         let mut config = speech.leg().ok_or(CallError::Random)?;
         match self.keying.take().ok_or(CallError::NoOffer)? {
             Keying::Srtp(srtp) => config.srtp = Some(*srtp),
@@ -407,9 +461,7 @@ impl LineEnd {
         config.remote = remote(said.rtp, said.rtcp);
         let (receiver, media, control) = Leg::new(&config).map_err(CallError::Leg)?;
         self.control = Some(EndControl::Leg(control));
-        let counters = Arc::clone(&self.counters);
-        let (peer, passing) = (self.take_peer(), self.passing);
-        Ok(End { pair, media: Voice { receiver, media }, rtcp_mux, peer, passing, counters })
+        Ok((receiver, media))
     }
 }
 
@@ -447,14 +499,16 @@ fn payload_types(line: &Line) -> PayloadTypes {
 }
 
 /// Says at one end what digits have come at the other, if they are passed on.
-fn carry(from: &mut LegControl, to: &mut LegControl, passing: Passing) {
+fn carry(from: &mut LegControl, mut to: Option<&mut LegControl>, passing: Passing) {
     while let Some(event) = from.next_event() {
         match event {
             LegEvent::DigitEnded { .. } if passing.blocked || passing.no_digits => {}
             LegEvent::DigitEnded { event, duration_ms } => {
                 let duration_ms = duration_ms.clamp(MIN_DIGIT_MS, MAX_DIGIT_MS);
-                // One that has no room any more would come too late.
-                let _ = to.send_digit(event, duration_ms, DIGIT_VOLUME_DBM0);
+                if let Some(to) = &mut to {
+                    // One that has no room any more would come too late.
+                    let _ = to.send_digit(event, duration_ms, DIGIT_VOLUME_DBM0);
+                }
             }
             LegEvent::SsrcCollision { .. } => {
                 // RFC 3550 section 8.2.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A call: two parties by their tags, media lines with an end towards each, and what an offer and its answer
-//! do to them.
+//! do to them; or one party and a conference, which the node answers for.
 //!
 //! An offer takes ports and promises; nothing of a media line that runs changes before its answer comes, so
 //! that a refused re-INVITE costs nothing. With the answer both peers' addresses are known, and a worker gets
@@ -9,6 +9,7 @@
 mod answer;
 mod error;
 mod line;
+mod member;
 mod offer;
 mod peer;
 mod voice;
@@ -16,6 +17,7 @@ mod voice;
 pub use error::CallError;
 use line::CallLine;
 pub(crate) use line::LineEnd;
+pub use member::Member;
 
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -74,6 +76,8 @@ pub struct Call {
     pub worker: usize,
     pub(crate) tags: [Option<String>; 2],
     pub(crate) lines: Vec<CallLine>,
+    /// What it has of a conference, if it is with one.
+    pub(crate) member: Option<Member>,
     offer: Option<Offer>,
 }
 
@@ -86,6 +90,7 @@ impl Call {
             worker,
             tags: [Some(from_tag.to_owned()), None],
             lines: Vec::new(),
+            member: None,
             offer: None,
         }
     }
@@ -141,6 +146,9 @@ impl Call {
     /// # Errors
     /// [`CallError`].
     pub fn say_digit(&mut self, party: usize, digit: Digit) -> Result<(), CallError> {
+        if self.member.is_some() {
+            return Err(CallError::NotDone("A digit in a conference"));
+        }
         let mut refused = CallError::NoOffer;
         for line in &mut self.lines {
             match line.say_digit(party, digit) {

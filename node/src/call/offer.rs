@@ -31,6 +31,9 @@ impl Call {
         flags: &Flags,
         room: &mut Room,
     ) -> Result<Vec<u8>, CallError> {
+        if self.member.is_some() {
+            return Err(CallError::NotDone("A change between a call and a conference"));
+        }
         let by = match (self.party(from_tag), to_tag.and_then(|tag| self.party(tag))) {
             (Some(by), _) => by,
             // Somebody else speaks to this party from now on: a transfer.

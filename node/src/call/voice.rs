@@ -92,32 +92,57 @@ pub(super) fn translation(
     let sample_rate_hz = rate(&near).min(rate(&far));
     let both_have_events =
         offered.formats.iter().any(is_events) && answered.formats.iter().any(is_events);
-    let speech = |line: &Line, payload_type, codec: CodecSpec, only: bool| {
-        let events = |format: &&Format| both_have_events && is_events(format);
-        let events = line.formats.iter().find(events);
-        let noise = line.formats.iter().find(|f| f.name == "CN" && f.clock_hz == 8_000 && !only);
-        let understood = if only {
-            vec![ReceiveCodec { payload_type, codec: codec.clone() }]
-        } else {
-            let known = line.formats.iter().filter_map(known);
-            known.map(|(payload_type, codec)| ReceiveCodec { payload_type, codec }).collect()
-        };
-        Speech {
-            payload_type,
-            codec,
-            understood,
-            events: events.map(|format| (format.payload_type, format.clock_hz)),
-            comfort_noise: noise.map(|format| format.payload_type),
-            sample_rate_hz,
-        }
-    };
+    let events =
+        |line: &Line| line.formats.iter().find(|f| both_have_events && is_events(f)).cloned();
+    let understood = answered.formats.iter().filter_map(known);
+    let noise = answered.formats.iter().find(|f| f.name == "CN" && f.clock_hz == 8_000);
     Ok(Some([
-        speech(offered, near_type, near, true),
-        speech(answered, chosen.payload_type, far, false),
+        Speech::of_one(near_type, near, events(offered), sample_rate_hz),
+        Speech {
+            understood: understood
+                .map(|(payload_type, codec)| ReceiveCodec { payload_type, codec })
+                .collect(),
+            comfort_noise: noise.map(|format| format.payload_type),
+            ..Speech::of_one(chosen.payload_type, far, events(answered), sample_rate_hz)
+        },
     ]))
 }
 
+/// What a conference speaks with who has offered this: of the codecs that are known here and not taken out, the
+/// one that the offer prefers.
+pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError> {
+    let known = |format: &Format| {
+        let named = |(name, ..): &(&str, &str, _)| name.eq_ignore_ascii_case(&format.name);
+        let is_known = ADDED.iter().any(named) && !codecs.removes(&format.name);
+        codec(format).filter(|_| is_known).map(|codec| (format.payload_type, codec))
+    };
+    let chosen = offered.formats.iter().find_map(known);
+    let (payload_type, codec) = chosen.ok_or(CallError::UnknownCodecs)?;
+    let sample_rate_hz = codec.format().sample_rate_hz;
+    // Browsers name several; those of another clock than the codec's would stand out of its time.
+    let clock_hz = codec.format().rtp_clock_hz;
+    let events = offered.formats.iter().find(|f| is_events(f) && f.clock_hz == clock_hz);
+    Ok(Speech::of_one(payload_type, codec, events.cloned(), sample_rate_hz))
+}
+
 impl Speech {
+    /// One codec, both ways.
+    fn of_one(
+        payload_type: u8,
+        codec: CodecSpec,
+        events: Option<Format>,
+        sample_rate_hz: u32,
+    ) -> Self {
+        Self {
+            payload_type,
+            understood: vec![ReceiveCodec { payload_type, codec: codec.clone() }],
+            codec,
+            events: events.map(|format| (format.payload_type, format.clock_hz)),
+            comfort_noise: None,
+            sample_rate_hz,
+        }
+    }
+
     /// Whether a description still has it, events included.
     pub(super) fn is_in(&self, line: &Line) -> bool {
         let has = |number: u8, is: &dyn Fn(&Format) -> bool| {
@@ -126,6 +151,11 @@ impl Speech {
         let same = |format: &Format| codec(format).as_ref() == Some(&self.codec);
         has(self.payload_type, &same)
             && self.events.is_none_or(|(number, _)| has(number, &is_events))
+    }
+
+    /// The codec, as in `a=rtpmap`.
+    pub(super) fn encoding(&self) -> String {
+        self.codec.rtpmap()
     }
 
     /// What the answer to the offerer names: the codec, and events if both ends have them.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The table of calls, and what each command does to it.
 
+mod conferences;
 mod report;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use crate::peer::dtls::Identity;
 use crate::ports::Ports;
 use crate::random;
 use crate::worker::{Clock, Happened, News, Passing, Worker};
+use conferences::Conferences;
 
 /// Longest `Call-ID` and tag.
 const MAX_NAME_BYTES: usize = 255;
@@ -54,6 +56,7 @@ pub struct Totals {
 #[derive(Debug)]
 pub struct Control {
     calls: HashMap<String, Call>,
+    conferences: Conferences,
     workers: Vec<Worker>,
     next_worker: usize,
     room: Room,
@@ -96,6 +99,7 @@ impl Control {
         let max_lines = usize::from(config.media.max_lines);
         Ok(Self {
             calls: HashMap::new(),
+            conferences: Conferences::new(config.conference),
             workers,
             next_worker: 0,
             room: Room { interfaces, identity, max_lines, next_path: 0 },
@@ -113,6 +117,16 @@ impl Control {
     /// Calls there are.
     pub fn calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Conferences there are.
+    pub fn conferences(&self) -> usize {
+        self.conferences.count()
+    }
+
+    /// Members of all of them.
+    pub fn members(&self) -> usize {
+        self.conferences.members()
     }
 
     /// What has been done.
@@ -148,12 +162,15 @@ impl Control {
     /// Ends the calls of which nothing has come for too long, neither media nor signalling.
     pub fn sweep(&mut self, now_ns: u64) {
         let (workers, timeout_ns, totals) = (&self.workers, self.timeout_ns, &mut self.totals);
+        let conferences = &mut self.conferences;
+        conferences.tidy();
         self.calls.retain(|_, call| {
             let last_ns = call.last_arrival_ns().max(call.signalled_ns);
             let alive = now_ns.saturating_sub(last_ns) < timeout_ns;
             if !alive && let Some(worker) = workers.get(call.worker) {
                 totals.timed_out += 1;
                 totals.add(call);
+                conferences.leave(call, worker);
                 call.end(worker);
             }
             alive
@@ -202,19 +219,8 @@ impl Control {
             return Err(String::from("Too long a name"));
         }
         if !self.calls.contains_key(call_id) {
-            let full = self.calls.len() >= self.max_calls;
-            if full || !self.accepting || !self.is_alive() {
-                self.totals.refused += 1;
-                // In words that proxies know: they ask another node then.
-                let reason = match full {
-                    true => "Parallel session limit reached",
-                    false => "Load limit exceeded",
-                };
-                if request.knows_load_limit {
-                    answer.string("result", "load limit").string("message", reason);
-                    return Ok(());
-                }
-                return Err(String::from(reason));
+            if let Some(reason) = self.want_of_room() {
+                return self.refuse(request, reason, answer);
             }
             let mut call = Call::new(from_tag, self.next_worker, now_ns);
             // What an offer that is refused has taken comes back with the call.
@@ -235,6 +241,29 @@ impl Control {
             .map_err(|error| error.to_string())?;
         call.signalled_ns = now_ns;
         answer.string("sdp", sdp).string("result", "ok");
+        Ok(())
+    }
+
+    /// Why no call may begin, in words that proxies know: they ask another node then.
+    fn want_of_room(&self) -> Option<&'static str> {
+        if self.calls.len() >= self.max_calls {
+            return Some("Parallel session limit reached");
+        }
+        (!self.accepting || !self.is_alive()).then_some("Load limit exceeded")
+    }
+
+    /// Refuses a call for want of room.
+    fn refuse(
+        &mut self,
+        request: &Request<'_>,
+        reason: &str,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        self.totals.refused += 1;
+        if !request.knows_load_limit {
+            return Err(reason.to_owned());
+        }
+        answer.string("result", "load limit").string("message", reason);
         Ok(())
     }
 
@@ -275,6 +304,7 @@ impl Control {
             self.totals.deleted += 1;
             self.totals.add(&call);
             if let Some(worker) = self.workers.get(call.worker) {
+                self.conferences.leave(&call, worker);
                 call.end(worker);
             }
         }
@@ -297,6 +327,7 @@ impl Control {
         };
         let worker = self.workers.get(call.worker).ok_or("No worker")?;
         call.pass(party, change, worker);
+        self.conferences.follow(call)?;
         answer.string("result", "ok");
         Ok(())
     }
@@ -321,8 +352,12 @@ impl Control {
         request: &Request<'_>,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
+        if let (None, Some(conference)) = (request.call_id, request.conference) {
+            return self.query_conference(conference, answer);
+        }
         let call_id = name(request.call_id, "No call-id in message")?;
         let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
+        self.report_member(call, answer);
         report::call(call, &self.room, &self.clock, answer);
         answer.string("result", "ok");
         Ok(())
@@ -338,6 +373,7 @@ impl Handler for Control {
             }
             Command::Offer => self.offer(request, now_ns, answer),
             Command::Answer => self.answer(request, now_ns, answer),
+            Command::Join => self.join(request, now_ns, answer),
             Command::Delete => self.delete(request, answer),
             Command::Query => self.query(request, answer),
             Command::List => {
@@ -347,6 +383,7 @@ impl Handler for Control {
                         list.string(call_id);
                     }
                 });
+                self.conferences.list(limit, answer);
                 answer.string("result", "ok");
                 Ok(())
             }

@@ -47,6 +47,8 @@ pub enum Command {
     BlockDigits(bool),
     /// A digit is said as if by a party.
     PlayDigit,
+    /// An offer of who wants to be in a conference, to be answered by the node: a command of this node's own.
+    Join,
     /// A command of the protocol that is not done here.
     NotDone,
 }
@@ -80,6 +82,7 @@ impl Command {
             "block DTMF" => Self::BlockDigits(true),
             "unblock DTMF" => Self::BlockDigits(false),
             "play DTMF" => Self::PlayDigit,
+            "conference join" => Self::Join,
             "play media" | "stop media" | "start recording" | "stop recording"
             | "pause recording" | "start forwarding" | "stop forwarding" | "publish"
             | "subscribe request" | "subscribe answer" | "unsubscribe" | "connect" => Self::NotDone,
@@ -248,6 +251,8 @@ pub struct Request<'a> {
     pub from_tag: Option<&'a str>,
     /// Tag of who answered.
     pub to_tag: Option<&'a str>,
+    /// A conference's name.
+    pub conference: Option<&'a str>,
     /// A description in SDP.
     pub sdp: Option<&'a [u8]>,
     /// Most calls that a list shall have.
@@ -306,6 +311,7 @@ impl<'a> Request<'a> {
             call_id: text("call-id"),
             from_tag: text("from-tag"),
             to_tag: text("to-tag").filter(|tag| !tag.is_empty()),
+            conference: text("conference"),
             sdp,
             limit: message.entry("limit").and_then(|limit| match limit {
                 Value::Integer(limit) => usize::try_from(*limit).ok(),
@@ -326,7 +332,7 @@ impl Flags {
             let Ok(key) = core::str::from_utf8(key) else { continue };
             match &normal(key)[..] {
                 "command" | "call-id" | "from-tag" | "to-tag" | "sdp" | "via-branch" | "limit"
-                | "supports" | "received-from" | "code" | "duration" | "volume" => {}
+                | "supports" | "received-from" | "code" | "duration" | "volume" | "conference" => {}
                 "flags" => value.texts().for_each(|word| flags.word(word)),
                 "rtpp-flags" => {
                     let words = value.text().unwrap_or_default().split_ascii_whitespace();

@@ -96,6 +96,10 @@ pub struct Line {
     pub mid: Option<String>,
     /// Whether it stands in a group of `BUNDLE` (RFC 8843).
     pub bundled: bool,
+    /// Whether its author sends media, and takes it (RFC 8866 section 6.7).
+    pub sends: bool,
+    /// See [`Line::sends`].
+    pub receives: bool,
     pub(crate) formats: Vec<Format>,
 }
 
@@ -143,6 +147,7 @@ impl Line {
         let formats = formats(media);
         let mid = value(media, "mid").map(String::from);
         let bundled = mid.as_deref().is_some_and(|mid| is_bundled(session, mid));
+        let [sends, receives] = directions(session, media);
         Some(Self {
             kind,
             media: media_name,
@@ -155,9 +160,25 @@ impl Line {
             dtls: dtls(session, media),
             mid,
             bundled,
+            sends,
+            receives,
             formats,
         })
     }
+}
+
+/// Whether a line's author sends, and receives; both without a word.
+fn directions(session: &Session, media: &Media) -> [bool; 2] {
+    let of = |attributes: &[Attribute]| {
+        attributes.iter().find_map(|attribute| match &attribute.attribute[..] {
+            "sendrecv" => Some([true, true]),
+            "sendonly" => Some([true, false]),
+            "recvonly" => Some([false, true]),
+            "inactive" => Some([false, false]),
+            _ => None,
+        })
+    };
+    of(&media.attributes).or_else(|| of(&session.attributes)).unwrap_or([true, true])
 }
 
 /// The values that count for a media line: its own, or else those of the whole session.

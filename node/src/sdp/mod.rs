@@ -5,11 +5,13 @@
 //! What the node must change is changed, and nothing else: lines that it does not understand go through with
 //! the address that they came with.
 
+mod answer;
 mod line;
 mod rewrite;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{Origin, answering};
 pub(crate) use line::Format;
 pub use line::{DtlsLine, IceLine, Line, LineKind, Setup};
 pub use rewrite::{

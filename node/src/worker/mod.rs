@@ -5,13 +5,18 @@
 //! Orders come through a channel, with an event of the kernel's to wake the thread; figures go back through
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
+mod clock;
 mod handshakes;
+mod mix;
 mod path;
 mod relay;
 mod translate;
 
+use clock::Beat;
+pub use clock::Clock;
+pub use mix::{Heard, Mix};
 use path::{Admitted, order};
-pub use path::{End, EndCounters, Ends, Passing, Path};
+pub use path::{End, EndCounters, Ends, Facing, Passing, Path};
 pub use relay::Relay;
 pub use translate::Voice;
 
@@ -23,7 +28,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ale_media::srtp::MAX_TRAILER_BYTES;
 use rustix::buffer::spare_capacity;
@@ -38,49 +42,21 @@ pub use handshakes::{Happened, News};
 const MAX_DATAGRAM_BYTES: usize = 4_096;
 /// Time between two pulls of a voice.
 const TICK_NS: u64 = 20_000_000;
-/// A worker that is later than this leaves ticks out.
-const LATE_NS: u64 = 10 * TICK_NS;
+/// Time between two ticks of a conference.
+const MIX_TICK_NS: u64 = 10_000_000;
 /// Sockets that are looked at after one wait.
 const EVENTS: usize = 256;
 /// What the event for orders is known by; sockets have small numbers.
 const ORDERS: u64 = u64::MAX;
 
-/// The host's clock: nanoseconds since the node began.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    zero: Instant,
-    /// Seconds since 1970 then.
-    unix_s: u64,
-}
-
-impl Clock {
-    /// A clock that begins now.
-    pub fn start() -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { zero: Instant::now(), unix_s: unix.as_secs() }
-    }
-
-    /// Nanoseconds since it began.
-    pub fn now_ns(&self) -> u64 {
-        u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Seconds since 1970 at a time of its own.
-    pub fn unix_s(&self, at_ns: u64) -> u64 {
-        self.unix_s + at_ns / 1_000_000_000
-    }
-
-    /// A time of its own as the system's.
-    fn instant(&self, at_ns: u64) -> Instant {
-        self.zero + Duration::from_nanos(at_ns)
-    }
-}
-
 /// What a worker is told.
 #[derive(Debug)]
 enum Order {
     Open(Box<Path>),
+    OpenMix(Box<Mix>),
+    CloseMix(u64),
     SetRtcpMux { id: u64, muxed: [bool; 2] },
+    Relatch { id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr> },
     SetPassing { id: u64, end: usize, passing: Passing },
     ChangePeer { id: u64, end: usize, change: Change },
     Close(u64),
@@ -158,6 +134,21 @@ impl Worker {
         self.order(Order::ChangePeer { id, end, change });
     }
 
+    /// Ticks a conference from now on.
+    pub fn open_mix(&self, mix: Mix) {
+        self.order(Order::OpenMix(Box::new(mix)));
+    }
+
+    /// Ends a conference that nobody is in any more.
+    pub fn close_mix(&self, id: u64) {
+        self.order(Order::CloseMix(id));
+    }
+
+    /// A member's description says that it is elsewhere.
+    pub fn relatch(&self, id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr>) {
+        self.order(Order::Relatch { id, rtp, rtcp });
+    }
+
     /// Forwards nothing more of a line, and closes its sockets.
     pub fn close(&self, id: u64) {
         self.order(Order::Close(id));
@@ -207,9 +198,12 @@ struct Forwarder {
     paths: Vec<Option<Box<Path>>>,
     free: Vec<usize>,
     places: HashMap<u64, usize>,
-    /// Places of the lines that are translated, and when they are to be pulled next.
+    /// Places of the lines that are translated, and when they are pulled.
     translated: Vec<usize>,
-    next_tick_ns: u64,
+    pulls: Beat,
+    /// Conferences, and when they are ticked.
+    mixes: Vec<Box<Mix>>,
+    ticks: Beat,
     handshakes: Handshakes,
     buffer: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]>,
 }
@@ -231,7 +225,9 @@ impl Forwarder {
             free: Vec::new(),
             places: HashMap::new(),
             translated: Vec::new(),
-            next_tick_ns: 0,
+            pulls: Beat::every(TICK_NS),
+            mixes: Vec::new(),
+            ticks: Beat::every(MIX_TICK_NS),
             handshakes: Handshakes::new(news),
             buffer: Box::new([0; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]),
         }
@@ -264,35 +260,43 @@ impl Forwarder {
         }
     }
 
-    /// How long to wait for packets; for ever where nothing is translated and no hands are shaken.
+    /// How long to wait for packets; for ever where nothing is translated or mixed and no hands are shaken.
     fn wait(&self) -> Option<Timespec> {
         let now_ns = self.clock.now_ns();
-        let tick_ns = (!self.translated.is_empty())
-            .then(|| self.next_tick_ns.saturating_sub(now_ns).min(TICK_NS));
-        let left_ns = match (tick_ns, self.handshakes.wait_ns(now_ns)) {
-            (Some(one), Some(other)) => one.min(other),
-            (one, other) => one.or(other)?,
-        };
+        let pull_ns = (!self.translated.is_empty()).then(|| self.pulls.wait_ns(now_ns));
+        let tick_ns = (!self.mixes.is_empty()).then(|| self.ticks.wait_ns(now_ns));
+        let waits = [pull_ns, tick_ns, self.handshakes.wait_ns(now_ns)];
+        let left_ns = waits.into_iter().flatten().min()?;
         Some(Timespec { tv_sec: 0, tv_nsec: left_ns as i64 })
     }
 
-    /// Has the voices of lines that are translated cross, if it is time.
+    /// Has the voices of lines that are translated cross, and ticks conferences, if it is time.
     fn tick(&mut self) {
         let now_ns = self.clock.now_ns();
-        if self.translated.is_empty() || now_ns < self.next_tick_ns {
-            return;
-        }
-        if now_ns - self.next_tick_ns > LATE_NS {
-            self.next_tick_ns = now_ns;
-        }
-        for place in &self.translated {
-            if let Some(Some(path)) = self.paths.get_mut(*place)
-                && let Ends::Translate(ends) = &mut path.ends
-            {
-                translate::cross(ends, self.next_tick_ns);
+        if !self.translated.is_empty()
+            && let Some(due_ns) = self.pulls.due(now_ns)
+        {
+            for place in &self.translated {
+                if let Some(Some(path)) = self.paths.get_mut(*place)
+                    && let Ends::Translate(ends) = &mut path.ends
+                {
+                    translate::cross(ends, due_ns);
+                }
             }
         }
-        self.next_tick_ns += TICK_NS;
+        if !self.mixes.is_empty()
+            && let Some(due_ns) = self.ticks.due(now_ns)
+        {
+            for mix in &mut self.mixes {
+                mix::tick(mix, &self.paths, &self.places, due_ns);
+            }
+        }
+    }
+
+    /// The path of a number.
+    fn path(&mut self, id: u64) -> Option<&mut Path> {
+        let place = *self.places.get(&id)?;
+        self.paths.get_mut(place)?.as_deref_mut()
     }
 
     /// Carries out what was ordered; `false` to end.
@@ -301,25 +305,36 @@ impl Forwarder {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Open(path)) => self.open(path),
+                Ok(Order::OpenMix(mix)) => {
+                    if self.mixes.is_empty() {
+                        self.ticks.begin(self.clock.now_ns());
+                    }
+                    self.mixes.push(mix);
+                }
+                Ok(Order::CloseMix(id)) => self.mixes.retain(|mix| mix.id != id),
                 Ok(Order::SetRtcpMux { id, muxed }) => {
-                    let place = self.places.get(&id).copied();
-                    if let Some(path) = place.and_then(|place| self.paths.get_mut(place)?.as_mut())
-                    {
-                        path.ends.set_rtcp_mux(muxed);
+                    for (end, muxed) in muxed.into_iter().enumerate() {
+                        let facing = self.path(id).and_then(|path| path.ends.facing_mut(end));
+                        if let Some(facing) = facing {
+                            facing.rtcp_mux = muxed;
+                        }
+                    }
+                }
+                Ok(Order::Relatch { id, rtp, rtcp }) => {
+                    if let Some(Path { ends: Ends::Mix(end), .. }) = self.path(id) {
+                        end.media.relatch(rtp, rtcp);
                     }
                 }
                 Ok(Order::SetPassing { id, end, passing }) => {
-                    let place = self.places.get(&id).copied();
-                    if let Some(path) = place.and_then(|place| self.paths.get_mut(place)?.as_mut())
-                    {
-                        path.ends.set_passing(end, passing);
+                    if let Some(facing) = self.path(id).and_then(|p| p.ends.facing_mut(end)) {
+                        facing.passing = passing;
                     }
                 }
                 Ok(Order::ChangePeer { id, end, change }) => {
                     let place = self.places.get(&id).copied();
-                    let Some(place) = place else { continue };
-                    if let Some(Some(path)) = self.paths.get_mut(place) {
-                        path.ends.change_peer(end, change);
+                    let facing = self.path(id).and_then(|path| path.ends.facing_mut(end));
+                    if let (Some(place), Some(facing)) = (place, facing) {
+                        facing.change_peer(change);
                         self.handshakes.watch(place);
                     }
                 }
@@ -345,10 +360,11 @@ impl Forwarder {
             self.paths.push(None);
             self.paths.len() - 1
         });
-        for (n, (pair, counters)) in path.ends.sockets().into_iter().enumerate() {
+        for end in 0..2 {
+            let Some(Facing { pair, counters, .. }) = path.ends.facing(end) else { continue };
             for (socket, rtcp) in [(&pair.rtp, false), (&pair.rtcp, true)] {
                 drain(socket, &mut self.buffer[..]);
-                let data = Name { place, end: n, rtcp }.data();
+                let data = Name { place, end, rtcp }.data();
                 let flags = epoll::EventFlags::IN;
                 if epoll::add(&self.poll, socket.as_fd(), data, flags).is_err() {
                     counters.unsent.fetch_add(1, Ordering::Relaxed);
@@ -357,7 +373,7 @@ impl Forwarder {
         }
         if matches!(path.ends, Ends::Translate(_)) {
             if self.translated.is_empty() {
-                self.next_tick_ns = self.clock.now_ns() + TICK_NS;
+                self.pulls.begin(self.clock.now_ns());
             }
             self.translated.push(place);
         }
@@ -374,24 +390,26 @@ impl Forwarder {
     /// socket's turn comes again, after the others'.
     fn forward(&mut self, name: Name) {
         let Some(Some(path)) = self.paths.get_mut(name.place) else { return };
-        let (pair, _) = path.ends.socket(name.end);
-        let socket = if name.rtcp { &pair.rtcp } else { &pair.rtp };
+        let Some(facing) = path.ends.facing_mut(name.end) else { return };
+        let socket = if name.rtcp { &facing.pair.rtcp } else { &facing.pair.rtp };
         // Empty after all, or an ICMP error about what was sent before.
         let received = socket.recv_from(&mut self.buffer[..=MAX_DATAGRAM_BYTES]);
         let Ok((bytes, from)) = received else { return };
         let now_ns = self.clock.now_ns();
         let buffer = &mut self.buffer[..];
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        match path.ends.admit(name, buffer, bytes, from) {
+        let datagram = buffer.get(..bytes).filter(|_| bytes <= MAX_DATAGRAM_BYTES);
+        match facing.admit(datagram, from, name.rtcp) {
             Admitted::Media(from) => match &mut path.ends {
                 Ends::Relay(ends) => {
                     let (near, far) = order(ends, name.end);
                     relay::forward(near, far, buffer, bytes, from, now_ns);
                 }
                 Ends::Translate(ends) => {
-                    let (near, _) = order(ends, name.end);
-                    translate::take(near, buffer, bytes, from, now_ns);
+                    let End { facing, media } = order(ends, name.end).0;
+                    translate::take(facing, &mut media.receiver, buffer, bytes, from, now_ns);
                 }
+                Ends::Mix(end) => mix::take(end, buffer, bytes, from, now_ns),
             },
             Admitted::Handshake => self.handshakes.enqueue(name.place, name.end),
             Admitted::Moved(to) => {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A media line as its worker has it: two ends with sockets, what becomes of their packets, and figures.
+//! A media line as its worker has it: ends with sockets, what becomes of their packets, and figures.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::{MAX_DATAGRAM_BYTES, Name, Relay, Voice, count, send};
+use ale_media::rtp::is_rtcp;
+
+use super::{Heard, Relay, Voice, count, send};
 use crate::peer::stun::MAX_ANSWER_BYTES;
 use crate::peer::{Change, Peer, Taken};
 use crate::ports::Pair;
@@ -40,13 +42,11 @@ pub struct Passing {
     pub no_digits: bool,
 }
 
-/// One end of a media line.
+/// What stands between a peer and what becomes of its packets.
 #[derive(Debug)]
-pub struct End<M> {
+pub struct Facing {
     /// Its sockets.
     pub pair: Pair,
-    /// What becomes of its packets.
-    pub media: M,
     /// Whether RTCP is sent on RTP's port.
     pub rtcp_mux: bool,
     /// ICE and DTLS, if the peer speaks either.
@@ -57,7 +57,16 @@ pub struct End<M> {
     pub counters: Arc<EndCounters>,
 }
 
-/// A media line: what comes at one end goes out at the other.
+/// One end of a media line.
+#[derive(Debug)]
+pub struct End<M> {
+    /// What faces its peer.
+    pub facing: Facing,
+    /// What becomes of its packets.
+    pub media: M,
+}
+
+/// A media line, between two parties or between one and a conference.
 #[derive(Debug)]
 pub struct Path {
     /// The number by which the control thread knows it.
@@ -66,7 +75,7 @@ pub struct Path {
     pub ends: Ends,
 }
 
-/// Both ends of a media line.
+/// The ends of a media line.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // In a box each.
 pub enum Ends {
@@ -74,6 +83,8 @@ pub enum Ends {
     Relay([End<Relay>; 2]),
     /// They are decoded and encoded anew.
     Translate([End<Voice>; 2]),
+    /// They are heard in a conference; the only end is the first.
+    Mix(End<Heard>),
 }
 
 /// What is to become of a datagram.
@@ -88,8 +99,13 @@ pub(super) enum Admitted {
     Done,
 }
 
-impl<M> End<M> {
-    fn admit(&mut self, datagram: Option<&[u8]>, from: SocketAddr, rtcp: bool) -> Admitted {
+impl Facing {
+    pub(super) fn admit(
+        &mut self,
+        datagram: Option<&[u8]>,
+        from: SocketAddr,
+        rtcp: bool,
+    ) -> Admitted {
         let Some(peer) = &mut self.peer else { return Admitted::Media(Some(from)) };
         let mut answer = [0; MAX_ANSWER_BYTES];
         let taken = datagram.map(|datagram| peer.take(datagram, from, rtcp, &mut answer));
@@ -117,81 +133,58 @@ impl<M> End<M> {
             _ => session,
         }
     }
+
+    /// Sends what a leg has made, RTP or RTCP, to where the session says that each goes.
+    pub(super) fn transmit(
+        &self,
+        datagram: &[u8],
+        rtp: Option<SocketAddr>,
+        rtcp: Option<SocketAddr>,
+    ) {
+        let report = is_rtcp(datagram);
+        let to = self.to(report, if report { rtcp } else { rtp });
+        let socket = if report && !self.rtcp_mux { &self.pair.rtcp } else { &self.pair.rtp };
+        if !send(socket, datagram, Some(datagram.len()), to) {
+            count(&self.counters.unsent, 1);
+        }
+    }
+
+    pub(super) fn change_peer(&mut self, change: Change) {
+        match &mut self.peer {
+            Some(peer) => peer.change(change),
+            None if change.is_nothing() => {}
+            None => self.peer = Some(Box::new(Peer::new(change))),
+        }
+    }
 }
 
 impl Ends {
-    pub(super) fn admit(
-        &mut self,
-        name: Name,
-        buffer: &[u8],
-        bytes: usize,
-        from: SocketAddr,
-    ) -> Admitted {
-        let datagram = buffer.get(..bytes).filter(|_| bytes <= MAX_DATAGRAM_BYTES);
+    /// What faces the peer at an end, if there is one.
+    pub(super) fn facing(&self, end: usize) -> Option<&Facing> {
         match self {
-            Self::Relay(ends) => order(ends, name.end).0.admit(datagram, from, name.rtcp),
-            Self::Translate(ends) => order(ends, name.end).0.admit(datagram, from, name.rtcp),
+            Self::Relay(ends) => ends.get(end).map(|end| &end.facing),
+            Self::Translate(ends) => ends.get(end).map(|end| &end.facing),
+            Self::Mix(only) => (end == 0).then_some(&only.facing),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn facing_mut(&mut self, end: usize) -> Option<&mut Facing> {
+        match self {
+            Self::Relay(ends) => ends.get_mut(end).map(|end| &mut end.facing),
+            Self::Translate(ends) => ends.get_mut(end).map(|end| &mut end.facing),
+            Self::Mix(only) => (end == 0).then_some(&mut only.facing),
         }
     }
 
     /// ICE and DTLS at an end, with its socket.
     pub(super) fn peer(&mut self, end: usize) -> Option<(&mut Peer, &Pair)> {
-        let (peer, pair) = match self {
-            Self::Relay(ends) => {
-                let end = order(ends, end).0;
-                (&mut end.peer, &end.pair)
-            }
-            Self::Translate(ends) => {
-                let end = order(ends, end).0;
-                (&mut end.peer, &end.pair)
-            }
-        };
-        Some((peer.as_deref_mut()?, pair))
+        let facing = self.facing_mut(end)?;
+        Some((facing.peer.as_deref_mut()?, &facing.pair))
     }
 
     pub(super) fn have_peers(&mut self) -> bool {
         (0..2).any(|end| self.peer(end).is_some())
-    }
-
-    pub(super) fn change_peer(&mut self, end: usize, change: Change) {
-        let peer = match self {
-            Self::Relay(ends) => &mut order(ends, end).0.peer,
-            Self::Translate(ends) => &mut order(ends, end).0.peer,
-        };
-        match peer {
-            Some(peer) => peer.change(change),
-            None if change.is_nothing() => {}
-            None => *peer = Some(Box::new(Peer::new(change))),
-        }
-    }
-
-    pub(super) fn sockets(&self) -> [(&Pair, &EndCounters); 2] {
-        match self {
-            Self::Relay(ends) => ends.each_ref().map(|end| (&end.pair, &*end.counters)),
-            Self::Translate(ends) => ends.each_ref().map(|end| (&end.pair, &*end.counters)),
-        }
-    }
-
-    pub(super) fn socket(&self, end: usize) -> (&Pair, &EndCounters) {
-        let [first, second] = self.sockets();
-        if end == 0 { first } else { second }
-    }
-
-    pub(super) fn set_passing(&mut self, end: usize, passing: Passing) {
-        match self {
-            Self::Relay(ends) => order(ends, end).0.passing = passing,
-            Self::Translate(ends) => order(ends, end).0.passing = passing,
-        }
-    }
-
-    pub(super) fn set_rtcp_mux(&mut self, muxed: [bool; 2]) {
-        let places = match self {
-            Self::Relay(ends) => ends.each_mut().map(|end| &mut end.rtcp_mux),
-            Self::Translate(ends) => ends.each_mut().map(|end| &mut end.rtcp_mux),
-        };
-        for (place, muxed) in places.into_iter().zip(muxed) {
-            *place = muxed;
-        }
     }
 }
 

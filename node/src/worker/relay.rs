@@ -41,7 +41,7 @@ pub(super) fn forward(
     now_ns: u64,
 ) {
     if bytes > MAX_DATAGRAM_BYTES {
-        return count(&near.counters.refused, 1);
+        return count(&near.facing.counters.refused, 1);
     }
     let Some(datagram) = buffer.get_mut(..bytes) else { return };
     // What an order of the control thread has changed is changed before a packet goes by it.
@@ -55,12 +55,12 @@ pub(super) fn forward(
                 || from.is_none()
                 || near.media.receiver.remote_address() == from;
             if !proven {
-                return count(&near.counters.refused, 1);
+                return count(&near.facing.counters.refused, 1);
             }
-            near.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
-            count(&near.counters.rtp_packets, 1);
-            count(&near.counters.rtp_bytes, bytes as u64);
-            let passing = near.passing;
+            near.facing.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
+            count(&near.facing.counters.rtp_packets, 1);
+            count(&near.facing.counters.rtp_bytes, bytes as u64);
+            let passing = near.facing.passing;
             if passing.blocked || (passing.no_digits && rtp.role == Role::Event) {
                 return;
             }
@@ -70,21 +70,22 @@ pub(super) fn forward(
                 let (Some(payload), Some(silence)) = (payload, silence) else { return };
                 payload.fill(silence);
             }
-            let to = far.to(false, far.media.receiver.remote_address());
+            let to = far.facing.to(false, far.media.receiver.remote_address());
             let sealed = far.media.sender.seal(plain_bytes, payload_bytes, buffer);
-            send(&far.pair.rtp, buffer, sealed, to)
+            send(&far.facing.pair.rtp, buffer, sealed, to)
         }
         Ok(Incoming::Rtcp { bytes: plain_bytes, .. }) => {
-            count(&near.counters.rtcp_packets, 1);
-            count(&near.counters.rtcp_bytes, bytes as u64);
-            let to = far.to(true, far.media.receiver.remote_rtcp_address());
-            let socket = if far.rtcp_mux { &far.pair.rtp } else { &far.pair.rtcp };
+            count(&near.facing.counters.rtcp_packets, 1);
+            count(&near.facing.counters.rtcp_bytes, bytes as u64);
+            let to = far.facing.to(true, far.media.receiver.remote_rtcp_address());
+            let socket =
+                if far.facing.rtcp_mux { &far.facing.pair.rtp } else { &far.facing.pair.rtcp };
             let sealed = far.media.sender.seal_rtcp(plain_bytes, buffer);
             send(socket, buffer, sealed, to)
         }
-        Ok(_) | Err(_) => return count(&near.counters.refused, 1),
+        Ok(_) | Err(_) => return count(&near.facing.counters.refused, 1),
     };
     if !sent {
-        count(&far.counters.unsent, 1);
+        count(&far.facing.counters.unsent, 1);
     }
 }

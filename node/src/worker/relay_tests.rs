@@ -13,7 +13,7 @@ use ale_media::srtp::MAX_TRAILER_BYTES;
 
 use super::*;
 use crate::ports::Ports;
-use crate::worker::Passing;
+use crate::worker::{Facing, Passing};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -33,12 +33,14 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
     let counters = Arc::default();
     (
         End {
-            pair,
+            facing: Facing {
+                pair,
+                rtcp_mux: false,
+                peer: None,
+                passing: Passing::default(),
+                counters,
+            },
             media: Relay { receiver, sender },
-            rtcp_mux: false,
-            peer: None,
-            passing: Passing::default(),
-            counters,
         },
         control,
     )
@@ -65,7 +67,7 @@ fn send_one(
     buffer[4..8].copy_from_slice(&timestamp.to_be_bytes());
     let [near, far] = ends;
     forward(near, far, &mut buffer, 172, Some(from), now_ns);
-    near.counters.rtp_packets.load(Ordering::Relaxed)
+    near.facing.counters.rtp_packets.load(Ordering::Relaxed)
 }
 
 #[test]
@@ -97,8 +99,8 @@ fn a_stranger_is_not_forwarded_while_the_peer_sends_nor_once_addresses_are_learn
         let now_ns = 5 * SECOND_NS + u64::from(n) * SECOND_NS / 50;
         assert_eq!(send_one(&mut ends, 2, 300 + n, stranger, now_ns), forwarded);
     }
-    assert_eq!(ends[0].counters.refused.load(Ordering::Relaxed), 300);
-    assert_eq!(ends[1].counters.unsent.load(Ordering::Relaxed), 0);
+    assert_eq!(ends[0].facing.counters.refused.load(Ordering::Relaxed), 300);
+    assert_eq!(ends[1].facing.counters.unsent.load(Ordering::Relaxed), 0);
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn what_has_nowhere_to_go_is_counted() {
     let alice = phone().local_addr().unwrap();
     let mut ends = [end(Some(alice)).0, end(None).0];
     assert_eq!(send_one(&mut ends, 1, 100, alice, 0), 1);
-    assert_eq!(ends[1].counters.unsent.load(Ordering::Relaxed), 1);
+    assert_eq!(ends[1].facing.counters.unsent.load(Ordering::Relaxed), 1);
 }
 
 #[test]

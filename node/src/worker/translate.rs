@@ -6,9 +6,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use ale_media::leg::{LegMedia, LegReceiver, Received};
-use ale_media::rtp::is_rtcp;
 
-use super::{End, MAX_DATAGRAM_BYTES, TICK_NS, count, send};
+use super::{End, Facing, MAX_DATAGRAM_BYTES, TICK_NS, count};
 
 #[cfg(test)]
 #[path = "translate_tests.rs"]
@@ -26,34 +25,35 @@ pub struct Voice {
     pub media: LegMedia,
 }
 
-/// A datagram of `bytes` in `buffer` came at an end, from there; without an address if ICE says that it is the
-/// peer's.
+/// A datagram of `bytes` in `buffer` came for a leg, from there; without an address if ICE says that it is the
+/// peer's. What it was, if it was something.
 pub(super) fn take(
-    near: &mut End<Voice>,
+    facing: &Facing,
+    receiver: &mut LegReceiver,
     buffer: &mut [u8],
     bytes: usize,
     from: Option<SocketAddr>,
     now_ns: u64,
-) {
+) -> Option<Received> {
+    let counters = &facing.counters;
     let datagram = buffer.get_mut(..bytes).filter(|_| bytes <= MAX_DATAGRAM_BYTES);
-    let Some(datagram) = datagram else { return count(&near.counters.refused, 1) };
-    let receiver = &mut near.media.receiver;
-    let received = match from {
-        Some(from) => receiver.receive_from(datagram, from, now_ns),
-        None => receiver.receive(datagram, now_ns),
-    };
+    let received = datagram.and_then(|datagram| match from {
+        Some(from) => receiver.receive_from(datagram, from, now_ns).ok(),
+        None => receiver.receive(datagram, now_ns).ok(),
+    });
     match received {
-        Ok(Received::Media | Received::Probation) => {
-            near.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
-            count(&near.counters.rtp_packets, 1);
-            count(&near.counters.rtp_bytes, bytes as u64);
+        Some(Received::Media | Received::Probation) => {
+            counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
+            count(&counters.rtp_packets, 1);
+            count(&counters.rtp_bytes, bytes as u64);
         }
-        Ok(Received::Report | Received::Goodbye) => {
-            count(&near.counters.rtcp_packets, 1);
-            count(&near.counters.rtcp_bytes, bytes as u64);
+        Some(Received::Report | Received::Goodbye) => {
+            count(&counters.rtcp_packets, 1);
+            count(&counters.rtcp_bytes, bytes as u64);
         }
-        Ok(_) | Err(_) => count(&near.counters.refused, 1),
+        Some(_) | None => count(&counters.refused, 1),
     }
+    received
 }
 
 /// What is heard at each end is said at the other, and sent.
@@ -71,26 +71,19 @@ fn say(near: &mut End<Voice>, far: &mut End<Voice>, now_ns: u64) {
     let Some(pcm) = room.get_mut(..samples as usize) else { return };
     // The lengths are whole ticks of the legs' common rate: neither refuses them.
     let _ = near.media.media.pull(now_ns, pcm);
-    if near.passing.blocked {
+    if near.facing.passing.blocked {
         return;
     }
-    if near.passing.silenced {
+    if near.facing.passing.silenced {
         pcm.fill(0);
     }
     let _ = far.media.media.push(pcm);
 }
 
 fn transmit(end: &mut End<Voice>, now_ns: u64) {
-    let media = &end.media.media;
-    let rtp = end.to(false, media.remote_address());
-    let rtcp = end.to(true, media.remote_rtcp_address());
     let media = &mut end.media.media;
+    let (rtp, rtcp) = (media.remote_address(), media.remote_rtcp_address());
     while let Some(datagram) = media.poll_transmit(now_ns) {
-        let report = is_rtcp(datagram);
-        let socket = if report && !end.rtcp_mux { &end.pair.rtcp } else { &end.pair.rtp };
-        let to = if report { rtcp } else { rtp };
-        if !send(socket, datagram, Some(datagram.len()), to) {
-            count(&end.counters.unsent, 1);
-        }
+        end.facing.transmit(datagram, rtp, rtcp);
     }
 }

@@ -22,12 +22,14 @@ fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, Leg
     let (pair, counters) = (ports.bind().unwrap(), Arc::default());
     (
         End {
-            pair,
+            facing: Facing {
+                pair,
+                rtcp_mux: false,
+                peer: None,
+                passing: Passing::default(),
+                counters,
+            },
             media: Voice { receiver, media },
-            rtcp_mux: false,
-            peer: None,
-            passing: Passing::default(),
-            counters,
         },
         control,
     )
@@ -51,7 +53,8 @@ fn what_is_said_in_mu_law_is_heard_in_a_law_and_the_silence_back() {
         packet[4..8].copy_from_slice(&(n as u32 * 160).to_be_bytes());
         packet.extend((0..160).map(|k| g711::Law::Mu.from_linear(tone(n * 160 + k))));
         let bytes = packet.len();
-        take(&mut ends[0], &mut packet, bytes, Some(alice), now_ns);
+        let End { facing, media } = &mut ends[0];
+        take(facing, &mut media.receiver, &mut packet, bytes, Some(alice), now_ns);
         cross(&mut ends, now_ns);
         let mut packet = [0; 2048];
         let bytes = phones[1].recv(&mut packet).unwrap();
@@ -76,5 +79,5 @@ fn what_is_said_in_mu_law_is_heard_in_a_law_and_the_silence_back() {
     assert!((7_600.0..8_400.0).contains(&amplitude), "{amplitude}");
     let of_the_tone = amplitude.powi(2) / 2.0 * heard.len() as f64 / power;
     assert!(of_the_tone > 0.99, "{of_the_tone}");
-    assert_eq!(ends[0].counters.rtp_packets.load(Ordering::Relaxed), 100);
+    assert_eq!(ends[0].facing.counters.rtp_packets.load(Ordering::Relaxed), 100);
 }

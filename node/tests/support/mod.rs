@@ -5,7 +5,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use ale_media_node::config::{Config, Interface, Media};
+use ale_media_node::config::{Conference, Config, Interface, Media};
 use ale_media_node::control::Control;
 use ale_media_node::ng::bencode::{self, Value};
 use ale_media_node::ng::server::Server;
@@ -33,10 +33,15 @@ impl Node {
     }
 
     pub fn with(addresses: &[&str], media: Media) -> Self {
+        Self::limited(addresses, media, Conference::default())
+    }
+
+    pub fn limited(addresses: &[&str], media: Media, conference: Conference) -> Self {
         let interfaces = addresses.iter().map(|text| Interface::from_argument(text).unwrap());
         let config = Config {
             interfaces: interfaces.collect(),
             media: Media { workers: 1, ..media },
+            conference,
             ..Config::default()
         };
         config.check().unwrap();
@@ -160,6 +165,20 @@ pub fn addresses(sdp: &str) -> (SocketAddr, SocketAddr) {
     let port = after("m=audio ").split(' ').next().unwrap().parse().unwrap();
     let rtcp = after("a=rtcp:").parse().unwrap();
     (SocketAddr::new(ip, port), SocketAddr::new(ip, rtcp))
+}
+
+/// Amplitude of a frequency in samples at 8 kHz, by a sum over a Hann window.
+pub fn amplitude(samples: &[i16], hz: f64) -> f64 {
+    let (mut real, mut imaginary, mut weight) = (0.0, 0.0, 0.0);
+    for (n, &sample) in samples.iter().enumerate() {
+        let turn = core::f64::consts::TAU * n as f64;
+        let window = 1.0 - (turn / samples.len() as f64).cos();
+        let (sin, cos) = (turn * hz / 8_000.0).sin_cos();
+        let sample = window * f64::from(sample);
+        (real, imaginary, weight) =
+            (real + sample * cos, imaginary + sample * sin, weight + window);
+    }
+    2.0 * real.hypot(imaginary) / weight
 }
 
 /// A packet of mu-law by RFC 3550 section 5.1, by hand.

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A call of one party with a conference: the node answers offers itself. All that can be refused is asked for
+//! first, and only then anything of the call changes.
+
+use ale_media::conference::{JoinOptions, MemberId};
+use ale_media::leg::LegMedia;
+use ale_media::session::Keying;
+
+use super::line::CallLine;
+use super::voice::{self, Speech};
+use super::{Call, CallError, Room, peer, rewrite, told};
+use crate::keys;
+use crate::ng::command::{Flags, Ice, Transport};
+use crate::random;
+use crate::sdp::{self, Formats, Line, LineKind, Origin, RewrittenLine, Rtcp};
+use crate::worker::{Path, Worker};
+
+/// What a call has of its conference.
+#[derive(Debug)]
+pub struct Member {
+    /// The conference's name.
+    pub conference: String,
+    /// Its place there.
+    pub id: MemberId,
+    speech: Speech,
+    /// Whether it says anything, and hears.
+    says: bool,
+    hears: bool,
+    origin: Origin,
+    /// The last answer.
+    answer: Vec<u8>,
+}
+
+impl Member {
+    /// Whether the conference is heard, as the last offer wants it.
+    pub fn hears(&self) -> bool {
+        self.hears
+    }
+
+    /// What is spoken with it, as in `a=rtpmap`.
+    pub fn codec(&self) -> String {
+        self.speech.encoding()
+    }
+}
+
+/// What an offer asks for.
+struct Plan {
+    session: sdp_types::Session,
+    number: usize,
+    offered: Line,
+    transport: Transport,
+    by_dtls: bool,
+    speech: Speech,
+    interface: usize,
+    /// Whether the party says anything, and hears.
+    says: bool,
+    hears: bool,
+}
+
+impl Call {
+    /// Lets who offers this into a conference, by `join`; what its worker is to have, and the answer.
+    ///
+    /// # Errors
+    /// [`CallError`]. The call is of no more use then.
+    pub fn enter(
+        &mut self,
+        conference: &str,
+        text: &[u8],
+        flags: &Flags,
+        room: &mut Room,
+        join: impl FnOnce(LegMedia, JoinOptions) -> Result<MemberId, CallError>,
+    ) -> Result<(Path, Vec<u8>), CallError> {
+        let mut line = CallLine::default();
+        let plan = plan(text, flags, &line, None, room)?;
+        line.ensure_end(0, plan.interface, room)?;
+        let (told, muxed) = line.answer_alone(&plan, flags, room)?;
+        let (path, media) = line.enter(muxed, &plan.speech, room)?;
+        let session = random::number().ok_or(CallError::Random)?;
+        let address = told.address.ok_or(CallError::NoInterface)?;
+        let origin = Origin { session, version: 1, address };
+        let options = JoinOptions {
+            muted: !plan.says,
+            listening: plan.hears,
+            ..JoinOptions::tagged(path.id)
+        };
+        let id = join(media, options)?;
+        let answer = written(&plan, told, origin, flags);
+        let Plan { speech, says, hears, .. } = plan;
+        let conference = conference.to_owned();
+        let member = Member { conference, id, speech, says, hears, origin, answer: answer.clone() };
+        self.member = Some(member);
+        self.lines = vec![line];
+        Ok((path, answer))
+    }
+
+    /// A member offers again: on hold, from elsewhere, with other keys. The answer.
+    ///
+    /// # Errors
+    /// [`CallError`]. The call is as before then, but for what the engine refused for want of room.
+    pub fn offer_again(
+        &mut self,
+        text: &[u8],
+        flags: &Flags,
+        room: &Room,
+        worker: &Worker,
+    ) -> Result<Vec<u8>, CallError> {
+        let (Some(member), [line]) = (&mut self.member, &mut self.lines[..]) else {
+            return Err(CallError::NotDone("A change between a call and a conference"));
+        };
+        let plan = plan(text, flags, line, Some(&member.speech), room)?;
+        let near = line.end(0).ok_or(CallError::NoOffer)?;
+        near.check(!plan.transport.secure, plan.by_dtls)?;
+        let (told, muxed) = line.answer_alone(&plan, flags, room)?;
+        line.goes_on([muxed; 2], worker);
+        (member.says, member.hears) = (plan.says, plan.hears);
+        member.origin.address = told.address.ok_or(CallError::NoInterface)?;
+        let answer = written(&plan, told.clone(), member.origin, flags);
+        if answer != member.answer {
+            // RFC 3264 section 8: who says something else says so.
+            member.origin.version += 1;
+            member.answer = written(&plan, told, member.origin, flags);
+        }
+        Ok(member.answer.clone())
+    }
+
+    /// Whether nobody in the conference hears this member.
+    pub fn is_muted(&self) -> bool {
+        let end = self.lines.first().and_then(|line| line.end(0));
+        let held = end.is_some_and(|end| end.passing.blocked || end.passing.silenced);
+        held || self.member.as_ref().is_some_and(|member| !member.says)
+    }
+}
+
+/// What is to become of an offer; what is spoken already goes on.
+fn plan(
+    text: &[u8],
+    flags: &Flags,
+    kept: &CallLine,
+    spoken: Option<&Speech>,
+    room: &Room,
+) -> Result<Plan, CallError> {
+    let session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
+    let audio = (0..session.medias.len()).find_map(|number| {
+        let line = Line::of(&session, number).filter(|line| line.media == "audio")?;
+        let LineKind::Rtp(transport) = line.kind else { return None };
+        Some((number, line, transport))
+    });
+    let (number, offered, transport) = audio.ok_or(CallError::NoAudio)?;
+    let other_keys = keys::any_usable(&offered.crypto, flags);
+    let by_dtls = peer::is_keyed_by_dtls(&offered, transport, other_keys);
+    if transport.secure && !by_dtls && (transport.dtls || !other_keys) {
+        return Err(CallError::Keys);
+    }
+    let speech = match spoken {
+        Some(spoken) if spoken.is_in(&offered) => spoken.clone(),
+        Some(_) => return Err(CallError::NotDone("A change of codec in a conference")),
+        None => voice::alone(&offered, &flags.codecs)?,
+    };
+    let named = flags.direction.as_ref().map(|[near, _]| &near[..]);
+    let interface = kept.interface(0, named, offered.ipv6, room)?;
+    // On hold by address (RFC 3264 section 8.4) it takes nothing either.
+    let reachable = offered.rtp.is_some() || offered.ice.is_some();
+    let (says, hears) = (offered.sends, offered.receives && reachable);
+    Ok(Plan { session, number, offered, transport, by_dtls, speech, interface, says, hears })
+}
+
+impl CallLine {
+    /// Agrees with the only party to what it has offered: what the answer says, and whether RTCP shares RTP's
+    /// port.
+    fn answer_alone(
+        &mut self,
+        plan: &Plan,
+        flags: &Flags,
+        room: &Room,
+    ) -> Result<(RewrittenLine, bool), CallError> {
+        let Plan { offered, transport, by_dtls, speech, .. } = plan;
+        let near = self.only().ok_or(CallError::NoOffer)?;
+        let (keying, crypto) = if *by_dtls {
+            (Keying::Pending, Vec::new())
+        } else if transport.secure {
+            let (keying, line) = near.keys.answer(&offered.crypto, flags).ok_or(CallError::Keys)?;
+            (keying, vec![line])
+        } else {
+            (Keying::Plain, Vec::new())
+        };
+        let theirs = offered.dtls.as_ref().filter(|_| *by_dtls);
+        let answered = theirs.map(|theirs| near.peer.answering_role(theirs, flags.dtls_passive));
+        let (role, setup) = answered.unzip();
+        let ice = match &offered.ice {
+            Some(theirs) if flags.ice != Ice::Remove => Some(near.peer.answer(theirs)?),
+            _ => None,
+        };
+        let muxed = offered.rtcp_mux && !flags.rtcp_mux.reject;
+        // RTCP goes by RTP's keys, and so by its port.
+        let shared = muxed || *by_dtls;
+        near.agree(offered, shared, keying, ice.is_some(), role, &room.identity)?;
+        let here = flags.media_address.or(room.told(near.interface));
+        let line = RewrittenLine {
+            address: here,
+            port: near.port,
+            transport: *transport,
+            formats: Formats::Only(speech.formats()),
+            rtcp: if muxed { Rtcp::Mux } else { Rtcp::NextPort },
+            crypto,
+            ice: told(ice, here),
+            dtls: setup.map(|setup| (room.identity.fingerprint().clone(), setup)),
+            mid: offered.mid.clone(),
+            bundled: offered.bundled,
+            to_phone: false,
+        };
+        Ok((line, shared))
+    }
+}
+
+fn written(plan: &Plan, told: RewrittenLine, origin: Origin, flags: &Flags) -> Vec<u8> {
+    let Plan { session, number, says, hears, .. } = plan;
+    let mut answer = sdp::answering(session, *number, *hears, *says, origin);
+    let mut lines = vec![None; *number];
+    lines.push(Some(told));
+    sdp::rewrite(&mut answer, &rewrite(origin.address, flags, lines));
+    sdp::write(&answer)
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Conferences, by name: who is let in, who leaves, and what is known of them. Each lives whole on one worker, and
+//! the calls of its members with it; it begins with its first member and ends with its last.
+
+use std::collections::HashMap;
+
+use ale_media::conference::{
+    Conference, ConferenceConfig, ConferenceControl, ConferenceError, MemberId, Outgoing,
+};
+
+use super::{Control, name};
+use crate::call::{Call, CallError};
+use crate::config;
+use crate::ng::bencode::DictionaryWriter;
+use crate::ng::command::Request;
+use crate::worker::{Mix, Worker};
+
+/// Places beyond those that may be taken: who has left holds its own until the next tick.
+const SPARE_PLACES: usize = 8;
+
+/// All there are.
+#[derive(Debug)]
+pub(super) struct Conferences {
+    by_name: HashMap<String, Meeting>,
+    limits: config::Conference,
+    next: u64,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Meeting {
+    id: u64,
+    worker: usize,
+    control: ConferenceControl,
+    members: usize,
+    /// Who is yet to be told to leave, since too many commands waited.
+    leaving: Vec<MemberId>,
+}
+
+impl Meeting {
+    /// Frees what the tick has given back.
+    fn tidy(&mut self) {
+        self.leaving.retain(|id| self.control.leave(*id) == Err(ConferenceError::Busy));
+        while self.control.reclaim().is_some() {}
+    }
+}
+
+impl Conferences {
+    pub(super) fn new(limits: config::Conference) -> Self {
+        Self { by_name: HashMap::new(), limits, next: 0 }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub(super) fn members(&self) -> usize {
+        self.by_name.values().map(|meeting| meeting.members).sum()
+    }
+
+    pub(super) fn tidy(&mut self) {
+        self.by_name.values_mut().for_each(Meeting::tidy);
+    }
+
+    /// A conference without members, not yet on its worker.
+    fn make(&mut self, worker: usize) -> Result<(Meeting, Mix), CallError> {
+        let config = ConferenceConfig {
+            max_members: usize::from(self.limits.max_members) + SPARE_PLACES,
+            max_speakers: usize::from(self.limits.max_speakers),
+            ..ConferenceConfig::default()
+        };
+        let (conference, control) = Conference::new(&config).map_err(CallError::Conference)?;
+        // A packet each in most ticks; a report that finds no room waits for the next.
+        let outgoing = Outgoing::new(config.max_members);
+        let id = self.next;
+        self.next += 1;
+        let meeting = Meeting { id, worker, control, members: 0, leaving: Vec::new() };
+        Ok((meeting, Mix { id, conference, outgoing }))
+    }
+
+    /// A call ends: if it is in a conference, it leaves.
+    pub(super) fn leave(&mut self, call: &Call, worker: &Worker) {
+        let Some(member) = &call.member else { return };
+        let Some(meeting) = self.by_name.get_mut(&member.conference) else { return };
+        meeting.members = meeting.members.saturating_sub(1);
+        if meeting.members == 0 {
+            worker.close_mix(meeting.id);
+            self.by_name.remove(&member.conference);
+        } else {
+            meeting.leaving.push(member.id);
+            meeting.tidy();
+        }
+    }
+
+    /// Has a conference hear a call, and be heard by it, as it is to be now.
+    pub(super) fn follow(&self, call: &Call) -> Result<(), String> {
+        let Some(member) = &call.member else { return Ok(()) };
+        let meeting = self.by_name.get(&member.conference).ok_or("Unknown conference")?;
+        let muted = meeting.control.set_muted(member.id, call.is_muted());
+        let listening = meeting.control.set_listening(member.id, member.hears());
+        muted.and(listening).map_err(|error| error.to_string())
+    }
+
+    /// Those there are, so many at most; nothing where there are none.
+    pub(super) fn list(&self, limit: usize, answer: &mut DictionaryWriter<'_>) {
+        if self.by_name.is_empty() {
+            return;
+        }
+        answer.list("conferences", |list| {
+            for (name, meeting) in self.by_name.iter().take(limit) {
+                list.dictionary(|about| {
+                    about.string("conference", name);
+                    about.number("members", meeting.members as u64);
+                });
+            }
+        });
+    }
+}
+
+impl Control {
+    /// Lets a call into a conference, or lets one that is there offer again.
+    pub(super) fn join(
+        &mut self,
+        request: &Request<'_>,
+        now_ns: u64,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        let call_id = name(request.call_id, "No call-id in message")?;
+        let from_tag = name(request.from_tag, "No from-tag in message")?;
+        let conference = name(request.conference, "No conference in message")?;
+        let text = request.sdp.ok_or("No SDP body in message")?;
+        if self.calls.contains_key(call_id) {
+            let sdp = self.offer_again(call_id, from_tag, conference, request, now_ns)?;
+            answer.string("sdp", sdp).string("result", "ok");
+            return Ok(());
+        }
+        let there = self.conferences.by_name.get_mut(conference);
+        let (others, limits) = (there.as_ref().map(|there| there.members), self.conferences.limits);
+        if let Some(meeting) = there {
+            meeting.tidy();
+        }
+        let full = self.conferences.count() >= limits.max_conferences as usize;
+        if let Some(reason) = self.want_of_room() {
+            return self.refuse(request, reason, answer);
+        }
+        match others {
+            None if full => return self.refuse(request, "Too many conferences", answer),
+            // No other node has it: not in the words for want of room.
+            Some(others) if others >= usize::from(limits.max_members) => {
+                self.totals.refused += 1;
+                return Err(CallError::Conference(ConferenceError::Full).to_string());
+            }
+            _ => {}
+        }
+        let tags = (from_tag, request.to_tag);
+        let entered = self.enter(call_id, tags, conference, text, request, now_ns);
+        let sdp = entered.map_err(|error| {
+            self.totals.refused += u64::from(matches!(error, CallError::Ports(_)));
+            error.to_string()
+        })?;
+        answer.string("sdp", sdp).string("result", "ok");
+        Ok(())
+    }
+
+    /// A call that begins in a conference. What is refused leaves neither.
+    fn enter(
+        &mut self,
+        call_id: &str,
+        (from_tag, to_tag): (&str, Option<&str>),
+        conference: &str,
+        text: &[u8],
+        request: &Request<'_>,
+        now_ns: u64,
+    ) -> Result<Vec<u8>, CallError> {
+        let begun = match self.conferences.by_name.get(conference) {
+            Some(_) => None,
+            None => Some(self.conferences.make(self.next_worker)?),
+        };
+        let there = self.conferences.by_name.get(conference);
+        let meeting = begun.as_ref().map(|(meeting, _)| meeting).or(there);
+        let meeting = meeting.ok_or(CallError::Conference(ConferenceError::UnknownMember))?;
+        let (worker, control) = (meeting.worker, meeting.control.clone());
+        let mut call = Call::new(from_tag, worker, now_ns);
+        let (path, sdp) =
+            call.enter(conference, text, &request.flags, &mut self.room, |media, options| {
+                let joined = control.join(Box::new(media), options);
+                joined.map_err(|(error, _)| CallError::Conference(error))
+            })?;
+        if let Some(to_tag) = to_tag.filter(|tag| tag.len() <= super::MAX_NAME_BYTES) {
+            call.tags[1] = Some(to_tag.to_owned());
+        }
+        if let Some((meeting, mix)) = begun {
+            self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
+            self.conferences.by_name.insert(conference.to_owned(), meeting);
+            if let Some(worker) = self.workers.get(worker) {
+                worker.open_mix(mix);
+            }
+        }
+        if let Some(worker) = self.workers.get(worker) {
+            worker.open(path);
+        }
+        if let Some(meeting) = self.conferences.by_name.get_mut(conference) {
+            meeting.members += 1;
+        }
+        self.totals.begun += 1;
+        self.calls.insert(call_id.to_owned(), call);
+        Ok(sdp)
+    }
+
+    fn offer_again(
+        &mut self,
+        call_id: &str,
+        from_tag: &str,
+        conference: &str,
+        request: &Request<'_>,
+        now_ns: u64,
+    ) -> Result<Vec<u8>, String> {
+        let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
+        let moves = call.member.as_ref().is_some_and(|member| member.conference != conference);
+        if moves {
+            let what = "A change between conferences within a call";
+            return Err(CallError::NotDone(what).to_string());
+        }
+        if call.party(from_tag) != Some(0) {
+            return Err(CallError::UnknownTag.to_string());
+        }
+        let worker = self.workers.get(call.worker).ok_or("No worker")?;
+        let text = request.sdp.unwrap_or_default();
+        let answer = call.offer_again(text, &request.flags, &self.room, worker);
+        let answer = answer.map_err(|error| error.to_string())?;
+        call.signalled_ns = now_ns;
+        self.conferences.follow(call)?;
+        Ok(answer)
+    }
+
+    /// What is known of a conference.
+    pub(super) fn query_conference(
+        &self,
+        conference: &str,
+        answer: &mut DictionaryWriter<'_>,
+    ) -> Result<(), String> {
+        let meeting = self.conferences.by_name.get(conference).ok_or("Unknown conference")?;
+        let stats = meeting.control.stats();
+        answer.string("conference", conference);
+        answer.number("ticks", stats.ticks).number("missed ticks", stats.missed_ticks);
+        answer.list("members", |members| {
+            for (call_id, call) in &self.calls {
+                let Some(member) = &call.member else { continue };
+                if member.conference != conference {
+                    continue;
+                }
+                members.dictionary(|about| {
+                    about.string("call-id", call_id);
+                    about.string("from-tag", call.tags[0].as_deref().unwrap_or_default());
+                    about.string("codec", member.codec());
+                    about.number("muted", call.is_muted().into());
+                    about.number("listening", member.hears().into());
+                });
+            }
+        });
+        answer.string("result", "ok");
+        Ok(())
+    }
+
+    /// What is known of the conference that a call is in.
+    pub(super) fn report_member(&self, call: &Call, answer: &mut DictionaryWriter<'_>) {
+        let Some(member) = &call.member else { return };
+        let members = self.conferences.by_name.get(&member.conference);
+        answer.dictionary("conference", |about| {
+            about.string("name", &member.conference);
+            about.number("members", members.map_or(0, |meeting| meeting.members as u64));
+            about.string("codec", member.codec());
+            about.number("muted", call.is_muted().into());
+            about.number("listening", member.hears().into());
+        });
+    }
+}
