@@ -11,6 +11,9 @@ use serde::Deserialize;
 /// Members that a conference may be configured for; the engine mixes eight times as many.
 const MOST_MEMBERS: u16 = 1_024;
 
+/// Characters of a token.
+const FEWEST_CHARACTERS: usize = 16;
+
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,8 +27,37 @@ pub struct Config {
     pub media: Media,
     /// Conferences.
     pub conference: Conference,
+    /// Browsers that enter conferences by themselves.
+    pub whip: Whip,
     /// What others may know of the node.
     pub metrics: Metrics,
+}
+
+/// WHIP (RFC 9725): browsers that enter conferences by themselves, over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Whip {
+    /// Where they ask, if there is a token.
+    pub listen: SocketAddr,
+    /// What they have to bring; without one there is no WHIP.
+    pub token: Option<Token>,
+}
+
+/// What who asks has to bring (RFC 6750); a secret.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Default for Whip {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 2225)), token: None }
+    }
 }
 
 /// What others may know of the node, over HTTP: `/metrics`, `/healthz`, `/readyz`.
@@ -199,6 +231,8 @@ pub enum ConfigError {
     Ports,
     /// A limit of nothing.
     Zero(&'static str),
+    /// A token that can be guessed, or can't be said in a field of HTTP.
+    Token,
     /// More members of a conference than the engine mixes, or more speakers than members.
     Members,
 }
@@ -215,6 +249,9 @@ impl fmt::Display for ConfigError {
             Self::Address(address) => write!(f, "peers can't send to {address}"),
             Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
             Self::Zero(name) => write!(f, "{name} must not be 0"),
+            Self::Token => {
+                write!(f, "token: {FEWEST_CHARACTERS} visible ASCII characters at least")
+            }
             Self::Members => write!(
                 f,
                 "max_members at most {MOST_MEMBERS}, and max_speakers not above max_members"
@@ -296,6 +333,12 @@ impl Config {
                 return Err(ConfigError::Zero(name));
             }
         }
+        let fit = |token: &Token| {
+            token.0.len() >= FEWEST_CHARACTERS && token.0.bytes().all(|c| c.is_ascii_graphic())
+        };
+        if !self.whip.token.as_ref().is_none_or(fit) {
+            return Err(ConfigError::Token);
+        }
         let Conference { max_members, max_speakers, .. } = self.conference;
         if max_members > MOST_MEMBERS || max_speakers > max_members {
             return Err(ConfigError::Members);
@@ -372,6 +415,12 @@ mod tests {
         assert!(with(&["0.0.0.0"]).is_err());
         assert_eq!(with(&["0.0.0.0!192.0.2.1"]), Ok(()));
         assert!(with(&["192.0.2.1!::1"]).is_err());
+        for (token, is_fit) in
+            [("x".repeat(15), false), ("x".repeat(16), true), ("x ".repeat(8), false)]
+        {
+            let whip = Whip { token: Some(Token(token)), ..Whip::default() };
+            assert_eq!(Config { whip, ..fit.clone() }.check().is_ok(), is_fit);
+        }
         for (max_conferences, max_members, max_speakers, is_fit) in [
             (1, 1, 1, true),
             (0, 2, 0, false),

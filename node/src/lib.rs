@@ -13,6 +13,7 @@
 //! | [`peer`] | ICE-lite and DTLS between a socket and a session |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
 //! | [`metrics`] | OpenMetrics, and whether calls may begin, over HTTP |
+//! | [`whip`] | browsers that enter a conference by one request over HTTP |
 //! | [`control`] | the tables of calls and conferences, and what each command does |
 //!
 //! The control thread reads requests, rewrites descriptions, takes ports and makes sessions. Workers, one a
@@ -29,4 +30,6 @@ pub mod peer;
 pub mod ports;
 pub mod random;
 pub mod sdp;
+mod stream;
+pub mod whip;
 pub mod worker;

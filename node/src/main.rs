@@ -16,6 +16,7 @@ use ale_media_node::control::Control;
 use ale_media_node::metrics::{self, Page, Shared};
 use ale_media_node::ng::listen::{self, Ask, Asked, Speech};
 use ale_media_node::ng::server::Server;
+use ale_media_node::whip;
 use ale_media_node::worker::Clock;
 use clap::Parser;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -100,6 +101,12 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
         listen::serve(listen, speech, config.ng.allow.clone(), ask)
             .map_err(|error| format!("NG on {listen}: {error}"))?;
     }
+    let (asking, entering) = channel();
+    if let Some(token) = &config.whip.token {
+        let (listen, bell) = (config.whip.listen, control.shared_bell());
+        whip::serve(listen, token, whip::Ask { asked: asking, bell })
+            .map_err(|error| format!("WHIP on {listen}: {error}"))?;
+    }
     let mut request = vec![0; MAX_REQUEST_BYTES];
     let mut answer = Vec::new();
     let (mut swept_ns, mut carried_ns) = (0, 0);
@@ -139,6 +146,10 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
                 // Who has gone meanwhile asks again.
                 let _ = to.send(answer.clone());
             }
+        }
+        while let Ok(whip::Asked { question, reply }) = entering.try_recv() {
+            // Who has gone meanwhile is ended as one that sends nothing.
+            let _ = reply.send(control.whip(&question, now_ns));
         }
         let Some((bytes, from)) = received else { continue };
         let datagram = request.get(..bytes).unwrap_or_default();

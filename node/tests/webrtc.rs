@@ -7,13 +7,16 @@ mod support;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use ale_media::codec::{CodecSpec, g711::Law};
+use ale_media::rtp::is_rtcp;
 use ale_media::srtp::dtls::{Role, split};
 use ale_media::srtp::{Receiver, Sender, SessionConfig};
 use ale_media_node::peer::dtls::{Fingerprint, Handshake, Identity, Told};
+use ale_media_node::whip::{Question, Reply};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use support::Said::{self, List, Text};
-use support::{Node, Phone, addresses, rtcp, rtp};
+use support::{Node, Phone, addresses, amplitude, rtcp, rtp};
 
 /// What Chromium 140 offers, but for what is its own: `UFRAG`, `FINGERPRINT`.
 const OFFER: &str = "v=0\r\no=- 3089356215366047513 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
@@ -367,4 +370,108 @@ fn ice_is_offered_to_who_is_to_have_it_and_dtls_is_refused_where_it_can_not_be()
         vec![Text("transport-protocol", "RTP/SAVP"), List("SDES", &["off"]), Text("DTLS", "off")];
     let refused = ask(&mut node, &phone, neither).text("error-reason").unwrap();
     assert!(refused.contains("SDES and DTLS"), "{refused}");
+}
+
+fn enter(node: &mut Node, offer: &str) -> Reply {
+    let question = Question::Join { conference: "room".into(), offer: offer.into() };
+    node.control.whip(&question, 0)
+}
+
+#[test]
+fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
+    let (mut node, browser) = (Node::on("127.0.0.1", (25_300, 25_399)), Identity::new().unwrap());
+    let offered = offer(&browser, "web", MORE);
+    let Reply::Joined { session, answer } = enter(&mut node, &offered) else { panic!() };
+    let answer = String::from_utf8(answer).unwrap();
+    // The telephone events of Opus's clock, not the first that there are.
+    assert!(answer.contains("UDP/TLS/RTP/SAVPF 111 110\r\n"), "{answer}");
+    for line in ["a=ice-lite", "a=group:BUNDLE 0", "a=mid:0", "a=rtcp-mux", "a=setup:active"] {
+        assert!(answer.lines().any(|l| l == line), "{line} in {answer}");
+    }
+    assert!(answer.contains("m=video 0 ") && answer.contains("m=application 0 "), "{answer}");
+    assert!(answer.contains("a=mid:1\r\n") && answer.contains("a=mid:2\r\n"), "{answer}");
+    for foreign in ["extmap", "a=ssrc", "msid", "crypto", "VP8"] {
+        assert!(!answer.contains(foreign), "{foreign} in {answer}");
+    }
+    let phone = Phone::new();
+    let ids = [Text("call-id", "p"), Text("from-tag", "p"), Text("conference", "room")];
+    let [id, tag, conference] = ids;
+    let sdp = phone.sdp("RTP/AVP", "");
+    let told = node.ask("conference join", &[id, tag, conference, Text("sdp", &sdp)]).sdp();
+    let (socket, to) = checked(&answer);
+    let mut hands = browser.handshake(Role::Server, fingerprint(&answer));
+    let mut keyed = Keyed::agree(&mut node, socket, to, &mut *hands);
+    let opus = CodecSpec::from_rtpmap("opus/48000/2").unwrap();
+    let (mut encoder, mut decoder) = (opus.encoder().unwrap(), opus.decoder(48_000).unwrap());
+    let mu = Law::Mu;
+    let tone = |n: usize, hz: f64, rate: f64| {
+        (4_000.0 * (core::f64::consts::TAU * n as f64 * hz / rate).sin()) as i16
+    };
+    let mut hear = |keyed: &mut Keyed, at_browser: &mut Vec<i16>| {
+        let mut packet = Phone::receive(&keyed.socket).0;
+        // Repeats of the handshake's end, and reports.
+        while !(128..192).contains(&packet[0]) || is_rtcp(&packet) {
+            packet = Phone::receive(&keyed.socket).0;
+        }
+        let opened = keyed.receiver.unprotect(&mut packet).expect("keys agree");
+        assert_eq!(packet[1] & 0x7f, 111);
+        let mut pcm = [0; 960];
+        decoder.decode(&packet[12..opened], &mut pcm).unwrap();
+        // Every sixth sample: what is above 4 kHz is nobody's here.
+        at_browser.extend(pcm.iter().step_by(6));
+    };
+    let both_hear = (0..60_usize).any(|round| {
+        let (mut at_browser, mut at_phone) = (Vec::new(), Vec::new());
+        for n in round * 25..round * 25 + 25 {
+            let pcm: Vec<i16> = (0..960).map(|k| tone(n * 960 + k, 2_200.0, 48_000.0)).collect();
+            let mut payload = [0; 400];
+            let bytes = encoder.encode(&pcm, &mut payload).unwrap();
+            let mut packet = vec![0x80, 111, (n >> 8) as u8, n as u8];
+            packet.extend((n as u32 * 960).to_be_bytes());
+            packet.extend([0, 0, 0, 7]);
+            packet.extend(&payload[..bytes]);
+            keyed.send(&packet, false);
+            let mut packet = rtp(9, n as u16)[..12].to_vec();
+            packet.extend((0..160).map(|k| mu.from_linear(tone(n * 160 + k, 400.0, 8_000.0))));
+            phone.rtp.send_to(&packet, addresses(&told).0).unwrap();
+            hear(&mut keyed, &mut at_browser);
+            let packet = Phone::receive(&phone.rtp).0;
+            at_phone.extend(packet[12..].iter().map(|&byte| mu.to_linear(byte)));
+        }
+        let hears = |heard: &[i16], other: f64, own: f64| {
+            amplitude(heard, other) > 2_000.0 && amplitude(heard, own) < 200.0
+        };
+        hears(&at_browser, 400.0, 2_200.0) && hears(&at_phone, 2_200.0, 400.0)
+    });
+    assert!(both_hear);
+    // It leaves by its session's name, and by no other.
+    let leave = |conference: &str, session: &str| Question::Leave {
+        conference: conference.into(),
+        session: session.into(),
+    };
+    for (conference, session) in [("room", "x"), ("other", &session[..]), ("room", "whip-p")] {
+        assert_eq!(node.control.whip(&leave(conference, session), 0), Reply::Unknown);
+    }
+    assert_eq!(node.control.members(), 2);
+    assert_eq!(node.control.whip(&leave("room", &session), 0), Reply::Left);
+    assert_eq!(node.control.whip(&leave("room", &session), 0), Reply::Unknown);
+    assert_eq!((node.control.members(), node.control.calls()), (1, 1));
+}
+
+#[test]
+fn who_can_not_be_let_in_by_whip_is_told_why() {
+    let (mut node, browser) = (Node::on("127.0.0.1", (25_400, 25_499)), Identity::new().unwrap());
+    let fit = offer(&browser, "web", "");
+    assert!(matches!(enter(&mut node, "hello"), Reply::Malformed(_)));
+    let keyless = fit.replace("a=fingerprint", "a=x");
+    assert!(
+        matches!(enter(&mut node, &keyless), Reply::NotAcceptable(why) if why.contains("crypto"))
+    );
+    let silent = fit.replace("m=audio", "m=video");
+    assert!(
+        matches!(enter(&mut node, &silent), Reply::NotAcceptable(why) if why.contains("audio"))
+    );
+    node.control.set_accepting(false);
+    assert!(matches!(enter(&mut node, &fit), Reply::NoRoom(_)));
+    assert_eq!((node.control.calls(), node.control.ports_taken()), (0, 0));
 }

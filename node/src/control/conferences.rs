@@ -12,11 +12,20 @@ use super::{Control, name};
 use crate::call::{Call, CallError};
 use crate::config;
 use crate::ng::bencode::DictionaryWriter;
-use crate::ng::command::Request;
+use crate::ng::command::{Flags, Request};
 use crate::worker::{Mix, Worker};
 
 /// Places beyond those that may be taken: who has left holds its own until the next tick.
 const SPARE_PLACES: usize = 8;
+
+/// Why a call was not let in.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// There is no room on this node: another may have some.
+    Room(&'static str),
+    /// All else.
+    Call(CallError),
+}
 
 /// All there are.
 #[derive(Debug)]
@@ -134,32 +143,53 @@ impl Control {
             answer.string("sdp", sdp).string("result", "ok");
             return Ok(());
         }
-        let there = self.conferences.by_name.get_mut(conference);
-        let (others, limits) = (there.as_ref().map(|there| there.members), self.conferences.limits);
-        if let Some(meeting) = there {
-            meeting.tidy();
-        }
-        let full = self.conferences.count() >= limits.max_conferences as usize;
-        if let Some(reason) = self.want_of_room() {
-            return self.refuse(request, reason, answer);
-        }
-        match others {
-            None if full => return self.refuse(request, "Too many conferences", answer),
-            // No other node has it: not in the words for want of room.
-            Some(others) if others >= usize::from(limits.max_members) => {
-                self.totals.refused += 1;
-                return Err(CallError::Conference(ConferenceError::Full).to_string());
-            }
-            _ => {}
-        }
         let tags = (from_tag, request.to_tag);
-        let entered = self.enter(call_id, tags, conference, text, request, now_ns);
-        let sdp = entered.map_err(|error| {
-            self.totals.refused += u64::from(matches!(error, CallError::Ports(_)));
-            error.to_string()
-        })?;
-        answer.string("sdp", sdp).string("result", "ok");
-        Ok(())
+        match self.admit(call_id, tags, conference, text, &request.flags, now_ns) {
+            Ok(sdp) => {
+                answer.string("sdp", sdp).string("result", "ok");
+                Ok(())
+            }
+            Err(Refused::Room(reason)) => self.refuse(request, reason, answer),
+            Err(Refused::Call(error)) => Err(error.to_string()),
+        }
+    }
+
+    /// Lets a call into a conference, if there is room; the answer to its offer.
+    pub(super) fn admit(
+        &mut self,
+        call_id: &str,
+        tags: (&str, Option<&str>),
+        conference: &str,
+        text: &[u8],
+        flags: &Flags,
+        now_ns: u64,
+    ) -> Result<Vec<u8>, Refused> {
+        let limits = self.conferences.limits;
+        let others = self.conferences.by_name.get_mut(conference).map(|meeting| {
+            meeting.tidy();
+            meeting.members
+        });
+        let result = match (self.want_of_room(), others) {
+            (Some(reason), _) => Err(Refused::Room(reason)),
+            (None, None) if self.conferences.count() >= limits.max_conferences as usize => {
+                Err(Refused::Room("Too many conferences"))
+            }
+            // No other node has it: not in the words for want of room.
+            (None, Some(others)) if others >= usize::from(limits.max_members) => {
+                Err(Refused::Call(CallError::Conference(ConferenceError::Full)))
+            }
+            (None, _) => {
+                self.enter(call_id, tags, conference, text, flags, now_ns).map_err(Refused::Call)
+            }
+        };
+        let for_room = |refused: &Refused| {
+            matches!(
+                refused,
+                Refused::Room(_) | Refused::Call(CallError::Conference(_) | CallError::Ports(_))
+            )
+        };
+        self.totals.refused += u64::from(result.as_ref().is_err_and(for_room));
+        result
     }
 
     /// A call that begins in a conference. What is refused leaves neither.
@@ -169,7 +199,7 @@ impl Control {
         (from_tag, to_tag): (&str, Option<&str>),
         conference: &str,
         text: &[u8],
-        request: &Request<'_>,
+        flags: &Flags,
         now_ns: u64,
     ) -> Result<Vec<u8>, CallError> {
         let begun = match self.conferences.by_name.get(conference) {
@@ -182,7 +212,7 @@ impl Control {
         let (worker, control) = (meeting.worker, meeting.control.clone());
         let mut call = Call::new(from_tag, worker, now_ns);
         let (path, sdp) =
-            call.enter(conference, text, &request.flags, &mut self.room, |media, options| {
+            call.enter(conference, text, flags, &mut self.room, |media, options| {
                 let joined = control.join(Box::new(media), options);
                 joined.map_err(|(error, _)| CallError::Conference(error))
             })?;

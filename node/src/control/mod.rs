@@ -3,6 +3,7 @@
 
 mod conferences;
 mod report;
+mod whip;
 
 use std::collections::HashMap;
 use std::io;
@@ -220,6 +221,7 @@ impl Control {
         }
         if !self.calls.contains_key(call_id) {
             if let Some(reason) = self.want_of_room() {
+                self.totals.refused += 1;
                 return self.refuse(request, reason, answer);
             }
             let mut call = Call::new(from_tag, self.next_worker, now_ns);
@@ -252,14 +254,13 @@ impl Control {
         (!self.accepting || !self.is_alive()).then_some("Load limit exceeded")
     }
 
-    /// Refuses a call for want of room.
+    /// Tells who asks that there is no room for a call.
     fn refuse(
-        &mut self,
+        &self,
         request: &Request<'_>,
         reason: &str,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
-        self.totals.refused += 1;
         if !request.knows_load_limit {
             return Err(reason.to_owned());
         }
@@ -299,17 +300,23 @@ impl Control {
             answer.string("warning", warning).string("result", "ok");
             return Ok(());
         }
-        if let Some(mut call) = self.calls.remove(call_id) {
-            report::call(&call, &self.room, &self.clock, answer);
-            self.totals.deleted += 1;
-            self.totals.add(&call);
-            if let Some(worker) = self.workers.get(call.worker) {
-                self.conferences.leave(&call, worker);
-                call.end(worker);
-            }
+        if let Some(call) = self.calls.get(call_id) {
+            report::call(call, &self.room, &self.clock, answer);
         }
+        self.end(call_id);
         answer.string("result", "ok");
         Ok(())
+    }
+
+    /// Ends a call that is asked to.
+    fn end(&mut self, call_id: &str) {
+        let Some(mut call) = self.calls.remove(call_id) else { return };
+        self.totals.deleted += 1;
+        self.totals.add(&call);
+        if let Some(worker) = self.workers.get(call.worker) {
+            self.conferences.leave(&call, worker);
+            call.end(worker);
+        }
     }
 
     /// Changes what is passed on of what the party of `from-tag` says; of both without.

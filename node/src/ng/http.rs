@@ -132,8 +132,15 @@ impl<'h> Head<'h> {
 
 /// An answer's head, after which the connection ends.
 pub fn answer(status: &str, kind: &str, body_bytes: usize) -> String {
+    answer_with(status, &[("Content-Type", kind)], body_bytes)
+}
+
+/// An answer's head with these fields.
+pub fn answer_with(status: &str, fields: &[(&str, &str)], body_bytes: usize) -> String {
+    let fields: String =
+        fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {body_bytes}\r\n\
+        "HTTP/1.1 {status}\r\n{fields}Content-Length: {body_bytes}\r\n\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n"
     )
 }

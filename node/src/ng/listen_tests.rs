@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Connections to a control thread that answers each request with its own bytes, and does not answer `silence`.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::mpsc::channel;
+use std::thread;
 
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::*;
+use crate::ng::http::MAX_HEAD_BYTES;
+use crate::stream::MAX_CONNECTIONS;
 
 fn served(speech: Speech) -> SocketAddr {
     let (asked, requests) = channel::<Asked>();
@@ -146,16 +151,4 @@ fn strangers_are_not_spoken_to() {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let address = serve(listen, Speech::Tcp, allowed, Ask { asked, bell }).unwrap();
     assert_eq!(answered(address, b"c1 d7:command4:pinge"), "");
-}
-
-#[test]
-fn a_slow_request_has_its_time_and_no_more_however_many_bytes_come() {
-    let (start, mut deadline) = (Instant::now(), None);
-    assert_eq!(left(&mut deadline, false, start), Some(SILENCE));
-    let first = start + Duration::from_secs(60);
-    assert_eq!(left(&mut deadline, true, first), Some(PATIENCE));
-    let bytes = (1..).map(|n| left(&mut deadline, true, first + n * Duration::from_millis(100)));
-    let waits: Vec<_> = bytes.take(100).collect();
-    assert_eq!(waits.iter().flatten().count(), 49);
-    assert_eq!(waits.iter().flatten().max(), Some(&(PATIENCE - Duration::from_millis(100))));
 }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Connections of TCP that ask for something: a thread each, of which there are few. Who is slow or silent costs nobody
+//! but itself, and that for a while.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::config::Network;
+use crate::ng::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES};
+
+/// Connections at a time; further ones are closed at once.
+pub(crate) const MAX_CONNECTIONS: usize = 64;
+/// How long a request may take from its first byte to its last, and an answer to be taken.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection may say nothing between requests.
+const SILENCE: Duration = Duration::from_secs(120);
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Takes connections at an address from these networks, on threads that end with the process, and has each served;
+/// the address.
+pub(crate) fn serve(
+    listen: SocketAddr,
+    name: &str,
+    allowed: Vec<Network>,
+    served: impl Fn(Stream) -> io::Result<()> + Clone + Send + 'static,
+) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(listen)?;
+    let address = listener.local_addr()?;
+    let connections = Arc::new(AtomicUsize::new(0));
+    thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
+        for stream in listener.incoming() {
+            let Ok((stream, from)) = stream.and_then(|s| s.peer_addr().map(|from| (s, from)))
+            else {
+                // Out of files, or one that has left already: not at the speed of a loop.
+                thread::sleep(Duration::from_millis(10));
+                continue;
+            };
+            let ip = from.ip().to_canonical();
+            let place = Place::take(&connections);
+            let (true, Some(place)) = (allowed.iter().any(|n| n.contains(ip)), place) else {
+                continue;
+            };
+            let served = served.clone();
+            // Without a thread the connection ends.
+            let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+                let _ = served(Stream { stream, from, read: Vec::new() });
+                drop(place);
+            });
+        }
+    })?;
+    Ok(address)
+}
+
+/// A place among the connections, given back when it is dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(connections: &Arc<AtomicUsize>) -> Option<Self> {
+        let place = Self(Arc::clone(connections));
+        (connections.fetch_add(1, Ordering::Relaxed) < MAX_CONNECTIONS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection.
+pub(crate) struct Stream {
+    stream: TcpStream,
+    /// Who asks.
+    pub(crate) from: SocketAddr,
+    /// What has come and not been taken.
+    read: Vec<u8>,
+}
+
+impl Stream {
+    /// Reads until `whole` finds what it wants, for as long as a request may take.
+    pub(crate) fn until<T>(&mut self, whole: impl Fn(&[u8]) -> Option<T>) -> io::Result<T> {
+        let mut deadline = None;
+        loop {
+            if let Some(found) = whole(&self.read) {
+                return Ok(found);
+            }
+            if self.read.len() > MAX_HEAD_BYTES + MAX_BODY_BYTES {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            let left = left(&mut deadline, !self.read.is_empty(), Instant::now());
+            self.stream.set_read_timeout(Some(left.ok_or(ErrorKind::TimedOut)?))?;
+            let mut part = [0; 4_096];
+            match self.stream.read(&mut part)? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                bytes => self.read.extend_from_slice(part.get(..bytes).unwrap_or_default()),
+            }
+        }
+    }
+
+    /// So many bytes of what has been read.
+    pub(crate) fn take(&mut self, bytes: usize) -> Vec<u8> {
+        let rest = self.read.split_off(bytes.min(self.read.len()));
+        core::mem::replace(&mut self.read, rest)
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.set_write_timeout(Some(PATIENCE))?;
+        self.stream.write_all(bytes)
+    }
+}
+
+/// How long to wait for more, if at all: a while for a request that has not begun, and for one that has until
+/// its deadline, which its first byte sets.
+fn left(deadline: &mut Option<Instant>, begun: bool, now: Instant) -> Option<Duration> {
+    if !begun {
+        return Some(SILENCE);
+    }
+    let deadline = *deadline.get_or_insert(now + PATIENCE);
+    deadline.checked_duration_since(now).filter(|left| !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_request_has_its_time_and_no_more_however_many_bytes_come() {
+        let (start, mut deadline) = (Instant::now(), None);
+        assert_eq!(left(&mut deadline, false, start), Some(SILENCE));
+        let first = start + Duration::from_secs(60);
+        assert_eq!(left(&mut deadline, true, first), Some(PATIENCE));
+        let bytes =
+            (1..).map(|n| left(&mut deadline, true, first + n * Duration::from_millis(100)));
+        let waits: Vec<_> = bytes.take(100).collect();
+        assert_eq!(waits.iter().flatten().count(), 49);
+        assert_eq!(waits.iter().flatten().max(), Some(&(PATIENCE - Duration::from_millis(100))));
+    }
+}
