@@ -202,7 +202,7 @@ struct Forwarder {
     translated: Vec<usize>,
     pulls: Beat,
     /// Conferences, and when they are ticked.
-    mixes: Vec<Box<Mix>>,
+    mixes: Vec<Mix>,
     ticks: Beat,
     handshakes: Handshakes,
     buffer: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]>,
@@ -309,7 +309,7 @@ impl Forwarder {
                     if self.mixes.is_empty() {
                         self.ticks.begin(self.clock.now_ns());
                     }
-                    self.mixes.push(mix);
+                    self.mixes.push(*mix);
                 }
                 Ok(Order::CloseMix(id)) => self.mixes.retain(|mix| mix.id != id),
                 Ok(Order::SetRtcpMux { id, muxed }) => {
