@@ -10,7 +10,10 @@ use ale_media_node::ng::server::{Handler, Server};
 use ale_media_node::ng::websocket;
 use ale_media_node::peer::ice::{Credentials, Ice};
 use ale_media_node::peer::stun::{self, MAX_ANSWER_BYTES, Message, Password};
-use ale_media_node::sdp::{self, Formats, Line, Rewrite, RewrittenLine, Rtcp};
+use ale_media_node::sdp::{
+    self, Formats, Line, LineKind, NamedFormat, Origin, Rewrite, RewrittenLine, Rtcp,
+};
+use ale_media_node::whip::{self, TokenDigest, Wanted};
 
 fn write(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
@@ -83,6 +86,21 @@ pub fn http(data: &[u8]) {
         );
         let answer = websocket::accept(&head);
         assert!(answer.is_none_or(|answer| answer.matches("\r\n\r\n").count() == 1));
+        let authorization = head.field("authorization").unwrap_or_default();
+        let brought = authorization.split_once(' ').map_or("", |(_, token)| token.trim());
+        // By another token nothing is done; by this one, what the target says in so many words.
+        for (token, known) in [(brought, true), ("another", brought == "another")] {
+            match whip::wanted(&head, TokenDigest::of(token)) {
+                Ok(Wanted::Join(name)) => {
+                    assert!(known && head.target == format!("/whip/{name}"));
+                }
+                Ok(Wanted::Leave(name, session)) => {
+                    assert!(known && head.target == format!("/whip/{name}/{session}"));
+                }
+                Ok(Wanted::Methods) => assert_eq!(head.method, "OPTIONS"),
+                Err(refused) => assert!(refused.status.starts_with('4')),
+            }
+        }
         assert_eq!(http::head(&data[..head.bytes]), Ok(Some(head.clone())));
         assert_eq!(http::head(&data[..head.bytes - 1]), Ok(None));
     }
@@ -148,6 +166,25 @@ pub fn description(data: &[u8]) {
     let codecs: &Codecs = &flags.codecs;
     let address = "198.51.100.1".parse().expect("an address");
     let before: Vec<_> = (0..lines.len()).filter_map(|n| Line::of(&session, n)).collect();
+    if !before.is_empty() {
+        // The node's own answer: one line, and the others refused.
+        let chosen = before.len() / 2;
+        let origin = Origin { session: 7, version: 1, address };
+        let mut own = sdp::answering(&session, chosen, true, false, origin);
+        let pcmu = NamedFormat { payload_type: 0, encoding: "PCMU/8000".into(), fmtp: None };
+        let mut lines = vec![None; chosen];
+        lines.push(Some(RewrittenLine { formats: Formats::Only(vec![pcmu]), ..line(0) }));
+        let to = Rewrite { address, origin: false, no_rtcp_attribute: false, codecs, lines };
+        sdp::rewrite(&mut own, &to);
+        let again = sdp::parse(&sdp::write(&own), 16).expect("what is written is read");
+        for n in 0..before.len() {
+            let line = Line::of(&again, n).expect("a line");
+            assert_eq!(matches!(line.kind, LineKind::Rtp(_)), n == chosen);
+            assert!(n == chosen || line.kind == LineKind::Off);
+            assert!(line.crypto.is_empty() && line.ice.is_none() && line.dtls.is_none());
+            assert!(n != chosen || (line.sends && !line.receives));
+        }
+    }
     let to = Rewrite { address, origin: true, no_rtcp_attribute: false, codecs, lines };
     sdp::rewrite(&mut session, &to);
     let again = sdp::parse(&sdp::write(&session), 16).expect("what is written is read");

@@ -16,16 +16,15 @@ use crate::ng::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES};
 pub(crate) const MAX_CONNECTIONS: usize = 64;
 /// How long a request may take from its first byte to its last, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a connection may say nothing between requests.
-const SILENCE: Duration = Duration::from_secs(120);
 const STACK_BYTES: usize = 256 * 1024;
 
 /// Takes connections at an address from these networks, on threads that end with the process, and has each served;
-/// the address.
+/// the address. Before a request, and between two, a connection may say nothing for `silence`.
 pub(crate) fn serve(
     listen: SocketAddr,
     name: &str,
     allowed: Vec<Network>,
+    silence: Duration,
     served: impl Fn(Stream) -> io::Result<()> + Clone + Send + 'static,
 ) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(listen)?;
@@ -47,7 +46,7 @@ pub(crate) fn serve(
             let served = served.clone();
             // Without a thread the connection ends.
             let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
-                let _ = served(Stream { stream, from, read: Vec::new() });
+                let _ = served(Stream { stream, from, silence, read: Vec::new() });
                 drop(place);
             });
         }
@@ -76,6 +75,7 @@ pub(crate) struct Stream {
     stream: TcpStream,
     /// Who asks.
     pub(crate) from: SocketAddr,
+    silence: Duration,
     /// What has come and not been taken.
     read: Vec<u8>,
 }
@@ -91,7 +91,8 @@ impl Stream {
             if self.read.len() > MAX_HEAD_BYTES + MAX_BODY_BYTES {
                 return Err(ErrorKind::InvalidData.into());
             }
-            let left = left(&mut deadline, !self.read.is_empty(), Instant::now());
+            let idle = self.read.is_empty().then_some(self.silence);
+            let left = left(&mut deadline, idle, Instant::now());
             self.stream.set_read_timeout(Some(left.ok_or(ErrorKind::TimedOut)?))?;
             let mut part = [0; 4_096];
             match self.stream.read(&mut part)? {
@@ -113,11 +114,11 @@ impl Stream {
     }
 }
 
-/// How long to wait for more, if at all: a while for a request that has not begun, and for one that has until
+/// How long to wait for more, if at all: so long for a request that has not begun, and for one that has until
 /// its deadline, which its first byte sets.
-fn left(deadline: &mut Option<Instant>, begun: bool, now: Instant) -> Option<Duration> {
-    if !begun {
-        return Some(SILENCE);
+fn left(deadline: &mut Option<Instant>, idle: Option<Duration>, now: Instant) -> Option<Duration> {
+    if idle.is_some() {
+        return idle;
     }
     let deadline = *deadline.get_or_insert(now + PATIENCE);
     deadline.checked_duration_since(now).filter(|left| !left.is_zero())
@@ -130,11 +131,12 @@ mod tests {
     #[test]
     fn a_slow_request_has_its_time_and_no_more_however_many_bytes_come() {
         let (start, mut deadline) = (Instant::now(), None);
-        assert_eq!(left(&mut deadline, false, start), Some(SILENCE));
+        let silence = Some(Duration::from_secs(120));
+        assert_eq!(left(&mut deadline, silence, start), silence);
         let first = start + Duration::from_secs(60);
-        assert_eq!(left(&mut deadline, true, first), Some(PATIENCE));
+        assert_eq!(left(&mut deadline, None, first), Some(PATIENCE));
         let bytes =
-            (1..).map(|n| left(&mut deadline, true, first + n * Duration::from_millis(100)));
+            (1..).map(|n| left(&mut deadline, None, first + n * Duration::from_millis(100)));
         let waits: Vec<_> = bytes.take(100).collect();
         assert_eq!(waits.iter().flatten().count(), 49);
         assert_eq!(waits.iter().flatten().max(), Some(&(PATIENCE - Duration::from_millis(100))));

@@ -17,6 +17,8 @@ use crate::stream::{self, Stream};
 
 /// How long the control thread may take.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long a connection may say nothing before its request: anybody may open one.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Longest name of a conference, and of a session.
 const MAX_NAME_BYTES: usize = 64;
 const SDP: &str = "application/sdp";
@@ -175,7 +177,7 @@ pub fn serve(listen: SocketAddr, token: &Token, ask: Ask) -> io::Result<SocketAd
     let token = TokenDigest::of(&token.0);
     let everybody = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|text| text.parse().ok());
     let everybody: Vec<Network> = everybody.collect();
-    stream::serve(listen, "whip", everybody, move |mut stream| {
+    stream::serve(listen, "whip", everybody, SILENCE, move |mut stream| {
         let answer = match request(&mut stream, token)? {
             Ok((Wanted::Methods, _)) => methods(),
             Ok((Wanted::Join(conference), offer)) => {

@@ -17,6 +17,8 @@ use crate::stream::{self, Stream};
 
 /// How long the control thread may take.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long a connection may say nothing between requests: proxies keep theirs.
+const SILENCE: Duration = Duration::from_secs(120);
 const NG: &str = "application/x-rtpengine-ng";
 
 /// What is spoken on a port.
@@ -58,7 +60,7 @@ pub fn serve(
     allowed: Vec<Network>,
     ask: Ask,
 ) -> io::Result<SocketAddr> {
-    stream::serve(listen, "ng", allowed, move |stream| {
+    stream::serve(listen, "ng", allowed, SILENCE, move |stream| {
         let mut connection = Connection { stream, ask: ask.clone() };
         match speech {
             Speech::Tcp => connection.tcp(),
