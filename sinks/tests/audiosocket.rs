@@ -4,53 +4,14 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceControl, JoinOptions, LinkEnd, MemberId, Outgoing,
-};
+use ale_media::conference::JoinOptions;
 use ale_media::talk::{Talk, TalkConfig};
-use ale_media::tap::{Basis, Grant, Purpose, Purposes, SinkId, TapConfig, TapSource};
+use ale_media::tap::Purpose;
 use ale_media_sinks::audiosocket_client::{Client, ClientConfig};
 
-struct Room {
-    conference: Conference,
-    control: ConferenceControl,
-    outgoing: Outgoing,
-    line: LinkEnd,
-    member: MemberId,
-    now_ns: u64,
-}
+mod room;
 
-impl Room {
-    fn new() -> Self {
-        let (conference, control) = Conference::new(&ConferenceConfig::default()).unwrap();
-        let (line, end) = LinkEnd::pair(8_000).unwrap();
-        let member = control.join_link(Box::new(end), JoinOptions::default());
-        let member = member.map_err(|(error, _)| error).unwrap();
-        Self { conference, control, outgoing: Outgoing::new(4), line, member, now_ns: 0 }
-    }
-
-    fn grant(&self) {
-        let grant = Grant {
-            purposes: Purpose::Assist.into(),
-            basis: Basis::Consent,
-            sink: SinkId(1),
-            notice_version: 1,
-            until_ns: None,
-        };
-        self.control.grant(self.member, &grant).unwrap();
-    }
-
-    /// The member says this for 10 ms; what it hears.
-    fn tick(&mut self, says: i16) -> [i16; 80] {
-        let mut heard = [0; 80];
-        self.line.push(&[says; 80]);
-        self.conference.tick(self.now_ns, &mut self.outgoing);
-        self.line.pull(&mut heard);
-        while self.control.next_tap_event().is_some() {}
-        self.now_ns += 10_000_000;
-        heard
-    }
-}
+use room::Room;
 
 /// Reads one message as the protocol's description has it.
 fn message(stream: &mut TcpStream) -> (u8, Vec<u8>) {
@@ -64,12 +25,9 @@ fn message(stream: &mut TcpStream) -> (u8, Vec<u8>) {
 #[test]
 fn words_go_there_and_back_and_a_server_that_dies_is_found_again() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut room = Room::new();
-    room.grant();
-    let source = TapSource::Member(room.member);
-    let mut tap = TapConfig::new(source, Purpose::Assist, SinkId(1));
-    tap.sample_rate_hz = 8_000;
-    let tap = room.control.tap(&tap).unwrap();
+    let mut room = Room::of(1);
+    room.grant(0, Purpose::Assist);
+    let tap = room.tap(0, Purpose::Assist);
     let mut talk = TalkConfig::default();
     (talk.sample_rate_hz, talk.member_rate_hz) = (8_000, 8_000);
     let (voice, end) = Talk::new(&talk).unwrap();
@@ -105,9 +63,9 @@ fn words_go_there_and_back_and_a_server_that_dies_is_found_again() {
     }
     let (mut stream, _) = server.accept().unwrap();
     assert_eq!(message(&mut stream).0, 0x01);
-    room.control.withdraw(room.member, Purposes::ALL).unwrap();
+    room.withdraw(0);
     room.tick(9_999);
-    room.grant();
+    room.grant(0, Purpose::Assist);
     room.tick(5);
     drop(client);
     // Half a message: the rest of it is silence.
@@ -123,10 +81,10 @@ fn words_go_there_and_back_and_a_server_that_dies_is_found_again() {
 #[test]
 fn a_server_that_talks_nonsense_is_left() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let room = Room::new();
-    let tap = TapConfig::new(TapSource::Mix, Purpose::Assist, SinkId(1));
+    let room = Room::of(1);
+    let tap = room.tap(0, Purpose::Assist);
     let config = ClientConfig { address: server.local_addr().unwrap(), uuid: [1; 16] };
-    let client = Client::start(config, room.control.tap(&tap).unwrap(), None).unwrap();
+    let client = Client::start(config, tap, None).unwrap();
     let (mut stream, _) = server.accept().unwrap();
     stream.write_all(&[0x01, 0, 1, 9]).unwrap();
     let (mut again, _) = server.accept().unwrap();
