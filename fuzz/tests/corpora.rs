@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 27] = [
+const TARGETS: [Target; 29] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("capture", ale_media_fuzz::capture),
@@ -34,6 +34,8 @@ const TARGETS: [Target; 27] = [
     ("sdp", ale_media_fuzz::node::description),
     ("audiosocket", ale_media_fuzz::sinks::audiosocket),
     ("audit", ale_media_fuzz::sinks::audit),
+    ("websocket", ale_media_fuzz::sinks::websocket),
+    ("recording", ale_media_fuzz::sinks::recording),
 ];
 
 #[test]

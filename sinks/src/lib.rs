@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`audiosocket`] | Asterisk's protocol for a channel's sound, both ways |
 //! | [`audiosocket_client`] | a thread that takes a tap to such a server, and its answers to a voice |
+//! | [`websocket`] | the same over WebSocket, as Asterisk, audio_fork and Twilio have it |
 //! | [`audit`] | who was tapped for whom and what for: a chain of lines that can't be changed unnoticed |
 //! | [`files`] | recordings: a WAV file a speaker, placed in time, and an index |
 
@@ -18,3 +19,4 @@ pub mod audiosocket_client;
 pub mod audit;
 mod client;
 pub mod files;
+pub mod websocket;

@@ -52,7 +52,7 @@ pub fn header(sample_rate_hz: u32, comment: &str) -> Vec<u8> {
     let mut format = Vec::new();
     format.extend([FORMAT_PCM.to_le_bytes(), 1_u16.to_le_bytes()].concat());
     format.extend(sample_rate_hz.to_le_bytes());
-    format.extend((sample_rate_hz * u32::from(SAMPLE_BYTES)).to_le_bytes());
+    format.extend(sample_rate_hz.saturating_mul(SAMPLE_BYTES.into()).to_le_bytes());
     format.extend([SAMPLE_BYTES.to_le_bytes(), (8 * SAMPLE_BYTES).to_le_bytes()].concat());
     let info = [b"INFO".as_slice(), &chunk(b"ICMT", &text)].concat();
     let chunks = [chunk(b"fmt ", &format), chunk(b"LIST", &info), chunk(b"data", &[])].concat();
@@ -61,8 +61,9 @@ pub fn header(sample_rate_hz: u32, comment: &str) -> Vec<u8> {
 
 /// What is to be written at which places of a file, once it has that much sound.
 pub fn lengths(data_at: usize, data_bytes: u32) -> [(u64, [u8; 4]); 2] {
-    let whole = (data_at - CHUNK_BYTES) as u32 + data_bytes;
-    [(4, whole.to_le_bytes()), (data_at as u64 - 4, data_bytes.to_le_bytes())]
+    let whole = (data_at as u32).saturating_sub(CHUNK_BYTES as u32).saturating_add(data_bytes);
+    let at = (data_at as u64).saturating_sub(4);
+    [(4, whole.to_le_bytes()), (at, data_bytes.to_le_bytes())]
 }
 
 fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
