@@ -218,6 +218,8 @@ fn a_gap_too_long_for_a_file_begins_another_and_names_are_not_used_twice() {
     room.grant(0, Purpose::Record);
     let mut config = RecordingConfig::new(&folder.0);
     config.max_file_bytes = 16_000;
+    fs::create_dir_all(&folder.0).unwrap();
+    fs::write(folder.0.join("index.jsonl"), "{\"file\":\"0000-A_n").unwrap();
     for round in 0..2 {
         let mut recording = Recording::open(&config).unwrap();
         recording.add(speaker("A/nna"), room.tap(0, Purpose::Record));
@@ -234,6 +236,7 @@ fn a_gap_too_long_for_a_file_begins_another_and_names_are_not_used_twice() {
     assert_eq!(samples(&folder.0.join("0000-A_nna.wav")), [5; 60 * 80]);
     assert_eq!(samples(&folder.0.join("0001-A_nna.wav")), [6; 2 * 80]);
     let index = index(&folder.0);
+    assert_eq!(index.len(), 4, "a line that was torn is gone");
     let start = |n: usize| index[n]["start_ns"].as_u64().unwrap();
     assert_eq!(start(1) - start(0), 1_000_060 * TICK_NS);
 }

@@ -2,11 +2,17 @@
 //! A tapped member whose words go to a server over WebSocket, and the server's to the conference. The server is
 //! made of `tungstenite`'s half for servers, and reads JSON by itself.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use ale_media::conference::JoinOptions;
 use ale_media::talk::{Talk, TalkConfig, TalkWriter};
 use ale_media::tap::Purpose;
+use ale_media_sinks::websocket::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use ale_media_sinks::websocket::rustls::{
+    self, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+};
 use ale_media_sinks::websocket::{Client, ClientConfig, Dialect, Encoding, SessionConfig};
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
@@ -27,7 +33,7 @@ fn accept(server: &TcpListener) -> Socket {
     }
 }
 
-fn text(socket: &mut Socket) -> Value {
+fn text(socket: &mut WebSocket<impl Read + Write>) -> Value {
     match socket.read().unwrap() {
         Message::Text(text) => serde_json::from_str(text.as_str()).unwrap(),
         other => panic!("{other:?}"),
@@ -258,8 +264,67 @@ fn what_cannot_be_asked_for_is_refused_at_once() {
         client.is_err_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
     };
     assert!(fails(&|config| config.session.sample_rate_hz = 16_000));
-    assert!(fails(&|config| config.url = "wss://server.example/".into()));
+    assert!(fails(&|config| config.url = "wss://server.example/".into()), "without TLS");
+    let any = certificate();
+    assert!(fails(&|config| config.tls = Some(trusting(&any.0))), "with TLS to ws:");
     assert!(fails(&|config| config.url = "no url".into()));
     assert!(fails(&|config| config.headers.push(("X\n".into(), "y".into()))));
     assert!(!fails(&|config| config.headers.push(("Authorization".into(), "Bearer x".into()))));
+}
+
+/// A certificate for `server.example`, signed by itself, and its key.
+fn certificate() -> (CertificateDer<'static>, PrivatePkcs8KeyDer<'static>) {
+    let made = rcgen::generate_simple_self_signed(["server.example".to_owned()]).unwrap();
+    (made.cert.der().clone(), PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()))
+}
+
+fn trusting(certificate: &CertificateDer<'static>) -> Arc<rustls::ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider);
+    let config = config.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[test]
+fn over_tls_a_server_is_spoken_to_that_is_whom_it_says_and_no_other() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (shown, key) = certificate();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ServerConfig::builder_with_provider(provider);
+    let tls = tls.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
+    let tls = tls.with_no_client_auth().with_single_cert(vec![shown.clone()], key.into()).unwrap();
+    let tls = Arc::new(tls);
+    let accept = || {
+        let (stream, _) = server.accept().unwrap();
+        let connection = ServerConnection::new(Arc::clone(&tls)).unwrap();
+        tungstenite::accept(StreamOwned::new(connection, stream)).ok()
+    };
+    let start = |trusted: &CertificateDer<'static>, host: &str, room: &Room| {
+        let mut config = config(&server, Dialect::Binary);
+        config.url = format!("wss://{host}/media");
+        config.tls = Some(trusting(trusted));
+        Client::start(config, room.tap(0, Purpose::Assist), None).unwrap()
+    };
+    let mut room = Room::of(1);
+    room.grant(0, Purpose::Assist);
+    for (trusted, host) in [(&certificate().0, "server.example"), (&shown, "other.example")] {
+        let client = start(trusted, host, &room);
+        assert!(accept().is_none(), "{host}");
+        assert_eq!(client.stats().connections, 0);
+    }
+    let client = start(&shown, "server.example", &room);
+    // One of those before may have tried again.
+    let mut socket = std::iter::from_fn(|| Some(accept())).flatten().next().unwrap();
+    assert_eq!(text(&mut socket)["event"], "MEDIA_START");
+    for n in 0..50 {
+        room.tick(n);
+        room.tick(n);
+        let Message::Binary(bytes) = socket.read().unwrap() else { panic!("no sound") };
+        assert_eq!(&bytes[..], &n.to_le_bytes().repeat(160)[..]);
+    }
+    drop(client);
+    assert!(matches!(socket.read(), Ok(Message::Close(_))));
+    assert!(matches!(socket.read(), Err(tungstenite::Error::ConnectionClosed)));
 }

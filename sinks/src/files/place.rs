@@ -100,5 +100,9 @@ mod tests {
         assert_eq!(timeline.place(1_001_000_000, 80), Place { silence: 0, overlap: 32 });
         assert_eq!(timeline.samples(), 88);
         timeline.place(u64::MAX, usize::MAX);
+        // The nearest sample: at 8 kHz one is 125 us.
+        let mut timeline = Timeline::new(8_000, 0);
+        assert_eq!(timeline.place(62_499, 1), Place { silence: 0, overlap: 0 });
+        assert_eq!(timeline.place(187_500, 1), Place { silence: 1, overlap: 0 });
     }
 }

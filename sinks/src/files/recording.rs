@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use ale_media::tap::TapReader;
@@ -294,20 +294,44 @@ pub(super) fn publish(
     Ok(())
 }
 
-/// Opens the index to append, locked until it is closed, by a crash too.
+/// Opens the index to append to whole lines, locked until it is closed, by a crash too.
 pub(super) fn open_index(folder: &Path) -> Result<File, RecordError> {
     let path = folder.join(INDEX);
     let index = OpenOptions::new().read(true).append(true).create(true).open(&path);
-    let index = index.map_err(RecordError::at(&path))?;
+    let mut index = lock(index.map_err(RecordError::at(&path))?, &path)?;
+    cut(&mut index).map_err(RecordError::at(&path))?;
+    Ok(index)
+}
+
+fn lock(index: File, path: &Path) -> Result<File, RecordError> {
     match index.try_lock() {
         Ok(()) => Ok(index),
         Err(TryLockError::WouldBlock) => {
-            Err(RecordError { path, kind: io::ErrorKind::ResourceBusy })
+            Err(RecordError { path: path.to_owned(), kind: io::ErrorKind::ResourceBusy })
         }
         // Where files can't be locked, the host sees to it that there is one.
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(index),
-        Err(TryLockError::Error(error)) => Err(RecordError::at(&path)(error)),
+        Err(TryLockError::Error(error)) => Err(RecordError::at(path)(error)),
     }
+}
+
+/// Cuts a line off that a crash has not let be written to its end: what it was about is a `.part` still.
+fn cut(index: &mut File) -> io::Result<()> {
+    let length = index.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        index.seek(SeekFrom::Start(length - 1))?;
+        index.read_exact(&mut last)?;
+    }
+    if last == [b'\n'] {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    index.seek(SeekFrom::Start(0))?;
+    index.take(length).read_to_end(&mut bytes)?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    index.set_len(whole as u64)?;
+    index.sync_data()
 }
 
 /// The number behind the highest that a file's name begins with.

@@ -56,18 +56,11 @@ pub fn recover(folder: &Path) -> Result<Recovered, RecordError> {
     Ok(found)
 }
 
-/// The files that the index has. A line that was not written to its end is cut off: what it was about is a `.part`
-/// still.
+/// The files that the index has.
 fn listed(index: &mut File) -> io::Result<HashSet<String>> {
     let mut bytes = Vec::new();
     index.seek(SeekFrom::Start(0))?;
     index.read_to_end(&mut bytes)?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    if whole < bytes.len() {
-        index.set_len(whole as u64)?;
-        index.sync_data()?;
-    }
-    bytes.truncate(whole);
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.lines().filter_map(|line| Some(Entry::read(line)?.file)).collect())
 }

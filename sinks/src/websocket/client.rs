@@ -2,12 +2,14 @@
 //! A thread that takes a tap to a WebSocket server, and what that says to a voice.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 use ale_media::talk::TalkWriter;
 use ale_media::tap::TapReader;
+use rustls::pki_types::ServerName;
 use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::Request;
@@ -16,6 +18,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, WebSocket};
 
 use super::session::{Refused, Session, SessionConfig};
+use super::stream::{Stream, Tls};
 use super::{ClientStats, Message};
 use crate::client::{End, PATIENCE, Running, Shared, Work, connect, count, is_timeout};
 
@@ -32,8 +35,12 @@ const GOODBYE_LOOKS: usize = 20;
 pub struct ClientConfig {
     /// Whom to connect to.
     pub address: SocketAddr,
-    /// The server's URL, `ws://host/path`: its host and path are what the server is asked for.
+    /// The server's URL, `ws://host/path`: its host and path are what the server is asked for. `wss://` with TLS,
+    /// where its host is also whose certificate the server has to show.
     pub url: String,
+    /// How TLS is spoken: which certificates are trusted, which versions, and by which provider. One with hybrid
+    /// key exchange (X25519MLKEM768) offers that first, and takes what the server has.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
     /// What is said beside it, a token for example; `Sec-WebSocket-Protocol` for servers that want one.
     pub headers: Vec<(String, String)>,
     /// What the server says at once may be so long.
@@ -46,7 +53,22 @@ impl ClientConfig {
     /// One that takes messages of up to 256 KiB: eight seconds at 16 kHz.
     pub fn new(address: SocketAddr, url: &str, session: SessionConfig) -> Self {
         let url = url.to_owned();
-        Self { address, url, headers: Vec::new(), max_message_bytes: 256 << 10, session }
+        let max_message_bytes = 256 << 10;
+        Self { address, url, tls: None, headers: Vec::new(), max_message_bytes, session }
+    }
+
+    /// Whom TLS is spoken with; `None` where the URL says other than [`ClientConfig::tls`], or names nobody.
+    fn server(&self, request: &Request) -> Option<Option<Tls>> {
+        match (request.uri().scheme_str()?, &self.tls) {
+            ("ws", None) => Some(None),
+            ("wss", Some(config)) => {
+                // An IPv6 address stands in brackets there.
+                let host = request.uri().host()?.trim_matches(['[', ']']).to_owned();
+                let name = ServerName::try_from(host).ok()?;
+                Some(Some(Tls { config: Arc::clone(config), name }))
+            }
+            _ => None,
+        }
     }
 
     fn request(&self) -> Result<Request, Error> {
@@ -80,14 +102,14 @@ impl Client {
         voice: Option<TalkWriter>,
     ) -> io::Result<Self> {
         let session = &config.session;
-        let is_valid = session.is_valid()
-            && session.sample_rate_hz == tap.config().sample_rate_hz
-            && config.url.starts_with("ws://");
+        let is_valid = session.is_valid() && session.sample_rate_hz == tap.config().sample_rate_hz;
         let request = config.request().ok().filter(|_| is_valid);
         let request = request.ok_or(io::ErrorKind::InvalidInput)?;
+        let tls = config.server(&request).ok_or(io::ErrorKind::InvalidInput)?;
         let (digits, pressed) = sync_channel(DIGITS);
         let work = Call {
             address: config.address,
+            tls,
             request,
             max_message_bytes: config.max_message_bytes,
             tap,
@@ -116,6 +138,7 @@ impl Client {
 
 struct Call {
     address: SocketAddr,
+    tls: Option<Tls>,
     request: Request,
     max_message_bytes: usize,
     tap: TapReader,
@@ -131,7 +154,8 @@ impl Work for Call {
     }
 
     fn serve(&mut self, shared: &Shared) -> io::Result<End> {
-        let mut socket = self.greet(connect(&self.address)?, shared)?;
+        let stream = Stream::new(connect(&self.address)?, self.tls.as_ref())?;
+        let mut socket = self.greet(stream, shared)?;
         count(&shared.connections, 1);
         self.session.connect();
         let mut pcm = vec![0; self.tap.frame_samples()];
@@ -169,7 +193,7 @@ impl Work for Call {
 
 impl Call {
     /// Asks the server for a WebSocket.
-    fn greet(&self, stream: TcpStream, shared: &Shared) -> io::Result<WebSocket<TcpStream>> {
+    fn greet(&self, stream: Stream, shared: &Shared) -> io::Result<WebSocket<Stream>> {
         let begin = Instant::now();
         let config = WebSocketConfig::default()
             .max_message_size(Some(self.max_message_bytes))
@@ -193,7 +217,7 @@ impl Call {
     /// Takes what the server says, until there is nothing or enough.
     fn hear(
         &mut self,
-        socket: &mut WebSocket<TcpStream>,
+        socket: &mut WebSocket<Stream>,
         shared: &Shared,
     ) -> io::Result<Result<(), Refused>> {
         for _ in 0..AT_ONCE {
@@ -233,7 +257,7 @@ fn wire(message: Message) -> tungstenite::Message {
 }
 
 /// Closes the connection (RFC 6455 section 7), and gives the server a moment to say so, too.
-fn goodbye(mut socket: WebSocket<TcpStream>) -> io::Result<End> {
+fn goodbye(mut socket: WebSocket<Stream>) -> io::Result<End> {
     socket.close(None).map_err(failed)?;
     for _ in 0..GOODBYE_LOOKS {
         match socket.read() {
@@ -242,6 +266,7 @@ fn goodbye(mut socket: WebSocket<TcpStream>) -> io::Result<End> {
             Err(_) => break,
         }
     }
+    socket.get_mut().end();
     Ok(End::Over)
 }
 

@@ -16,11 +16,13 @@
 pub mod binary;
 mod client;
 mod session;
+mod stream;
 pub mod twilio;
 
 use std::fmt;
 
 pub use client::{Client, ClientConfig};
+pub use rustls;
 pub use session::{Dialect, Encoding, MAX_NAME_BYTES, Refused, Session, SessionConfig};
 
 pub use crate::client::ClientStats;
