@@ -31,7 +31,7 @@ pub struct Entry {
     pub lost_seconds: Option<f64>,
     /// Samples that came too late, and are not in it; unknown after a crash.
     pub late_samples: Option<u64>,
-    /// Whether it was written to its end. One that [`recover`](super::recover) has finished was not.
+    /// Whether it was written to its end. One that [`recover()`](super::recover()) has finished was not.
     pub complete: bool,
 }
 

@@ -7,7 +7,7 @@
 //!
 //! - **Names.** A file that is being written ends in `.wav.part`. At its end its sound goes to the disk, then a
 //!   line about it to `index.jsonl` ([`Entry`]), then it loses the `.part`: who sees a `.wav` sees a whole one.
-//! - **A crash** loses what had not reached the disk, at most a second. [`recover`] finishes what one has left:
+//! - **A crash** loses what had not reached the disk, at most a second. [`recover()`] finishes what one has left:
 //!   each file says in its own header what its line in the index would have said.
 //! - **A slow disk** holds up the recorder's own thread ([`Recorder`]) and nobody else: the taps' oldest frames
 //!   give way, are counted in the index, and are silence in the file.
