@@ -72,6 +72,11 @@ impl Beat {
         self.next_ns += self.period_ns;
         Some(due_ns)
     }
+
+    /// Whether any beat is due; all that are count as acted on.
+    pub(super) fn all_due(&mut self, now_ns: u64) -> bool {
+        core::iter::from_fn(|| self.due(now_ns)).count() > 0
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +94,7 @@ mod tests {
         let due: Vec<_> = core::iter::from_fn(|| beat.due(240)).collect();
         assert_eq!(due, (140..=240).step_by(10).collect::<Vec<_>>());
         assert_eq!((beat.due(351), beat.due(351), beat.due(361)), (Some(351), None, Some(361)));
+        assert!(beat.all_due(395) && !beat.all_due(395), "three at once");
+        assert_eq!(beat.due(401), Some(401));
     }
 }
