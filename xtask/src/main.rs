@@ -64,7 +64,7 @@ const TASKS: [Task; 47] = [
         c::wiped,
     ),
     ("check", "formatting, lints, documentation and header, without running anything", check::all),
-    ("coverage", "lines of core/ that tests and corpora reach; fails below 90 %", search::coverage),
+    ("coverage", "lines of core/ that its tests reach; fails below 90 %", search::coverage),
     ("covered", "a row among the bad inputs and a C test for each function", covered::run),
     (
         "cross",
