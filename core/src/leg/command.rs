@@ -8,7 +8,6 @@ use core::fmt;
 
 use super::config::{Direction, LegConfig, LevelTrust};
 use super::digits::{Digit, Press};
-use super::inband::Inband;
 use super::keepalive::Keepalive;
 use super::packetizer::Packetizer;
 use super::quality::Assessor;
@@ -18,6 +17,7 @@ use crate::codec::CodecError;
 use crate::jitter::PreparedDecoders;
 use crate::session::Nack;
 use crate::sync::ring::Consumer;
+use crate::voice::ToneListener;
 
 /// Commands that may wait for the audio half at a time.
 pub(super) const MEDIA_COMMANDS: usize = 16;
@@ -69,7 +69,7 @@ pub(super) struct MediaUpdate {
     pub(super) backlog: Box<[i16]>,
     pub(super) trailer_bytes: usize,
     pub(super) direction: Direction,
-    pub(super) inband: Option<Box<Inband>>,
+    pub(super) tones: Option<Box<ToneListener>>,
     pub(super) freeze_for_modems: bool,
     pub(super) asks: bool,
     pub(super) assessor: Assessor,
@@ -99,7 +99,7 @@ impl MediaUpdate {
             backlog: vec![0; (rate_hz / 1_000 * backlog_ms) as usize].into(),
             trailer_bytes: config.trailer_bytes(),
             direction: config.direction,
-            inband: Inband::boxed(config, rate_hz),
+            tones: tone_listener(config, rate_hz),
             freeze_for_modems: config.freeze_for_modems,
             asks: config.nack != Nack::Off,
             assessor: config.assessor(),
@@ -107,6 +107,18 @@ impl MediaUpdate {
             keepalive: Keepalive::new(config),
         })
     }
+}
+
+/// What listens for the tones that the configuration asks for, if any. What is large on the way is in a frame of
+/// its own.
+#[inline(never)]
+fn tone_listener(config: &LegConfig, rate_hz: u32) -> Option<Box<ToneListener>> {
+    let (tones, progress) = (config.inband_tones, config.call_progress);
+    match config.freeze_for_modems {
+        true => ToneListener::for_modems(rate_hz, tones, progress),
+        false => ToneListener::new(rate_hz, tones, progress),
+    }
+    .map(Box::new)
 }
 
 /// What a command has replaced, on its way to be freed.

@@ -17,6 +17,7 @@ use crate::session::{
     Keying, Mid, Nack, PayloadTypes, RemoteConfig, Role, SessionConfig, SrtpConfig,
 };
 use crate::srtp::{MAX_TRAILER_BYTES, SrtpError};
+use crate::voice::InbandTones;
 use alloc::boxed::Box;
 
 /// Largest datagram that a leg sends: what fits an Ethernet frame behind an IPv6 and a UDP header.
@@ -55,18 +56,6 @@ pub struct PassThrough {
     pub payload_type: u8,
     /// RTP clock in ticks a second.
     pub rtp_clock_hz: u32,
-}
-
-/// What a leg does about tones in the audio that it receives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum InbandTones {
-    /// Nothing.
-    #[default]
-    Ignored,
-    /// Digits, fax and modem tones and beeps are reported as events.
-    Told,
-    /// The same, and digits are not heard. All audio comes 45 ms later for it.
-    DigitsRemoved,
 }
 
 /// Redundant audio (RFC 2198).
@@ -200,7 +189,7 @@ pub struct LegConfig {
     /// Payload types of telephone events (RFC 4733), sent and received; of several, that one is sent
     /// whose clock is that of the codec sent. Without one, digits can't be sent.
     pub telephone_events: Vec<TelephoneEvents>,
-    /// Tones in what is received.
+    /// What is done about tones in what is received; they come as events.
     pub inband_tones: InbandTones,
     /// Whether dial tone, ringing, busy and congestion in what is received are reported as events, by name.
     /// Each 20 ms of audio above -43 dBov is compared with 25 frequencies, three times over.

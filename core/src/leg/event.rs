@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use crate::dsp::tones::Tone;
 use crate::dsp::tones::plans::Signal;
 use crate::session::{ReceiveError, SessionEvent};
+use crate::voice::HeardTone;
 
 /// Digits that may wait to be read: 10 a second, each started and ended, leave room.
 pub(super) const DIGIT_EVENTS: usize = 32;
@@ -93,6 +94,16 @@ pub enum LegEvent {
         /// How many since the last one that was read.
         count: u64,
     },
+}
+
+impl From<HeardTone> for LegEvent {
+    fn from(heard: HeardTone) -> Self {
+        match heard {
+            HeardTone::Tone(tone) => Self::Tone(tone),
+            HeardTone::CallProgress(signal) => Self::CallProgress(signal),
+            HeardTone::Digit(event) => Self::InbandDigit { event },
+        }
+    }
 }
 
 impl From<SessionEvent> for LegEvent {

@@ -12,7 +12,6 @@ use super::contributors::Contributors;
 use super::digits::{Digit, DigitTimer, Ends};
 use super::encode_once::EncodeOnce;
 use super::event::LegEvent;
-use super::inband::Inband;
 use super::keepalive::Keepalive;
 use super::packetizer::{Packet, Packetizer};
 use super::quality::Assessor;
@@ -28,6 +27,7 @@ use crate::session::{
 use crate::srtp;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Publisher;
+use crate::voice::ToneListener;
 use crate::within::Within;
 
 /// Why the audio half refused. Nothing has changed then.
@@ -77,7 +77,7 @@ pub struct LegMedia {
     reader: JitterReader,
     packetizer: Packetizer,
     /// This is large and rarely used.
-    inband: Option<Box<Inband>>,
+    tones: Option<Box<ToneListener>>,
     freeze_for_modems: bool,
     digits: DigitTimer,
     notes: Consumer<Note>,
@@ -139,7 +139,7 @@ impl LegMedia {
             session,
             reader,
             packetizer: parts.packetizer,
-            inband: parts.inband,
+            tones: parts.tones,
             freeze_for_modems: parts.freeze_for_modems,
             digits: DigitTimer::new(ends),
             notes,
@@ -204,9 +204,10 @@ impl LegMedia {
         if core::mem::take(&mut self.source_gone) {
             self.reader.source_gone();
         }
-        if let Some(inband) = &mut self.inband {
-            let frame = (self.sample_rate_hz / 100) as usize;
-            if inband.process(pcm, frame, &mut self.events) && self.freeze_for_modems {
+        if let Some(tones) = &mut self.tones {
+            let events = &mut self.events;
+            let modem = tones.process(pcm, |heard| events.emit(LegEvent::from(heard)));
+            if modem && self.freeze_for_modems {
                 self.reader.set_mode(DelayMode::Frozen);
             }
         }
@@ -614,7 +615,7 @@ impl LegMedia {
         update.backlog.head_mut(waiting).copy_of(self.backlog.head(waiting));
         self.backlog_samples = waiting;
         core::mem::swap(&mut self.backlog, &mut update.backlog);
-        core::mem::swap(&mut self.inband, &mut update.inband);
+        core::mem::swap(&mut self.tones, &mut update.tones);
         self.freeze_for_modems = update.freeze_for_modems;
         self.trailer_bytes = update.trailer_bytes;
         self.asks = update.asks;

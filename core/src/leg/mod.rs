@@ -56,7 +56,6 @@ mod control;
 mod digits;
 mod encode_once;
 mod event;
-mod inband;
 mod keepalive;
 mod media;
 mod packetizer;
@@ -72,13 +71,14 @@ mod timeout;
 
 pub use arrivals::{Arrival, receive_batch};
 pub use config::{
-    Direction, HeaderExtensions, InbandTones, LegConfig, LegError, LevelTrust, MAX_DATAGRAM_BYTES,
-    PassThrough, ReceiveCodec, Redundant, SendCodec, TelephoneEvents,
+    Direction, HeaderExtensions, LegConfig, LegError, LevelTrust, MAX_DATAGRAM_BYTES, PassThrough,
+    ReceiveCodec, Redundant, SendCodec, TelephoneEvents,
 };
 pub use contributors::{Contributor, Contributors, MAX_CONTRIBUTORS};
 pub(crate) use encode_once::EncodeOnce;
 
 pub use crate::session::{Mid, Nack, Passed, ReceiveError, Received, ReceiverStats, SrtpConfig};
+pub use crate::voice::InbandTones;
 pub use control::{ControlError, LegControl};
 pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;

@@ -10,6 +10,9 @@
 //!                                   Leveller (near-end speech alone), limiter
 //! ```
 //!
+//! Beside the chain there is the stage that hears tones and takes digits out, a [`ToneListener`], which a leg has
+//! behind its `pull`.
+//!
 //! Engines are [`Processor`]s: `WebRtc`, `Sonora` and `RnNoise` behind features, or a host's own. The
 //! chain takes all its memory when it is made; what an engine allocates, it says.
 //!
@@ -29,6 +32,7 @@ mod rnnoise;
 mod sonora;
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests;
+mod tone_listener;
 #[cfg(feature = "process-webrtc")]
 mod webrtc;
 
@@ -40,6 +44,7 @@ pub use reference::Render;
 pub use rnnoise::RnNoise;
 #[cfg(feature = "process-sonora")]
 pub use sonora::Sonora;
+pub use tone_listener::{HeardTone, InbandTones, ToneListener};
 #[cfg(feature = "process-webrtc")]
 pub use webrtc::WebRtc;
 
