@@ -27,7 +27,7 @@ type Outcome = Result<(), String>;
 /// A task: its name, what it is for, and what runs it with the arguments behind the name.
 type Task = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
-const TASKS: [Task; 47] = [
+const TASKS: [Task; 48] = [
     (
         "aec-judge",
         "echo cancellation over simulated rooms beside peers: make aec-judge AEC=\"--only jump\"",
@@ -84,6 +84,11 @@ const TASKS: [Task; 47] = [
         package::deb_test,
     ),
     ("declared", "names of what a folder's headers declare: functions or structs", declared),
+    (
+        "devices-test",
+        "the softphone by a sound card without hardware, which is PulseAudio's",
+        peers::devices,
+    ),
     (
         "features",
         "what is only there with a feature of the library, and absent without it",

@@ -40,3 +40,9 @@ pub(crate) fn interop(_: &[String]) -> Outcome {
     }
     step("ffi/tests/interop/run").arg(release()).arg(target().join("interop")).run()
 }
+
+/// The softphone by a sound card that is PulseAudio's, with FIFOs for loudspeaker and microphone.
+pub(crate) fn devices(_: &[String]) -> Outcome {
+    tools("pulseaudio alsa.h")?;
+    step("cargo test --release -p examples --features devices --test devices -- --nocapture").run()
+}

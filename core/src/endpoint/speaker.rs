@@ -27,6 +27,11 @@ const SMOOTH: f64 = 0.02;
 const MAX_PPM: f64 = 2_000.0;
 /// What is waiting may be so much more than wanted before it is thrown away, in ms.
 const EXCESS_MS: u32 = 60;
+/// What is waiting beyond what is wanted before silence is left out, in ms: a frame that has come whole, and another
+/// that a callback was late for.
+const SPARED_MS: f64 = 20.0;
+/// What no sample of a frame exceeds that counts as silence: -54 dBov.
+const QUIET: u16 = 64;
 /// What the last sample is multiplied by, again and again, where nothing comes: gone within 2 ms at 16 kHz.
 const FADE: f32 = 0.9;
 /// Samples over which sound comes back.
@@ -73,7 +78,7 @@ pub struct SpeakerStats {
     pub underruns: u64,
     /// Samples at the call's rate that were made up.
     pub underrun_samples: u64,
-    /// How often too much was waiting and was thrown away.
+    /// How often too much was waiting and something was left out: silence where there was some in time.
     pub overruns: u64,
     /// What is waiting, in microseconds.
     pub waiting_us: u64,
@@ -228,17 +233,31 @@ impl Speaker {
     fn collect(&mut self) {
         let mask = self.waiting.len().wrapping_sub(1);
         while let Some(frame) = self.ring.pop() {
-            for sample in frame.pcm.head(usize::from(frame.len)) {
+            self.newest_ns = Some(frame.given_ns);
+            let pcm = frame.pcm.head(usize::from(frame.len));
+            if self.can_spare(pcm) {
+                self.stats.overruns += 1;
+                continue;
+            }
+            for sample in pcm {
                 self.waiting.put(self.come as usize & mask, *sample);
                 self.come += 1;
             }
-            self.newest_ns = Some(frame.given_ns);
         }
         // Older sound than there is room for has been written over.
         let room = self.waiting.len() as u64;
         if self.come - self.taken > room {
             self.taken = self.come - room;
         }
+    }
+
+    /// Whether a frame is silence that makes more wait than is wanted, as after a device that has stood still. The
+    /// controller needs half a minute for what is left out here unheard.
+    fn can_spare(&self, pcm: &[i16]) -> bool {
+        let waiting = (self.come - self.taken) as f64;
+        self.playing
+            && waiting > self.wanted + f64::from(self.rate_hz) * SPARED_MS / 1_000.0
+            && pcm.iter().all(|sample| sample.unsigned_abs() <= QUIET)
     }
 
     fn steer(&mut self, now_ns: u64, count: usize) {

@@ -122,6 +122,33 @@ fn a_loudspeaker_that_is_not_fed_counts_it_and_plays_on_with_the_same_delay() {
     assert_eq!(out[79], 1_000);
 }
 
+/// A device that stands still for 50 ms leaves so much more waiting; in a pause it is gone at once, and sound is
+/// whole.
+#[test]
+fn what_waits_too_long_is_left_out_of_pauses() {
+    let (reference, _keep) = voice::create(RATE, 10, &voice::Settings::off(), Vec::new()).unwrap();
+    let (mut feeder, mut speaker, _) = speaker::create(RATE, 30, reference);
+    let (mut out, mut loud) = ([0; 80], 0);
+    for n in 0..400_u64 {
+        let now_ns = n * 10_000_000;
+        // 200 ms of sound, 200 ms of a pause.
+        feeder.give(now_ns, &[if n % 40 < 20 { 1_000 } else { 3 }; 80]);
+        if (85..90).contains(&n) {
+            continue;
+        }
+        speaker.render(now_ns + 5_000_000, &mut out);
+        loud += out.iter().filter(|sample| **sample > 500).count();
+        if n == 98 {
+            assert!(speaker.stats().waiting_us > 75_000, "{:?}", speaker.stats());
+        }
+    }
+    let stats = speaker.stats();
+    assert!((20_000..=60_000).contains(&stats.waiting_us), "{stats:?}");
+    assert_eq!((stats.underruns, stats.overruns), (0, 2), "{stats:?}");
+    // The start takes 80 samples to rise and to find its place, and the controller is a little faster until the pause.
+    assert!((15_880..=16_000).contains(&loud), "{loud}");
+}
+
 fn leg(ssrc: u32) -> (LegReceiver, Box<LegMedia>, LegControl) {
     let config = LegConfig::plain(ssrc, 8, CodecSpec::Pcma);
     let (receiver, media, control) = Leg::new(&config).unwrap();
