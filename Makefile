@@ -31,8 +31,8 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSIO
 XTASK = C_COMPILER="$(CC)" CXX_COMPILER="$(CXX)" C_LIBS="$(C_LIBS)" $(TARGET_DIR)/debug/xtask
 TASKS := aec-judge aec-quick bare-metal bindings-test budget c-debug c-programs c-sanitize c-stack c-test c-wiped check \
     coverage covered cross cross-quick cross-test deb deb-test devices-test features firmware-library firmware-test fuzz \
-    header-check header-compiles interop judge libsrtp2 loom miri package-test process-test process-webrtc real-time relink-test \
-    reproducible sbom searches shuttle sip-bridge small soak together tsan unsafe-budget wired
+    header-check header-compiles interop judge libsrtp2 loom miri package-test process-cross process-test process-webrtc \
+    real-time relink-test reproducible sbom searches shuttle sip-bridge small soak together tsan unsafe-budget wired
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick build-tools tools peers library install programs header bench compare docs clean xtask $(TASKS)
@@ -115,7 +115,7 @@ xtask:
 bindings-test c-programs c-sanitize c-stack c-test c-wiped features interop sip-bridge: library
 c-test interop: c-programs
 interop judge: programs
-budget coverage cross cross-quick cross-test features firmware-library fuzz libsrtp2 process-test process-webrtc: tools
+budget coverage cross cross-quick cross-test features firmware-library fuzz libsrtp2 process-cross process-test process-webrtc: tools
 
 $(TASKS): xtask
 	@$(XTASK) $@

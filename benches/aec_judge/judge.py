@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from scenes import build, scenes
-from score import score
+from score import erle_over_time, score
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,8 +27,8 @@ def sounds_of(scene, folder, rate):
     return paths, {name: soundfile.read(path)[0] for name, path in paths.items()}
 
 
-def judge(options, chain, command):
-    """Rows of one chain, a scene each."""
+def judge(options, chain, command, curves):
+    """Rows of one chain, a scene each; what its ERLE does in time is added to `curves`, a list a kind and chain."""
     rows = []
     for scene in scenes(options.rooms, options.salt, options.only):
         # Noise alone is no matter of echo, nor the other way round.
@@ -43,6 +43,8 @@ def judge(options, chain, command):
         pcm, rate = soundfile.read(out)
         assert rate == options.rate, f"{chain}: {rate} Hz"
         pcm = np.concatenate([pcm, np.zeros(len(sounds["mic"]))])[: len(sounds["mic"])]
+        if sounds["echo"].any() and not sounds["near"].any():
+            curves.setdefault(scene["kind"], {}).setdefault(chain, []).append(erle_over_time(sounds["echo"], pcm, rate))
         rows.append({"chain": chain, "kind": scene["kind"], "name": scene["name"], **score(scene, sounds, pcm, rate)})
         if not options.keep:
             os.remove(out)
@@ -66,6 +68,25 @@ def table(rows, rate):
             print(f"| {chain} | " + " | ".join(cells) + " |")
 
 
+def plot(path, kind, chains):
+    """ERLE over time, the mean of a kind's rooms: a line a chain."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(10, 4))
+    for chain, of_rooms in chains.items():
+        times = of_rooms[0][0]
+        values = np.ma.masked_invalid([values[: len(times)] for _, values in of_rooms])
+        axes.plot(times, values.mean(0), label=f"{chain} ({len(of_rooms)} rooms)")
+    axes.set(title=kind, xlabel="s", ylabel="ERLE, dB", ylim=(-10, 60))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, bbox_inches="tight")
+    pyplot.close(figure)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--voice", required=True, help="the program to judge")
@@ -79,6 +100,7 @@ def main():
     parser.add_argument("--chains", type=lambda v: v.split(","), default=["echo", "still", "full", "noise"],
                         help="of ours: echo, still (jumps not followed), full, noise")
     parser.add_argument("--keep", action="store_true", help="what came out is kept")
+    parser.add_argument("--plot", action="store_true", help="a picture a kind of scene, of ERLE over time, in the folder")
     parser.add_argument("--peers", action="store_true", help="with the peers' frozen rows (two rooms, 16 kHz)")
     parser.add_argument("--least", type=lambda v: [part.split(":") for part in v.split(",")], default=[],
                         metavar="KIND:MEASURE:VALUE", help="fails where a mean is below, or in no row")
@@ -87,16 +109,18 @@ def main():
     ours = {"echo": "echo", "still": "echo --no-jumps", "full": "full", "noise": "noise"}
     chains = {name: ask + ours[name] for name in options.chains}
     chains |= dict(chain.split("=", 1) for chain in options.chain)
-    rows = []
+    rows, curves = [], {}
     if options.peers:
         with open(f"{HERE}/peers.json") as file:
             rows += [row for row in json.load(file)["rows"]
                      if not options.only or row["kind"].startswith(tuple(options.only))]
     for chain, command in chains.items():
-        rows += judge(options, chain, command)
+        rows += judge(options, chain, command, curves)
     with open(f"{options.out}/rows-{options.salt}-{options.rate}.json", "w") as file:
         json.dump(rows, file, indent=1)
     table(rows, options.rate)
+    for kind, chains in curves.items() if options.plot else ():
+        plot(f"{options.out}/{kind}-{options.salt}-{options.rate}.svg", kind, chains)
     for kind, measure, least in options.least:
         values = [row[measure] for row in rows if row["kind"] == kind and row.get(measure) is not None]
         if not values or np.mean(values) < float(least):

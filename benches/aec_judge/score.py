@@ -40,6 +40,18 @@ def erle(echo, out, rate, begin_s, end_s):
     return float(decibel(before[loud].mean()) - decibel(after[loud].mean()))
 
 
+def erle_over_time(echo, out, rate, step_s=0.5):
+    """Seconds, and ERLE of the second around each; gaps where no echo is to be heard."""
+    loudest = powers(echo, rate).max()
+    times = np.arange(0.5, len(echo) / rate - 0.5, step_s)
+    values = []
+    for t in times:
+        part = powers(echo[int((t - 0.5) * rate) : int((t + 0.5) * rate)], rate)
+        heard = len(part) and part.max() > loudest * 1e-3
+        values.append(erle(echo, out, rate, t - 0.5, t + 0.5) if heard else None)
+    return times, np.array([np.nan if v is None else v for v in values])
+
+
 def settled(echo, out, rate, begin_s, end_s, wanted_db):
     """Seconds until every later second has this ERLE; `None` for never."""
     times = np.arange(begin_s, end_s - 1.0, 0.25)

@@ -128,6 +128,35 @@ fn sonora_cancels_and_allocates_some_forty_times_a_frame() {
     assert!(mean < 60.0 && most <= 100, "{mean} a frame, at most {most}");
 }
 
+/// What a Butterworth filter of second order at 100 Hz does with a tone is known; and where nothing plays, nothing else
+/// is done with it.
+#[test]
+#[cfg(feature = "process-sonora")]
+fn sonora_leaves_the_near_end_as_a_gentle_high_pass_does() {
+    let mut settings = Settings::off();
+    (settings.echo_cancellation, settings.high_pass) = (true, true);
+    for (hz, wanted_db) in [(60.0, -9.4), (100.0, -3.0), (200.0, -0.26), (1_000.0, 0.0)] {
+        let engine: Box<dyn Processor> = Box::new(voice::Sonora::new(RATE as u32).unwrap());
+        let (_render, mut capture) =
+            voice::create(RATE as u32, 0, &settings, vec![engine]).unwrap();
+        let (mut said, mut sent) = (0.0, 0.0);
+        for n in 0..400 {
+            let mut pcm: [i16; FRAME] = std::array::from_fn(|k| {
+                let t = (n * FRAME + k) as f64 / RATE as f64;
+                (8_000.0 * (std::f64::consts::TAU * hz * t).sin()) as i16
+            });
+            let energy = |pcm: &[i16]| pcm.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>();
+            let before = energy(&pcm);
+            capture.process(&mut pcm).unwrap();
+            if n >= 100 {
+                (said, sent) = (said + before, sent + energy(&pcm));
+            }
+        }
+        let gain_db = 10.0 * (sent / said).log10();
+        assert!((gain_db - wanted_db).abs() < 0.3, "{hz} Hz: {gain_db} dB");
+    }
+}
+
 #[test]
 #[cfg(feature = "process-rnnoise")]
 fn rnnoise_allocates_nothing() {

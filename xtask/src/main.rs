@@ -27,7 +27,7 @@ type Outcome = Result<(), String>;
 /// A task: its name, what it is for, and what runs it with the arguments behind the name.
 type Task = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
-const TASKS: [Task; 48] = [
+const TASKS: [Task; 49] = [
     (
         "aec-judge",
         "echo cancellation over simulated rooms beside peers: make aec-judge AEC=\"--only jump\"",
@@ -132,6 +132,11 @@ const TASKS: [Task; 48] = [
         "package-test",
         "the installed library as its users find it: pkg-config, CMake, and beside others",
         package::test,
+    ),
+    (
+        "process-cross",
+        "the near end's chain on both ARMs, by qemu: what is sent differs by less than -60 dB",
+        judge::process_cross,
     ),
     ("process-test", "tests of the near end's chain with every engine", judge::process_test),
     (
