@@ -74,7 +74,6 @@ pub(super) enum Finding {
 pub(super) struct JumpFinder {
     /// Of what is played, and of its magnitude: a small loudspeaker moves further one way than the other.
     model: EchoModel,
-    bent_model: EchoModel,
     reference: Shrinker,
     bent: Shrinker,
     rectified: Box<[i16]>,
@@ -109,7 +108,6 @@ impl JumpFinder {
     pub(super) fn new(rate_hz: u32) -> Result<Self, UnsupportedRate> {
         Ok(Self {
             model: EchoModel::new(),
-            bent_model: EchoModel::new(),
             reference: Shrinker::new(rate_hz)?,
             bent: Shrinker::new(rate_hz)?,
             rectified: vec![0; (rate_hz / 100) as usize].into_boxed_slice(),
@@ -141,13 +139,13 @@ impl JumpFinder {
         let played = self.reference.process(played);
         let bent = self.bent.process(&self.rectified);
         let heard = self.microphone.process(heard);
-        self.model.reference(&played);
-        self.bent_model.reference(&bent);
-        let predicted = self.predict(0);
+        self.model.reference(&played, &bent);
+        self.look_ahead();
+        let [predicted, newest] = self.model.predict(self.ahead);
         let error: [f32; HOP] = core::array::from_fn(|n| heard[n] - predicted[n]);
         self.heard.shift(HOP..LONGEST, 0);
         self.heard.put_all(LONGEST - HOP, heard.map(|v| v as i16));
-        self.keep(&predicted);
+        self.keep(&newest);
         let energies = (energy(&heard), energy(&predicted), energy(&error));
         let (was_heard, was_predicted, _) = energies;
         self.sounding_frames = self.sounding_frames.saturating_sub(1);
@@ -191,8 +189,9 @@ impl JumpFinder {
         self.bent.restart();
         replay(PARTITIONS + 4, &mut |frame| {
             self.rectify(frame);
-            self.model.reference(&self.reference.process(frame));
-            self.bent_model.reference(&self.bent.process(&self.rectified));
+            let (played, bent) =
+                (self.reference.process(frame), self.bent.process(&self.rectified));
+            self.model.reference(&played, &bent);
         });
         // What was predicted for a time comes that much later now.
         let hops = (moved as f32 / self.step / HOP as f32) as i64;
@@ -201,23 +200,21 @@ impl JumpFinder {
         self.turned = (self.turned as i64 - by).rem_euclid(KEPT as i64) as usize;
     }
 
-    fn predict(&self, ahead: usize) -> [f32; HOP] {
-        let (straight, bent) = (self.model.predict(ahead), self.bent_model.predict(ahead));
-        core::array::from_fn(|n| straight[n] + bent[n])
-    }
-
     fn rectify(&mut self, played: &[i16]) {
         for (to, from) in self.rectified.iter_mut().zip(played) {
             *to = from.saturating_abs();
         }
     }
 
-    fn keep(&mut self, predicted: &[f32; HOP]) {
+    /// Finds out how far ahead can be predicted: as long as the direct sound takes.
+    fn look_ahead(&mut self) {
         let onset = self.model.onset().saturating_sub(1);
         if onset < self.ahead || onset > self.ahead + 1 {
             (self.ahead, self.valid) = (onset, 0);
         }
-        let newest = if self.ahead == 0 { *predicted } else { self.predict(self.ahead) };
+    }
+
+    fn keep(&mut self, newest: &[f32; HOP]) {
         let at = (self.hop + self.ahead) * HOP;
         for (n, v) in newest.iter().enumerate() {
             self.predicted.put((at + n + self.turned) % KEPT, *v as i16);
@@ -323,13 +320,11 @@ impl JumpFinder {
         let trust = predicted / (left + 1.0);
         let rate = if self.gain() < 2.0 { 1.0 } else { (trust * trust / 9.0).min(1.0) };
         self.model.learn(error, RATE * rate);
-        self.bent_model.learn(error, RATE * rate);
     }
 
     /// Forgets everything.
     pub(super) fn restart(&mut self) {
         self.model.restart();
-        self.bent_model.restart();
         (self.of_heard, self.of_error) = (0.0, 0.0);
         (self.valid, self.learnt_frames, self.doubt_frames) = (0, 0, 0);
     }
