@@ -178,8 +178,11 @@ fn clicks_come_back_at_their_spacing() {
     let mut spacing: Vec<usize> = begins.windows(2).map(|pair| pair[1] - pair[0]).collect();
     println!("clicks begin {spacing:?} samples apart");
     assert!(begins.len() >= SECONDS / 2, "{} clicks of {SECONDS}", begins.len());
+    // The endpoint is up to 2000 ppm faster or slower until as much waits as is wanted, which is 32 samples; a device
+    // that runs dry moves one or two clicks by more.
     spacing.sort_unstable();
-    // A device that runs dry moves one or two; clocks are followed, and what waits too long is left out between them.
     let median = spacing[spacing.len() / 2];
-    assert!(median.abs_diff(PHONE_HZ) <= 16, "{median}");
+    assert!(median.abs_diff(PHONE_HZ) <= 40, "{median}");
+    let near = spacing.iter().filter(|apart| apart.abs_diff(median) <= 40).count();
+    assert!(near + 3 >= spacing.len(), "{spacing:?}");
 }

@@ -145,7 +145,7 @@ pub(crate) fn aec_quick(_: &[String]) -> Outcome {
 
 fn aec(words: &str) -> Outcome {
     process_webrtc(&[])?;
-    tools("ffmpeg")?;
+    tools("ffmpeg python3-venv asterisk-sounds")?;
     step("benches/aec_judge/run")
         .arg(release().join("voice"))
         .arg(target().join("aec-judge"))

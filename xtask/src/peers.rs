@@ -44,5 +44,5 @@ pub(crate) fn interop(_: &[String]) -> Outcome {
 /// The softphone by a sound card that is PulseAudio's, with FIFOs for loudspeaker and microphone.
 pub(crate) fn devices(_: &[String]) -> Outcome {
     tools("pulseaudio alsa.h")?;
-    step("cargo test --release -p examples --features devices --test devices -- --nocapture").run()
+    step("cargo test -p examples --features devices --test devices -- --nocapture").run()
 }
