@@ -26,6 +26,21 @@ pub struct End {
     pub heard: Vec<i16>,
 }
 
+/// Amplitude of a tone in sound: its sum over a Hann window, so that what is 2 / (length of `pcm`) away and further is
+/// no part of it.
+#[must_use]
+pub fn amplitude(pcm: &[i16], rate_hz: u32, hz: f64) -> f64 {
+    let (mut re, mut im, mut weight) = (0.0, 0.0, 0.0);
+    for (n, sample) in pcm.iter().enumerate() {
+        let turn = std::f64::consts::TAU * n as f64;
+        let window = 1.0 - (turn / pcm.len() as f64).cos();
+        let (sin, cos) = (turn * hz / f64::from(rate_hz)).sin_cos();
+        let sample = window * f64::from(*sample);
+        (re, im, weight) = (re + sample * cos, im + sample * sin, weight + window);
+    }
+    2.0 * re.hypot(im) / f64::max(weight, 1.0)
+}
+
 /// Keys of one direction, the same for the same seed; any suite with a cipher is accepted.
 ///
 /// # Panics

@@ -105,15 +105,9 @@ fn sing(conference: &mut Conference, phones: &mut [Phone], ticks: core::ops::Ran
 
 /// Amplitude of a tone at the end of what was heard.
 pub(super) fn amplitude(phone: &Phone, hz: f32) -> f32 {
-    let rate = phone.media.sample_rate_hz();
-    let tail = &phone.heard[phone.heard.len() - rate as usize / 5..];
-    let (mut re, mut im) = (0.0, 0.0);
-    for (n, sample) in tail.iter().enumerate() {
-        let (sin, cos) = (core::f32::consts::TAU * hz * n as f32 / rate as f32).sin_cos();
-        re += f32::from(*sample) * cos;
-        im += f32::from(*sample) * sin;
-    }
-    2.0 * (re * re + im * im).sqrt() / tail.len() as f32
+    let rate_hz = phone.media.sample_rate_hz();
+    let tail = &phone.heard[phone.heard.len() - rate_hz as usize / 5..];
+    testkit::amplitude(tail, rate_hz, f64::from(hz)) as f32
 }
 
 #[test]

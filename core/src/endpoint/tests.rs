@@ -170,17 +170,6 @@ fn tone(hz: f64, n: u64) -> [i16; 80] {
     })
 }
 
-/// Amplitude of a frequency.
-fn amplitude(pcm: &[i16], hz: f64) -> f64 {
-    let (mut re, mut im) = (0.0, 0.0);
-    for (n, sample) in pcm.iter().enumerate() {
-        let (sin, cos) = (TAU * hz * n as f64 / f64::from(RATE)).sin_cos();
-        re += f64::from(*sample) * cos;
-        im += f64::from(*sample) * sin;
-    }
-    2.0 * re.hypot(im) / pcm.len() as f64
-}
-
 const NEAR_HZ: f64 = 400.0;
 
 /// Half a second of a phone with these far ends at its lines: what the near end hears, and what each far end
@@ -244,8 +233,8 @@ fn three_talk_and_one_is_held_muted_or_rung() {
     let mut run = |microphone: &mut Microphone| {
         talk(microphone, &mut speaker, &mut near, &mut far, &mut clock)
     };
-    let is_heard = |pcm: &[i16], hz: f64| amplitude(pcm, hz) > 3_000.0;
-    let is_gone = |pcm: &[i16], hz: f64| amplitude(pcm, hz) < 100.0;
+    let is_heard = |pcm: &[i16], hz: f64| testkit::amplitude(pcm, RATE, hz) > 3_000.0;
+    let is_gone = |pcm: &[i16], hz: f64| testkit::amplitude(pcm, RATE, hz) < 100.0;
     run(&mut microphone);
     let (heard, there) = run(&mut microphone);
     assert!(is_heard(&heard, 1_000.0) && is_heard(&heard, 1_700.0) && is_gone(&heard, NEAR_HZ));
@@ -258,7 +247,7 @@ fn three_talk_and_one_is_held_muted_or_rung() {
     run(&mut microphone);
     let (heard, there) = run(&mut microphone);
     assert!(is_heard(&heard, 1_000.0) && is_gone(&heard, 1_700.0));
-    let own = amplitude(&heard, NEAR_HZ);
+    let own = testkit::amplitude(&heard, RATE, NEAR_HZ);
     assert!((1_800.0..2_200.0).contains(&own), "one's own voice at {own}");
     assert!(is_gone(&there[1], NEAR_HZ) && is_gone(&there[1], 1_000.0));
     assert!(is_heard(&there[0], NEAR_HZ) && is_gone(&there[0], 1_700.0));
@@ -268,8 +257,8 @@ fn three_talk_and_one_is_held_muted_or_rung() {
     run(&mut microphone);
     let (heard, there) = run(&mut microphone);
     assert!(is_gone(&there[0], NEAR_HZ), "muted");
-    assert!(amplitude(&heard, 425.0) > 1_000.0, "the tone is heard");
-    let ducked = amplitude(&heard, 1_000.0);
+    assert!(testkit::amplitude(&heard, RATE, 425.0) > 1_000.0, "the tone is heard");
+    let ducked = testkit::amplitude(&heard, RATE, 1_000.0);
     assert!((800.0..1_200.0).contains(&ducked), "the voice under it at {ducked}");
     assert_eq!(microphone.stats().sent_level_dbov, 127);
 

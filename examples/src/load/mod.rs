@@ -108,17 +108,6 @@ fn hz(talker: usize) -> f32 {
     400.0 + 150.0 * talker as f32
 }
 
-/// Amplitude of a tone in `pcm`.
-fn amplitude(pcm: &[i16], rate_hz: u32, hz: f32) -> f32 {
-    let (mut re, mut im) = (0.0, 0.0);
-    for (n, sample) in pcm.iter().enumerate() {
-        let (sin, cos) = (std::f32::consts::TAU * hz * n as f32 / rate_hz as f32).sin_cos();
-        re += f32::from(*sample) * cos;
-        im += f32::from(*sample) * sin;
-    }
-    2.0 * re.hypot(im) / pcm.len().max(1) as f32
-}
-
 /// A phone, the bridge's network half that faces it, and its member. What the phone sends comes from
 /// `tape` if there is one.
 fn phone(
@@ -301,7 +290,9 @@ impl Lane {
         };
         let hears = |room: &&Room| {
             let [talker, listener] = &room.heard;
-            let of = |pcm: &[i16], n: usize| amplitude(pcm, rate_hz, hz(n)) / AMPLITUDE;
+            let of = |pcm: &[i16], n: usize| {
+                testkit::amplitude(pcm, rate_hz, f64::from(hz(n))) as f32 / AMPLITUDE
+            };
             let loud =
                 |pcm: &[i16]| (0..self.load.talkers).filter(|n| of(pcm, *n) > ENOUGH).count();
             loud(listener) >= limit && loud(talker) >= limit - 1 && of(talker, 0) < ECHO
