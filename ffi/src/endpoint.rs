@@ -250,6 +250,23 @@ pub unsafe extern "C" fn ale_endpoint_control_destroy(control: *mut ale_endpoint
     });
 }
 
+/// What gives a host's function each datagram with the line that it belongs to.
+///
+/// # Safety
+/// `send` may be called with `context`, on this thread and as long as the result lives.
+unsafe fn sending(
+    send: Option<
+        unsafe extern "C" fn(context: *mut c_void, line: u32, datagram: *const u8, length: usize),
+    >,
+    context: *mut c_void,
+) -> Result<impl FnMut(LineId, &[u8]), ale_status> {
+    let send = send.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+    Ok(move |line: LineId, datagram: &[u8]| {
+        // SAFETY: the caller's; it may read the datagram.
+        unsafe { send(context, line.number().into(), datagram.as_ptr(), datagram.len()) };
+    })
+}
+
 /// Takes what the device has captured, any number of samples, the last of them at now_ns; with every 10 ms lines
 /// are pulled and pushed, and each datagram that is to be sent is given to send, which may not be NULL, with
 /// context and the line whose peer it is for; it lives until send returns. Takes some 45 KiB of stack where a leg
@@ -269,11 +286,8 @@ pub unsafe extern "C" fn ale_endpoint_capture(
         // SAFETY: the header's contract.
         let (microphone, pcm) =
             unsafe { (pointer::exclusive(microphone)?, pointer::slice(pcm, samples)?) };
-        let send = send.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        microphone.0.capture(now_ns, pcm, |line, datagram| {
-            // SAFETY: the host's function, with a datagram that it may read.
-            unsafe { send(context, line.number().into(), datagram.as_ptr(), datagram.len()) };
-        });
+        // SAFETY: as above.
+        microphone.0.capture(now_ns, pcm, unsafe { sending(send, context) }?);
         Ok(())
     })
 }
@@ -294,11 +308,8 @@ pub unsafe extern "C" fn ale_endpoint_lost(
     guard(|| {
         // SAFETY: the header's contract.
         let microphone = unsafe { pointer::exclusive(microphone) }?;
-        let send = send.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
-        microphone.0.lost(now_ns, lost_samples, |line, datagram| {
-            // SAFETY: the host's function, with a datagram that it may read.
-            unsafe { send(context, line.number().into(), datagram.as_ptr(), datagram.len()) };
-        });
+        // SAFETY: as above.
+        microphone.0.lost(now_ns, lost_samples, unsafe { sending(send, context) }?);
         Ok(())
     })
 }
