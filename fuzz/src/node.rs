@@ -3,9 +3,9 @@
 
 use std::net::SocketAddr;
 
+use ale_media_node::http::{self, MAX_BODY_BYTES, MAX_HEAD_BYTES};
 use ale_media_node::ng::bencode::{self, DictionaryWriter, Value};
-use ale_media_node::ng::command::{Codecs, Flags, Request, Transport};
-use ale_media_node::ng::http::{self, MAX_BODY_BYTES, MAX_HEAD_BYTES};
+use ale_media_node::ng::command::{Codecs, Flags, Request};
 use ale_media_node::ng::server::{Handler, Server};
 use ale_media_node::ng::websocket;
 use ale_media_node::peer::ice::{Credentials, Ice};
@@ -13,7 +13,7 @@ use ale_media_node::peer::stun::{self, MAX_ANSWER_BYTES, Message, Password};
 use ale_media_node::sdp::{
     self, Formats, Line, LineKind, NamedFormat, Origin, Rewrite, RewrittenLine, Rtcp,
 };
-use ale_media_node::whip::{self, TokenDigest, Wanted};
+use ale_media_node::web::{self, TokenDigest, Wanted};
 
 fn write(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
@@ -90,14 +90,24 @@ pub fn http(data: &[u8]) {
         let brought = authorization.split_once(' ').map_or("", |(_, token)| token.trim());
         // By another token nothing is done; by this one, what the target says in so many words.
         for (token, known) in [(brought, true), ("another", brought == "another")] {
-            match whip::wanted(&head, TokenDigest::of(token)) {
-                Ok(Wanted::Join(name)) => {
-                    assert!(known && head.target == format!("/whip/{name}"));
+            let path = head.target.split('?').next().unwrap_or_default();
+            match web::wanted(&head, Some(TokenDigest::of(token))) {
+                Ok(Wanted::Enter { way, conference, name }) => {
+                    assert!(known && path == format!("/{}/{conference}", way.folder()));
+                    assert!(name.is_none_or(|name| !name.is_empty() && name.len() <= 64));
                 }
-                Ok(Wanted::Leave(name, session)) => {
-                    assert!(known && head.target == format!("/whip/{name}/{session}"));
+                Ok(Wanted::Leave { conference, session }) => {
+                    let ends = format!("/{conference}/{session}");
+                    assert!(known && path.strip_prefix("/wh").is_some_and(|p| p.ends_with(&ends)));
+                }
+                Ok(Wanted::Conferences) => assert!(known && path == "/api/conferences"),
+                Ok(Wanted::Mute { conference, member, .. }) => {
+                    let begins = format!("/api/conferences/{conference}/");
+                    let number = path.strip_prefix(&begins).and_then(|p| p.split('/').next());
+                    assert!(known && number.and_then(|n| n.parse().ok()) == Some(member));
                 }
                 Ok(Wanted::Methods) => assert_eq!(head.method, "OPTIONS"),
+                Ok(_) => assert_eq!(head.method, "GET"),
                 Err(refused) => assert!(refused.status.starts_with('4')),
             }
         }
@@ -143,23 +153,8 @@ pub fn stun(data: &[u8]) {
 /// Descriptions: the node in the peer's place, in what is read again.
 pub fn description(data: &[u8]) {
     let Ok(mut session) = sdp::parse(data, 16) else { return };
-    let transport = Transport::named("RTP/AVP").expect("a transport");
-    let line = |n: usize| {
-        let port = 30_000 + 2 * n as u16;
-        RewrittenLine {
-            address: None,
-            port,
-            transport,
-            formats: Formats::And(Vec::new()),
-            rtcp: Rtcp::NextPort,
-            crypto: Vec::new(),
-            ice: None,
-            dtls: None,
-            mid: None,
-            bundled: false,
-            to_phone: true,
-        }
-    };
+    let line =
+        |n: usize| RewrittenLine { to_phone: true, ..RewrittenLine::plain(30_000 + 2 * n as u16) };
     let lines: Vec<_> = (0..session.medias.len()).map(|n| Some(line(n))).collect();
     let mut flags = Flags::default();
     flags.word("codec-strip-PCMU");

@@ -5,6 +5,7 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -27,19 +28,22 @@ pub struct Config {
     pub media: Media,
     /// Conferences.
     pub conference: Conference,
-    /// Browsers that enter conferences by themselves.
-    pub whip: Whip,
-    /// What others may know of the node.
-    pub metrics: Metrics,
+    /// Sound that is played.
+    pub play: Play,
+    /// When there is no room for more.
+    pub admission: Admission,
+    /// The node over HTTP.
+    pub http: Http,
 }
 
-/// WHIP (RFC 9725): browsers that enter conferences by themselves, over HTTP.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// The node over HTTP: browsers that enter conferences by themselves, what is known of them, the page, metrics and
+/// health.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Whip {
-    /// Where they ask, if there is a token.
-    pub listen: SocketAddr,
-    /// What they have to bring; without one there is no WHIP.
+pub struct Http {
+    /// Where requests are taken; nowhere by default.
+    pub listen: Option<SocketAddr>,
+    /// What has to be brought for all but the page, metrics and health; without one nothing else is served.
     pub token: Option<Token>,
 }
 
@@ -52,20 +56,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token")
     }
-}
-
-impl Default for Whip {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 2225)), token: None }
-    }
-}
-
-/// What others may know of the node, over HTTP: `/metrics`, `/healthz`, `/readyz`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Metrics {
-    /// Where they ask; nowhere by default.
-    pub listen: Option<SocketAddr>,
 }
 
 /// Control by NG, which knows no authentication.
@@ -114,6 +104,28 @@ pub struct Media {
     pub max_calls: u32,
     /// Most media lines of a call.
     pub max_lines: u16,
+}
+
+/// When there is no room for more, by what is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admission {
+    /// No call begins while all workers are busy for more of the time than this, in percent; 0 refuses none.
+    pub max_busy_percent: u16,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self { max_busy_percent: 90 }
+    }
+}
+
+/// Sound that is played to parties and conferences.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Play {
+    /// The folder that files are taken from; none by default.
+    pub folder: Option<PathBuf>,
 }
 
 /// Conferences.
@@ -336,7 +348,7 @@ impl Config {
         let fit = |token: &Token| {
             token.0.len() >= FEWEST_CHARACTERS && token.0.bytes().all(|c| c.is_ascii_graphic())
         };
-        if !self.whip.token.as_ref().is_none_or(fit) {
+        if !self.http.token.as_ref().is_none_or(fit) {
             return Err(ConfigError::Token);
         }
         let Conference { max_members, max_speakers, .. } = self.conference;
@@ -418,8 +430,8 @@ mod tests {
         for (token, is_fit) in
             [("x".repeat(15), false), ("x".repeat(16), true), ("x ".repeat(8), false)]
         {
-            let whip = Whip { token: Some(Token(token)), ..Whip::default() };
-            assert_eq!(Config { whip, ..fit.clone() }.check().is_ok(), is_fit);
+            let http = Http { token: Some(Token(token)), ..Http::default() };
+            assert_eq!(Config { http, ..fit.clone() }.check().is_ok(), is_fit);
         }
         for (max_conferences, max_members, max_speakers, is_fit) in [
             (1, 1, 1, true),

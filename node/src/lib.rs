@@ -7,13 +7,15 @@
 //! | [`config`] | one TOML file |
 //! | [`ng`] | the protocol: bencode, commands and flags, cookies |
 //! | [`sdp`] | descriptions, and what takes their place |
+//! | [`play`] | sound that is played to parties and conferences |
 //! | [`ports`] | ports for media, which are never leaked |
 //! | [`keys`] | keys by SDES: offered, answered, agreed on |
 //! | [`worker`] | threads that forward packets |
 //! | [`peer`] | ICE-lite and DTLS between a socket and a session |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
-//! | [`metrics`] | OpenMetrics, and whether calls may begin, over HTTP |
-//! | [`whip`] | browsers that enter a conference by one request over HTTP |
+//! | [`http`] | requests of HTTP as they come |
+//! | [`metrics`] | what the node has done and has left, as OpenMetrics |
+//! | [`web`] | the node over HTTP: browsers, what is known of conferences, the page, metrics, health |
 //! | [`control`] | the tables of calls and conferences, and what each command does |
 //!
 //! The control thread reads requests, rewrites descriptions, takes ports and makes sessions. Workers, one a
@@ -23,13 +25,15 @@
 pub mod call;
 pub mod config;
 pub mod control;
+pub mod http;
 pub mod keys;
 pub mod metrics;
 pub mod ng;
 pub mod peer;
+pub mod play;
 pub mod ports;
 pub mod random;
 pub mod sdp;
 mod stream;
-pub mod whip;
+pub mod web;
 pub mod worker;

@@ -11,18 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use ale_media_node::config::{Config, Interface};
+use ale_media_node::config::{Config, Interface, Token};
 use ale_media_node::control::Control;
-use ale_media_node::metrics::{self, Page, Shared};
 use ale_media_node::ng::listen::{self, Ask, Asked, Speech};
 use ale_media_node::ng::server::Server;
-use ale_media_node::whip;
+use ale_media_node::web;
 use ale_media_node::worker::Clock;
 use clap::Parser;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
+use tracing::level_filters::LevelFilter;
 
 /// Longest request: what a datagram can hold.
 const MAX_REQUEST_BYTES: usize = 65_535;
@@ -42,16 +42,28 @@ struct Arguments {
     /// Address for media, as [NAME/]ADDRESS[!ADVERTISED]; several in place of all of the file's
     #[arg(long, env = "ALE_MEDIA_NODE_INTERFACE", value_delimiter = ',')]
     interface: Vec<String>,
+    /// Address and port for HTTP, in place of the file's
+    #[arg(long, env = "ALE_MEDIA_NODE_LISTEN_HTTP")]
+    listen_http: Option<SocketAddr>,
+    /// What is logged, to standard error: error, warn, info, debug or trace
+    #[arg(long, env = "ALE_MEDIA_NODE_LOG", default_value = "info")]
+    log: LevelFilter,
     /// Says what is wrong with the configuration, and ends
     #[arg(long)]
     check: bool,
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_max_level(arguments.log)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ale-media-node: {error}");
+            tracing::error!("{error}");
             ExitCode::FAILURE
         }
     }
@@ -73,6 +85,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let interfaces = arguments.interface.iter().map(|text| Interface::from_argument(text));
         config.interfaces = interfaces.collect::<Result<_, _>>()?;
     }
+    if let Some(listen) = arguments.listen_http {
+        config.http.listen = Some(listen);
+    }
+    // Not an argument: everybody on the machine sees those.
+    if let Ok(token) = std::env::var("ALE_MEDIA_NODE_TOKEN") {
+        config.http.token = Some(Token(token));
+    }
     config.check()?;
     if arguments.check {
         println!("the configuration is fit to run");
@@ -89,10 +108,6 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let clock = Clock::start();
     let mut control = Control::start(config, clock)?;
     let mut server = Server::new(config.ng.allow.clone());
-    let page = Shared::default();
-    if let Some(listen) = config.metrics.listen {
-        page.serve(listen).map_err(|error| format!("metrics on {listen}: {error}"))?;
-    }
     let (asking, asked) = channel();
     let listeners = [(config.ng.listen_tcp, Speech::Tcp), (config.ng.listen_http, Speech::Http)];
     for (listen, speech) in listeners {
@@ -101,15 +116,15 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
         listen::serve(listen, speech, config.ng.allow.clone(), ask)
             .map_err(|error| format!("NG on {listen}: {error}"))?;
     }
-    let (asking, entering) = channel();
-    if let Some(token) = &config.whip.token {
-        let (listen, bell) = (config.whip.listen, control.shared_bell());
-        whip::serve(listen, token, whip::Ask { asked: asking, bell })
-            .map_err(|error| format!("WHIP on {listen}: {error}"))?;
+    let (asking, questions) = channel();
+    if let Some(listen) = config.http.listen {
+        let ask = web::Ask { asked: asking, bell: control.shared_bell() };
+        web::serve(listen, &config.http, ask)
+            .map_err(|error| format!("HTTP on {listen}: {error}"))?;
     }
     let mut request = vec![0; MAX_REQUEST_BYTES];
     let mut answer = Vec::new();
-    let (mut swept_ns, mut carried_ns) = (0, 0);
+    let (mut swept_ns, mut listened_ns) = (0, 0);
     let mut draining_since_ns = None;
     loop {
         wait(&socket, &control)?;
@@ -130,15 +145,13 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
         if signals.accept.swap(false, Ordering::Relaxed) && draining_since_ns.is_none() {
             control.set_accepting(true);
         }
-        if now_ns - carried_ns >= TICK.as_nanos() as u64 {
-            carried_ns = now_ns;
-            control.carry_digits();
+        if now_ns - listened_ns >= TICK.as_nanos() as u64 {
+            listened_ns = now_ns;
+            control.listen(now_ns);
         }
         if now_ns - swept_ns > 1_000_000_000 {
             swept_ns = now_ns;
             control.sweep(now_ns);
-            let metrics = metrics::text(&control, server.stats(), now_ns);
-            page.publish(Page { metrics, ready: control.is_accepting() });
         }
         while let Ok(asked) = asked.try_recv() {
             let Asked { message, from, answer: to } = asked;
@@ -147,9 +160,9 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
                 let _ = to.send(answer.clone());
             }
         }
-        while let Ok(whip::Asked { question, reply }) = entering.try_recv() {
+        while let Ok(web::Asked { question, reply }) = questions.try_recv() {
             // Who has gone meanwhile is ended as one that sends nothing.
-            let _ = reply.send(control.whip(&question, now_ns));
+            let _ = reply.send(control.web(&question, server.stats(), now_ns));
         }
         let Some((bytes, from)) = received else { continue };
         let datagram = request.get(..bytes).unwrap_or_default();

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Network;
-use crate::ng::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES};
+use crate::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES};
 
 /// Connections at a time; further ones are closed at once.
 pub(crate) const MAX_CONNECTIONS: usize = 64;

@@ -24,10 +24,7 @@ fn join(node: &mut Node, call_id: &str, conference: &str, sdp: &str, more: &[Sai
         Text("conference", conference),
         Text("sdp", sdp),
     ];
-    said.extend(more.iter().map(|said| match said {
-        Text(key, text) => Text(key, text),
-        Said::List(key, texts) => Said::List(key, texts),
-    }));
+    said.extend(more.iter().copied());
     node.ask("conference join", &said)
 }
 

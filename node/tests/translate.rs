@@ -50,7 +50,7 @@ fn each_phone_gets_its_own_codec_and_digits_cross() {
             _ => rtp(7, 100 + n),
         };
         alice.rtp.send_to(&digit, facing_alice).unwrap();
-        node.control.carry_digits();
+        node.control.listen(0);
         if !digits.is_empty() && packet[1] & 0x7f == 8 {
             break;
         }

@@ -12,7 +12,7 @@ use ale_media::rtp::is_rtcp;
 use ale_media::srtp::dtls::{Role, split};
 use ale_media::srtp::{Receiver, Sender, SessionConfig};
 use ale_media_node::peer::dtls::{Fingerprint, Handshake, Identity, Told};
-use ale_media_node::whip::{Question, Reply};
+use ale_media_node::web::{Question, Reply, Way};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use support::Said::{self, List, Text};
@@ -344,10 +344,7 @@ fn ice_is_offered_to_who_is_to_have_it_and_dtls_is_refused_where_it_can_not_be()
     let ids = [Text("call-id", "c"), Text("from-tag", "a")];
     let ask = |node: &mut Node, sdp: &str, more: Vec<Said<'_>>| {
         let mut said = vec![Text("sdp", sdp)];
-        said.extend(ids.iter().map(|said| match said {
-            Text(key, text) => Text(key, text),
-            List(key, texts) => List(key, texts),
-        }));
+        said.extend(ids.iter().copied());
         said.extend(more);
         node.ask("offer", &said)
     };
@@ -373,15 +370,17 @@ fn ice_is_offered_to_who_is_to_have_it_and_dtls_is_refused_where_it_can_not_be()
 }
 
 fn enter(node: &mut Node, offer: &str) -> Reply {
-    let question = Question::Join { conference: "room".into(), offer: offer.into() };
-    node.control.whip(&question, 0)
+    let name = Some("Ada".into());
+    let question =
+        Question::Enter { way: Way::Whip, conference: "room".into(), name, offer: offer.into() };
+    node.control.web(&question, Default::default(), 0)
 }
 
 #[test]
 fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
     let (mut node, browser) = (Node::on("127.0.0.1", (25_300, 25_399)), Identity::new().unwrap());
     let offered = offer(&browser, "web", MORE);
-    let Reply::Joined { session, answer } = enter(&mut node, &offered) else { panic!() };
+    let Reply::Entered { session, answer } = enter(&mut node, &offered) else { panic!() };
     let answer = String::from_utf8(answer).unwrap();
     // The telephone events of Opus's clock, not the first that there are.
     assert!(answer.contains("UDP/TLS/RTP/SAVPF 111 110\r\n"), "{answer}");
@@ -450,11 +449,14 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
         session: session.into(),
     };
     for (conference, session) in [("room", "x"), ("other", &session[..]), ("room", "whip-p")] {
-        assert_eq!(node.control.whip(&leave(conference, session), 0), Reply::Unknown);
+        assert_eq!(
+            node.control.web(&leave(conference, session), Default::default(), 0),
+            Reply::Unknown
+        );
     }
     assert_eq!(node.control.members(), 2);
-    assert_eq!(node.control.whip(&leave("room", &session), 0), Reply::Left);
-    assert_eq!(node.control.whip(&leave("room", &session), 0), Reply::Unknown);
+    assert_eq!(node.control.web(&leave("room", &session), Default::default(), 0), Reply::Done);
+    assert_eq!(node.control.web(&leave("room", &session), Default::default(), 0), Reply::Unknown);
     assert_eq!((node.control.members(), node.control.calls()), (1, 1));
 }
 

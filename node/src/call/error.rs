@@ -5,6 +5,7 @@ use ale_media::conference::ConferenceError;
 use ale_media::leg::{ControlError, LegError};
 use ale_media::session::SessionError;
 
+use crate::play::PlayError;
 use crate::ports::PortsError;
 use crate::sdp::SdpError;
 
@@ -40,6 +41,8 @@ pub enum CallError {
     Leg(LegError),
     /// A leg refused what has changed.
     LegChange(ControlError),
+    /// What is to be played.
+    Play(PlayError),
     /// The system has no random numbers.
     Random,
 }
@@ -62,6 +65,7 @@ impl core::fmt::Display for CallError {
             Self::Session(error) => error.fmt(f),
             Self::Leg(error) => error.fmt(f),
             Self::LegChange(error) => error.fmt(f),
+            Self::Play(error) => error.fmt(f),
             Self::Random => f.write_str("The system has no random numbers"),
         }
     }

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use ale_media::codec::g711::Law;
 use ale_media::leg::{
     Leg, LegControl, LegEvent, LegMedia, LegReceiver, MAX_DIGIT_MS, MIN_DIGIT_MS,
 };
@@ -23,11 +24,13 @@ use crate::keys::EndKeys;
 use crate::ng::command::Digit;
 use crate::peer::dtls::{Agreed, Identity};
 use crate::peer::{Change, Peer};
+use crate::play::Player;
 use crate::ports::Pair;
 use crate::random;
 use crate::sdp::{Line, NamedFormat};
 use crate::worker::{
-    Clock, End, EndCounters, Ends, Facing, Happened, Heard, Passing, Path, Relay, Voice, Worker,
+    Clock, End, EndCounters, Ends, Facing, Happened, Heard, Passing, Path, Playing, Relay, Source,
+    Voice, Worker,
 };
 
 /// The clock of payload types that nobody has described.
@@ -62,6 +65,10 @@ pub(crate) struct LineEnd {
     /// Whether packets are SRTP, and whether by keys of DTLS.
     secure: bool,
     by_dtls: bool,
+    /// Whether keys have been agreed on by DTLS.
+    has_keys: bool,
+    /// What is played to its peer: the copy that is let go of here.
+    playing: Option<Player>,
     pub(crate) counters: Arc<EndCounters>,
 }
 
@@ -111,6 +118,8 @@ impl CallLine {
                 control: None,
                 secure: false,
                 by_dtls: false,
+                has_keys: false,
+                playing: None,
                 counters: Arc::default(),
             });
         }
@@ -120,6 +129,11 @@ impl CallLine {
     /// The end towards a party.
     pub(super) fn end(&self, party: usize) -> Option<&LineEnd> {
         self.ends.get(party)?.as_ref()
+    }
+
+    /// The number by which a worker has it, if one does.
+    pub(super) fn path(&self) -> Option<u64> {
+        self.path
     }
 
     /// The end towards the only party.
@@ -279,8 +293,54 @@ impl CallLine {
         }
     }
 
+    /// The rate at which something can be played to a party.
+    pub(super) fn play_rate_hz(&self, party: usize) -> Result<u32, CallError> {
+        let end = self.end(party).filter(|_| self.path.is_some()).ok_or(CallError::NoOffer)?;
+        match (&end.control, &self.speeches) {
+            (Some(EndControl::Leg(_)), Some(speeches)) => {
+                Ok(speeches.get(party).ok_or(CallError::NoOffer)?.sample_rate_hz)
+            }
+            (Some(EndControl::Session(_)), _) => end.g711().map(|_| 8_000).ok_or(
+                CallError::NotDone("Playing where another codec than G.711 is passed on undecoded"),
+            ),
+            _ => Err(CallError::NoOffer),
+        }
+    }
+
+    /// Plays something to a party, at its rate; what is played already ends.
+    pub(super) fn play(
+        &mut self,
+        party: usize,
+        player: Player,
+        worker: &Worker,
+    ) -> Result<(), CallError> {
+        let id = self.path.ok_or(CallError::NoOffer)?;
+        let end = self.ends.get_mut(party).and_then(Option::as_mut).ok_or(CallError::NoOffer)?;
+        let source = match (&end.control, end.g711()) {
+            (Some(EndControl::Session(_)), Some((payload_type, law))) => Some(Source {
+                payload_type,
+                law,
+                ssrc: random::number().ok_or(CallError::Random)?,
+                sequence: (random::number().ok_or(CallError::Random)? >> 17) as u16,
+                timestamp: random::number().ok_or(CallError::Random)?,
+            }),
+            _ => None,
+        };
+        end.playing = Some(player.clone());
+        worker.play(id, party, Some(Playing { player, source, begins: true }));
+        Ok(())
+    }
+
+    /// Plays nothing more to a party; where it was, in ms, if something was played.
+    pub(super) fn stop_playing(&mut self, party: usize, worker: &Worker) -> Option<u64> {
+        let end = self.ends.get_mut(party)?.as_mut()?;
+        worker.play(self.path?, party, None);
+        // Its last copy may be the worker's now, which lets go of it between two packets.
+        end.playing.take().map(|player| player.position_ms())
+    }
+
     /// Whether a worker has it by this number.
-    pub(super) fn is_path(&self, id: u64) -> bool {
+    pub(crate) fn is_path(&self, id: u64) -> bool {
         self.path == Some(id)
     }
 
@@ -290,6 +350,7 @@ impl CallLine {
         match happened {
             Happened::Agreed(agreed) => {
                 end.failure = end.take_keys(agreed).err().map(|error| error.to_string());
+                end.has_keys |= end.failure.is_none();
             }
             Happened::Failed(reason) => end.failure = Some(reason.clone()),
             Happened::Moved(to) => end.chosen = Some(*to),
@@ -397,6 +458,29 @@ impl LineEnd {
         }
     }
 
+    /// The control half of its leg, if it has one.
+    pub(crate) fn leg(&self) -> Option<&LegControl> {
+        match self.control.as_ref()? {
+            EndControl::Leg(control) => Some(control),
+            EndControl::Session(_) => None,
+        }
+    }
+
+    /// Whether there are to be keys by DTLS, and none have come.
+    pub(crate) fn waits_for_keys(&self) -> bool {
+        self.by_dtls && !self.has_keys
+    }
+
+    /// G.711 as its peer knows it, the first of both.
+    fn g711(&self) -> Option<(u8, Law)> {
+        let formats = &self.said.as_ref()?.formats;
+        formats.iter().find_map(|format| match &format.name.to_ascii_uppercase()[..] {
+            "PCMU" => Some((format.payload_type, Law::Mu)),
+            "PCMA" => Some((format.payload_type, Law::A)),
+            _ => None,
+        })
+    }
+
     /// Where the peer sends from, as far as known: RTP, or RTCP.
     pub(crate) fn heard_from(&self, rtcp: bool) -> Option<SocketAddr> {
         if let Some(chosen) = self.chosen {
@@ -440,7 +524,7 @@ impl LineEnd {
         let pair = self.pair.take().ok_or(CallError::NoOffer)?;
         let peer = self.change.take().map(|change| Box::new(Peer::new(change)));
         let (passing, counters) = (self.passing, Arc::clone(&self.counters));
-        Ok(Facing { pair, rtcp_mux, peer, passing, counters })
+        Ok(Facing { pair, rtcp_mux, peer, passing, playing: None, counters })
     }
 
     /// Its leg, for the worker.

@@ -20,18 +20,44 @@ use crate::worker::{Path, Worker};
 pub struct Member {
     /// The conference's name.
     pub conference: String,
+    /// What the others are told who it is.
+    pub name: String,
     /// Its place there.
     pub id: MemberId,
     speech: Speech,
     /// Whether it says anything, and hears.
     says: bool,
     hears: bool,
+    /// Whether it says nothing, whatever it offers.
+    listens_only: bool,
+    /// When it was last loud.
+    pub(super) spoke_ns: Option<u64>,
     origin: Origin,
     /// The last answer.
     answer: Vec<u8>,
 }
 
+/// Who wants to be in a conference.
+#[derive(Debug, Clone, Copy)]
+pub struct Entrance<'e> {
+    /// The conference's name.
+    pub conference: &'e str,
+    /// What the others are told who it is.
+    pub name: &'e str,
+    /// Whether it says nothing, whatever it offers.
+    pub listens_only: bool,
+    /// The offer.
+    pub offer: &'e [u8],
+    /// How the answer is to be.
+    pub flags: &'e Flags,
+}
+
 impl Member {
+    /// Whether it wants to be heard, by the last offer.
+    pub fn says(&self) -> bool {
+        self.says
+    }
+
     /// Whether the conference is heard, as the last offer wants it.
     pub fn hears(&self) -> bool {
         self.hears
@@ -64,14 +90,13 @@ impl Call {
     /// [`CallError`]. The call is of no more use then.
     pub fn enter(
         &mut self,
-        conference: &str,
-        text: &[u8],
-        flags: &Flags,
+        entrance: &Entrance<'_>,
         room: &mut Room,
         join: impl FnOnce(LegMedia, JoinOptions) -> Result<MemberId, CallError>,
     ) -> Result<(Path, Vec<u8>), CallError> {
+        let Entrance { conference, name, listens_only, offer, flags } = *entrance;
         let mut line = CallLine::default();
-        let plan = plan(text, flags, &line, None, room)?;
+        let plan = plan(offer, flags, &line, None, listens_only, room)?;
         line.ensure_end(0, plan.interface, room)?;
         let (told, muxed) = line.answer_alone(&plan, flags, room)?;
         let (path, media) = line.enter(muxed, &plan.speech, room)?;
@@ -86,9 +111,18 @@ impl Call {
         let id = join(media, options)?;
         let answer = written(&plan, told, origin, flags);
         let Plan { speech, says, hears, .. } = plan;
-        let conference = conference.to_owned();
-        let member = Member { conference, id, speech, says, hears, origin, answer: answer.clone() };
-        self.member = Some(member);
+        self.member = Some(Member {
+            conference: conference.to_owned(),
+            name: name.to_owned(),
+            id,
+            speech,
+            says,
+            hears,
+            listens_only,
+            spoke_ns: None,
+            origin,
+            answer: answer.clone(),
+        });
         self.lines = vec![line];
         Ok((path, answer))
     }
@@ -107,7 +141,7 @@ impl Call {
         let (Some(member), [line]) = (&mut self.member, &mut self.lines[..]) else {
             return Err(CallError::NotDone("A change between a call and a conference"));
         };
-        let plan = plan(text, flags, line, Some(&member.speech), room)?;
+        let plan = plan(text, flags, line, Some(&member.speech), member.listens_only, room)?;
         let near = line.end(0).ok_or(CallError::NoOffer)?;
         near.check(!plan.transport.secure, plan.by_dtls)?;
         let (told, muxed) = line.answer_alone(&plan, flags, room)?;
@@ -125,9 +159,13 @@ impl Call {
 
     /// Whether nobody in the conference hears this member.
     pub fn is_muted(&self) -> bool {
+        self.is_held() || self.member.as_ref().is_some_and(|member| !member.says)
+    }
+
+    /// Whether it has been asked for that nobody hears it.
+    pub(super) fn is_held(&self) -> bool {
         let end = self.lines.first().and_then(|line| line.end(0));
-        let held = end.is_some_and(|end| end.passing.blocked || end.passing.silenced);
-        held || self.member.as_ref().is_some_and(|member| !member.says)
+        end.is_some_and(|end| end.passing.blocked || end.passing.silenced)
     }
 }
 
@@ -137,6 +175,7 @@ fn plan(
     flags: &Flags,
     kept: &CallLine,
     spoken: Option<&Speech>,
+    listens_only: bool,
     room: &Room,
 ) -> Result<Plan, CallError> {
     let session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
@@ -160,7 +199,7 @@ fn plan(
     let interface = kept.interface(0, named, offered.ipv6, room)?;
     // On hold by address (RFC 3264 section 8.4) it takes nothing either.
     let reachable = offered.rtp.is_some() || offered.ice.is_some();
-    let (says, hears) = (offered.sends, offered.receives && reachable);
+    let (says, hears) = (offered.sends && !listens_only, offered.receives && reachable);
     Ok(Plan { session, number, offered, transport, by_dtls, speech, interface, says, hears })
 }
 

@@ -12,12 +12,13 @@ mod line;
 mod member;
 mod offer;
 mod peer;
+mod view;
 mod voice;
 
 pub use error::CallError;
 use line::CallLine;
 pub(crate) use line::LineEnd;
-pub use member::Member;
+pub use member::{Entrance, Member};
 
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::config::Interface;
 use crate::ng::command::{Digit, Flags, RtcpMux, Transport};
 use crate::peer::dtls::Identity;
 use crate::peer::ice::Credentials;
+use crate::play::{Player, Rounds, Sound};
 use crate::ports::Ports;
 use crate::sdp::{IceTold, Line, Rewrite, RewrittenLine};
 use crate::worker::{Happened, Passing, Worker};
@@ -157,6 +159,52 @@ impl Call {
             }
         }
         Err(refused)
+    }
+
+    /// Plays a sound to a party, or to both, on the first line that can; how long one round is, in ms.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn play(
+        &mut self,
+        party: Option<usize>,
+        sound: &Sound,
+        rounds: Rounds,
+        worker: &Worker,
+    ) -> Result<(), CallError> {
+        if self.member.is_some() {
+            return Err(CallError::NotDone("Playing to one member of a conference"));
+        }
+        let mut refused = CallError::NoOffer;
+        for line in &mut self.lines {
+            let to: Vec<_> = (0..2).filter(|of| party.is_none_or(|party| party == *of)).collect();
+            // Asked for all before anything is heard.
+            let rates = to.iter().map(|party| line.play_rate_hz(*party));
+            let rates: Vec<_> = match rates.collect() {
+                Ok(rates) => rates,
+                Err(error) => {
+                    refused = error;
+                    continue;
+                }
+            };
+            for (party, rate_hz) in to.into_iter().zip(rates) {
+                let sound = sound.clone().at(rate_hz).map_err(CallError::Play)?;
+                line.play(party, Player::new(sound, rounds), worker)?;
+            }
+            return Ok(());
+        }
+        Err(refused)
+    }
+
+    /// Plays nothing more to a party, or to both; where one of them was, in ms, if something was played.
+    pub fn stop_playing(&mut self, party: Option<usize>, worker: &Worker) -> Option<u64> {
+        let mut position_ms = None;
+        for line in &mut self.lines {
+            for of in (0..2).filter(|of| party.is_none_or(|party| party == *of)) {
+                position_ms = line.stop_playing(of, worker).or(position_ms);
+            }
+        }
+        position_ms
     }
 
     /// Ends its media.

@@ -8,11 +8,13 @@ use ale_media::conference::{
     Conference, ConferenceConfig, ConferenceControl, ConferenceError, MemberId, Outgoing,
 };
 
-use super::{Control, name};
-use crate::call::{Call, CallError};
+use super::play::Announcement;
+use super::{Control, Party, Totals, Want};
+use crate::call::{Call, CallError, Entrance};
 use crate::config;
 use crate::ng::bencode::DictionaryWriter;
-use crate::ng::command::{Flags, Request};
+use crate::ng::command::Request;
+use crate::web::view;
 use crate::worker::{Mix, Worker};
 
 /// Places beyond those that may be taken: who has left holds its own until the next tick.
@@ -22,7 +24,7 @@ const SPARE_PLACES: usize = 8;
 #[derive(Debug)]
 pub(super) enum Refused {
     /// There is no room on this node: another may have some.
-    Room(&'static str),
+    Room(Want),
     /// All else.
     Call(CallError),
 }
@@ -44,9 +46,17 @@ struct Meeting {
     members: usize,
     /// Who is yet to be told to leave, since too many commands waited.
     leaving: Vec<MemberId>,
+    announcement: Option<Announcement>,
 }
 
 impl Meeting {
+    fn end_announcement(&mut self) {
+        if let Some(announcement) = self.announcement.take() {
+            self.leaving.push(announcement.end());
+            self.tidy();
+        }
+    }
+
     /// Frees what the tick has given back.
     fn tidy(&mut self) {
         self.leaving.retain(|id| self.control.leave(*id) == Err(ConferenceError::Busy));
@@ -67,6 +77,53 @@ impl Conferences {
         self.by_name.values().map(|meeting| meeting.members).sum()
     }
 
+    /// Announces what `begin` makes, in place of what is announced already.
+    pub(super) fn announce(
+        &mut self,
+        conference: &str,
+        begin: impl FnOnce(&ConferenceControl) -> Result<Announcement, String>,
+    ) -> Result<(), String> {
+        let meeting = self.by_name.get_mut(conference).ok_or("Unknown conference")?;
+        let begun = begin(&meeting.control)?;
+        meeting.end_announcement();
+        meeting.announcement = Some(begun);
+        Ok(())
+    }
+
+    pub(super) fn stop_announcing(&mut self, conference: &str) -> Result<(), String> {
+        let meeting = self.by_name.get_mut(conference).ok_or("Unknown conference")?;
+        meeting.end_announcement();
+        Ok(())
+    }
+
+    /// Announces on, and ends what has been heard.
+    pub(super) fn go_on(&mut self) {
+        for meeting in self.by_name.values_mut() {
+            if meeting.announcement.as_mut().is_some_and(|announcement| !announcement.go_on()) {
+                meeting.end_announcement();
+            }
+        }
+    }
+
+    pub(super) fn is_there(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    /// Ticks of those there are that did not come.
+    pub(super) fn missed_ticks(&self) -> u64 {
+        self.by_name.values().map(|meeting| meeting.control.stats().missed_ticks).sum()
+    }
+
+    /// Those there are, yet without their members.
+    pub(super) fn view(&self) -> Vec<view::Conference> {
+        let view = |(name, meeting): (&String, &Meeting)| view::Conference {
+            name: name.clone(),
+            missed_ticks: meeting.control.stats().missed_ticks,
+            members: Vec::new(),
+        };
+        self.by_name.iter().map(view).collect()
+    }
+
     pub(super) fn tidy(&mut self) {
         self.by_name.values_mut().for_each(Meeting::tidy);
     }
@@ -83,16 +140,18 @@ impl Conferences {
         let outgoing = Outgoing::new(config.max_members);
         let id = self.next;
         self.next += 1;
-        let meeting = Meeting { id, worker, control, members: 0, leaving: Vec::new() };
+        let meeting =
+            Meeting { id, worker, control, members: 0, leaving: Vec::new(), announcement: None };
         Ok((meeting, Mix { id, conference, outgoing }))
     }
 
     /// A call ends: if it is in a conference, it leaves.
-    pub(super) fn leave(&mut self, call: &Call, worker: &Worker) {
+    pub(super) fn leave(&mut self, call: &Call, worker: &Worker, totals: &mut Totals) {
         let Some(member) = &call.member else { return };
         let Some(meeting) = self.by_name.get_mut(&member.conference) else { return };
         meeting.members = meeting.members.saturating_sub(1);
         if meeting.members == 0 {
+            totals.missed_ticks += meeting.control.stats().missed_ticks;
             worker.close_mix(meeting.id);
             self.by_name.remove(&member.conference);
         } else {
@@ -134,22 +193,27 @@ impl Control {
         now_ns: u64,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
-        let call_id = name(request.call_id, "No call-id in message")?;
-        let from_tag = name(request.from_tag, "No from-tag in message")?;
-        let conference = name(request.conference, "No conference in message")?;
-        let text = request.sdp.ok_or("No SDP body in message")?;
+        let Party { call_id, from_tag, sdp } = Party::of(request)?;
+        let conference =
+            super::name(request.flags.conference.as_deref(), "No conference in message")?;
         if self.calls.contains_key(call_id) {
-            let sdp = self.offer_again(call_id, from_tag, conference, request, now_ns)?;
+            let sdp = self.offer_again(call_id, from_tag, conference, sdp, request, now_ns)?;
             answer.string("sdp", sdp).string("result", "ok");
             return Ok(());
         }
-        let tags = (from_tag, request.to_tag);
-        match self.admit(call_id, tags, conference, text, &request.flags, now_ns) {
+        let entrance = Entrance {
+            conference,
+            name: super::name(request.flags.name.as_deref().or(Some(from_tag)), "No name")?,
+            listens_only: false,
+            offer: sdp,
+            flags: &request.flags,
+        };
+        match self.admit(call_id, (from_tag, request.to_tag), &entrance, now_ns) {
             Ok(sdp) => {
                 answer.string("sdp", sdp).string("result", "ok");
                 Ok(())
             }
-            Err(Refused::Room(reason)) => self.refuse(request, reason, answer),
+            Err(Refused::Room(want)) => self.refuse(request, want, answer),
             Err(Refused::Call(error)) => Err(error.to_string()),
         }
     }
@@ -159,36 +223,32 @@ impl Control {
         &mut self,
         call_id: &str,
         tags: (&str, Option<&str>),
-        conference: &str,
-        text: &[u8],
-        flags: &Flags,
+        entrance: &Entrance<'_>,
         now_ns: u64,
     ) -> Result<Vec<u8>, Refused> {
+        let conference = entrance.conference;
         let limits = self.conferences.limits;
         let others = self.conferences.by_name.get_mut(conference).map(|meeting| {
             meeting.tidy();
             meeting.members
         });
         let result = match (self.want_of_room(), others) {
-            (Some(reason), _) => Err(Refused::Room(reason)),
+            (Some(want), _) => Err(Refused::Room(want)),
             (None, None) if self.conferences.count() >= limits.max_conferences as usize => {
-                Err(Refused::Room("Too many conferences"))
+                Err(Refused::Room(Want::Conference))
             }
             // No other node has it: not in the words for want of room.
             (None, Some(others)) if others >= usize::from(limits.max_members) => {
                 Err(Refused::Call(CallError::Conference(ConferenceError::Full)))
             }
-            (None, _) => {
-                self.enter(call_id, tags, conference, text, flags, now_ns).map_err(Refused::Call)
-            }
+            (None, _) => self.enter(call_id, tags, entrance, now_ns).map_err(Refused::Call),
         };
-        let for_room = |refused: &Refused| {
-            matches!(
-                refused,
-                Refused::Room(_) | Refused::Call(CallError::Conference(_) | CallError::Ports(_))
-            )
-        };
-        self.totals.refused += u64::from(result.as_ref().is_err_and(for_room));
+        match &result {
+            Err(Refused::Room(want)) => self.totals.refuse(*want),
+            Err(Refused::Call(CallError::Ports(_))) => self.totals.refuse(Want::Ports),
+            Err(Refused::Call(CallError::Conference(_))) => self.totals.refuse(Want::Conference),
+            _ => {}
+        }
         result
     }
 
@@ -197,11 +257,10 @@ impl Control {
         &mut self,
         call_id: &str,
         (from_tag, to_tag): (&str, Option<&str>),
-        conference: &str,
-        text: &[u8],
-        flags: &Flags,
+        entrance: &Entrance<'_>,
         now_ns: u64,
     ) -> Result<Vec<u8>, CallError> {
+        let conference = entrance.conference;
         let begun = match self.conferences.by_name.get(conference) {
             Some(_) => None,
             None => Some(self.conferences.make(self.next_worker)?),
@@ -211,11 +270,10 @@ impl Control {
         let meeting = meeting.ok_or(CallError::Conference(ConferenceError::UnknownMember))?;
         let (worker, control) = (meeting.worker, meeting.control.clone());
         let mut call = Call::new(from_tag, worker, now_ns);
-        let (path, sdp) =
-            call.enter(conference, text, flags, &mut self.room, |media, options| {
-                let joined = control.join(Box::new(media), options);
-                joined.map_err(|(error, _)| CallError::Conference(error))
-            })?;
+        let (path, sdp) = call.enter(entrance, &mut self.room, |media, options| {
+            let joined = control.join(Box::new(media), options);
+            joined.map_err(|(error, _)| CallError::Conference(error))
+        })?;
         if let Some(to_tag) = to_tag.filter(|tag| tag.len() <= super::MAX_NAME_BYTES) {
             call.tags[1] = Some(to_tag.to_owned());
         }
@@ -233,6 +291,7 @@ impl Control {
             meeting.members += 1;
         }
         self.totals.begun += 1;
+        tracing::info!(call_id, conference, name = entrance.name, "entered");
         self.calls.insert(call_id.to_owned(), call);
         Ok(sdp)
     }
@@ -242,6 +301,7 @@ impl Control {
         call_id: &str,
         from_tag: &str,
         conference: &str,
+        sdp: &[u8],
         request: &Request<'_>,
         now_ns: u64,
     ) -> Result<Vec<u8>, String> {
@@ -255,8 +315,7 @@ impl Control {
             return Err(CallError::UnknownTag.to_string());
         }
         let worker = self.workers.get(call.worker).ok_or("No worker")?;
-        let text = request.sdp.unwrap_or_default();
-        let answer = call.offer_again(text, &request.flags, &self.room, worker);
+        let answer = call.offer_again(sdp, &request.flags, &self.room, worker);
         let answer = answer.map_err(|error| error.to_string())?;
         call.signalled_ns = now_ns;
         self.conferences.follow(call)?;
@@ -282,6 +341,7 @@ impl Control {
                 members.dictionary(|about| {
                     about.string("call-id", call_id);
                     about.string("from-tag", call.tags[0].as_deref().unwrap_or_default());
+                    about.string("name", &member.name);
                     about.string("codec", member.codec());
                     about.number("muted", call.is_muted().into());
                     about.number("listening", member.hears().into());

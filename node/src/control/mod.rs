@@ -2,12 +2,16 @@
 //! The table of calls, and what each command does to it.
 
 mod conferences;
+mod load;
+mod play;
 mod report;
-mod whip;
+mod want;
+mod web;
 
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -24,6 +28,8 @@ use crate::ports::Ports;
 use crate::random;
 use crate::worker::{Clock, Happened, News, Passing, Worker};
 use conferences::Conferences;
+use load::Load;
+pub use want::Want;
 
 /// Longest `Call-ID` and tag.
 const MAX_NAME_BYTES: usize = 255;
@@ -39,8 +45,10 @@ pub struct Totals {
     pub deleted: u64,
     /// Calls of which nothing came for too long.
     pub timed_out: u64,
-    /// Calls that were refused for want of room: their number, or ports, or since the node drains.
-    pub refused: u64,
+    /// Calls that were refused for want of room, in the order of [`Want::ALL`].
+    pub refused: [u64; Want::ALL.len()],
+    /// Ticks of conferences that have ended which did not come.
+    pub missed_ticks: u64,
     /// Packets of ended calls, RTP and RTCP.
     pub packets: u64,
     /// Their bytes.
@@ -63,10 +71,13 @@ pub struct Control {
     room: Room,
     clock: Clock,
     max_calls: usize,
+    load: Load,
     /// No calls begin while it is false; those there are go on.
     accepting: bool,
     totals: Totals,
     timeout_ns: u64,
+    /// Where files lie that are played.
+    sounds: Option<PathBuf>,
     told: Receiver<(u64, usize, Happened)>,
     bell: Arc<OwnedFd>,
     alive: Arc<AtomicBool>,
@@ -87,6 +98,7 @@ impl Control {
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let alive = Arc::new(AtomicBool::new(true));
         let news = News { told: tell, bell: Arc::clone(&bell), alive: Arc::clone(&alive) };
+        let count = workers;
         let start = |n| Worker::start(n % cores, clock, news.clone());
         let workers = (0..workers).map(start).collect::<Result<_, _>>()?;
         let identity = Identity::new().map_err(io::Error::other)?;
@@ -106,9 +118,11 @@ impl Control {
             room: Room { interfaces, identity, max_lines, next_path: 0 },
             clock,
             max_calls: config.media.max_calls as usize,
+            load: Load::new(config.admission, count),
             accepting: true,
             totals: Totals::default(),
             timeout_ns: u64::from(config.media.timeout_s) * 1_000_000_000,
+            sounds: config.play.folder.clone(),
             told,
             bell,
             alive,
@@ -142,7 +156,7 @@ impl Control {
 
     /// Whether calls may begin.
     pub fn is_accepting(&self) -> bool {
-        self.accepting && self.is_alive() && self.calls.len() < self.max_calls
+        self.want_of_room().is_none()
     }
 
     /// Whether all workers run.
@@ -165,13 +179,15 @@ impl Control {
         let (workers, timeout_ns, totals) = (&self.workers, self.timeout_ns, &mut self.totals);
         let conferences = &mut self.conferences;
         conferences.tidy();
-        self.calls.retain(|_, call| {
+        self.load.look(workers.iter().map(Worker::busy_ns), now_ns);
+        self.calls.retain(|call_id, call| {
             let last_ns = call.last_arrival_ns().max(call.signalled_ns);
             let alive = now_ns.saturating_sub(last_ns) < timeout_ns;
             if !alive && let Some(worker) = workers.get(call.worker) {
                 totals.timed_out += 1;
+                tracing::info!(call_id, "ended: nothing has come");
                 totals.add(call);
-                conferences.leave(call, worker);
+                conferences.leave(call, worker, totals);
                 call.end(worker);
             }
             alive
@@ -198,13 +214,29 @@ impl Control {
                 Happened::Moved(_) => {}
             }
             // One of many thousand calls, at its beginning: a look at each is not worth a second table.
-            self.calls.values_mut().any(|call| call.hear(path, end, &happened));
+            let heard = self
+                .calls
+                .iter_mut()
+                .find_map(|(call_id, call)| call.hear(path, end, &happened).then_some(call_id));
+            let Some(call_id) = heard else { continue };
+            match &happened {
+                Happened::Agreed(agreed) => {
+                    let suite = agreed.suite.sdes_name();
+                    tracing::info!(call_id, leg = end, suite, "keys by DTLS");
+                }
+                Happened::Failed(reason) => tracing::warn!(call_id, leg = end, %reason, "no keys"),
+                Happened::Moved(to) => tracing::debug!(call_id, leg = end, %to, "moved"),
+            }
         }
     }
 
-    /// Says digits on in calls that are translated.
-    pub fn carry_digits(&mut self) {
-        self.calls.values_mut().for_each(Call::carry_digits);
+    /// Says digits on in calls that are translated, notes who speaks in conferences, and announces on.
+    pub fn listen(&mut self, now_ns: u64) {
+        self.conferences.go_on();
+        for call in self.calls.values_mut() {
+            call.carry_digits();
+            call.listen(now_ns);
+        }
     }
 
     fn offer(
@@ -213,25 +245,26 @@ impl Control {
         now_ns: u64,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
-        let call_id = name(request.call_id, "No call-id in message")?;
-        let from_tag = name(request.from_tag, "No from-tag in message")?;
-        let text = request.sdp.ok_or("No SDP body in message")?;
+        let Party { call_id, from_tag, sdp: text } = Party::of(request)?;
         if request.to_tag.is_some_and(|tag| tag.len() > MAX_NAME_BYTES) {
             return Err(String::from("Too long a name"));
         }
         if !self.calls.contains_key(call_id) {
-            if let Some(reason) = self.want_of_room() {
-                self.totals.refused += 1;
-                return self.refuse(request, reason, answer);
+            if let Some(want) = self.want_of_room() {
+                self.totals.refuse(want);
+                return self.refuse(request, want, answer);
             }
             let mut call = Call::new(from_tag, self.next_worker, now_ns);
             // What an offer that is refused has taken comes back with the call.
             let sdp = call.offer(from_tag, None, text, &request.flags, &mut self.room);
             let sdp = sdp.map_err(|error| {
-                self.totals.refused += u64::from(matches!(error, CallError::Ports(_)));
+                if matches!(error, CallError::Ports(_)) {
+                    self.totals.refuse(Want::Ports);
+                }
                 error.to_string()
             })?;
             self.totals.begun += 1;
+            tracing::info!(call_id, from_tag, "begun");
             self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
             self.calls.insert(call_id.to_owned(), call);
             answer.string("sdp", sdp).string("result", "ok");
@@ -246,25 +279,38 @@ impl Control {
         Ok(())
     }
 
-    /// Why no call may begin, in words that proxies know: they ask another node then.
-    fn want_of_room(&self) -> Option<&'static str> {
+    /// Why no call may begin.
+    fn want_of_room(&self) -> Option<Want> {
         if self.calls.len() >= self.max_calls {
-            return Some("Parallel session limit reached");
+            return Some(Want::Calls);
         }
-        (!self.accepting || !self.is_alive()).then_some("Load limit exceeded")
+        if !self.accepting || !self.is_alive() {
+            return Some(Want::Accepting);
+        }
+        self.load.is_exceeded().then_some(Want::Headroom)
+    }
+
+    /// How much of the last second each worker was busy, of 1000.
+    pub fn busy_permille(&self) -> &[u64] {
+        self.load.busy_permille()
+    }
+
+    /// Ticks of conferences that did not come.
+    pub fn missed_ticks(&self) -> u64 {
+        self.totals.missed_ticks + self.conferences.missed_ticks()
     }
 
     /// Tells who asks that there is no room for a call.
     fn refuse(
         &self,
         request: &Request<'_>,
-        reason: &str,
+        want: Want,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
         if !request.knows_load_limit {
-            return Err(reason.to_owned());
+            return Err(want.words().to_owned());
         }
-        answer.string("result", "load limit").string("message", reason);
+        answer.string("result", "load limit").string("message", want.words());
         Ok(())
     }
 
@@ -274,10 +320,8 @@ impl Control {
         now_ns: u64,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
-        let call_id = name(request.call_id, "No call-id in message")?;
-        let from_tag = name(request.from_tag, "No from-tag in message")?;
+        let Party { call_id, from_tag, sdp: text } = Party::of(request)?;
         let to_tag = name(request.to_tag, "No to-tag in message")?;
-        let text = request.sdp.ok_or("No SDP body in message")?;
         let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
         let worker = self.workers.get(call.worker).ok_or("No worker")?;
         let sdp = call
@@ -312,9 +356,10 @@ impl Control {
     fn end(&mut self, call_id: &str) {
         let Some(mut call) = self.calls.remove(call_id) else { return };
         self.totals.deleted += 1;
+        tracing::info!(call_id, "ended");
         self.totals.add(&call);
         if let Some(worker) = self.workers.get(call.worker) {
-            self.conferences.leave(&call, worker);
+            self.conferences.leave(&call, worker, &mut self.totals);
             call.end(worker);
         }
     }
@@ -359,7 +404,7 @@ impl Control {
         request: &Request<'_>,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
-        if let (None, Some(conference)) = (request.call_id, request.conference) {
+        if let (None, Some(conference)) = (request.call_id, request.flags.conference.as_deref()) {
             return self.query_conference(conference, answer);
         }
         let call_id = name(request.call_id, "No call-id in message")?;
@@ -377,6 +422,10 @@ impl Handler for Control {
             Command::Ping => {
                 answer.string("result", "pong");
                 Ok(())
+            }
+            // What proxies can say whose modules know no command of ours.
+            Command::Offer if request.flags.conference.is_some() => {
+                self.join(request, now_ns, answer)
             }
             Command::Offer => self.offer(request, now_ns, answer),
             Command::Answer => self.answer(request, now_ns, answer),
@@ -406,21 +455,47 @@ impl Handler for Control {
                 self.pass(request, |passing| passing.no_digits = on, answer)
             }
             Command::PlayDigit => self.play_digit(request, answer),
+            Command::PlayMedia => self.play_media(request, answer),
+            Command::StopMedia => self.stop_media(request, answer),
             Command::NotDone => Err(String::from("Command is not done by this node")),
         };
         if let Err(reason) = done {
+            let call_id = request.call_id.unwrap_or_default();
+            tracing::info!(call_id, command = ?request.command, %reason, "refused");
             error(answer, &reason);
         }
     }
 }
 
 impl Totals {
+    fn refuse(&mut self, want: Want) {
+        let counters = self.refused.iter_mut().zip(Want::ALL);
+        counters.filter(|(_, of)| *of == want).for_each(|(counter, _)| *counter += 1);
+    }
+
     /// A call has ended.
     fn add(&mut self, call: &Call) {
         let [rtp, rtcp] = report::totals_of(call);
         self.packets += rtp.packets + rtcp.packets;
         self.bytes += rtp.bytes + rtcp.bytes;
         self.errors += rtp.errors + rtcp.errors;
+    }
+}
+
+/// Who asks for a description to be taken.
+struct Party<'r> {
+    call_id: &'r str,
+    from_tag: &'r str,
+    sdp: &'r [u8],
+}
+
+impl<'r> Party<'r> {
+    fn of(request: &Request<'r>) -> Result<Self, String> {
+        Ok(Self {
+            call_id: name(request.call_id, "No call-id in message")?,
+            from_tag: name(request.from_tag, "No from-tag in message")?,
+            sdp: request.sdp.ok_or("No SDP body in message")?,
+        })
     }
 }
 

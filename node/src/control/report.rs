@@ -55,7 +55,7 @@ pub(super) fn statistics(control: &Control, now_ns: u64, answer: &mut Dictionary
         groups.dictionary("totalstatistics", |total| {
             total.number("uptime", now_ns / 1_000_000_000);
             total.number("managedsessions", totals.deleted + totals.timed_out);
-            total.number("rejectedsessions", totals.refused);
+            total.number("rejectedsessions", totals.refused.iter().sum());
             total.number("regularterminatedsessions", totals.deleted);
             total.number("timeoutsessions", totals.timed_out);
             total.number("relayedpackets", totals.packets);

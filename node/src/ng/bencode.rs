@@ -175,6 +175,14 @@ impl<'a> Value<'a> {
         entries.iter().map(|(key, value)| (*key, value))
     }
 
+    /// A number, also one that is told as text.
+    pub fn number(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            other => other.text()?.parse().ok(),
+        }
+    }
+
     /// A string that is text.
     pub fn text(&self) -> Option<&'a str> {
         match self {

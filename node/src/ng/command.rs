@@ -47,6 +47,10 @@ pub enum Command {
     BlockDigits(bool),
     /// A digit is said as if by a party.
     PlayDigit,
+    /// A file is played to a party, or to a conference.
+    PlayMedia,
+    /// Nothing more is.
+    StopMedia,
     /// An offer of who wants to be in a conference, to be answered by the node: a command of this node's own.
     Join,
     /// A command of the protocol that is not done here.
@@ -83,9 +87,11 @@ impl Command {
             "unblock DTMF" => Self::BlockDigits(false),
             "play DTMF" => Self::PlayDigit,
             "conference join" => Self::Join,
-            "play media" | "stop media" | "start recording" | "stop recording"
-            | "pause recording" | "start forwarding" | "stop forwarding" | "publish"
-            | "subscribe request" | "subscribe answer" | "unsubscribe" | "connect" => Self::NotDone,
+            "play media" => Self::PlayMedia,
+            "stop media" => Self::StopMedia,
+            "start recording" | "stop recording" | "pause recording" | "start forwarding"
+            | "stop forwarding" | "publish" | "subscribe request" | "subscribe answer"
+            | "unsubscribe" | "connect" => Self::NotDone,
             _ => return None,
         })
     }
@@ -203,6 +209,10 @@ pub struct Flags {
     pub direction: Option<[String; 2]>,
     /// See [`Codecs`].
     pub codecs: Codecs,
+    /// The name of the conference that is meant.
+    pub conference: Option<String>,
+    /// What others in a conference are told who it is.
+    pub name: Option<String>,
     /// What was not understood, and ignored.
     pub unknown: Vec<String>,
 }
@@ -221,10 +231,7 @@ pub struct Digit {
 impl Digit {
     /// The digit of a message: `code` as a character or as the event's number, `duration` in ms, `volume` in dB.
     fn of(message: &Value<'_>) -> Option<Self> {
-        let number = |key: &str| match message.entry(key)? {
-            Value::Integer(number) => Some(*number),
-            other => other.text()?.parse().ok(),
-        };
+        let number = |key: &str| message.entry(key).and_then(Value::number);
         let event = match message.entry("code")? {
             Value::Integer(number) => u8::try_from(*number).ok(),
             other => {
@@ -240,6 +247,38 @@ impl Digit {
     }
 }
 
+/// What is to be played, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Play<'a> {
+    /// A file's name.
+    pub file: Option<&'a str>,
+    /// A file itself.
+    pub blob: Option<&'a [u8]>,
+    /// How often.
+    pub times: Option<u64>,
+    /// For how long at most, in ms.
+    pub limit_ms: Option<u64>,
+    /// Where it begins, in ms.
+    pub start_ms: Option<u64>,
+}
+
+impl<'a> Play<'a> {
+    fn of(message: &Value<'a>) -> Self {
+        let number = |key: &str| u64::try_from(message.entry(key)?.number()?).ok();
+        let blob = match message.entry("blob") {
+            Some(Value::Bytes(bytes)) => Some(*bytes),
+            _ => None,
+        };
+        Self {
+            file: message.entry("file").and_then(Value::text),
+            blob,
+            times: number("repeat-times"),
+            limit_ms: number("repeat-duration"),
+            start_ms: number("start-pos"),
+        }
+    }
+}
+
 /// A request, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request<'a> {
@@ -251,14 +290,14 @@ pub struct Request<'a> {
     pub from_tag: Option<&'a str>,
     /// Tag of who answered.
     pub to_tag: Option<&'a str>,
-    /// A conference's name.
-    pub conference: Option<&'a str>,
     /// A description in SDP.
     pub sdp: Option<&'a [u8]>,
     /// Most calls that a list shall have.
     pub limit: Option<usize>,
     /// A digit that is to be said.
     pub digit: Option<Digit>,
+    /// What is to be played.
+    pub play: Play<'a>,
     /// Whether who asks knows the answer `load limit`.
     pub knows_load_limit: bool,
     /// See [`Flags`].
@@ -311,13 +350,10 @@ impl<'a> Request<'a> {
             call_id: text("call-id"),
             from_tag: text("from-tag"),
             to_tag: text("to-tag").filter(|tag| !tag.is_empty()),
-            conference: text("conference"),
             sdp,
-            limit: message.entry("limit").and_then(|limit| match limit {
-                Value::Integer(limit) => usize::try_from(*limit).ok(),
-                other => other.text()?.parse().ok(),
-            }),
+            limit: message.entry("limit").and_then(|limit| limit.number()?.try_into().ok()),
             digit: Digit::of(message),
+            play: Play::of(message),
             knows_load_limit: message.entry("supports").is_some_and(supports),
             flags: Flags::of(message),
         })
@@ -332,7 +368,8 @@ impl Flags {
             let Ok(key) = core::str::from_utf8(key) else { continue };
             match &normal(key)[..] {
                 "command" | "call-id" | "from-tag" | "to-tag" | "sdp" | "via-branch" | "limit"
-                | "supports" | "received-from" | "code" | "duration" | "volume" | "conference" => {}
+                | "supports" | "received-from" | "code" | "duration" | "volume" | "file"
+                | "blob" | "db-id" | "start-pos" | "repeat-times" | "repeat-duration" => {}
                 "flags" => value.texts().for_each(|word| flags.word(word)),
                 "rtpp-flags" => {
                     let words = value.text().unwrap_or_default().split_ascii_whitespace();
@@ -392,6 +429,8 @@ impl Flags {
             ("ICE", "remove") => self.ice = Ice::Remove,
             ("ICE", "force" | "force-relay") => self.ice = Ice::Force,
             ("ICE", "default" | "optional") => self.ice = Ice::Unsaid,
+            ("conference", _) => self.conference = Some(value.to_owned()),
+            ("name", _) => self.name = Some(value.to_owned()),
             ("replace", "origin") => self.replace_origin = true,
             // Connection lines and the port are replaced wherever media comes through here.
             ("replace", _) => {}

@@ -9,10 +9,10 @@ use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 use std::time::Duration;
 
 use super::bencode::{self, BencodeError};
-use super::http::{self, HttpError};
 use super::server::MAX_COOKIE_BYTES;
 use super::websocket::{self, Kind};
 use crate::config::Network;
+use crate::http::{self, HttpError};
 use crate::stream::{self, Stream};
 
 /// How long the control thread may take.

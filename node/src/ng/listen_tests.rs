@@ -9,7 +9,7 @@ use std::thread;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::*;
-use crate::ng::http::MAX_HEAD_BYTES;
+use crate::http::MAX_HEAD_BYTES;
 use crate::stream::MAX_CONNECTIONS;
 
 fn served(speech: Speech) -> SocketAddr {

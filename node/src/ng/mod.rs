@@ -6,7 +6,6 @@
 
 pub mod bencode;
 pub mod command;
-pub mod http;
 pub mod listen;
 pub mod retransmission;
 pub mod server;

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
-use super::http::{Head, MAX_BODY_BYTES};
+use crate::http::{Head, MAX_BODY_BYTES};
 
 /// What a client must ask for to speak NG.
 pub const PROTOCOL: &str = "ng.rtpengine.com";
@@ -120,7 +120,7 @@ pub fn write(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ng::http;
+    use crate::http;
 
     #[test]
     fn the_handshake_is_the_one_of_rfc_6455() {

@@ -77,6 +77,25 @@ pub struct RewrittenLine {
     pub to_phone: bool,
 }
 
+impl RewrittenLine {
+    /// Plain RTP on a port and RTCP on the next, with the formats that are there.
+    pub fn plain(port: u16) -> Self {
+        Self {
+            address: None,
+            port,
+            transport: Transport { secure: false, feedback: false, dtls: false },
+            formats: Formats::And(Vec::new()),
+            rtcp: Rtcp::NextPort,
+            crypto: Vec::new(),
+            ice: None,
+            dtls: None,
+            mid: None,
+            bundled: false,
+            to_phone: false,
+        }
+    }
+}
+
 /// What is to become of a description.
 #[derive(Debug, Clone)]
 pub struct Rewrite<'f> {

@@ -2,7 +2,7 @@
 use core::net::SocketAddr;
 
 use super::*;
-use crate::ng::command::{Codecs, Transport};
+use crate::ng::command::Codecs;
 
 const HEAD: &str =
     "v=0\r\no=- 77 1 IN IP4 198.51.100.10\r\ns=-\r\nc=IN IP4 198.51.100.10\r\nt=0 0\r\n";
@@ -18,20 +18,7 @@ fn rewritten(text: &str, codecs: &Codecs, lines: Vec<Option<RewrittenLine>>) -> 
 }
 
 fn plain(port: u16) -> Option<RewrittenLine> {
-    let transport = Transport::named("RTP/AVP").unwrap();
-    Some(RewrittenLine {
-        address: None,
-        port,
-        transport,
-        formats: Formats::And(Vec::new()),
-        rtcp: Rtcp::NextPort,
-        crypto: Vec::new(),
-        ice: None,
-        dtls: None,
-        mid: None,
-        bundled: false,
-        to_phone: false,
-    })
+    Some(RewrittenLine::plain(port))
 }
 
 /// The lines of `after` that are not in `before`, and the other way round.

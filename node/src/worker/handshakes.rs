@@ -41,7 +41,7 @@ impl News {
     /// A worker has ended that was not told to: its calls are silent.
     pub(super) fn ended(&self, core: usize) {
         self.alive.store(false, Ordering::Relaxed);
-        eprintln!("ale-media-node: worker {core} has ended; no call may begin");
+        tracing::error!(core, "a worker has ended that was not told to; no call may begin");
     }
 }
 

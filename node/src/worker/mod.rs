@@ -9,6 +9,7 @@ mod clock;
 mod handshakes;
 mod mix;
 mod path;
+mod play;
 mod relay;
 mod translate;
 
@@ -17,6 +18,7 @@ pub use clock::Clock;
 pub use mix::{Heard, Mix};
 use path::{Admitted, order};
 pub use path::{End, EndCounters, Ends, Facing, Passing, Path};
+pub use play::{Playing, Source};
 pub use relay::Relay;
 pub use translate::Voice;
 
@@ -59,6 +61,7 @@ enum Order {
     Relatch { id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr> },
     SetPassing { id: u64, end: usize, passing: Passing },
     ChangePeer { id: u64, end: usize, change: Change },
+    Play { id: u64, end: usize, playing: Option<Box<Playing>> },
     Close(u64),
     Stop,
 }
@@ -68,6 +71,7 @@ enum Order {
 pub struct Worker {
     orders: Sender<Order>,
     bell: Arc<OwnedFd>,
+    busy_ns: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -97,6 +101,8 @@ impl Worker {
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&poll, &bell, epoll::EventData::new_u64(ORDERS), epoll::EventFlags::IN)?;
         let thread_bell = Arc::clone(&bell);
+        let busy_ns = Arc::new(AtomicU64::new(0));
+        let thread_busy_ns = Arc::clone(&busy_ns);
         let thread = thread::Builder::new().name(format!("media-{core}")).spawn(move || {
             let mut cores = CpuSet::new();
             if core < CpuSet::MAX_CPU {
@@ -105,12 +111,18 @@ impl Worker {
                 let _ = sched_setaffinity(None, &cores);
             }
             let mut watch = Watch { core, news: news.clone(), told: false };
-            match Forwarder::new(poll, thread_bell, received, clock, news).run() {
+            let forwarder = Forwarder::new(poll, thread_bell, received, clock, news);
+            match forwarder.run(&thread_busy_ns) {
                 Ok(()) => watch.told = true,
-                Err(error) => eprintln!("ale-media-node: worker {core}: {error}"),
+                Err(error) => tracing::error!(core, %error, "a worker has ended"),
             }
         })?;
-        Ok(Self { orders, bell, thread: Some(thread) })
+        Ok(Self { orders, bell, busy_ns, thread: Some(thread) })
+    }
+
+    /// How long it has been busy since it began.
+    pub fn busy_ns(&self) -> u64 {
+        self.busy_ns.load(Ordering::Relaxed)
     }
 
     /// Forwards a line's media from now on. What came before is not: it is of a time when nobody knew whom
@@ -127,6 +139,11 @@ impl Worker {
     /// Changes what is passed on of what comes at an end.
     pub fn set_passing(&self, id: u64, end: usize, passing: Passing) {
         self.order(Order::SetPassing { id, end, passing });
+    }
+
+    /// Plays something to the peer at an end, in place of what the other says; nothing more if it is nothing.
+    pub fn play(&self, id: u64, end: usize, playing: Option<Playing>) {
+        self.order(Order::Play { id, end, playing: playing.map(Box::new) });
     }
 
     /// What is known of the peer at an end has changed.
@@ -200,6 +217,8 @@ struct Forwarder {
     places: HashMap<u64, usize>,
     /// Places of the lines that are translated, and when they are pulled.
     translated: Vec<usize>,
+    /// Places and ends of those where something is played that is not.
+    played: Vec<(usize, usize)>,
     pulls: Beat,
     /// Conferences, and when they are ticked.
     mixes: Vec<Mix>,
@@ -225,6 +244,7 @@ impl Forwarder {
             free: Vec::new(),
             places: HashMap::new(),
             translated: Vec::new(),
+            played: Vec::new(),
             pulls: Beat::every(TICK_NS),
             mixes: Vec::new(),
             ticks: Beat::every(MIX_TICK_NS),
@@ -233,8 +253,8 @@ impl Forwarder {
         }
     }
 
-    /// Forwards until it is told to end.
-    fn run(&mut self) -> io::Result<()> {
+    /// Forwards until it is told to end; counts the time between two waits.
+    fn run(mut self, busy_ns: &AtomicU64) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS);
         loop {
             events.clear();
@@ -244,6 +264,7 @@ impl Forwarder {
                 // The descriptors are ours and open: none is expected.
                 Err(error) => return Err(error.into()),
             }
+            let woke_ns = self.clock.now_ns();
             let mut ordered = false;
             for event in &events {
                 match event.data.u64() {
@@ -257,25 +278,37 @@ impl Forwarder {
             if ordered && !self.obey() {
                 return Ok(());
             }
+            count(busy_ns, self.clock.now_ns().saturating_sub(woke_ns));
         }
     }
 
     /// How long to wait for packets; for ever where nothing is translated or mixed and no hands are shaken.
     fn wait(&self) -> Option<Timespec> {
         let now_ns = self.clock.now_ns();
-        let pull_ns = (!self.translated.is_empty()).then(|| self.pulls.wait_ns(now_ns));
+        let pull_ns = self.is_pulled().then(|| self.pulls.wait_ns(now_ns));
         let tick_ns = (!self.mixes.is_empty()).then(|| self.ticks.wait_ns(now_ns));
         let waits = [pull_ns, tick_ns, self.handshakes.wait_ns(now_ns)];
         let left_ns = waits.into_iter().flatten().min()?;
         Some(Timespec { tv_sec: 0, tv_nsec: left_ns as i64 })
     }
 
-    /// Has the voices of lines that are translated cross, and ticks conferences, if it is time.
+    /// Whether there is something to be done every 20 ms.
+    fn is_pulled(&self) -> bool {
+        !self.translated.is_empty() || !self.played.is_empty()
+    }
+
+    /// Has the voices of lines that are translated cross, plays on, and ticks conferences, if it is time.
     fn tick(&mut self) {
         let now_ns = self.clock.now_ns();
-        if !self.translated.is_empty()
+        if self.is_pulled()
             && let Some(due_ns) = self.pulls.due(now_ns)
         {
+            let paths = &mut self.paths;
+            self.played.retain(|(place, end)| {
+                let path = paths.get_mut(*place).and_then(Option::as_deref_mut);
+                let Some(Path { ends: Ends::Relay(ends), .. }) = path else { return false };
+                ends.get_mut(*end).is_some_and(play::send_on)
+            });
             for place in &self.translated {
                 if let Some(Some(path)) = self.paths.get_mut(*place)
                     && let Ends::Translate(ends) = &mut path.ends
@@ -329,6 +362,7 @@ impl Forwarder {
                         facing.passing = passing;
                     }
                 }
+                Ok(Order::Play { id, end, playing }) => self.play(id, end, playing),
                 Ok(Order::ChangePeer { id, end, change }) => {
                     let place = self.places.get(&id).copied();
                     let facing = self.path(id).and_then(|path| path.ends.facing_mut(end));
@@ -345,12 +379,28 @@ impl Forwarder {
                         }
                         self.free.push(place);
                         self.translated.retain(|translated| *translated != place);
+                        self.played.retain(|(played, _)| *played != place);
                         self.handshakes.forget(place);
                     }
                 }
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }
+        }
+    }
+
+    fn play(&mut self, id: u64, end: usize, playing: Option<Box<Playing>>) {
+        let Some(place) = self.places.get(&id).copied() else { return };
+        let relays = |path: &mut Path| matches!(path.ends, Ends::Relay(_));
+        let sends = playing.is_some() && self.path(id).is_some_and(relays);
+        if let Some(facing) = self.path(id).and_then(|path| path.ends.facing_mut(end)) {
+            facing.playing = playing;
+        }
+        if sends && !self.played.contains(&(place, end)) {
+            if !self.is_pulled() {
+                self.pulls.begin(self.clock.now_ns());
+            }
+            self.played.push((place, end));
         }
     }
 
@@ -371,7 +421,7 @@ impl Forwarder {
             }
         }
         if matches!(path.ends, Ends::Translate(_)) {
-            if self.translated.is_empty() {
+            if !self.is_pulled() {
                 self.pulls.begin(self.clock.now_ns());
             }
             self.translated.push(place);

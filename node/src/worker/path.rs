@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use ale_media::rtp::is_rtcp;
 
-use super::{Heard, Relay, Voice, count, send};
+use super::{Heard, Playing, Relay, Voice, count, send};
 use crate::peer::stun::MAX_ANSWER_BYTES;
 use crate::peer::{Change, Peer, Taken};
 use crate::ports::Pair;
@@ -53,6 +53,8 @@ pub struct Facing {
     pub peer: Option<Box<Peer>>,
     /// What is passed on of what comes here.
     pub passing: Passing,
+    /// What is played to the peer.
+    pub playing: Option<Box<Playing>>,
     /// Figures.
     pub counters: Arc<EndCounters>,
 }

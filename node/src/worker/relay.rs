@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use ale_media::session::{Incoming, Role, SessionReceiver, SessionSender, Standing};
 
-use super::{End, MAX_DATAGRAM_BYTES, count, send};
+use super::{End, MAX_DATAGRAM_BYTES, Playing, count, send};
 
 #[cfg(test)]
 #[path = "relay_tests.rs"]
@@ -61,7 +61,9 @@ pub(super) fn forward(
             count(&near.facing.counters.rtp_packets, 1);
             count(&near.facing.counters.rtp_bytes, bytes as u64);
             let passing = near.facing.passing;
-            if passing.blocked || (passing.no_digits && rtp.role == Role::Event) {
+            // Its peer hears something else just now.
+            let covered = far.facing.playing.as_deref().is_some_and(Playing::is_heard);
+            if covered || passing.blocked || (passing.no_digits && rtp.role == Role::Event) {
                 return;
             }
             if passing.silenced {

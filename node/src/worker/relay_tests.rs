@@ -38,6 +38,7 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
                 rtcp_mux: false,
                 peer: None,
                 passing: Passing::default(),
+                playing: None,
                 counters,
             },
             media: Relay { receiver, sender },

@@ -27,6 +27,7 @@ fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, Leg
                 rtcp_mux: false,
                 peer: None,
                 passing: Passing::default(),
+                playing: None,
                 counters,
             },
             media: Voice { receiver, media },

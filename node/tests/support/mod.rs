@@ -19,12 +19,14 @@ pub struct Node {
 }
 
 /// A key and its value, of a request.
+#[derive(Clone, Copy)]
 pub enum Said<'a> {
     Text(&'a str, &'a str),
     List(&'a str, &'a [&'a str]),
+    Bytes(&'a str, &'a [u8]),
 }
 
-use Said::{List, Text};
+use Said::{Bytes, List, Text};
 
 impl Node {
     /// A node whose media goes over an address, on its own part of the ports.
@@ -60,6 +62,9 @@ impl Node {
                     Text(key, text) => {
                         request.string(key, text);
                     }
+                    Bytes(key, bytes) => {
+                        request.string(key, bytes);
+                    }
                     List(key, texts) => {
                         request.list(key, |list| {
                             texts.iter().for_each(|text| {
@@ -88,10 +93,7 @@ impl Node {
         let ids = || vec![Text("call-id", call_id), Text("from-tag", "a")];
         let mut asked = ids();
         asked.push(Text("sdp", offer.0));
-        asked.extend(offer.1.iter().map(|said| match said {
-            Text(key, text) => Text(key, text),
-            List(key, texts) => List(key, texts),
-        }));
+        asked.extend(offer.1.iter().copied());
         let offered = self.ask("offer", &asked).sdp();
         let answer = answer(&offered);
         let mut asked = ids();

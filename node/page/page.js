@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Takes part in a conference by WHIP, or listens by WHEP, and shows who is there.
+"use strict";
+
+const at = (id) => document.getElementById(id);
+const say = (word, about = "") => WORDS[document.documentElement.lang][word].replace("{}", about);
+
+/** What runs while somebody takes part. */
+let call = null;
+/** Rows by the members' numbers: they stay, so that the keyboard's focus does too. */
+const rows = new Map();
+
+function speak(language) {
+  document.documentElement.lang = language;
+  at("language").value = language;
+  for (const element of document.querySelectorAll("[data-word]")) {
+    element.textContent = say(element.dataset.word);
+  }
+  document.title = say("title");
+  rows.forEach((row) => row.remove());
+  rows.clear();
+}
+
+function status(text) {
+  at("status").textContent = text;
+}
+
+function ask(path, options = {}) {
+  const headers = { Authorization: `Bearer ${at("token").value}`, ...options.headers };
+  return fetch(path, { ...options, headers });
+}
+
+/** Why the node has refused, in words. */
+async function refusal(answer) {
+  if (answer.status === 401) return say("noToken");
+  if (answer.status === 409) return say("notThere");
+  return say("refused", (await answer.text()).trim() || `${answer.status}`);
+}
+
+function setInside(inside) {
+  at("join").disabled = inside;
+  at("leave").disabled = !inside;
+  at("quiet").disabled = !inside || !call?.microphone;
+  for (const id of ["name", "conference", "token", "listen"]) at(id).disabled = inside;
+}
+
+async function join() {
+  const listens = at("listen").checked;
+  const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  call = { peer, microphone: null, session: null };
+  try {
+    if (listens) {
+      peer.addTransceiver("audio", { direction: "recvonly" });
+    } else {
+      status(say("asking"));
+      try {
+        call.microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
+      } catch {
+        throw say("noMicrophone");
+      }
+      call.microphone.getTracks().forEach((track) => peer.addTrack(track, call.microphone));
+    }
+    peer.addEventListener("track", (event) => {
+      at("heard").srcObject = new MediaStream([event.track]);
+    });
+    peer.addEventListener("connectionstatechange", () => {
+      if (peer.connectionState === "connected") status(say("inside"));
+      if (peer.connectionState === "failed" && call?.peer === peer) leave(say("lost"));
+    });
+    status(say("entering2"));
+    await peer.setLocalDescription();
+    const way = listens ? "whep" : "whip";
+    const query = new URLSearchParams({ name: at("name").value });
+    const answer = await ask(`/${way}/${encodeURIComponent(at("conference").value)}?${query}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/sdp" },
+      body: peer.localDescription.sdp,
+    }).catch(() => { throw say("unreachable"); });
+    if (answer.status !== 201) throw await refusal(answer);
+    call.session = answer.headers.get("Location");
+    await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+    setInside(true);
+    at("quiet").focus();
+  } catch (reason) {
+    leave(`${reason}`);
+  }
+}
+
+function leave(why) {
+  const { peer, microphone, session } = call ?? {};
+  call = null;
+  microphone?.getTracks().forEach((track) => track.stop());
+  peer?.close();
+  // Also when the page goes away.
+  if (session) ask(session, { method: "DELETE", keepalive: true }).catch(() => {});
+  at("heard").srcObject = null;
+  at("quiet").setAttribute("aria-pressed", "false");
+  setInside(false);
+  status(why);
+}
+
+function toggleMicrophone() {
+  const quiet = at("quiet").getAttribute("aria-pressed") !== "true";
+  call?.microphone?.getTracks().forEach((track) => { track.enabled = !quiet; });
+  at("quiet").setAttribute("aria-pressed", `${quiet}`);
+}
+
+function number(value, digits) {
+  const language = document.documentElement.lang;
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return value === null ? "–" : value.toLocaleString(language, options);
+}
+
+function makeRow(conference, member) {
+  const row = document.createElement("tr");
+  const name = document.createElement("th");
+  name.scope = "row";
+  row.append(name);
+  for (let n = 0; n < 8; n += 1) row.append(document.createElement("td"));
+  for (const n of [4, 5, 6]) row.cells[n].className = "number";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    const what = button.getAttribute("aria-pressed") === "true" ? "unmute" : "mute";
+    const path = `/api/conferences/${encodeURIComponent(conference)}/${member.id}/${what}`;
+    await ask(path, { method: "POST" }).catch(() => {});
+    await look();
+  });
+  row.cells[8].append(button);
+  return row;
+}
+
+function show(row, member) {
+  const set = (n, text) => {
+    if (row.cells[n].textContent !== text) row.cells[n].textContent = text;
+  };
+  row.className = member.speaking ? "speaks" : "";
+  set(0, member.name);
+  set(1, say(member.speaking ? "yes" : "no"));
+  set(2, member.codec);
+  set(3, member.suite ?? say("none"));
+  set(4, number(member.delay_ms, 0));
+  set(5, number(member.loss_percent, 1));
+  set(6, number(member.mos, 2));
+  set(7, member.silent ?? say("heard"));
+  const button = row.cells[8].firstChild;
+  button.textContent = say(member.muted ? "unmute" : "mute");
+  button.setAttribute("aria-pressed", `${member.muted}`);
+  button.setAttribute("aria-label", `${button.textContent}: ${member.name}`);
+}
+
+async function look() {
+  if (at("token").value === "") return;
+  let conferences;
+  try {
+    const answer = await ask("/api/conferences");
+    if (!answer.ok) return;
+    ({ conferences } = await answer.json());
+  } catch {
+    return;
+  }
+  const options = conferences.map(({ name }) => new Option(name));
+  at("conferences").replaceChildren(...options);
+  const chosen = at("conference").value;
+  const members = conferences.find(({ name }) => name === chosen)?.members ?? [];
+  const there = new Set(members.map(({ id }) => `${chosen} ${id}`));
+  const comings = [];
+  for (const [key, row] of rows) {
+    if (there.has(key)) continue;
+    comings.push(say("went", row.cells[0].textContent));
+    row.remove();
+    rows.delete(key);
+  }
+  for (const member of members) {
+    const key = `${chosen} ${member.id}`;
+    if (!rows.has(key)) {
+      rows.set(key, makeRow(chosen, member));
+      at("members").append(rows.get(key));
+      comings.push(say("came", member.name));
+    }
+    show(rows.get(key), member);
+  }
+  at("nobody").hidden = members.length > 0;
+  if (comings.length > 0) at("comings").textContent = comings.join(" ");
+}
+
+at("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!call) join();
+});
+at("leave").addEventListener("click", () => leave(say("outside")));
+at("quiet").addEventListener("click", toggleMicrophone);
+at("language").addEventListener("change", (event) => speak(event.target.value));
+window.addEventListener("pagehide", () => { if (call) leave(""); });
+
+// What stands behind # goes to no server: whoever starts the node may print an address with the token.
+const given = new URLSearchParams(window.location.hash.slice(1));
+for (const id of ["token", "name", "conference"]) {
+  if (given.has(id)) at(id).value = given.get(id);
+}
+if (given.has("token")) window.history.replaceState(null, "", window.location.pathname);
+speak((navigator.language ?? "en").startsWith("de") ? "de" : "en");
+look();
+setInterval(look, 1_000);

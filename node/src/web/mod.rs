@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The node over HTTP: browsers that enter conferences by WHIP (RFC 9725) or listen by WHEP
+//! (draft-ietf-wish-whep), what is known of conferences and who is muted there, the page that does both, metrics and
+//! health. What can't be read off the request is asked of the control thread, so that health is its.
+
+mod files;
+mod route;
+pub mod view;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, SyncSender, sync_channel};
+use std::time::Duration;
+
+pub use files::File;
+use route::SDP;
+pub use route::{Refused, TokenDigest, Wanted, Way, wanted};
+
+use crate::config::{Http, Network};
+use crate::http::{self, HttpError};
+use crate::metrics;
+use crate::stream::{self, Stream};
+
+/// How long the control thread may take.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long a connection may say nothing before its request: anybody may open one.
+const SILENCE: Duration = Duration::from_secs(5);
+/// Pages of any origin may ask: who asks is known by the token, which no browser sends by itself.
+const ANY_ORIGIN: (&str, &str) = ("Access-Control-Allow-Origin", "*");
+const TEXT: &str = "text/plain";
+
+/// What is asked of the control thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Somebody wants to be in a conference.
+    Enter {
+        /// How.
+        way: Way,
+        /// Its name.
+        conference: String,
+        /// What the others are told who it is.
+        name: Option<String>,
+        /// The offer.
+        offer: Vec<u8>,
+    },
+    /// A session ends.
+    Leave {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+    },
+    /// What there is.
+    Conferences,
+    /// A member is muted, or no longer.
+    Mute {
+        /// The conference's name.
+        conference: String,
+        /// The member's number.
+        member: u64,
+        /// That the others don't hear it.
+        muted: bool,
+    },
+    /// OpenMetrics.
+    Metrics,
+    /// Whether all threads of the node run.
+    Health,
+    /// Whether calls may begin.
+    Readiness,
+}
+
+/// What the control thread answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// Somebody is in.
+    Entered {
+        /// The session's name.
+        session: String,
+        /// The answer to the offer.
+        answer: Vec<u8>,
+    },
+    /// It has been done.
+    Done,
+    /// There is no such session, or member.
+    Unknown,
+    /// There is nobody to be heard yet.
+    NotLive,
+    /// The offer is no description.
+    Malformed(String),
+    /// It can't be agreed on.
+    NotAcceptable(String),
+    /// There is no room.
+    NoRoom(String),
+    /// What there is.
+    Conferences(view::Conferences),
+    /// OpenMetrics.
+    Metrics(String),
+    /// Yes, or no.
+    Is(bool),
+}
+
+/// A question, and where its answer goes.
+#[derive(Debug)]
+pub struct Asked {
+    /// The question.
+    pub question: Question,
+    /// Takes one reply.
+    pub reply: SyncSender<Reply>,
+}
+
+/// How connections ask the control thread.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Questions.
+    pub asked: Sender<Asked>,
+    /// Wakes it.
+    pub bell: Arc<OwnedFd>,
+}
+
+/// Takes requests at an address, on threads that end with the process; the address.
+///
+/// # Errors
+/// What the system says.
+pub fn serve(listen: SocketAddr, config: &Http, ask: Ask) -> io::Result<SocketAddr> {
+    let token = config.token.as_ref().map(|token| TokenDigest::of(&token.0));
+    let everybody = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|text| text.parse().ok());
+    let everybody: Vec<Network> = everybody.collect();
+    stream::serve(listen, "http", everybody, SILENCE, move |mut stream| {
+        let answer = match request(&mut stream, token)? {
+            Ok((wanted, body)) => answer(wanted, body, &ask),
+            Err(Refused { status, field }) => {
+                let fields: Vec<_> = [ANY_ORIGIN].into_iter().chain(field).collect();
+                http::answer_with(status, &fields, 0).into_bytes()
+            }
+        };
+        stream.write(&answer)
+    })
+}
+
+/// A request with its body.
+fn request(
+    stream: &mut Stream,
+    token: Option<TokenDigest>,
+) -> io::Result<Result<(Wanted, Vec<u8>), Refused>> {
+    let head = stream.until(|read| match http::head(read) {
+        Ok(None) => None,
+        Ok(Some(head)) => Some(Ok((head.bytes, head.body_bytes(), wanted(&head, token)))),
+        Err(error) => Some(Err(error)),
+    })?;
+    let refused = |error: HttpError| Ok(Err(Refused::new(error.status())));
+    let (bytes, body, wanted) = match head {
+        Ok((bytes, body, Ok(wanted))) => (bytes, body, wanted),
+        // Who brings no token is not told what else is wrong.
+        Ok((_, _, Err(refused))) => return Ok(Err(refused)),
+        Err(error) => return refused(error),
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return refused(error),
+    };
+    stream.take(bytes);
+    stream.until(|read| (read.len() >= body).then_some(()))?;
+    Ok(Ok((wanted, stream.take(body))))
+}
+
+impl Ask {
+    /// Asks the control thread.
+    fn ask(&self, question: Question) -> Option<Reply> {
+        let (reply, replied) = sync_channel(1);
+        self.asked.send(Asked { question, reply }).ok()?;
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        replied.recv_timeout(ANSWER).ok()
+    }
+}
+
+fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
+    match wanted {
+        Wanted::File(File { kind, text, .. }) => {
+            let fields: Vec<_> =
+                files::FIELDS.into_iter().chain([("Content-Type", *kind)]).collect();
+            told("200 OK", &fields, text.as_bytes())
+        }
+        Wanted::Metrics => replied(ask.ask(Question::Metrics), None),
+        Wanted::Health => replied(ask.ask(Question::Health), None),
+        Wanted::Readiness => replied(ask.ask(Question::Readiness), None),
+        Wanted::Methods => methods(),
+        Wanted::Enter { way, conference, name } => {
+            let folder = format!("/{}/{conference}", way.folder());
+            let question = Question::Enter { way, conference, name, offer: body };
+            replied(ask.ask(question), Some(&folder))
+        }
+        Wanted::Leave { conference, session } => {
+            replied(ask.ask(Question::Leave { conference, session }), None)
+        }
+        Wanted::Conferences => replied(ask.ask(Question::Conferences), None),
+        Wanted::Mute { conference, member, muted } => {
+            replied(ask.ask(Question::Mute { conference, member, muted }), None)
+        }
+    }
+}
+
+fn told(status: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    [http::answer_with(status, fields, body.len()).as_bytes(), body].concat()
+}
+
+/// What may be asked for, also by pages of other origins.
+fn methods() -> Vec<u8> {
+    let fields = [
+        ANY_ORIGIN,
+        ("Access-Control-Allow-Methods", "GET, POST, DELETE"),
+        ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+        ("Accept-Post", SDP),
+    ];
+    told("204 No Content", &fields, b"")
+}
+
+/// The answer that says what the control thread does; `folder` is where sessions begin.
+fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
+    let told_as = |status, kind: &str, body: &str| {
+        told(status, &[ANY_ORIGIN, ("Content-Type", kind)], body.as_bytes())
+    };
+    match reply {
+        Some(Reply::Entered { session, answer }) => {
+            let location = format!("{}/{session}", folder.unwrap_or_default());
+            let fields = [
+                ANY_ORIGIN,
+                ("Access-Control-Expose-Headers", "Location"),
+                ("Content-Type", SDP),
+                ("Location", &location),
+            ];
+            told("201 Created", &fields, &answer)
+        }
+        Some(Reply::Done) => told_as("200 OK", TEXT, ""),
+        Some(Reply::Unknown) => told_as("404 Not Found", TEXT, "no such session or member\n"),
+        Some(Reply::NotLive) => {
+            let fields = [ANY_ORIGIN, ("Content-Type", TEXT), ("Retry-After", "5")];
+            told("409 Conflict", &fields, b"nobody is there to be heard\n")
+        }
+        Some(Reply::Malformed(reason)) => told_as("400 Bad Request", TEXT, &reason),
+        Some(Reply::NotAcceptable(reason)) => told_as("406 Not Acceptable", TEXT, &reason),
+        Some(Reply::NoRoom(reason)) => told_as("503 Service Unavailable", TEXT, &reason),
+        Some(Reply::Conferences(view)) => match serde_json::to_string(&view) {
+            Ok(text) => told_as("200 OK", "application/json", &text),
+            Err(error) => told_as("500 Internal Server Error", TEXT, &error.to_string()),
+        },
+        Some(Reply::Metrics(text)) => told_as("200 OK", metrics::CONTENT_TYPE, &text),
+        Some(Reply::Is(true)) => told_as("200 OK", TEXT, "yes\n"),
+        Some(Reply::Is(false)) => told_as("503 Service Unavailable", TEXT, "no\n"),
+        None => told_as("503 Service Unavailable", TEXT, "no answer\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is known of conferences, as `/api/conferences` tells it in JSON.
+
+use serde::Serialize;
+
+/// All conferences.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+pub struct Conferences {
+    /// By their names.
+    pub conferences: Vec<Conference>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Conference {
+    /// Its name.
+    pub name: String,
+    /// Ticks of 10 ms that did not come.
+    pub missed_ticks: u64,
+    /// Who is there, in the order of their coming.
+    pub members: Vec<Member>,
+}
+
+/// Who is in a conference, and how it is heard.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Member {
+    /// Its number, by which it is muted.
+    pub id: u64,
+    /// What the others are told who it is.
+    pub name: String,
+    /// Whether it speaks, and is heard.
+    pub speaking: bool,
+    /// Whether it has been asked for that the others don't hear it.
+    pub muted: bool,
+    /// Whether it hears the others.
+    pub listening: bool,
+    /// As in `a=rtpmap`.
+    pub codec: String,
+    /// SRTP suite by its name in session descriptions; none in plain RTP, or before keys have been agreed on.
+    pub suite: Option<&'static str>,
+    /// Mean time in the jitter buffer and half of the way to the peer and back, in ms.
+    pub delay_ms: f32,
+    /// Packets that the network lost, in percent.
+    pub loss_percent: f32,
+    /// Interarrival jitter in ms (RFC 3550 A.8).
+    pub jitter_ms: f32,
+    /// What a listener would say of how it is heard, 1 to 4.5, by the E-model; none where nothing was heard.
+    pub mos: Option<f32>,
+    /// Packets that came.
+    pub packets: u64,
+    /// Why nothing is heard of it, if nothing is.
+    pub silent: Option<String>,
+}
