@@ -29,10 +29,11 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSIO
 # Built before, so that no flags meant for others reach it; what compilers are called is told by names that
 # no build script reads.
 XTASK = C_COMPILER="$(CC)" CXX_COMPILER="$(CXX)" C_LIBS="$(C_LIBS)" $(TARGET_DIR)/debug/xtask
-TASKS := aec-judge aec-quick bare-metal bindings-test budget c-debug c-programs c-sanitize c-stack c-test c-wiped check \
-    coverage covered cross cross-quick cross-test deb deb-test devices-test features firmware-library firmware-test fuzz \
-    header-check header-compiles interop judge libsrtp2 loom miri package-test process-cross process-test process-webrtc \
-    real-time relink-test reproducible sbom searches shuttle sip-bridge small soak together tsan unsafe-budget wired
+TASKS := aec-judge aec-quick bare-metal bindings-test budget c-debug c-programs c-sanitize c-stack c-test c-wiped \
+    check coverage covered cross cross-quick cross-test deb deb-test devices-test edge edge-test features \
+    firmware-library firmware-test fuzz header-check header-compiles interop judge libsrtp2 loom miri node-deb \
+    node-soak node-test package-test process-cross process-test process-webrtc real-time relink-test reproducible sbom \
+    searches shuttle sip-bridge small soak together tsan unsafe-budget wired
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick build-tools tools peers library install programs header bench compare docs clean xtask $(TASKS)

@@ -9,6 +9,7 @@ mod check;
 mod covered;
 mod fuzz;
 mod judge;
+mod node;
 mod package;
 mod peers;
 mod planted;
@@ -27,7 +28,7 @@ type Outcome = Result<(), String>;
 /// A task: its name, what it is for, and what runs it with the arguments behind the name.
 type Task = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
-const TASKS: [Task; 49] = [
+const TASKS: [Task; 54] = [
     (
         "aec-judge",
         "echo cancellation over simulated rooms beside peers: make aec-judge AEC=\"--only jump\"",
@@ -90,6 +91,16 @@ const TASKS: [Task; 49] = [
         peers::devices,
     ),
     (
+        "edge",
+        "a node, Kamailio and a page on this machine, until Ctrl-C (docs/guides/node.md)",
+        node::edge,
+    ),
+    (
+        "edge-test",
+        "the same with Chromium and baresip, by what is heard and shown",
+        node::edge_test,
+    ),
+    (
         "features",
         "what is only there with a feature of the library, and absent without it",
         small::features,
@@ -128,6 +139,13 @@ const TASKS: [Task; 49] = [
         "undefined behaviour in what threads share and in the C library: make miri SEEDS=4 (nightly)",
         search::miri,
     ),
+    ("node-deb", "a Debian package of the node, in target/deb", node::deb),
+    (
+        "node-soak",
+        "calls come and go at a node for SECONDS, and it is killed: nothing may leak",
+        node::soak,
+    ),
+    ("node-test", "the node beside programs of others, in short form", node::test),
     (
         "package-test",
         "the installed library as its users find it: pkg-config, CMake, and beside others",

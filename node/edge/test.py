@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Edge on one box, by what is heard: a browser without a screen joins conference 1000 by the page with a fake microphone, a
+baresip joins it by SIP; each hears the other's tone, the page's table shows both, mutes the phone, and who leaves is gone.
+
+usage: test.py PROGRAM-OF-THE-NODE WORK-FOLDER
+Runs in a network of its own (unshare -n, root), so that nothing leaves the machine and no port is taken."""
+import json
+import math
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import wave
+
+NODE_ADDRESS, PHONE_ADDRESS = "198.51.100.1", "198.51.100.10"
+BROWSER_HZ, PHONE_HZ = 700, 440
+PAGE = "http://127.0.0.1:8080/"
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def tone(path, hz, seconds=4):
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, 48_000, 0, "NONE", ""))
+        turn = 2 * math.pi * hz / 48_000
+        out.writeframes(b"".join(struct.pack("<h", int(9_000 * math.sin(turn * n))) for n in range(48_000 * seconds)))
+
+
+def amplitude(path, hz):
+    """Of a frequency in a recording's last two seconds, the mean of tenths: clocks that differ turn its phase."""
+    with wave.open(str(path)) as heard:
+        rate, channels = heard.getframerate(), heard.getnchannels()
+        frames = heard.readframes(heard.getnframes())
+    samples = struct.unpack(f"<{len(frames) // 2}h", frames)[::channels][-2 * rate:]
+    turn, part = 2 * math.pi * hz / rate, rate // 10
+    parts = [samples[n:n + part] for n in range(0, len(samples) - part + 1, part)]
+    levels = []
+    for samples in parts:
+        cos = sum(x * math.cos(turn * n) for n, x in enumerate(samples))
+        sin = sum(x * math.sin(turn * n) for n, x in enumerate(samples))
+        levels.append(2 * math.hypot(cos, sin) / part)
+    return sum(levels) / max(1, len(levels))
+
+
+class Browser:
+    """Chromium, told what to do over a pipe (its DevTools protocol), so that no port is needed."""
+
+    def __init__(self, work, microphone):
+        flags = [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--mute-audio",
+            "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--remote-debugging-pipe",
+            f"--use-file-for-fake-audio-capture={microphone}", "--autoplay-policy=no-user-gesture-required",
+            "--disable-background-networking",
+            "--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns", f"--user-data-dir={work}/profile",
+        ]
+        # The pipe's ends are its descriptors 3 and 4.
+        command = ["sh", "-c", 'exec chromium "$@" about:blank 3<&0 4>&1 1>&2', "chromium", *flags]
+        log = open(work / "chromium.log", "w")
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+        self.next, self.session, self.rest, self.complaints = 0, None, b"", []
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Runtime", "Log", "Page"):
+            self.ask(f"{domain}.enable")
+
+    def ask(self, method, **params):
+        self.next += 1
+        message = {"id": self.next, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        self.process.stdin.write(json.dumps(message).encode() + b"\0")
+        self.process.stdin.flush()
+        while True:
+            told = self.read()
+            if told.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
+                self.complaints.append(json.dumps(told["params"]))
+            if told.get("id") == self.next:
+                if "error" in told:
+                    raise RuntimeError(f"{method}: {told['error']}")
+                return told["result"]
+
+    def read(self):
+        while b"\0" not in self.rest:
+            part = os.read(self.process.stdout.fileno(), 65_536)
+            if not part:
+                raise RuntimeError("the browser has ended")
+            self.rest += part
+        message, self.rest = self.rest.split(b"\0", 1)
+        return json.loads(message)
+
+    def value(self, expression):
+        told = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in told:
+            raise RuntimeError(f"{expression}: {told['exceptionDetails']}")
+        return told["result"].get("value")
+
+    def close(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def until(what, found, seconds=30):
+    end = time.monotonic() + seconds
+    while True:
+        value = found()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise RuntimeError(f"not within {seconds} s: {what}")
+        time.sleep(0.3)
+
+
+# What the page hears, by the browser's own analysis of what it plays.
+LISTEN = """(() => {
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 8192 });
+  context.createMediaStreamSource(document.getElementById("heard").srcObject).connect(analyser);
+  window.level = (hz) => {
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    return Math.max(-200, bins[Math.round((hz * analyser.fftSize) / context.sampleRate)]);
+  };
+  return true;
+})()"""
+ROWS = """[...document.querySelectorAll("#members tr")].map((row) => [...row.cells].map((cell) => cell.textContent))"""
+
+
+def phone(work, password):
+    """A baresip that says a tone and records what it hears; its call ends by itself."""
+    folder = work / "phone"
+    folder.mkdir()
+    (folder / "accounts").write_text(
+        f"<sip:101@{NODE_ADDRESS};transport=udp>;auth_user=101;auth_pass={password};regint=0;audio_codecs=PCMU/8000/1\n")
+    modules = next(iter(pathlib.Path("/usr/lib").glob("**/baresip/modules")))
+    (folder / "config").write_text(f"""sip_listen {PHONE_ADDRESS}:5062
+audio_source ausine,{PHONE_HZ}
+audio_player aubridge,phone
+ausrc_srate 48000
+auplay_srate 48000
+ausrc_channels 2
+auplay_channels 1
+rtp_ports 11000-11098
+module_path {modules}
+module g711.so
+module ausine.so
+module aubridge.so
+module sndfile.so
+snd_path .
+module_tmp account.so
+module_app menu.so
+""")
+    (folder / "contacts").write_text("")
+    command = ["baresip", "-f", ".", "-v", "-e", f"/dial sip:1000@{NODE_ADDRESS}", "-t", "16"]
+    log = open(folder / "log", "w")
+    return folder, subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def run(program, work):
+    token, password = "a-token-of-the-test-only", "phones"
+    microphone = work / "microphone.wav"
+    tone(microphone, BROWSER_HZ)
+    environment = {**os.environ, "ADDRESS": NODE_ADDRESS, "TOKEN": token, "PHONE_PASSWORD": password}
+    edge = subprocess.Popen([HERE / "run", program], env=environment, stdout=open(work / "edge.log", "w"),
+                            stderr=subprocess.STDOUT)
+    ends = [edge.terminate]
+    try:
+        until("the edge runs", lambda: "The page:" in (work / "edge.log").read_text())
+        browser = Browser(work, microphone)
+        ends.append(browser.close)
+        browser.ask("Page.navigate", url=f"{PAGE}#token={token}&name=Ada")
+        until("the page is there", lambda: browser.value("document.readyState === 'complete' && typeof look === 'function'"))
+        browser.value("const l = document.getElementById('language'); l.value = 'de'; l.dispatchEvent(new Event('change')); 0")
+        assert browser.value("[document.documentElement.lang, document.title]") == ["de", "Konferenz"]
+        browser.value("document.getElementById('join').click()")
+        until("the browser is in", lambda: "sind in der" in browser.value("document.getElementById('status').textContent"))
+        folder, call = phone(work, password)
+        ends.append(call.kill)
+        rows = until("the table shows both", lambda: (lambda rows: len(rows) == 2 and rows)(browser.value(ROWS)))
+        assert [row[0] for row in rows] == ["Ada", "101"], rows
+        assert browser.value(LISTEN)
+        until("the browser hears the phone", lambda: browser.value(f"level({PHONE_HZ})") > -60)
+        until("the table says that both speak", lambda: all(row[1] == "ja" for row in browser.value(ROWS)))
+        ada, other = browser.value(ROWS)
+        print("the table:", ada, other)
+        assert ada[2].startswith("opus") and ada[3] != "keine", ada
+        assert other[2].startswith("PCMU") and other[3] == "keine", other
+        assert float(other[6].replace(",", ".")) > 3.5 and other[7] == "zu hören", other
+        browser.value("document.querySelectorAll('#members button')[1].click()")
+        until("the browser does not hear the phone that is muted", lambda: browser.value(f"level({PHONE_HZ})") < -80)
+        until("the table says so", lambda: browser.value(ROWS)[1][7] == "muted")
+        browser.value("document.querySelectorAll('#members button')[1].click()")
+        until("the browser hears it again", lambda: browser.value(f"level({PHONE_HZ})") > -60)
+        call.wait(30)
+        until("the phone has left", lambda: len(browser.value(ROWS)) == 1)
+        recording = next(folder.glob("*dec*.wav"))
+        heard = {hz: round(amplitude(recording, hz)) for hz in (BROWSER_HZ, PHONE_HZ, 1_130)}
+        print("the phone heard, by frequency:", heard)
+        # The browser's own treatment of a microphone makes a lasting tone softer.
+        assert heard[BROWSER_HZ] > 500 and heard[BROWSER_HZ] > 10 * max(heard[PHONE_HZ], heard[1_130]), heard
+        browser.value("document.getElementById('leave').click()")
+        until("the browser has left", lambda: browser.value(ROWS) == [])
+        refused = [text for text in browser.complaints if "Content Security Policy" in text or "exception" in text]
+        assert not refused, refused
+    finally:
+        for end in reversed(ends):
+            end()
+        edge.wait(20)
+    assert subprocess.run(["pgrep", "-g", str(os.getpgid(0)), "kamailio"], stdout=subprocess.DEVNULL).returncode == 1
+    print("edge: both are heard, shown, muted and gone")
+
+
+def main():
+    program, work = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
+    missing = [name for name in ("chromium", "baresip") if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        print(f"edge-test: left out, there is no {' and no '.join(missing) or 'root'}", file=sys.stderr)
+        return
+    if "INNER" not in os.environ:
+        os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, "INNER": "1"})
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in (NODE_ADDRESS, PHONE_ADDRESS):
+        subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    run(program, work)
+
+
+main()
