@@ -47,9 +47,10 @@ pub(crate) fn soak(_: &[String]) -> Outcome {
     step("node/tests/soak.py").arg(program).arg(variable("SECONDS", "600")).run()
 }
 
-/// The node beside programs of others, in short form: calls that come and go, and a browser and a phone.
+/// The node beside programs of others, in short form: calls that come and go, OpenSSL, a browser and a phone.
 pub(crate) fn test(arguments: &[String]) -> Outcome {
     let program = program()?;
-    step("node/tests/soak.py").arg(program).arg("20").run()?;
+    step("node/tests/soak.py").arg(&program).arg("20").run()?;
+    step("node/tests/openssl_peer.py").arg(program).run()?;
     edge_test(arguments)
 }
