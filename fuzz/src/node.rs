@@ -101,6 +101,9 @@ pub fn http(data: &[u8]) {
                     assert!(known && path.strip_prefix("/wh").is_some_and(|p| p.ends_with(&ends)));
                 }
                 Ok(Wanted::Conferences) => assert!(known && path == "/api/conferences"),
+                Ok(Wanted::Call(call_id)) => {
+                    assert!(known && path.starts_with("/api/calls/") && !call_id.is_empty());
+                }
                 Ok(Wanted::Mute { conference, member, .. }) => {
                     let begins = format!("/api/conferences/{conference}/");
                     let number = path.strip_prefix(&begins).and_then(|p| p.split('/').next());

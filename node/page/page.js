@@ -80,7 +80,7 @@ async function join() {
     call.session = answer.headers.get("Location");
     await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
     setInside(true);
-    at("quiet").focus();
+    at(listens ? "leave" : "quiet").focus();
   } catch (reason) {
     leave(`${reason}`);
   }
@@ -96,6 +96,8 @@ function leave(why) {
   at("heard").srcObject = null;
   at("quiet").setAttribute("aria-pressed", "false");
   setInside(false);
+  // The button that was pressed is none any more.
+  if (session) at("join").focus();
   status(why);
 }
 

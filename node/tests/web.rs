@@ -83,6 +83,13 @@ fn who_speaks_is_shown_until_muted_and_who_only_listens_is_never_heard() {
     assert!(one.speaking && one.silent.is_none() && one.packets > 10, "{one:?}");
     assert!(one.mos.is_some_and(|mos| mos > 3.0) && one.suite.is_none() && one.listening);
     assert_eq!((&one.codec[..], other.speaking), ("PCMU/8000", false));
+    let id_of_call = node.ask("list", &[]);
+    let list = id_of_call.value().entry("calls").cloned().unwrap();
+    let call = list.texts().next().unwrap().to_owned();
+    let Reply::Call(call) = ask(&mut node, Question::Call(call)) else { panic!() };
+    assert_eq!((call.conference.as_deref(), call.streams.len()), (Some("room"), 1));
+    assert_eq!((&call.streams[0].media[..], &call.streams[0].tag[..]), ("audio", "whip"));
+    assert_eq!(ask(&mut node, Question::Call("none".into())), Reply::Unknown);
     let mute = |conference: &str, member, muted| Question::Mute {
         conference: conference.to_owned(),
         member,

@@ -14,7 +14,7 @@ use ale_media::session::{
     SrtpConfig,
 };
 use ale_media::srtp::dtls::{self, Role as Side};
-use ale_media::srtp::{self, wiping_stack};
+use ale_media::srtp::{self, Suite, wiping_stack};
 
 use super::Room;
 use super::error::CallError;
@@ -463,6 +463,14 @@ impl LineEnd {
         match self.control.as_ref()? {
             EndControl::Leg(control) => Some(control),
             EndControl::Session(_) => None,
+        }
+    }
+
+    /// The suite of what its peer sends; none in plain RTP, or before keys have been agreed on.
+    pub(crate) fn suite(&self) -> Option<&'static str> {
+        match self.control.as_ref()? {
+            EndControl::Session(control) => control.receive_suite().map(Suite::sdes_name),
+            EndControl::Leg(control) => control.quality_report().suite,
         }
     }
 

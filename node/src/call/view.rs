@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is known of a call in a conference, and why nothing is heard of it.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::Call;
 use super::line::LineEnd;
@@ -41,7 +41,7 @@ impl Call {
             muted: self.is_held(),
             listening: member.hears(),
             codec: member.codec(),
-            suite: leg.quality_report().suite,
+            suite: end.suite(),
             delay_ms: stats.jitter.mean_delay_us as f32 / 1_000.0 + stats.round_trip_ms / 2.0,
             loss_percent: stats.loss_percent,
             jitter_ms: stats.jitter_ms,
@@ -50,6 +50,35 @@ impl Call {
             silent: end.silence(member.says(), self.signalled_ns, now_ns),
         };
         Some((&member.conference, told))
+    }
+}
+
+impl Call {
+    /// What comes from each party, and why nothing is heard of it.
+    pub fn streams(&self, call_id: &str, now_ns: u64) -> view::Call {
+        let mut streams = Vec::new();
+        for line in &self.lines {
+            for (end, tag) in line.ends.iter().zip(&self.tags) {
+                let Some(end) = end else { continue };
+                let said = end.said.as_ref();
+                let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+                let silent = match said {
+                    None => Some(String::from("nothing has been agreed on")),
+                    Some(said) => end.silence(said.sends, self.signalled_ns, now_ns),
+                };
+                streams.push(view::Stream {
+                    tag: tag.clone().unwrap_or_default(),
+                    media: said.map(|said| said.media.clone()).unwrap_or_default(),
+                    port: end.port,
+                    suite: end.suite(),
+                    packets: counted(&end.counters.rtp_packets),
+                    refused: counted(&end.counters.refused),
+                    silent,
+                });
+            }
+        }
+        let conference = self.member.as_ref().map(|member| member.conference.clone());
+        view::Call { call_id: call_id.to_owned(), conference, streams }
     }
 }
 

@@ -35,6 +35,10 @@ impl Control {
                 Reply::Done
             }
             Question::Conferences => Reply::Conferences(self.view(now_ns)),
+            Question::Call(call_id) => match self.calls.get(call_id) {
+                Some(call) => Reply::Call(call.streams(call_id, now_ns)),
+                None => Reply::Unknown,
+            },
             Question::Mute { conference, member, muted } => self.mute(conference, *member, *muted),
             Question::Metrics => Reply::Metrics(metrics::text(self, ng, now_ns)),
             Question::Health => Reply::Is(self.is_alive()),

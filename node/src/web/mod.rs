@@ -18,6 +18,8 @@ pub use files::File;
 use route::SDP;
 pub use route::{Refused, TokenDigest, Wanted, Way, wanted};
 
+use serde::Serialize;
+
 use crate::config::{Http, Network};
 use crate::http::{self, HttpError};
 use crate::metrics;
@@ -54,6 +56,8 @@ pub enum Question {
     },
     /// What there is.
     Conferences,
+    /// What is known of a call.
+    Call(String),
     /// A member is muted, or no longer.
     Mute {
         /// The conference's name.
@@ -95,6 +99,8 @@ pub enum Reply {
     NoRoom(String),
     /// What there is.
     Conferences(view::Conferences),
+    /// What is known of a call.
+    Call(view::Call),
     /// OpenMetrics.
     Metrics(String),
     /// Yes, or no.
@@ -195,6 +201,7 @@ fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
             replied(ask.ask(Question::Leave { conference, session }), None)
         }
         Wanted::Conferences => replied(ask.ask(Question::Conferences), None),
+        Wanted::Call(call_id) => replied(ask.ask(Question::Call(call_id)), None),
         Wanted::Mute { conference, member, muted } => {
             replied(ask.ask(Question::Mute { conference, member, muted }), None)
         }
@@ -203,6 +210,15 @@ fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
 
 fn told(status: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     [http::answer_with(status, fields, body.len()).as_bytes(), body].concat()
+}
+
+fn json(view: &impl Serialize) -> Vec<u8> {
+    match serde_json::to_vec(view) {
+        Ok(text) => told("200 OK", &[ANY_ORIGIN, ("Content-Type", "application/json")], &text),
+        Err(error) => {
+            told("500 Internal Server Error", &[ANY_ORIGIN], error.to_string().as_bytes())
+        }
+    }
 }
 
 /// What may be asked for, also by pages of other origins.
@@ -233,7 +249,7 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
             told("201 Created", &fields, &answer)
         }
         Some(Reply::Done) => told_as("200 OK", TEXT, ""),
-        Some(Reply::Unknown) => told_as("404 Not Found", TEXT, "no such session or member\n"),
+        Some(Reply::Unknown) => told_as("404 Not Found", TEXT, "no such session, call or member\n"),
         Some(Reply::NotLive) => {
             let fields = [ANY_ORIGIN, ("Content-Type", TEXT), ("Retry-After", "5")];
             told("409 Conflict", &fields, b"nobody is there to be heard\n")
@@ -241,10 +257,8 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
         Some(Reply::Malformed(reason)) => told_as("400 Bad Request", TEXT, &reason),
         Some(Reply::NotAcceptable(reason)) => told_as("406 Not Acceptable", TEXT, &reason),
         Some(Reply::NoRoom(reason)) => told_as("503 Service Unavailable", TEXT, &reason),
-        Some(Reply::Conferences(view)) => match serde_json::to_string(&view) {
-            Ok(text) => told_as("200 OK", "application/json", &text),
-            Err(error) => told_as("500 Internal Server Error", TEXT, &error.to_string()),
-        },
+        Some(Reply::Conferences(view)) => json(&view),
+        Some(Reply::Call(view)) => json(&view),
         Some(Reply::Metrics(text)) => told_as("200 OK", metrics::CONTENT_TYPE, &text),
         Some(Reply::Is(true)) => told_as("200 OK", TEXT, "yes\n"),
         Some(Reply::Is(false)) => told_as("503 Service Unavailable", TEXT, "no\n"),

@@ -60,6 +60,8 @@ pub enum Wanted {
     },
     /// What is known of all conferences.
     Conferences,
+    /// What is known of a call.
+    Call(String),
     /// Whether the others hear a member.
     Mute {
         /// The conference's name.
@@ -118,6 +120,7 @@ enum Place<'h> {
     Endpoint(Way, &'h str),
     Session(&'h str, &'h str),
     Conferences,
+    Call(String),
     Mute(&'h str, u64, bool),
 }
 
@@ -161,7 +164,8 @@ pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Ref
         }
         (_, Place::Session(..)) => Err(Refused::method("DELETE, OPTIONS")),
         ("GET", Place::Conferences) => Ok(Wanted::Conferences),
-        (_, Place::Conferences) => Err(Refused::method("GET, OPTIONS")),
+        ("GET", Place::Call(call_id)) => Ok(Wanted::Call(call_id)),
+        (_, Place::Conferences | Place::Call(_)) => Err(Refused::method("GET, OPTIONS")),
         ("POST", Place::Mute(conference, member, muted)) => {
             Ok(Wanted::Mute { conference: conference.to_owned(), member, muted })
         }
@@ -175,6 +179,10 @@ fn place(path: &str) -> Option<Place<'_>> {
         (1..=MAX_NAME_BYTES).contains(&name.len())
             && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._~".contains(&c))
     };
+    if let Some(call_id) = path.strip_prefix("/api/calls/") {
+        // They have characters of all kinds, as their phones like it.
+        return decoded(call_id).filter(|id| !id.is_empty()).map(Place::Call);
+    }
     let mut words = path.strip_prefix('/')?.split('/');
     let mut next = || words.next();
     let words = [next(), next(), next(), next(), next(), next()];
@@ -209,11 +217,18 @@ fn place(path: &str) -> Option<Place<'_>> {
 /// `name=` of a query, if it is one that can be shown: escapes are of UTF-8 without control characters.
 fn name(query: &str) -> Option<String> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix("name="))?;
+    let name = decoded(&value.replace('+', " "))?;
+    let name = name.trim();
+    let fit = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
+    fit.then(|| name.to_owned())
+}
+
+/// A text without escapes (RFC 3986 section 2.1).
+fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::new();
-    let mut rest = value.bytes();
+    let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'+' => b' ',
             b'%' => {
                 let mut digit = || char::from(rest.next()?).to_digit(16);
                 (digit()? << 4 | digit()?) as u8
@@ -221,10 +236,7 @@ fn name(query: &str) -> Option<String> {
             byte => byte,
         });
     }
-    let name = String::from_utf8(bytes).ok()?;
-    let name = name.trim();
-    let fit = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
-    fit.then(|| name.to_owned())
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

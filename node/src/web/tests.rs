@@ -35,6 +35,10 @@ fn reply_to(question: Question) -> Reply {
             if is_known { Reply::Done } else { Reply::Unknown }
         }
         Question::Conferences => Reply::Conferences(view::Conferences::default()),
+        Question::Call(call_id) => {
+            assert_eq!(call_id, "a/b@192.0.2.1 c");
+            Reply::Unknown
+        }
         Question::Metrics => Reply::Metrics("# EOF\n".into()),
         Question::Health => Reply::Is(true),
         Question::Readiness => Reply::Is(false),
@@ -168,6 +172,10 @@ fn members_are_told_and_muted_to_who_has_the_token() {
         ("GET", "/api/conferences/room-1/7/mute", TOKEN, "405"),
         ("GET", "/api/conferences", "x", "401"),
         ("POST", "/api/conferences", TOKEN, "405"),
+        ("GET", "/api/calls/a/b@192.0.2.1%20c", TOKEN, "404"),
+        ("POST", "/api/calls/a", TOKEN, "405"),
+        ("GET", "/api/calls/a", "x", "401"),
+        ("GET", "/api/calls/%zz", TOKEN, "404"),
         ("GET", "/api", TOKEN, "404"),
         ("GET", "/api/conferences/room-1", TOKEN, "404"),
         ("GET", "/api/conferences/room-1/7/mute/x", TOKEN, "404"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is known of conferences, as `/api/conferences` tells it in JSON.
+//! What is known of conferences and calls, as `/api` tells it in JSON.
 
 use serde::Serialize;
 
@@ -19,6 +19,36 @@ pub struct Conference {
     pub missed_ticks: u64,
     /// Who is there, in the order of their coming.
     pub members: Vec<Member>,
+}
+
+/// A call, and why nothing is heard of a stream of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Call {
+    /// `Call-ID`.
+    pub call_id: String,
+    /// The conference that it is in, if it is in one.
+    pub conference: Option<String>,
+    /// What comes from each party, a media line at a time.
+    pub streams: Vec<Stream>,
+}
+
+/// What comes from a party on a media line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stream {
+    /// The party's tag.
+    pub tag: String,
+    /// As in `m=`.
+    pub media: String,
+    /// The node's port.
+    pub port: u16,
+    /// SRTP suite; none in plain RTP, or before keys have been agreed on.
+    pub suite: Option<&'static str>,
+    /// Packets that came.
+    pub packets: u64,
+    /// Datagrams that were refused.
+    pub refused: u64,
+    /// Why nothing is heard of it, if nothing is.
+    pub silent: Option<String>,
 }
 
 /// Who is in a conference, and how it is heard.
