@@ -11,7 +11,7 @@ use ale_media_node::ng::websocket;
 use ale_media_node::peer::ice::{Credentials, Ice};
 use ale_media_node::peer::stun::{self, MAX_ANSWER_BYTES, Message, Password};
 use ale_media_node::sdp::{
-    self, Formats, Line, LineKind, NamedFormat, Origin, Rewrite, RewrittenLine, Rtcp,
+    self, Formats, Line, LineKind, NamedFormat, Origin, Rewrite, RewrittenLine,
 };
 use ale_media_node::web::{self, TokenDigest, Wanted};
 

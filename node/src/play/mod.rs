@@ -94,6 +94,9 @@ impl Sound {
     }
 
     /// The same at another rate.
+    ///
+    /// # Errors
+    /// [`PlayError::Wav`]: one that there is no conversion to.
     pub fn at(self, rate_hz: u32) -> Result<Self, PlayError> {
         if rate_hz == self.rate_hz {
             return Ok(self);
