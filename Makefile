@@ -36,7 +36,7 @@ TASKS := aec-judge aec-quick bare-metal bindings-test budget c-debug c-programs 
     searches shuttle sip-bridge small soak together tsan unsafe-budget wired
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick build-tools tools peers library install programs header bench compare docs clean xtask $(TASKS)
+.PHONY: help demo demo-ai test quick build-tools tools peers library install programs header bench compare docs clean xtask $(TASKS)
 
 help: xtask ## list all of these
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,13 @@ help: xtask ## list all of these
 
 demo: tools programs c-programs ## an encrypted conference of four phones on this machine, and its report
 	$(RELEASE)/conference --c-phone $(RELEASE)/c/phone $(DEMO_FLAGS)
+
+demo-ai: tools ## three people, two of whom have agreed, a recogniser and a summary on this machine, and a report
+	@.ci/install-tools python3-venv
+	python3 -m venv $(TARGET_DIR)/ai
+	$(TARGET_DIR)/ai/bin/pip install --quiet --disable-pip-version-check -r examples/ai/requirements.txt
+	$(CARGO) build --release -p examples --bin ai-conference
+	$(RELEASE)/ai-conference --python $(TARGET_DIR)/ai/bin/python $(DEMO_FLAGS)
 
 test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, searches, the demo
 	$(CARGO) test --workspace
