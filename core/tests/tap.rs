@@ -460,3 +460,48 @@ fn a_voice_of_a_program_is_marked_paced_and_told_who_interrupts() {
     assert!(at(TalkEvent::Drained).is_some());
     assert!(at(TalkEvent::Overlap(bot)).is_none());
 }
+
+/// Asked for by a description, with a grant for recording that stands all the time.
+#[test]
+fn a_peer_that_asks_not_to_be_recorded_is_not_and_asking_for_it_is_no_grant() {
+    use ale_media::tap::Preference;
+    let (mut conference, control) = Conference::new(&ConferenceConfig::default()).unwrap();
+    let (mut line, end) = LinkEnd::pair(8_000).unwrap();
+    let member = control.join_link(Box::new(end), JoinOptions::default());
+    let member = member.map_err(|(error, _)| error).unwrap();
+    let tapped = |source, purpose| {
+        let mut config = TapConfig::new(source, purpose, SinkId(1));
+        config.sample_rate_hz = 8_000;
+        control.tap(&config).unwrap()
+    };
+    let mut record = tapped(TapSource::Member(member), Purpose::Record);
+    let mut mix = tapped(TapSource::Mix, Purpose::Record);
+    let mut assist = tapped(TapSource::Member(member), Purpose::Assist);
+    let (mut outgoing, mut now_ns, mut pcm) = (Outgoing::new(4), 0, [0; FRAME]);
+    // What each of the three gets of a tick, and the first one's last state.
+    let mut tick = || {
+        line.push(&[77; FRAME]);
+        conference.tick(now_ns, &mut outgoing);
+        now_ns += TICK_NS;
+        let mut state = None;
+        while let Some(event) = control.next_tap_event() {
+            state = (event.tap == record.id()).then_some(event.state).or(state);
+        }
+        let got = [&mut record, &mut mix, &mut assist].map(|tap| tap.read(&mut pcm).is_some());
+        (got, state)
+    };
+    control.set_preference(member, Preference::On).unwrap();
+    assert_eq!(tick(), ([false; 3], Some(TapState::Waiting(Some(Refusal::Unknown)))));
+    let purposes = Purposes::from(Purpose::Record) | Purpose::Assist.into();
+    let (basis, sink) = (Basis::Consent, SinkId(1));
+    let grant = Grant { purposes, basis, sink, notice_version: 1, until_ns: None };
+    control.grant(member, &grant).unwrap();
+    assert_eq!(tick(), ([true; 3], Some(TapState::Taking { voices: 1 })));
+    for refused in [Preference::Off, Preference::Pause] {
+        control.set_preference(member, refused).unwrap();
+        let why = TapState::Waiting(Some(Refusal::Preference));
+        assert_eq!(tick(), ([false, false, true], Some(why)));
+        control.set_preference(member, Preference::None).unwrap();
+        assert_eq!(tick(), ([true; 3], Some(TapState::Taking { voices: 1 })));
+    }
+}

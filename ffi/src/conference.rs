@@ -278,13 +278,28 @@ pub(crate) unsafe fn control<'a>(
     Ok(unsafe { &(*conference).control })
 }
 
-fn join_options(options: &ale_join_options) -> JoinOptions {
+/// What somebody joins with; the defaults for NULL.
+///
+/// # Safety
+/// `options` is NULL or what the header says.
+pub(crate) unsafe fn join_options_at(
+    options: *const ale_join_options,
+) -> Result<JoinOptions, ale_status> {
+    let options = if options.is_null() {
+        ale_join_options::default()
+    } else {
+        // SAFETY: the caller's.
+        unsafe { pointer::config(options) }?
+    };
+    if options.reserved != 0 {
+        return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
+    }
     let mut settings = JoinOptions::tagged(options.tag);
     settings.gain = options.gain;
     settings.muted = options.muted != 0;
     settings.listening = options.listening != 0;
     settings.private = options.is_private != 0;
-    settings
+    Ok(settings)
 }
 
 /// Lets what `handle` holds in by `join`, which gives it back where the conference refuses; then the
@@ -302,16 +317,9 @@ unsafe fn join_by<H, T>(
 ) -> Result<(), ale_status> {
     // SAFETY: the header's contract.
     let (control, out) = unsafe { (control(conference)?, pointer::exclusive(member)?) };
-    let options = if options.is_null() {
-        ale_join_options::default()
-    } else {
-        // SAFETY: the header's contract.
-        unsafe { pointer::config(options) }?
-    };
-    if options.reserved != 0 {
-        return Err(ale_status::ALE_ERR_INVALID_ARGUMENT);
-    }
-    let take = |taken| join(control, taken, join_options(&options));
+    // SAFETY: the header's contract.
+    let options = unsafe { join_options_at(options) }?;
+    let take = |taken| join(control, taken, options);
     // SAFETY: the caller's.
     *out = unsafe { pointer::hand_over(handle, content, take) }?.to_u64();
     Ok(())

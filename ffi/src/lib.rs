@@ -52,6 +52,7 @@ pub mod srtp_control;
 pub mod srtp_keys;
 pub mod status;
 pub mod system;
+pub mod talk;
 pub mod tap;
 pub mod tones;
 pub mod voice;

@@ -3,9 +3,11 @@
 
 use ale_media::conference::MemberId;
 use ale_media::tap::{
-    Basis, Grant, Purpose, Purposes, Refusal, SinkId, TapConfig, TapId, TapReader, TapSource,
-    TapState,
+    Basis, Grant, Preference, Purpose, Purposes, Refusal, SinkId, TapConfig, TapId, TapReader,
+    TapSource, TapState,
 };
+
+use core::ffi::c_char;
 
 use crate::conference::{ale_conference, control};
 use crate::heap;
@@ -52,6 +54,8 @@ pub const ALE_TAP_REFUSED_OTHER_SINK: u32 = 2;
 pub const ALE_TAP_REFUSED_EXPIRED: u32 = 3;
 /// The grant was taken back.
 pub const ALE_TAP_REFUSED_WITHDRAWN: u32 = 4;
+/// The member's description asks not to be recorded (ale_member_recordpref).
+pub const ALE_TAP_REFUSED_PREFERENCE: u32 = 5;
 
 /// The end of a tap that is read. Exclusive; it may outlive its conference.
 pub struct ale_tap(TapReader);
@@ -175,8 +179,8 @@ pub struct ale_tap_event {
     pub taken_ms: u64,
     /// ALE_TAP_STATE_WAITING, ALE_TAP_STATE_TAKING, ALE_TAP_STATE_PAUSED or ALE_TAP_STATE_ENDED.
     pub state: u32,
-    /// Why it waits: ALE_TAP_REFUSED_UNKNOWN, ALE_TAP_REFUSED_OTHER_SINK, ALE_TAP_REFUSED_EXPIRED or
-    /// ALE_TAP_REFUSED_WITHDRAWN; 0 for a mix, and in other states.
+    /// Why it waits: ALE_TAP_REFUSED_UNKNOWN, ALE_TAP_REFUSED_OTHER_SINK, ALE_TAP_REFUSED_EXPIRED,
+    /// ALE_TAP_REFUSED_WITHDRAWN or ALE_TAP_REFUSED_PREFERENCE; 0 for a mix, and in other states.
     pub refusal: u32,
     /// Voices that it takes.
     pub voices: u32,
@@ -408,6 +412,26 @@ pub unsafe extern "C" fn ale_member_withdraw(
     })
 }
 
+/// What a member's description asks of recordings: what stands behind a=recordpref: (RFC 7866 section 6.2), from the
+/// next tick on. None of it is a grant; "off" and "pause" refuse ALE_PURPOSE_RECORD, whatever has been granted, until
+/// "on" or "nopreference" comes. Any thread. Real-time.
+///
+/// Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT for another word, which changes nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_member_recordpref(
+    conference: *const ale_conference,
+    member: u64,
+    value: *const c_char,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (control, value) = unsafe { (control(conference)?, pointer::text(value)?) };
+        let preference = value.and_then(Preference::from_attribute);
+        let preference = preference.ok_or(ale_status::ALE_ERR_INVALID_ARGUMENT)?;
+        Ok(control.set_preference(MemberId::from_u64(member), preference)?)
+    })
+}
+
 /// Writes the oldest event of a conference's taps that has not been read. They are to be read: a tap whose change
 /// finds no room takes nothing meanwhile. Any thread. Not real-time: it frees what ended taps have held.
 ///
@@ -432,6 +456,7 @@ pub unsafe extern "C" fn ale_tap_next_event(
             Some(Refusal::Unknown) => ALE_TAP_REFUSED_UNKNOWN,
             Some(Refusal::OtherSink) => ALE_TAP_REFUSED_OTHER_SINK,
             Some(Refusal::Expired) => ALE_TAP_REFUSED_EXPIRED,
+            Some(Refusal::Preference) => ALE_TAP_REFUSED_PREFERENCE,
             Some(_) => ALE_TAP_REFUSED_WITHDRAWN,
         };
         *out = ale_tap_event {

@@ -3,7 +3,9 @@
 
 use super::control::{Command, ConferenceControl, ConferenceError};
 use crate::member::MemberId;
-use crate::tap::{Desk, Grant, Purposes, TapConfig, TapEvent, TapId, TapReader, TapSource};
+use crate::tap::{
+    Desk, Grant, Preference, Purposes, TapConfig, TapEvent, TapId, TapReader, TapSource,
+};
 
 impl ConferenceControl {
     /// Taps the conference from the next tick on, as far as members have agreed or will. It ends with the reader,
@@ -86,6 +88,24 @@ impl ConferenceControl {
     pub fn withdraw(&self, id: MemberId, purposes: Purposes) -> Result<(), ConferenceError> {
         self.was_here(id).map_err(|error| self.refused(error))?;
         self.shared.desk.withdrawals.withdraw(id.index, purposes);
+        Ok(())
+    }
+
+    /// What a member's description asks of recordings, from the next tick on: none of it is a grant, and
+    /// [`Preference::Off`] and [`Preference::Pause`] refuse [`Purpose::Record`](crate::tap::Purpose::Record),
+    /// whatever has been granted.
+    ///
+    /// Real-time: yes.
+    ///
+    /// # Errors
+    /// [`ConferenceError::UnknownMember`].
+    pub fn set_preference(
+        &self,
+        id: MemberId,
+        preference: Preference,
+    ) -> Result<(), ConferenceError> {
+        self.present(id).map_err(|error| self.refused(error))?;
+        self.shared.desk.preferences.set(id, preference);
         Ok(())
     }
 

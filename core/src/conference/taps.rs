@@ -111,6 +111,7 @@ impl DeskWays {
         };
         let (purpose, sink) = (feed.config.purpose, feed.config.sink);
         let allowed = member.consents.allows(purpose, sink, withdrawals, tapped.now_ns);
+        let allowed = allowed.and_then(|()| tapped.desk.preferences.allows(id, purpose));
         let state = match (allowed, asked) {
             (Err(refusal), _) => TapState::Waiting(Some(refusal)),
             (Ok(()), Asked::Go) => TapState::Taking { voices: 1 },
@@ -139,7 +140,8 @@ impl DeskWays {
             let member = tapped.members.get_mut(*index as usize).and_then(Option::as_mut);
             let Some(member) = member.filter(|member| !member.leaving) else { continue };
             let withdrawals = tapped.desk.withdrawals.of(*index, purpose);
-            if member.consents.allows(purpose, sink, withdrawals, tapped.now_ns).is_err() {
+            let allowed = member.consents.allows(purpose, sink, withdrawals, tapped.now_ns);
+            if allowed.is_err() || tapped.desk.preferences.allows(member.id, purpose).is_err() {
                 continue;
             }
             let said = tapped.rates.said(member.rate, member.place);

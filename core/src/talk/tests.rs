@@ -161,6 +161,45 @@ fn what_is_too_much_is_refused_whole() {
     assert!(Talk::new(&bad).is_err());
 }
 
+/// A program that gives each word a turn of its own fills no memory, and none of them is taken for another.
+#[test]
+fn turns_that_wait_are_so_many_at_most() {
+    let (mut writer, mut end) = Talk::new(&plain()).unwrap();
+    for turn in 0..64 {
+        writer.write(turn, &[1 + turn as i16; 80]).unwrap();
+    }
+    assert_eq!(writer.write(64, &[99; 80]), Err(TalkError::Full));
+    writer.write(63, &[64; 80]).unwrap();
+    writer.cancel(61, 0);
+    assert_eq!(
+        pull(&mut end, 3),
+        [[63; 80], [64; 80], [64; 80]].concat(),
+        "the later ones are heard"
+    );
+    writer.write(64, &[99; 80]).unwrap();
+    assert_eq!(pull(&mut end, 1), [99; 80]);
+}
+
+/// All rates to all rates, in pieces and at once: the same samples.
+#[test]
+fn a_long_write_is_heard_as_short_ones_are() {
+    use crate::dsp::resample::{CONVERTED_HZ, RATES_HZ};
+    for (from, to) in CONVERTED_HZ.into_iter().flat_map(|from| RATES_HZ.map(|to| (from, to))) {
+        let config =
+            TalkConfig { sample_rate_hz: from, member_rate_hz: to, ..TalkConfig::default() };
+        let pcm: Vec<i16> =
+            (0..from as i32 / 5).map(|n| (n * 7_919 % 20_000 - 10_000) as i16).collect();
+        let heard = [pcm.len(), 7, 997].map(|piece| {
+            let (mut writer, mut end) = Talk::new(&config).unwrap();
+            pcm.chunks(piece).for_each(|piece| writer.write(1, piece).unwrap());
+            pull(&mut end, 21)
+        });
+        let mut whole = vec![0; to as usize / 100 * 21];
+        Resampler::new(from, to).unwrap().process(&pcm, &mut whole);
+        assert!(heard.iter().all(|heard| *heard == whole), "{from} to {to}");
+    }
+}
+
 /// A "mhm" of 300 ms, and then somebody who goes on.
 #[test]
 fn who_speaks_over_a_voice_is_told_within_100_ms_and_apart_by_length() {

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The program's end of a voice, used by one thread at a time.
 
-use alloc::collections::VecDeque;
+use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroUsize;
 
 use super::config::{MAX_FADE_MS, TalkConfig, TalkEvent};
 use super::samples::Source;
 use crate::dsp::resample::Resampler;
 use crate::sync::ring::{Consumer, Producer};
+use crate::within::push_in;
+
+/// Turns of which something may wait.
+const MAX_TURNS: usize = 64;
 
 /// Why a voice took nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +22,7 @@ use crate::sync::ring::{Consumer, Producer};
 pub enum TalkError {
     /// Sound of a turn that has been cancelled, or of one before the last: late, and thrown away.
     StaleTurn,
-    /// No room for all of it; nothing was taken.
+    /// No room for all of it, or too many turns wait; nothing was taken.
     Full,
 }
 
@@ -44,11 +50,14 @@ pub(super) struct Mark {
 pub struct TalkWriter {
     samples: Source,
     resampler: Resampler,
-    converted: Vec<i16>,
+    /// 10 ms, converted.
+    converted: Box<[i16]>,
+    /// Samples of 10 ms, as they are written.
+    piece: NonZeroUsize,
     marks: Producer<Mark>,
     events: Consumer<TalkEvent>,
     /// Where turns begin of which something may wait, the oldest first.
-    turns: VecDeque<(u32, usize)>,
+    turns: Vec<(u32, usize)>,
     /// Turns from here on may be written.
     next_turn: u32,
     member_per_ms: u32,
@@ -69,10 +78,13 @@ impl TalkWriter {
         Self {
             samples,
             resampler,
-            converted: Vec::new(),
+            // A sample more where the rates do not divide.
+            converted: vec![0; config.member_rate_hz as usize / 100 + 1].into(),
+            piece: NonZeroUsize::new(config.sample_rate_hz as usize / 100)
+                .unwrap_or(NonZeroUsize::MIN),
             marks,
             events,
-            turns: VecDeque::new(),
+            turns: Vec::with_capacity(MAX_TURNS),
             next_turn: 0,
             member_per_ms,
             high: (config.high_water_ms as usize).saturating_mul(member_per_ms as usize),
@@ -84,7 +96,7 @@ impl TalkWriter {
     /// Adds sound of a turn, any length; it is heard behind what waits. Turns have numbers that grow, and a turn
     /// that has begun ends the ones before it.
     ///
-    /// Real-time: no (may allocate).
+    /// Real-time: yes.
     ///
     /// # Errors
     /// [`TalkError`].
@@ -93,24 +105,26 @@ impl TalkWriter {
             self.stale_samples = self.stale_samples.saturating_add(pcm.len() as u64);
             return Err(TalkError::StaleTurn);
         }
-        let count = self.resampler.output_len(pcm.len());
-        if count > self.samples.vacant() {
+        if self.resampler.output_len(pcm.len()) > self.samples.vacant() {
             return Err(TalkError::Full);
         }
+        let (heard, written) = (self.samples.heard(), self.samples.written());
+        let is_heard = |at: &usize| at.wrapping_sub(heard) as isize <= 0;
+        let current = self.turns.iter().map(|(_, at)| *at).rfind(is_heard).unwrap_or(heard);
+        self.turns.retain(|(_, at)| *at == current || !is_heard(at));
+        let is_full = self.turns.len() >= MAX_TURNS;
+        match self.turns.last_mut() {
+            Some((last, _)) if *last == turn => (),
+            // There was nothing to be heard of it.
+            Some((last, at)) if *at == written => *last = turn,
+            _ if is_full => return Err(TalkError::Full),
+            _ => push_in(&mut self.turns, (turn, written)),
+        }
         self.next_turn = turn;
-        let heard = self.samples.heard();
-        if self.turns.back().is_none_or(|(last, _)| *last != turn) {
-            self.turns.push_back((turn, self.samples.written()));
+        for piece in pcm.chunks(self.piece.get()) {
+            let made = self.resampler.process(piece, &mut self.converted);
+            self.samples.write(self.converted.get(..made).unwrap_or_default());
         }
-        // Those of which all has been heard, but for the one that is written.
-        while let [_, (_, next), ..] = *self.turns.make_contiguous()
-            && next.wrapping_sub(heard) as isize <= 0
-        {
-            self.turns.pop_front();
-        }
-        self.converted.resize(count, 0);
-        let made = self.resampler.process(pcm, &mut self.converted);
-        self.samples.write(self.converted.get(..made).unwrap_or_default());
         Ok(())
     }
 
@@ -128,9 +142,11 @@ impl TalkWriter {
     pub fn flush(&mut self, fade_ms: u32) {
         let written = self.samples.written();
         self.flush_to(written, fade_ms);
-        let turn = self.turns.back().map(|(turn, _)| (*turn, written));
+        let turn = self.turns.last().map(|(turn, _)| (*turn, written));
         self.turns.clear();
-        self.turns.extend(turn);
+        if let Some(turn) = turn {
+            push_in(&mut self.turns, turn);
+        }
     }
 
     /// Takes a turn back, and those before it: what waits of them is thrown away as by [`TalkWriter::flush`], and
@@ -165,7 +181,7 @@ impl TalkWriter {
     /// Real-time: yes.
     pub fn position_ms(&self) -> u32 {
         let heard = self.samples.heard();
-        let begin = self.turns.back().map_or(heard, |(_, at)| *at);
+        let begin = self.turns.last().map_or(heard, |(_, at)| *at);
         let samples = heard.wrapping_sub(begin);
         if samples as isize <= 0 { 0 } else { self.ms(samples) }
     }

@@ -165,6 +165,8 @@ pub enum Refusal {
     Expired,
     /// The grant was taken back.
     Withdrawn,
+    /// The peer's description asks not to be recorded ([`Preference`](super::Preference)).
+    Preference,
 }
 
 /// How many withdrawals there were: of a member for a purpose, and of anybody for a purpose.

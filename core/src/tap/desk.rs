@@ -10,6 +10,7 @@ use crossbeam::queue::ArrayQueue;
 use super::config::{MAX_BUFFER_MS, TapConfig, TapEvent, TapId};
 use super::consent::Withdrawals;
 use super::feed::Feed;
+use super::preference::Preferences;
 use super::reader::TapReader;
 use crate::dsp::resample::CONVERTED_HZ;
 use crate::sync::overwriting;
@@ -34,6 +35,7 @@ fn generation(id: TapId) -> u32 {
 /// What both sides hold.
 pub(crate) struct Desk {
     pub(crate) withdrawals: Arc<Withdrawals>,
+    pub(crate) preferences: Preferences,
     words: Box<[AtomicU32]>,
     free: ArrayQueue<u32>,
     spent: Turns<Box<Feed>>,
@@ -64,6 +66,7 @@ impl Desk {
         let (events, told) = ring::channel(taps * EVENTS_A_TAP);
         let desk = Self {
             withdrawals: Arc::new(Withdrawals::new(places)),
+            preferences: Preferences::new(places),
             words: (0..taps).map(|_| AtomicU32::new(0)).collect(),
             free,
             spent: Turns::new(back),

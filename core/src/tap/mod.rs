@@ -57,6 +57,7 @@ mod consent;
 mod desk;
 mod feed;
 mod frame;
+mod preference;
 mod reader;
 
 pub use config::{MAX_BUFFER_MS, TapConfig, TapEvent, TapId, TapSource, TapState};
@@ -66,4 +67,5 @@ pub(crate) use desk::{Asked, Desk, DeskWays, MAX_TAPS};
 pub(crate) use feed::Feed;
 pub(crate) use frame::Sound;
 pub use frame::TapFrame;
+pub use preference::Preference;
 pub use reader::TapReader;

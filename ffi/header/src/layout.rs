@@ -113,7 +113,15 @@ const FILES: [(&str, &str, &[Heading]); 7] = [
         ],
     ),
     ("ale_jitter.h", JITTER, &[("Jitter buffer", &["ale_jitter_"])]),
-    ("ale_tap.h", TAP, &[("Consent", &["ale_grant_", "ale_member_"]), ("Taps", &["ale_tap_"])]),
+    (
+        "ale_tap.h",
+        TAP,
+        &[
+            ("Consent", &["ale_grant_", "ale_member_"]),
+            ("Taps", &["ale_tap_"]),
+            ("Talking back", &["ale_talk_"]),
+        ],
+    ),
     ("ale_mixer.h", MIXER, &[("Mixer", &["ale_mixer_"])]),
     (
         "ale_srtp.h",
@@ -182,7 +190,8 @@ const JITTER: &str = " * libale_media: the jitter buffer by itself. A leg has on
  *
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
 ";
-const TAP: &str = " * libale_media: taps: members' voices for programs that they have agreed to.
+const TAP: &str = " * libale_media: taps: members' voices for programs that they have agreed to, and voices that programs
+ * make.
  *
  * Generated from ffi/src by `make header`; not to be edited. Conventions: ale_media.h.
 ";

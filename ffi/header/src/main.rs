@@ -66,6 +66,7 @@ const SOURCES: &[&str] = &[
     "conference",
     "conference_share",
     "tap",
+    "talk",
     "jitter",
     "jitter_view",
     "replay",

@@ -53,8 +53,9 @@ static struct {
     ale_link_end *end, *other_end;
     ale_partial_sums *sums;
     ale_tap *tap;
+    ale_talk *talk;
     ale_repacketizer *repacketizer;
-    uint64_t participant;
+    uint64_t participant, talking;
     uint8_t packet[172], log[65536], checkpoint[4096];
     size_t log_bytes, checkpoint_bytes;
     int16_t pcm[160];
@@ -76,6 +77,7 @@ static struct {
     ale_conference_config conference;
     ale_join_options options;
     ale_tap_config tap;
+    ale_talk_config talk;
     ale_grant grant;
     ale_codec g711;
     ale_srtp_stream stream;
@@ -120,6 +122,8 @@ static union {
         ale_datagram sent;
         ale_tap_frame frame;
         ale_tap_event tap_event;
+        ale_talk_progress progress;
+        ale_talk_event talk_event;
         ale_memory memory;
         ale_mistake mistake;
         ale_allocator allocator;
@@ -375,12 +379,24 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_grant_init_sized, ale_grant_init_sized(P(TO), N(sizeof in.grant)))                        \
     X(ale_member_grant, ale_member_grant(P(o.conference), 0, P(&in.grant)))                         \
     X(ale_member_withdraw, ale_member_withdraw(P(o.conference), 0, 1))                              \
+    X(ale_member_recordpref, ale_member_recordpref(P(o.conference), 0, P("off")))                   \
     X(ale_tap_create, ale_tap_create(P(o.conference), P(&in.tap), OBJECT(ale_tap, 0)))              \
     X(ale_tap_id, ale_tap_id(P(o.tap), P(&TO->id)))                                                 \
     X(ale_tap_read, ale_tap_read(P(o.tap), P(TO->pcm), N(160), P(&TO->frame)))                      \
     X(ale_tap_pause, ale_tap_pause(P(o.conference), 0, 1))                                          \
     X(ale_tap_end, ale_tap_end(P(o.conference), 0))                                                 \
     X(ale_tap_next_event, ale_tap_next_event(P(o.conference), P(&TO->tap_event)))                   \
+    X(ale_talk_config_init, ale_talk_config_init(P(TO)))                                            \
+    X(ale_talk_config_init_sized, ale_talk_config_init_sized(P(TO), N(sizeof in.talk)))             \
+    X(ale_talk_create,                                                                              \
+      ale_talk_create(P(o.conference), P(&in.talk), &in.options, OBJECT(ale_talk, 0), P(&TO->id)))  \
+    X(ale_talk_write, ale_talk_write(P(o.talk), 0, P(o.pcm), N(160)))                               \
+    X(ale_talk_mark, ale_talk_mark(P(o.talk), 1))                                                   \
+    X(ale_talk_flush, ale_talk_flush(P(o.talk), 0))                                                 \
+    X(ale_talk_cancel, ale_talk_cancel(P(o.talk), 0, 0))                                            \
+    X(ale_talk_pause, ale_talk_pause(P(o.talk), 0))                                                 \
+    X(ale_talk_position, ale_talk_position(P(o.talk), P(&TO->progress)))                            \
+    X(ale_talk_next_event, ale_talk_next_event(P(o.talk), P(&TO->talk_event)))                      \
     X(ale_partial_sums_create, ale_partial_sums_create(OBJECT(ale_partial_sums, 0)))                \
     X(ale_conference_gather, ale_conference_gather(P(o.conference), 0, P(o.sums)))                  \
     X(ale_conference_deliver,                                                                       \
@@ -407,7 +423,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_voice_render_destroy) X(ale_voice_capture_destroy) X(ale_leg_receiver_destroy)                   \
     X(ale_leg_media_destroy) X(ale_leg_control_destroy) X(ale_repacketizer_destroy)                 \
     X(ale_conference_destroy) X(ale_link_end_destroy) X(ale_partial_sums_destroy)                    \
-    X(ale_tap_destroy)
+    X(ale_tap_destroy) X(ale_talk_destroy)
 
 /* A function that answers with a number says 0. */
 static ale_status no_status(uint32_t number)
@@ -508,6 +524,7 @@ static void struct_sizes(void)
         CONFIG(in.conference, ale_conference_memory_required),
         CONFIG(in.options, ale_conference_join), CONFIG(in.options, ale_conference_join_link),
         CONFIG(in.tap, ale_tap_create), CONFIG(in.grant, ale_member_grant),
+        CONFIG(in.talk, ale_talk_create), CONFIG(in.options, ale_talk_create),
     };
     size_t config, i;
     bad_pointer = bad_size = -1;
@@ -680,6 +697,8 @@ static void make_all(void)
     in.tap.is_mix = 1;
     in.tap.purpose = ALE_PURPOSE_RECORD;
     OK(ale_tap_create(o.conference, &in.tap, &o.tap));
+    OK(ale_talk_config_init(&in.talk));
+    OK(ale_talk_create(o.conference, &in.talk, NULL, &o.talk, &o.talking));
     OK(ale_grant_init(&in.grant));
     OK(ale_link_create(8000, &o.end, &o.other_end));
     OK(ale_partial_sums_create(&o.sums));
@@ -707,6 +726,7 @@ static void destroy_all(void)
     ale_leg_media_destroy(o.leg_media);
     ale_leg_control_destroy(o.leg_control);
     ale_tap_destroy(o.tap);
+    ale_talk_destroy(o.talk);
     ale_conference_destroy(o.conference);
     ale_link_end_destroy(o.end);
     ale_link_end_destroy(o.other_end);

@@ -33,6 +33,7 @@ CALLS(ale_tones_config, ale_tones_config_init, ale_tones_config_init_sized)
 CALLS(ale_voice_config, ale_voice_config_init, ale_voice_config_init_sized)
 CALLS(ale_endpoint_config, ale_endpoint_config_init, ale_endpoint_config_init_sized)
 CALLS(ale_tap_config, ale_tap_config_init, ale_tap_config_init_sized)
+CALLS(ale_talk_config, ale_talk_config_init, ale_talk_config_init_sized)
 CALLS(ale_grant, ale_grant_init, ale_grant_init_sized)
 CALLS(ale_srtp_config, ale_srtp_config_init, ale_srtp_config_init_sized)
 CALLS(ale_srtp_crypto, ale_srtp_crypto_init, ale_srtp_crypto_init_sized)
@@ -46,6 +47,7 @@ static const struct config CONFIGS[] = {
     CONFIG(ale_mixer_config), CONFIG(ale_srtp_config), CONFIG(ale_srtp_crypto),
     CONFIG(ale_srtp_backend_config), CONFIG(ale_tones_config),
     CONFIG(ale_voice_config), CONFIG(ale_endpoint_config), CONFIG(ale_tap_config), CONFIG(ale_grant),
+    CONFIG(ale_talk_config),
 };
 
 static int untouched(const unsigned char *behind, size_t count)

@@ -90,6 +90,31 @@ static void pauses(void)
     REFUSED(ALE_ERR_NOT_FOUND, ale_tap_pause(conference, tap_id, 1));
 }
 
+/* A description that asks for no recording is obeyed, whatever was granted; another word changes nothing. */
+static void recordpref(void)
+{
+    ale_tap_config config;
+    OK(ale_tap_config_init(&config));
+    config.member = member;
+    config.purpose = ALE_PURPOSE_RECORD;
+    config.sink = 7;
+    config.tag = 5;
+    tick(0);
+    OK(ale_tap_create(conference, &config, &tap));
+    OK(ale_tap_id(tap, &tap_id));
+    OK(ale_member_recordpref(conference, member, "off"));
+    INVALID(ale_member_recordpref(conference, member, "never"));
+    REFUSED(ALE_ERR_NOT_FOUND, ale_member_recordpref(conference, member + 1, "off"));
+    tick(3000);
+    told(ALE_TAP_STATE_WAITING, ALE_TAP_REFUSED_PREFERENCE);
+    OK(ale_member_recordpref(conference, member, "on"));
+    tick(3001);
+    told(ALE_TAP_STATE_TAKING, 0);
+    ale_tap_destroy(tap);
+    tick(0);
+    told(ALE_TAP_STATE_ENDED, 0);
+}
+
 /* One more than there may be, and what a config may not say. */
 static void limits(void)
 {
@@ -147,6 +172,7 @@ int main(void)
     consent();
     pauses();
     ale_tap_destroy(tap);
+    recordpref();
     limits();
     ale_conference_destroy(conference);
     ale_link_end_destroy(voice);

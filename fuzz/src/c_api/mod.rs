@@ -19,6 +19,7 @@ mod replay;
 mod room;
 mod session;
 mod share;
+mod talk;
 mod tap;
 mod tools;
 mod voice;
@@ -43,6 +44,7 @@ use ale_media_capi::resampler::ale_resampler;
 use ale_media_capi::srtp::ale_srtp;
 use ale_media_capi::srtp_backend::ale_srtp_backend;
 use ale_media_capi::status::ale_status;
+use ale_media_capi::talk::ale_talk;
 use ale_media_capi::tap::ale_tap;
 use ale_media_capi::tones::ale_tones;
 use ale_media_capi::voice::{ale_voice_capture, ale_voice_render};
@@ -72,6 +74,7 @@ struct Objects {
     ends: Places<ale_link_end>,
     sums: Places<ale_partial_sums>,
     taps: Places<ale_tap>,
+    talks: Places<ale_talk>,
     regroupers: Places<ale_repacketizer>,
     tones: Places<ale_tones>,
     resamplers: Places<ale_resampler>,
@@ -107,6 +110,7 @@ impl Objects {
             ends: [null_mut(); PLACES],
             sums: [null_mut(); PLACES],
             taps: [null_mut(); PLACES],
+            talks: [null_mut(); PLACES],
             regroupers: [null_mut(); PLACES],
             tones: [null_mut(); PLACES],
             resamplers: [null_mut(); PLACES],
@@ -139,6 +143,7 @@ impl Objects {
                 room::destroy_end(self, n);
                 share::destroy(self, n);
                 tap::destroy(self, n);
+                talk::destroy(self, n);
                 relay::destroy(self, n);
                 tools::destroy(self, n);
                 voice::destroy(self, n);
@@ -201,6 +206,7 @@ pub fn calls(data: &[u8]) {
                 14 => tap::call(&mut objects, &mut input),
                 16 => match input.choice(4) {
                     0 => voice::call(&mut objects, &mut input),
+                    1 => talk::call(&mut objects, &mut input),
                     2 => endpoint::call(&mut objects, &mut input),
                     _ => tools::call(&mut objects, &mut input),
                 },

@@ -39,6 +39,10 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                 check(ale_member_grant(room, member, &grant));
             }
             3 => drop(check(ale_member_withdraw(room, member, input.number()))),
+            4 if input.choice(2) == 0 => {
+                let value = [c"on", c"off", c"pause", c"never"][usize::from(input.choice(4))];
+                check(ale_member_recordpref(room, member, value.as_ptr()));
+            }
             4 => drop(check(ale_tap_pause(room, id, i32::from(input.byte() & 1)))),
             5 => drop(check(ale_tap_end(room, id))),
             6 => destroy(objects, at),
