@@ -36,7 +36,7 @@ TASKS := aec-judge aec-quick bare-metal bindings-test budget c-debug c-programs 
     searches shuttle sip-bridge small soak together tsan unsafe-budget wired
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ai test quick build-tools tools peers library install programs header bench compare docs clean xtask $(TASKS)
+.PHONY: help demo demo-ai sinks-peers test quick build-tools tools peers library install programs header bench compare docs clean xtask $(TASKS)
 
 help: xtask ## list all of these
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,14 @@ demo-ai: tools ## three people, two of whom have agreed, a recogniser and a summ
 	$(TARGET_DIR)/ai/bin/pip install --quiet --disable-pip-version-check -r examples/ai/requirements.txt
 	$(CARGO) build --release -p examples --bin ai-conference
 	$(RELEASE)/ai-conference --python $(TARGET_DIR)/ai/bin/python $(DEMO_FLAGS)
+
+sinks-peers: tools ## an hour of a voice to AudioSocket and WebSocket servers of PyPI and npm
+	@.ci/install-tools python3-venv npm
+	python3 -m venv $(TARGET_DIR)/sinks-peers
+	$(TARGET_DIR)/sinks-peers/bin/pip install --quiet --disable-pip-version-check websockets==17.4
+	npm install --silent --no-fund --no-audit --prefix $(TARGET_DIR)/sinks-peers ws@8.23.0 asterisk-audiosocket@0.1.0
+	SINKS_PYTHON=$(abspath $(TARGET_DIR))/sinks-peers/bin/python SINKS_NODE=$(abspath $(TARGET_DIR))/sinks-peers \
+	    $(CARGO) test -p ale-media-sinks --test peers -- --ignored
 
 test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, searches, the demo
 	$(CARGO) test --workspace

@@ -12,11 +12,17 @@
 //! | [`audiosocket_client`] | a thread that takes a tap to such a server, and its answers to a voice |
 //! | [`websocket`] | the same over WebSocket, as Asterisk, audio_fork and Twilio have it |
 //! | [`audit`] | who was tapped for whom and what for: a chain of lines that can't be changed unnoticed |
-//! | [`files`] | recordings: a WAV file a speaker, placed in time, and an index |
+//! | [`files`] | recordings: a file a speaker, WAV or Opus, placed in time, and an index |
+//! | [`vcon`] | recordings as a vCon, with what was agreed to |
+//! | [`siprec`] | what a recording server is told of a session |
+//! | [`named`] | sinks that an operator names in a configuration |
 
 pub mod audiosocket;
 pub mod audiosocket_client;
 pub mod audit;
 mod client;
 pub mod files;
+pub mod named;
+pub mod siprec;
+pub mod vcon;
 pub mod websocket;

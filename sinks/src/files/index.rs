@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The index: a line of JSON a file, added when the file is whole.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 /// A file's line in `index.jsonl`, and, without what only its end tells, the comment in its header.
@@ -33,6 +37,16 @@ pub struct Entry {
     pub late_samples: Option<u64>,
     /// Whether it was written to its end. One that [`recover()`](super::recover()) has finished was not.
     pub complete: bool,
+}
+
+/// The files of a folder that are whole, in the order in which they ended.
+///
+/// # Errors
+/// The system's; [`io::ErrorKind::InvalidData`] for an index that is none.
+pub fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
+    let text = fs::read_to_string(folder.join(super::recording::INDEX))?;
+    let lines = text.lines().map(|line| Entry::read(line).ok_or(io::ErrorKind::InvalidData.into()));
+    lines.collect()
 }
 
 impl Entry {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Recordings: a WAV file a speaker, placed in time, and an index.
+//! Recordings: a file a speaker, WAV or Opus, placed in time, and an index.
 //!
 //! Each frame of a tap goes where its time says ([`Timeline`]), so that what was said together lies together
 //! however long the recording is, and whoever has dropped out comes back at the right place: what was not taken,
 //! paused or lost is silence of its true length. A file begins with its first frame; who has not agreed has none.
 //!
-//! - **Names.** A file that is being written ends in `.wav.part`. At its end its sound goes to the disk, then a
-//!   line about it to `index.jsonl` ([`Entry`]), then it loses the `.part`: who sees a `.wav` sees a whole one.
+//! - **Names.** A file that is being written ends in `.part`. At its end its sound goes to the disk, then a
+//!   line about it to `index.jsonl` ([`Entry`]), then it loses the `.part`: who sees a `.wav` or `.opus` sees a whole one.
 //! - **A crash** loses what had not reached the disk, at most a second. [`recover()`] finishes what one has left:
 //!   each file says in its own header what its line in the index would have said.
 //! - **A slow disk** holds up the recorder's own thread ([`Recorder`]) and nobody else: the taps' oldest frames
@@ -45,22 +45,26 @@
 //! ```
 
 mod index;
+pub mod ogg;
+mod opus;
 mod place;
 mod recorder;
 mod recording;
 mod recover;
 mod sound;
 pub mod wav;
+mod writer;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use index::Entry;
+pub use index::{Entry, entries};
 pub use place::{Place, Timeline};
 pub use recorder::Recorder;
 pub use recording::{Clock, Recording, RecordingConfig, RecordingStats, Speaker};
 pub use recover::{Recovered, recover};
+pub use writer::Format;
 
 /// Of a file that is being written.
 const PART: &str = ".part";

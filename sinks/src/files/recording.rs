@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ale_media::tap::TapReader;
 
 use super::index::{Entry, plain};
-use super::sound::Sound;
+use super::writer::{Format, Writer};
 use super::{PART, RecordError, wav};
 
 pub(super) const INDEX: &str = "index.jsonl";
@@ -41,12 +41,15 @@ pub struct RecordingConfig {
     pub clock: Option<Clock>,
     /// The most sound in a file, in bytes: one that gets longer, by a gap for example, goes on in another.
     pub max_file_bytes: u32,
+    /// What files are like.
+    pub format: Format,
 }
 
 impl RecordingConfig {
-    /// One whose files hold up to 2 GiB.
+    /// One of WAV files that hold up to 2 GiB.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), clock: None, max_file_bytes: i32::MAX as u32 }
+        let (folder, max_file_bytes) = (folder.to_owned(), i32::MAX as u32);
+        Self { folder, clock: None, max_file_bytes, format: Format::Wav }
     }
 }
 
@@ -101,7 +104,7 @@ struct Track {
 struct Open {
     entry: Entry,
     part: PathBuf,
-    sound: Sound<File>,
+    sound: Writer<File>,
     lost_frames: u64,
 }
 
@@ -220,7 +223,12 @@ impl Recording {
         tap: &TapReader,
         start_ns: u64,
     ) -> Result<Open, RecordError> {
-        let file = format!("{:04}-{}.wav", self.number, plain(&speaker.who));
+        let file = format!(
+            "{:04}-{}.{}",
+            self.number,
+            plain(&speaker.who),
+            self.config.format.extension()
+        );
         self.number = self.number.saturating_add(1);
         let config = tap.config();
         let unix_ns = |clock: Clock| {
@@ -245,7 +253,7 @@ impl Recording {
         let part = self.config.folder.join(entry.file.clone() + PART);
         let store = OpenOptions::new().write(true).create_new(true).open(&part);
         let sound = store
-            .and_then(|store| Sound::begin(store, entry.rate_hz, entry.line().trim_end(), start_ns))
+            .and_then(|store| Writer::begin(self.config.format, store, &entry, start_ns))
             .map_err(RecordError::at(&part))?;
         Ok(Open { entry, part, sound, lost_frames: 0 })
     }

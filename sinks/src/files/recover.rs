@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::index::Entry;
 use super::recording::{INDEX, open_index, publish};
-use super::{PART, RecordError, wav};
+use super::{PART, RecordError, ogg, wav};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,12 +65,19 @@ fn listed(index: &mut File) -> io::Result<HashSet<String>> {
     Ok(text.lines().filter_map(|line| Some(Entry::read(line)?.file)).collect())
 }
 
-/// Has a file's header say how much sound there is, and reads in it what its line is to say.
+/// Has a file say how much sound there is, and reads in it what its line is to say.
 fn finish(part: &Path, name: String) -> io::Result<Entry> {
     let mut file = OpenOptions::new().read(true).write(true).open(part)?;
+    let mut entry =
+        if name.ends_with(".opus") { finish_opus(&mut file)? } else { finish_wav(&mut file)? };
+    file.sync_all()?;
+    entry.file = name;
+    Ok(entry)
+}
+
+fn finish_wav(file: &mut File) -> io::Result<Entry> {
     let mut begin = Vec::new();
-    Read::by_ref(&mut file).take(wav::MAX_HEADER_BYTES as u64).read_to_end(&mut begin)?;
-    let malformed = || io::Error::from(io::ErrorKind::InvalidData);
+    Read::by_ref(file).take(wav::MAX_HEADER_BYTES as u64).read_to_end(&mut begin)?;
     let header = wav::parse(&begin).map_err(|_| malformed())?;
     let mut entry = Entry::read(header.comment).ok_or_else(malformed)?;
     let bytes = file.metadata()?.len().saturating_sub(header.data_at as u64);
@@ -81,9 +88,55 @@ fn finish(part: &Path, name: String) -> io::Result<Entry> {
         file.seek(SeekFrom::Start(at))?;
         file.write_all(&length)?;
     }
-    file.sync_all()?;
-    entry.file = name;
     entry.rate_hz = header.sample_rate_hz;
     entry.set_samples(u64::from(bytes) / 2);
     Ok(entry)
+}
+
+/// Cuts off what is no whole page, and makes the last one the stream's.
+fn finish_opus(file: &mut File) -> io::Result<Entry> {
+    let mut pages = PagesOf { file, at: 0, bytes: Vec::new() };
+    let head = pages.next()?.ok_or_else(malformed)?;
+    let tags = pages.next()?.ok_or_else(malformed)?;
+    let parsed = |bytes| ogg::parse(bytes).map_err(|_| malformed());
+    let (pre_skip, sample_rate_hz, comment) =
+        ogg::described(&parsed(&head)?, &parsed(&tags)?).ok_or_else(malformed)?;
+    let mut entry = Entry::read(comment).ok_or_else(malformed)?;
+    let mut last = tags.clone();
+    while let Some(page) = pages.next()? {
+        last = page;
+    }
+    let end = pages.at;
+    let granule = parsed(&last)?.granule.saturating_sub(pre_skip.into());
+    ogg::make_last(&mut last);
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end - last.len() as u64))?;
+    file.write_all(&last)?;
+    entry.rate_hz = sample_rate_hz;
+    // In this order: no product of a file's own numbers is too large.
+    entry.set_samples((u128::from(granule) * u128::from(sample_rate_hz) / 48_000) as u64);
+    Ok(entry)
+}
+
+fn malformed() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+/// A file's whole pages, one after the other.
+struct PagesOf<'a> {
+    file: &'a mut File,
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl PagesOf<'_> {
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.bytes.clear();
+        self.file.seek(SeekFrom::Start(self.at))?;
+        let most = ogg::MAX_PAGE_BYTES as u64;
+        Read::by_ref(self.file).take(most).read_to_end(&mut self.bytes)?;
+        let Ok(page) = ogg::parse(&self.bytes) else { return Ok(None) };
+        self.at += page.bytes as u64;
+        Ok(self.bytes.get(..page.bytes).map(<[u8]>::to_vec))
+    }
 }
