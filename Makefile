@@ -52,13 +52,13 @@ demo-ai: tools ## three people, two of whom have agreed, a recogniser and a summ
 	$(CARGO) build --release -p examples --bin ai-conference
 	$(RELEASE)/ai-conference --python $(TARGET_DIR)/ai/bin/python $(DEMO_FLAGS)
 
-sinks-peers: tools ## an hour of a voice to AudioSocket and WebSocket servers of PyPI and npm
-	@.ci/install-tools python3-venv npm
+sinks-peers: tools ## an hour of a voice to servers of PyPI and npm, and a recording to ffmpeg
+	@.ci/install-tools ffmpeg python3-venv npm
 	python3 -m venv $(TARGET_DIR)/sinks-peers
 	$(TARGET_DIR)/sinks-peers/bin/pip install --quiet --disable-pip-version-check websockets==17.4
 	npm install --silent --no-fund --no-audit --prefix $(TARGET_DIR)/sinks-peers ws@8.23.0 asterisk-audiosocket@0.1.0
 	SINKS_PYTHON=$(abspath $(TARGET_DIR))/sinks-peers/bin/python SINKS_NODE=$(abspath $(TARGET_DIR))/sinks-peers \
-	    $(CARGO) test -p ale-media-sinks --test peers -- --ignored
+	    $(CARGO) test -p ale-media-sinks --test peers --test files_opus -- --ignored
 
 test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, searches, the demo
 	$(CARGO) test --workspace

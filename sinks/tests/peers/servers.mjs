@@ -28,7 +28,7 @@ if (process.argv[2] === "ws") {
   server.on("listening", () => console.log(JSON.stringify({ ready: server.address().port })));
   server.on("connection", (socket) => {
     socket.on("message", (message, isBinary) => {
-      if (!isBinary) begun ??= message.toString().split(" ")[0];
+      if (!isBinary) begun ??= JSON.parse(message.toString()).event;
       else if (heard(message)) socket.send(message);
     });
     socket.on("close", end);

@@ -14,7 +14,7 @@ async def call(socket):
     frames, wrong, last, messages, begun = 0, 0, None, 0, None
     async for message in socket:
         if isinstance(message, str):
-            begun = begun or message.split()[0]
+            begun = begun or json.loads(message)["event"]
             continue
         messages += 1
         for at in range(0, len(message), 160):
