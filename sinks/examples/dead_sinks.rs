@@ -26,10 +26,9 @@ struct Room {
 
 impl Room {
     fn new(members: usize, tapped: bool) -> Result<Self, Box<dyn Error>> {
-        let mut config = ConferenceConfig::default();
-        config.max_members = members;
-        config.max_taps = members;
-        let (mut conference, control) = Conference::new(&config)?;
+        let room_for =
+            ConferenceConfig { max_members: members, max_taps: members, ..Default::default() };
+        let (mut conference, control) = Conference::new(&room_for)?;
         let (mut lines, mut taps, mut outgoing) = (Vec::new(), Vec::new(), Outgoing::new(4));
         for n in 0..members {
             let (line, end) = LinkEnd::pair(8_000)?;

@@ -191,7 +191,9 @@ fn hash(path: &Path) -> io::Result<String> {
 pub(crate) fn date(unix_ns: u64) -> String {
     let (seconds, ms) = (unix_ns / 1_000_000_000, unix_ns / 1_000_000 % 1_000);
     let (mut day, second) = (seconds / 86_400, seconds % 86_400);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970;
     // Some six hundred years at most: that is how far 64 bits of nanoseconds reach.
     while day >= 365 + u64::from(is_leap(year)) {

@@ -187,3 +187,31 @@ fn a_vcon_names_what_was_recorded_and_who_has_agreed_or_there_is_none() {
     );
     assert_eq!(consent["basis"], "GDPR Article 6(1)(a)");
 }
+
+/// By ffmpeg's own reader and decoder.
+#[test]
+#[ignore = "needs ffmpeg: make sinks-peers"]
+fn ffmpeg_plays_all_of_a_file_without_a_complaint() {
+    use std::process::Command;
+    let (folder, mut room) = (Folder::new("opus-ffmpeg"), Room::of(1));
+    let mut recording = Recording::open(&config(&folder.0)).unwrap();
+    recording.add(speaker(), room.tap(0, Purpose::Record));
+    room.grant(0, Purpose::Record);
+    for tick in 0..1_001_u64 {
+        room.tick_of(|_| std::array::from_fn(|n| said(tick % 500 * 80 + n as u64)));
+        if tick % 10 == 9 {
+            recording.work(tick * TICK_NS);
+        }
+    }
+    recording.finish();
+    let file = folder.0.join("0000-Anna.opus");
+    let raw = ["-f", "s16le", "-ar", "48000", "-ac", "1", "-"];
+    let out = Command::new("ffmpeg").args(["-v", "warning", "-i"]).arg(file).args(raw).output();
+    let out = out.unwrap();
+    assert!(
+        out.status.success() && out.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    assert_eq!(out.stdout.len(), 1_001 * 960);
+}
