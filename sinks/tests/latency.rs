@@ -53,7 +53,7 @@ fn a_word_comes_back_within_40_ms_of_media_time() {
             heard.push(tick);
         }
         // The bot's own time is none of the engine's: both messages of two ticks have come back.
-        while client.stats().samples < (tick + 1) / 2 * 160 {
+        while client.stats().samples < tick.div_ceil(2) * 160 {
             thread::yield_now();
         }
     }
