@@ -30,13 +30,13 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSIO
 # no build script reads.
 XTASK = C_COMPILER="$(CC)" CXX_COMPILER="$(CXX)" C_LIBS="$(C_LIBS)" $(TARGET_DIR)/debug/xtask
 TASKS := aec-judge aec-quick bare-metal bindings-test budget c-debug c-programs c-sanitize c-stack c-test c-wiped \
-    check coverage covered cross cross-quick cross-test deb deb-test devices-test edge edge-test features \
+    check coverage covered cross cross-quick cross-test deb deb-test demo-ai devices-test edge edge-test features \
     firmware-library firmware-test fuzz header-check header-compiles interop judge libsrtp2 loom miri node-deb \
     node-soak node-test package-test process-cross process-test process-webrtc real-time relink-test reproducible sbom \
-    searches shuttle sip-bridge small soak together tsan unsafe-budget wired
+    searches shuttle sinks-peers sip-bridge small soak together tsan unsafe-budget wired
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ai sinks-peers test quick build-tools tools peers library install programs header bench compare docs clean xtask $(TASKS)
+.PHONY: help demo test quick build-tools tools peers library install programs header bench compare docs clean xtask $(TASKS)
 
 help: xtask ## list all of these
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -44,21 +44,6 @@ help: xtask ## list all of these
 
 demo: tools programs c-programs ## an encrypted conference of four phones on this machine, and its report
 	$(RELEASE)/conference --c-phone $(RELEASE)/c/phone $(DEMO_FLAGS)
-
-demo-ai: tools ## three people, two of whom have agreed, a recogniser and a summary on this machine, and a report
-	@.ci/install-tools python3-venv
-	python3 -m venv $(TARGET_DIR)/ai
-	$(TARGET_DIR)/ai/bin/pip install --quiet --disable-pip-version-check -r examples/ai/requirements.txt
-	$(CARGO) build --release -p examples --bin ai-conference
-	$(RELEASE)/ai-conference --python $(TARGET_DIR)/ai/bin/python $(DEMO_FLAGS)
-
-sinks-peers: tools ## an hour of a voice to servers of PyPI and npm, and a recording to ffmpeg
-	@.ci/install-tools ffmpeg python3-venv npm
-	python3 -m venv $(TARGET_DIR)/sinks-peers
-	$(TARGET_DIR)/sinks-peers/bin/pip install --quiet --disable-pip-version-check websockets==17.4
-	npm install --silent --no-fund --no-audit --prefix $(TARGET_DIR)/sinks-peers ws@8.23.0 asterisk-audiosocket@0.1.0
-	SINKS_PYTHON=$(abspath $(TARGET_DIR))/sinks-peers/bin/python SINKS_NODE=$(abspath $(TARGET_DIR))/sinks-peers \
-	    $(CARGO) test -p ale-media-sinks --test peers --test files_opus -- --ignored
 
 test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, searches, the demo
 	$(CARGO) test --workspace

@@ -28,7 +28,7 @@ type Outcome = Result<(), String>;
 /// A task: its name, what it is for, and what runs it with the arguments behind the name.
 type Task = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
-const TASKS: [Task; 54] = [
+const TASKS: [Task; 56] = [
     (
         "aec-judge",
         "echo cancellation over simulated rooms beside peers: make aec-judge AEC=\"--only jump\"",
@@ -85,6 +85,11 @@ const TASKS: [Task; 54] = [
         package::deb_test,
     ),
     ("declared", "names of what a folder's headers declare: functions or structs", declared),
+    (
+        "demo-ai",
+        "three people, two of whom have agreed, a recogniser and a summary here, and a report",
+        peers::demo_ai,
+    ),
     (
         "devices-test",
         "the softphone by a sound card without hardware, which is PulseAudio's",
@@ -184,6 +189,11 @@ const TASKS: [Task; 54] = [
         search::all,
     ),
     ("shuttle", "a leg's three threads in random interleavings", search::shuttle),
+    (
+        "sinks-peers",
+        "an hour of a voice to servers of PyPI and npm, and a recording to ffmpeg",
+        peers::sinks_peers,
+    ),
     ("sip-bridge", "examples/c/sip_bridge, on Debian's libre-dev", c::sip_bridge),
     ("small", "firmware-test and real-time", small::all),
     ("soak", "a day of calls over a bad network, in fast time: make soak HOURS=24", search::soak),

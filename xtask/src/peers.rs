@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use crate::step::{archive, cc, compile, make_folder, release, step, target, tools};
+use crate::step::{
+    archive, cc, compile, make_folder, program_at, release, step, target, tools, variable,
+};
 use crate::{Outcome, c};
 
 /// The library with libsrtp 2's ABI.
@@ -45,4 +47,39 @@ pub(crate) fn interop(_: &[String]) -> Outcome {
 pub(crate) fn devices(_: &[String]) -> Outcome {
     tools("pulseaudio alsa.h")?;
     step("cargo test -p examples --features devices --test devices -- --nocapture").run()
+}
+
+/// Three people, two of whom have agreed, a recogniser and a summary on this machine.
+pub(crate) fn demo_ai(_: &[String]) -> Outcome {
+    let python = python_with("ai", "-r examples/ai/requirements.txt")?;
+    step("cargo build --release -p examples --bin ai-conference").run()?;
+    program_at(&release().join("ai-conference"))
+        .arg("--python")
+        .arg(python)
+        .words(&variable("DEMO_FLAGS", ""))
+        .run()
+}
+
+/// An hour of a voice to servers of PyPI and npm, and a recording to ffmpeg.
+pub(crate) fn sinks_peers(_: &[String]) -> Outcome {
+    tools("ffmpeg npm")?;
+    let python = python_with("sinks-peers", "websockets==17.4")?;
+    let folder = target().join("sinks-peers");
+    step("npm install --silent --no-fund --no-audit ws@8.23.0 asterisk-audiosocket@0.1.0 --prefix")
+        .arg(&folder)
+        .run()?;
+    step("cargo test -p ale-media-sinks --test peers --test files_opus -- --ignored")
+        .env("SINKS_PYTHON", python)
+        .env("SINKS_NODE", folder)
+        .run()
+}
+
+/// A Python with these packages.
+fn python_with(name: &str, packages: &str) -> Result<PathBuf, String> {
+    tools("python3-venv")?;
+    let folder = target().join(name);
+    step("python3 -m venv").arg(&folder).run()?;
+    let pip = program_at(&folder.join("bin/pip"));
+    pip.words("install --quiet --disable-pip-version-check").words(packages).run()?;
+    Ok(folder.join("bin/python"))
 }
