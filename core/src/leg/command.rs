@@ -17,7 +17,7 @@ use crate::codec::CodecError;
 use crate::jitter::PreparedDecoders;
 use crate::session::Nack;
 use crate::sync::ring::Consumer;
-use crate::voice::ToneListener;
+use crate::voice::{InbandTones, ToneListener};
 
 /// Commands that may wait for the audio half at a time.
 pub(super) const MEDIA_COMMANDS: usize = 16;
@@ -113,12 +113,9 @@ impl MediaUpdate {
 /// its own.
 #[inline(never)]
 fn tone_listener(config: &LegConfig, rate_hz: u32) -> Option<Box<ToneListener>> {
-    let (tones, progress) = (config.inband_tones, config.call_progress);
-    match config.freeze_for_modems {
-        true => ToneListener::for_modems(rate_hz, tones, progress),
-        false => ToneListener::new(rate_hz, tones, progress),
-    }
-    .map(Box::new)
+    let tones = config.inband_tones;
+    let for_modems = tones != InbandTones::Ignored || config.freeze_for_modems;
+    ToneListener::listening(rate_hz, tones, for_modems, config.call_progress).map(Box::new)
 }
 
 /// What a command has replaced, on its way to be freed.

@@ -58,32 +58,29 @@ impl ToneListener {
     ///
     /// Real-time: no.
     pub fn new(rate_hz: u32, tones: InbandTones, call_progress: bool) -> Option<Self> {
-        let digits = match tones {
-            InbandTones::Ignored if !call_progress => return None,
-            InbandTones::Ignored => Digits::Ignored,
-            InbandTones::Told => Digits::Told(DtmfDetector::new(rate_hz)?),
-            InbandTones::DigitsRemoved => Digits::Removed(DtmfFilter::new(rate_hz)?),
-        };
-        Self::with(rate_hz, digits, tones != InbandTones::Ignored, call_progress)
+        Self::listening(rate_hz, tones, tones != InbandTones::Ignored, call_progress)
     }
 
-    /// Listens for fax and modem, and for what else is asked for, whatever is done about digits.
-    pub(crate) fn for_modems(
+    /// The same, and for fax, modem and beeps whatever is done about digits.
+    // It is large: a copy of it in each frame on the way is what makes creation's stack.
+    #[inline(always)]
+    pub(crate) fn listening(
         rate_hz: u32,
         tones: InbandTones,
+        for_modems: bool,
         call_progress: bool,
     ) -> Option<Self> {
-        match tones {
-            InbandTones::Ignored => Self::with(rate_hz, Digits::Ignored, true, call_progress),
-            _ => Self::new(rate_hz, tones, call_progress),
+        if !for_modems && !call_progress {
+            return None;
         }
-    }
-
-    fn with(rate_hz: u32, digits: Digits, tones: bool, call_progress: bool) -> Option<Self> {
         Some(Self {
             frame: (rate_hz / 100) as usize,
-            digits,
-            tones: if tones { Some(ToneDetector::new(rate_hz)?) } else { None },
+            digits: match tones {
+                InbandTones::Ignored => Digits::Ignored,
+                InbandTones::Told => Digits::Told(DtmfDetector::new(rate_hz)?),
+                InbandTones::DigitsRemoved => Digits::Removed(DtmfFilter::new(rate_hz)?),
+            },
+            tones: if for_modems { Some(ToneDetector::new(rate_hz)?) } else { None },
             progress: if call_progress { Some(ProgressDetector::new(rate_hz)?) } else { None },
             last: None,
             hold_frames: 0,
