@@ -3,7 +3,9 @@
 //! and the kernels are tested against it.
 //!
 //! The schedules are boxed by cipher, because the portable AES keeps its round keys bit-sliced and
-//! the 256-bit one takes up to 960 bytes; an authentication-only key takes none of them.
+//! the 256-bit one takes up to 960 bytes; an authentication-only key takes none of them. States of hash functions
+//! are boxed too: what a variant leaves unused of a [`Key`] is copied as it was on the stack when the key is moved to
+//! where it stays, and there it would hold what had been computed before.
 
 use alloc::boxed::Box;
 
@@ -21,7 +23,7 @@ use crate::srtp::wipe::{PACKET, wiping};
 
 /// Keys ready for use.
 pub(crate) enum Key {
-    Gcm { aes: Aes, ghash: GHash },
+    Gcm { aes: Aes, ghash: Box<GHash> },
     CounterMode { aes: Aes, hmac: Box<Hmac<Sha1>> },
     Null { hmac: Box<Hmac<Sha1>> },
 }
@@ -90,7 +92,7 @@ impl Key {
         Ok(match cipher {
             Cipher::Gcm => {
                 let aes = Aes::new(material.cipher_key())?;
-                let ghash = ghash_of(&aes);
+                let ghash = Box::new(ghash_of(&aes));
                 Self::Gcm { aes, ghash }
             }
             Cipher::CounterMode => {
@@ -105,7 +107,7 @@ impl Key {
         match self {
             Self::Gcm { aes, ghash } => {
                 aes.replace(material.cipher_key());
-                *ghash = ghash_of(aes);
+                **ghash = ghash_of(aes);
             }
             Self::CounterMode { aes, hmac } => {
                 aes.replace(material.cipher_key());
@@ -131,8 +133,11 @@ impl Key {
                 Aes::A256(_) => size_of::<aes::Aes256Enc>(),
             },
         };
-        let hmac = if matches!(self, Self::Gcm { .. }) { 0 } else { size_of::<Hmac<Sha1>>() };
-        aes + hmac
+        let hash = match self {
+            Self::Gcm { .. } => size_of::<GHash>(),
+            Self::CounterMode { .. } | Self::Null { .. } => size_of::<Hmac<Sha1>>(),
+        };
+        aes + hash
     }
 
     /// Encrypts the text in place and returns the tag.
