@@ -28,6 +28,9 @@ pub(crate) enum Key {
     Null { hmac: Box<Hmac<Sha1>> },
 }
 
+// No variant leaves room for what was on the stack.
+const _: () = assert!(size_of::<Key>() <= 4 * size_of::<usize>());
+
 /// AES of any key length.
 pub(crate) enum Aes {
     A128(Box<aes::Aes128Enc>),
