@@ -50,7 +50,6 @@ impl<const N: usize> Fourier<N> {
     /// In place; X(k) = sum of x(n) e^(-2 pi i k n / N).
     ///
     /// Real-time: yes.
-    #[inline(always)]
     pub(crate) fn forward(&self, block: &mut Block<N>) {
         self.transform(&mut block.re, &mut block.im);
     }
@@ -58,7 +57,6 @@ impl<const N: usize> Fourier<N> {
     /// Undoes [`Fourier::forward`] but for a factor of `N`.
     ///
     /// Real-time: yes.
-    #[inline(always)]
     pub(crate) fn backward(&self, block: &mut Block<N>) {
         self.transform(&mut block.im, &mut block.re);
     }

@@ -8,7 +8,8 @@
 //! adaptation in echo cancelers", 2000): most of half a second is delay, and nothing is to be learnt there.
 //!
 //! It has two inputs, what is played and that as the loudspeaker bends it, each a filter of its own. As both are
-//! real, one complex transform is of both, and one backwards is of two predictions.
+//! real, one complex transform is of both, and one backwards is of two predictions. Sums over partitions are compiled
+//! for wider vectors; the transform, whose stages are short, is five times slower by them.
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
 
 use alloc::boxed::Box;
@@ -133,7 +134,7 @@ impl EchoModel {
             window.span_mut(SIZE - HOP..SIZE).copy_of(hop);
         }
         let mut both = self.window.clone();
-        forward(self.unit, &self.fourier, &mut both);
+        self.fourier.forward(&mut both);
         self.newest = (self.newest + PARTITIONS - 1) % PARTITIONS;
         let places =
             (self.straight.spectra.get_mut(self.newest), self.bent.spectra.get_mut(self.newest));
@@ -152,7 +153,7 @@ impl EchoModel {
             }
         }
         let mut both = joined(&now, &then);
-        backward(self.unit, &self.fourier, &mut both);
+        self.fourier.backward(&mut both);
         let last = |pcm: &[f32; SIZE]| {
             let last = pcm.last_chunk::<HOP>().copied().unwrap_or([0.0; HOP]);
             last.map(|v| v / SIZE as f32)
@@ -165,7 +166,7 @@ impl EchoModel {
     pub(super) fn learn(&mut self, error: &[f32; HOP], rate: f32) {
         let mut block = Block::<SIZE>::ZERO;
         block.re.span_mut(SIZE - HOP..SIZE).copy_of(error);
-        forward(self.unit, &self.fourier, &mut block);
+        self.fourier.forward(&mut block);
         let mut error = Spectrum::ZERO;
         error.re.copy_of(block.re.head(BINS));
         error.im.copy_of(block.im.head(BINS));
@@ -210,14 +211,14 @@ impl EchoModel {
         let places = (filters.0.get_mut(partition), filters.1.get_mut(partition));
         let (Some(straight), Some(bent)) = places else { return };
         let mut both = joined(straight, bent);
-        backward(self.unit, &self.fourier, &mut both);
+        self.fourier.backward(&mut both);
         for pcm in [&mut both.re, &mut both.im] {
             for v in pcm.head_mut(HOP) {
                 *v /= SIZE as f32;
             }
             pcm.past_mut(HOP).fill(0.0);
         }
-        forward(self.unit, &self.fourier, &mut both);
+        self.fourier.forward(&mut both);
         (*straight, *bent) = parted(&both);
     }
 }
@@ -255,8 +256,6 @@ fn joined(first: &Spectrum, second: &Spectrum) -> Block<SIZE> {
 }
 
 versions! {
-    fn forward(unit, fourier: &Fourier<SIZE>, block: &mut Block<SIZE>) = Fourier::forward;
-    fn backward(unit, fourier: &Fourier<SIZE>, block: &mut Block<SIZE>) = Fourier::backward;
     fn add_products(unit, weights: &[Spectrum], past: &[Spectrum], sum: &mut Spectrum) = add_products_body;
     fn add_powers(unit, share: &[f32], past: &[Spectrum], power: &mut [f32; BINS]) = add_powers_body;
     fn adapt(
