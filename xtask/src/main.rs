@@ -197,7 +197,11 @@ const TASKS: [Task; 56] = [
     ("sip-bridge", "examples/c/sip_bridge, on Debian's libre-dev", c::sip_bridge),
     ("small", "firmware-test and real-time", small::all),
     ("soak", "a day of calls over a bad network, in fast time: make soak HOURS=24", search::soak),
-    ("together", "all searches and the long tests two at a time, as CI does", search::together),
+    (
+        "together",
+        "the long tests, and searches but for fuzzing, two at a time, as CI does",
+        search::together,
+    ),
     (
         "tsan",
         "data races in the tests with threads, and planted ones (nightly; x86-64 Linux)",

@@ -15,7 +15,7 @@ const NIGHTLY_SOURCE: &str = "nightly nightly-rust-src";
 const NIGHTLY_FUZZ: &str = "nightly cargo-fuzz";
 const COVERAGE: &str = "llvm-tools cargo-llvm-cov";
 
-/// What runs two at a time in CI, in the order in which it begins, the longest first; with what each needs beyond
+/// What runs two at a time, in the order in which it begins, the longest first; with what each needs beyond
 /// a stable toolchain. Nearly all have a target directory of their own, and those that have not wait for one
 /// thread of valgrind's most of their time.
 const TOGETHER: [(&str, &str); 14] = [
@@ -35,6 +35,10 @@ const TOGETHER: [(&str, &str); 14] = [
     ("soak", ""),
 ];
 
+/// What is among them, but takes CI longer than it tells: fuzz targets are compiled there and run over their corpora as
+/// it is, and what no test reaches changes slowly.
+const BY_HAND: [&str; 2] = ["fuzz", "coverage"];
+
 /// What is among them, but no search.
 const NO_SEARCHES: [&str; 5] = ["c-test", "deb-test", "cross-quick", "package-test", "budget"];
 
@@ -46,9 +50,9 @@ pub(crate) fn all(arguments: &[String]) -> Outcome {
     })
 }
 
-/// The same, and other tests that take long.
+/// Those that CI runs, and other tests that take long.
 pub(crate) fn together(_: &[String]) -> Outcome {
-    side_by_side(|_| true)
+    side_by_side(|name| !BY_HAND.contains(&name))
 }
 
 fn side_by_side(wanted: impl Fn(&str) -> bool) -> Outcome {
