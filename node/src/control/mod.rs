@@ -371,13 +371,7 @@ impl Control {
         change: impl Fn(&mut Passing) + Copy,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
-        let call_id = name(request.call_id, "No call-id in message")?;
-        let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
-        let party = match request.from_tag {
-            Some(tag) => Some(call.party(tag).ok_or("Unknown from-tag")?),
-            None => None,
-        };
-        let worker = self.workers.get(call.worker).ok_or("No worker")?;
+        let (call, party, worker) = addressed(&mut self.calls, &self.workers, request)?;
         call.pass(party, change, worker);
         self.conferences.follow(call)?;
         answer.string("result", "ok");
@@ -497,6 +491,22 @@ impl<'r> Party<'r> {
             sdp: request.sdp.ok_or("No SDP body in message")?,
         })
     }
+}
+
+/// The call that a request is about, the party of it if one is named, and the worker that has it.
+fn addressed<'c>(
+    calls: &'c mut HashMap<String, Call>,
+    workers: &'c [Worker],
+    request: &Request<'_>,
+) -> Result<(&'c mut Call, Option<usize>, &'c Worker), String> {
+    let call_id = name(request.call_id, "No call-id in message")?;
+    let call = calls.get_mut(call_id).ok_or("Unknown call-id")?;
+    let party = match request.from_tag {
+        Some(tag) => Some(call.party(tag).ok_or("Unknown from-tag")?),
+        None => None,
+    };
+    let worker = workers.get(call.worker).ok_or("No worker")?;
+    Ok((call, party, worker))
 }
 
 /// A name that must be there, and is not too long to be kept.

@@ -4,7 +4,7 @@
 use ale_media::conference::{ConferenceControl, JoinOptions, MemberId};
 use ale_media::talk::{Talk, TalkConfig, TalkEvent, TalkWriter};
 
-use super::{Control, name};
+use super::{Control, addressed};
 use crate::call::CallError;
 use crate::ng::bencode::DictionaryWriter;
 use crate::ng::command::Request;
@@ -98,13 +98,7 @@ impl Control {
                 Announcement::begin(sound, rounds, control).map_err(|error| error.to_string())
             })?;
         } else {
-            let call_id = name(request.call_id, "No call-id in message")?;
-            let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
-            let party = match request.from_tag {
-                Some(tag) => Some(call.party(tag).ok_or("Unknown from-tag")?),
-                None => None,
-            };
-            let worker = self.workers.get(call.worker).ok_or("No worker")?;
+            let (call, party, worker) = addressed(&mut self.calls, &self.workers, request)?;
             call.play(party, &sound, rounds, worker).map_err(|error| error.to_string())?;
         }
         answer.number("duration", duration_ms).string("result", "ok");
@@ -120,13 +114,7 @@ impl Control {
         if let (None, Some(conference)) = (request.call_id, request.flags.conference.as_deref()) {
             self.conferences.stop_announcing(conference)?;
         } else {
-            let call_id = name(request.call_id, "No call-id in message")?;
-            let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
-            let party = match request.from_tag {
-                Some(tag) => Some(call.party(tag).ok_or("Unknown from-tag")?),
-                None => None,
-            };
-            let worker = self.workers.get(call.worker).ok_or("No worker")?;
+            let (call, party, worker) = addressed(&mut self.calls, &self.workers, request)?;
             if let Some(position_ms) = call.stop_playing(party, worker) {
                 answer.number("last-frame-pos", position_ms);
             }
