@@ -12,6 +12,7 @@
 //! | [`keys`] | keys by SDES: offered, answered, agreed on |
 //! | [`worker`] | threads that forward packets |
 //! | [`peer`] | ICE-lite and DTLS between a socket and a session |
+//! | [`video`] | cameras in conferences, passed through |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
 //! | [`http`] | requests of HTTP as they come |
 //! | [`metrics`] | what the node has done and has left, as OpenMetrics |
@@ -35,5 +36,6 @@ pub mod ports;
 pub mod random;
 pub mod sdp;
 mod stream;
+pub mod video;
 pub mod web;
 pub mod worker;
