@@ -5,17 +5,16 @@ baresip joins it by SIP; each hears the other's tone, the page's table shows bot
 
 usage: test.py PROGRAM-OF-THE-NODE WORK-FOLDER
 Runs in a network of its own (unshare -n, root), so that nothing leaves the machine and no port is taken."""
-import json
 import math
 import os
 import pathlib
 import shutil
-import signal
 import struct
 import subprocess
 import sys
-import time
 import wave
+
+from browser import Browser, until
 
 NODE_ADDRESS, PHONE_ADDRESS = "198.51.100.1", "198.51.100.10"
 BROWSER_HZ, PHONE_HZ = 700, 440
@@ -44,75 +43,6 @@ def amplitude(path, hz):
         sin = sum(x * math.sin(turn * n) for n, x in enumerate(samples))
         levels.append(2 * math.hypot(cos, sin) / part)
     return sum(levels) / max(1, len(levels))
-
-
-class Browser:
-    """Chromium, told what to do over a pipe (its DevTools protocol), so that no port is needed."""
-
-    def __init__(self, work, microphone):
-        flags = [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--mute-audio",
-            "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--remote-debugging-pipe",
-            f"--use-file-for-fake-audio-capture={microphone}", "--autoplay-policy=no-user-gesture-required",
-            "--disable-background-networking",
-            "--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns", f"--user-data-dir={work}/profile",
-        ]
-        # The pipe's ends are its descriptors 3 and 4.
-        command = ["sh", "-c", 'exec chromium "$@" about:blank 3<&0 4>&1 1>&2', "chromium", *flags]
-        log = open(work / "chromium.log", "w")
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
-        self.next, self.session, self.rest, self.complaints = 0, None, b"", []
-        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Runtime", "Log", "Page"):
-            self.ask(f"{domain}.enable")
-
-    def ask(self, method, **params):
-        self.next += 1
-        message = {"id": self.next, "method": method, "params": params}
-        if self.session:
-            message["sessionId"] = self.session
-        self.process.stdin.write(json.dumps(message).encode() + b"\0")
-        self.process.stdin.flush()
-        while True:
-            told = self.read()
-            if told.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
-                self.complaints.append(json.dumps(told["params"]))
-            if told.get("id") == self.next:
-                if "error" in told:
-                    raise RuntimeError(f"{method}: {told['error']}")
-                return told["result"]
-
-    def read(self):
-        while b"\0" not in self.rest:
-            part = os.read(self.process.stdout.fileno(), 65_536)
-            if not part:
-                raise RuntimeError("the browser has ended")
-            self.rest += part
-        message, self.rest = self.rest.split(b"\0", 1)
-        return json.loads(message)
-
-    def value(self, expression):
-        told = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        if "exceptionDetails" in told:
-            raise RuntimeError(f"{expression}: {told['exceptionDetails']}")
-        return told["result"].get("value")
-
-    def close(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-def until(what, found, seconds=30):
-    end = time.monotonic() + seconds
-    while True:
-        value = found()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise RuntimeError(f"not within {seconds} s: {what}")
-        time.sleep(0.3)
 
 
 # What the page hears, by the browser's own analysis of what it plays.

@@ -16,6 +16,9 @@ function speak(language) {
   for (const element of document.querySelectorAll("[data-word]")) {
     element.textContent = say(element.dataset.word);
   }
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", say(element.dataset.label));
+  }
   document.title = say("title");
   rows.forEach((row) => row.remove());
   rows.clear();
@@ -41,13 +44,36 @@ function setInside(inside) {
   at("join").disabled = inside;
   at("leave").disabled = !inside;
   at("quiet").disabled = !inside || !call?.microphone;
-  for (const id of ["name", "conference", "token", "listen"]) at(id).disabled = inside;
+  for (const id of ["name", "conference", "token", "listen", "camera"]) at(id).disabled = inside;
+}
+
+/** A picture of a track, or none. */
+function showPicture(id, track) {
+  at(id).srcObject = track ? new MediaStream([track]) : null;
+  at(id).hidden = !track;
+}
+
+/** Video both ways with a camera, without one only towards the page. */
+async function addVideo(peer) {
+  if (at("camera").checked && !at("listen").checked) {
+    try {
+      const video = { width: 640, height: 480 };
+      call.camera = await navigator.mediaDevices.getUserMedia({ video });
+    } catch {
+      throw say("noCamera");
+    }
+    const [track] = call.camera.getTracks();
+    peer.addTrack(track, call.camera);
+    showPicture("own", track);
+  } else {
+    peer.addTransceiver("video", { direction: "recvonly" });
+  }
 }
 
 async function join() {
   const listens = at("listen").checked;
   const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-  call = { peer, microphone: null, session: null };
+  call = { peer, microphone: null, camera: null, session: null };
   try {
     if (listens) {
       peer.addTransceiver("audio", { direction: "recvonly" });
@@ -60,8 +86,15 @@ async function join() {
       }
       call.microphone.getTracks().forEach((track) => peer.addTrack(track, call.microphone));
     }
-    peer.addEventListener("track", (event) => {
-      at("heard").srcObject = new MediaStream([event.track]);
+    await addVideo(peer);
+    peer.addEventListener("track", ({ track }) => {
+      if (track.kind === "audio") {
+        at("heard").srcObject = new MediaStream([track]);
+        return;
+      }
+      // Nothing is shown until there is something to be seen.
+      track.addEventListener("unmute", () => showPicture("seen", track));
+      track.addEventListener("ended", () => showPicture("seen", null));
     });
     peer.addEventListener("connectionstatechange", () => {
       if (peer.connectionState === "connected") status(say("inside"));
@@ -87,13 +120,17 @@ async function join() {
 }
 
 function leave(why) {
-  const { peer, microphone, session } = call ?? {};
+  const { peer, microphone, camera, session } = call ?? {};
   call = null;
-  microphone?.getTracks().forEach((track) => track.stop());
+  for (const device of [microphone, camera]) {
+    device?.getTracks().forEach((track) => track.stop());
+  }
   peer?.close();
   // Also when the page goes away.
   if (session) ask(session, { method: "DELETE", keepalive: true }).catch(() => {});
   at("heard").srcObject = null;
+  showPicture("seen", null);
+  showPicture("own", null);
   at("quiet").setAttribute("aria-pressed", "false");
   setInside(false);
   // The button that was pressed is none any more.

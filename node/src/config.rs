@@ -138,11 +138,13 @@ pub struct Conference {
     pub max_members: u16,
     /// How many of them are heard at a time, the loudest; 0 for all.
     pub max_speakers: u16,
+    /// The most that a member's camera may send, in kbit/s; 0 for no video.
+    pub max_video_kbps: u32,
 }
 
 impl Default for Conference {
     fn default() -> Self {
-        Self { max_conferences: 256, max_members: 64, max_speakers: 0 }
+        Self { max_conferences: 256, max_members: 64, max_speakers: 0, max_video_kbps: 1_500 }
     }
 }
 
@@ -441,7 +443,8 @@ mod tests {
             (1, MOST_MEMBERS, 0, true),
             (1, MOST_MEMBERS + 1, 0, false),
         ] {
-            let conference = Conference { max_conferences, max_members, max_speakers };
+            let conference =
+                Conference { max_conferences, max_members, max_speakers, ..Conference::default() };
             assert_eq!(Config { conference, ..fit.clone() }.check().is_ok(), is_fit);
         }
     }

@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 
 use crate::control::{Control, Want};
 use crate::ng::server::ServerStats;
+use crate::worker::Counted;
 
 /// What the text is, as in `Content-Type`.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -79,6 +80,15 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
             ("{outcome=\"keys\"}", totals.handshakes),
             ("{outcome=\"failed\"}", totals.handshakes_failed),
         ],
+    );
+    let video: Vec<_> = Counted::ALL.map(|what| format!("{{what=\"{}\"}}", what.name())).into();
+    let video: Vec<_> =
+        video.iter().zip(control.video()).map(|(label, count)| (&label[..], count)).collect();
+    family(
+        "ale_video",
+        "counter",
+        "Video in conferences: packets, key frames and changes of who is shown, by what became of them.",
+        &video,
     );
     family(
         "ale_port_pairs",

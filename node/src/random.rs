@@ -17,6 +17,12 @@ pub fn fill(bytes: &mut [u8]) -> bool {
     true
 }
 
+/// A synchronization source (RFC 3550 section 5.1). Voice and video may share keys, under which no source may be of
+/// both: the top bit keeps them apart.
+pub fn ssrc(video: bool) -> Option<u32> {
+    number().map(|number| number >> 1 | u32::from(video) << 31)
+}
+
 /// A random number; `None` if the system has none to give.
 pub fn number() -> Option<u32> {
     let mut bytes = [0; 4];

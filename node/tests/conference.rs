@@ -199,7 +199,7 @@ fn three_hear_each_other_and_not_themselves_until_one_leaves() {
 #[test]
 fn what_is_refused_is_named_and_changes_nothing() {
     let media = Media { port_min: 25_100, port_max: 25_199, max_calls: 4, ..Media::default() };
-    let limits = Conference { max_conferences: 2, max_members: 2, max_speakers: 0 };
+    let limits = Conference { max_conferences: 2, max_members: 2, ..Conference::default() };
     let mut node = Node::limited(&["127.0.0.1"], media, limits);
     let fit = Phone::new().sdp("RTP/AVP", "");
     for (call, conference) in [("a", "one"), ("b", "one"), ("c", "two")] {

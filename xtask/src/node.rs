@@ -24,14 +24,15 @@ pub(crate) fn edge(_: &[String]) -> Outcome {
     step("node/edge/run").arg(program()?).run()
 }
 
-/// The same by what a browser and a phone hear and show.
+/// The same by what a browser and a phone hear and show, and what two browsers see of each other.
 pub(crate) fn edge_test(_: &[String]) -> Outcome {
     // Where they can't be had the test says so and is left out; in CI it must not be.
     if let Err(error) = proxy("kamailio chromium baresip") {
         println!("edge-test: left out: {error}");
         return if variable("CI", "").is_empty() { Ok(()) } else { Err(error) };
     }
-    step("node/edge/test.py").arg(program()?).arg(target().join("edge-test")).run()
+    step("node/edge/test.py").arg(program()?).arg(target().join("edge-test")).run()?;
+    step("node/edge/video.py").arg(program()?).arg(target().join("edge-video")).run()
 }
 
 /// A Debian package.

@@ -35,6 +35,8 @@ use crate::worker::{
 
 /// The clock of payload types that nobody has described.
 const UNKNOWN_CLOCK_HZ: u32 = 8_000;
+/// Packets of video that may come late.
+const VIDEO_REPLAY_WINDOW: usize = 1_024;
 /// Volume of digits, in -dBm0.
 const DIGIT_VOLUME_DBM0: u8 = 10;
 
@@ -62,6 +64,8 @@ pub(crate) struct LineEnd {
     /// Until the session is made with it.
     keying: Option<Keying>,
     control: Option<EndControl>,
+    /// What takes the keys of its video, if it has any.
+    pub(super) camera: Option<SessionControl>,
     /// Whether packets are SRTP, and whether by keys of DTLS.
     secure: bool,
     by_dtls: bool,
@@ -116,6 +120,7 @@ impl CallLine {
                 said: None,
                 keying: None,
                 control: None,
+                camera: None,
                 secure: false,
                 by_dtls: false,
                 has_keys: false,
@@ -449,6 +454,12 @@ impl LineEnd {
         let keys = split.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
         let config = |key| srtp::SessionConfig::new(agreed.suite, key);
         let srtp = SrtpConfig { send: config(keys.send), receive: config(keys.receive) };
+        if let Some(camera) = &mut self.camera {
+            let mut srtp = srtp.clone();
+            // Of a picture many packets come at once, and what was lost comes late.
+            srtp.receive.replay_window = VIDEO_REPLAY_WINDOW;
+            camera.set_keys(&srtp).map_err(CallError::Session)?;
+        }
         match &mut self.control {
             Some(EndControl::Session(control)) => {
                 control.set_keys(&srtp).map_err(CallError::Session)
@@ -604,7 +615,7 @@ fn carry(from: &mut LegControl, mut to: Option<&mut LegControl>, passing: Passin
             }
             LegEvent::SsrcCollision { .. } => {
                 // RFC 3550 section 8.2.
-                if let Some(ssrc) = random::number() {
+                if let Some(ssrc) = random::ssrc(false) {
                     let _ = from.change_ssrc(ssrc);
                 }
             }

@@ -6,14 +6,16 @@ use ale_media::conference::{JoinOptions, MemberId};
 use ale_media::leg::LegMedia;
 use ale_media::session::Keying;
 
+use super::camera::{Told, Video};
 use super::line::CallLine;
 use super::voice::{self, Speech};
 use super::{Call, CallError, Room, peer, rewrite, told};
 use crate::keys;
 use crate::ng::command::{Flags, Ice, Transport};
 use crate::random;
-use crate::sdp::{self, Formats, Line, LineKind, Origin, RewrittenLine, Rtcp};
-use crate::worker::{Path, Worker};
+use crate::sdp::{self, Formats, Line, LineKind, Origin, RewrittenLine, Rtcp, VideoLine};
+use crate::video::key_frame::Codec;
+use crate::worker::{CameraCounters, Ends, Path, Worker};
 
 /// What a call has of its conference.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Member {
     /// Its place there.
     pub id: MemberId,
     speech: Speech,
+    /// Its video, if it has any.
+    told: Option<Told>,
     /// Whether it says anything, and hears.
     says: bool,
     hears: bool,
@@ -63,6 +67,16 @@ impl Member {
         self.hears
     }
 
+    /// The codec of its video, if it has any.
+    pub fn video(&self) -> Option<Codec> {
+        self.told.as_ref().map(|told| told.line.formats.codec)
+    }
+
+    /// Figures of its video, if it has any.
+    pub fn video_counters(&self) -> Option<&CameraCounters> {
+        self.told.as_ref().map(|told| &*told.counters)
+    }
+
     /// What is spoken with it, as in `a=rtpmap`.
     pub fn codec(&self) -> String {
         self.speech.encoding()
@@ -77,6 +91,8 @@ struct Plan {
     transport: Transport,
     by_dtls: bool,
     speech: Speech,
+    /// The line of video that shares the transport.
+    video: Option<VideoLine>,
     interface: usize,
     /// Whether the party says anything, and hears.
     says: bool,
@@ -91,15 +107,28 @@ impl Call {
     pub fn enter(
         &mut self,
         entrance: &Entrance<'_>,
+        video: &Video,
         room: &mut Room,
         join: impl FnOnce(LegMedia, JoinOptions) -> Result<MemberId, CallError>,
     ) -> Result<(Path, Vec<u8>), CallError> {
         let Entrance { conference, name, listens_only, offer, flags } = *entrance;
         let mut line = CallLine::default();
-        let plan = plan(offer, flags, &line, None, listens_only, room)?;
+        let plan = plan(offer, flags, &line, None, listens_only, video.codecs(), room)?;
         line.ensure_end(0, plan.interface, room)?;
         let (told, muxed) = line.answer_alone(&plan, flags, room)?;
-        let (path, media) = line.enter(muxed, &plan.speech, room)?;
+        let (mut path, media) = line.enter(muxed, &plan.speech, room)?;
+        let told_video = match plan.video.clone() {
+            // Without ICE nothing says where its peer is until its voice has come.
+            Some(video) if told.ice.is_some() && told.dtls.is_some() => {
+                Some(Told::new(video).ok_or(CallError::Random)?)
+            }
+            _ => None,
+        };
+        if let (Some(told), Ends::Mix(end)) = (&told_video, &mut path.ends) {
+            let (camera, control) = told.make(path.id, video)?;
+            end.media.camera = Some(Box::new(camera));
+            line.only().ok_or(CallError::NoOffer)?.camera = Some(control);
+        }
         let session = random::number().ok_or(CallError::Random)?;
         let address = told.address.ok_or(CallError::NoInterface)?;
         let origin = Origin { session, version: 1, address };
@@ -109,13 +138,14 @@ impl Call {
             ..JoinOptions::tagged(path.id)
         };
         let id = join(media, options)?;
-        let answer = written(&plan, told, origin, flags);
+        let answer = written(&plan, told, told_video.as_ref(), origin, flags);
         let Plan { speech, says, hears, .. } = plan;
         self.member = Some(Member {
             conference: conference.to_owned(),
             name: name.to_owned(),
             id,
             speech,
+            told: told_video,
             says,
             hears,
             listens_only,
@@ -141,18 +171,21 @@ impl Call {
         let (Some(member), [line]) = (&mut self.member, &mut self.lines[..]) else {
             return Err(CallError::NotDone("A change between a call and a conference"));
         };
-        let plan = plan(text, flags, line, Some(&member.speech), member.listens_only, room)?;
+        let (speech, listens_only) = (Some(&member.speech), member.listens_only);
+        let codec = member.video();
+        let plan = plan(text, flags, line, speech, listens_only, codec.as_slice(), room)?;
         let near = line.end(0).ok_or(CallError::NoOffer)?;
         near.check(!plan.transport.secure, plan.by_dtls)?;
         let (told, muxed) = line.answer_alone(&plan, flags, room)?;
         line.goes_on([muxed; 2], worker);
         (member.says, member.hears) = (plan.says, plan.hears);
         member.origin.address = told.address.ok_or(CallError::NoInterface)?;
-        let answer = written(&plan, told.clone(), member.origin, flags);
+        let video = member.told.as_ref();
+        let answer = written(&plan, told.clone(), video, member.origin, flags);
         if answer != member.answer {
             // RFC 3264 section 8: who says something else says so.
             member.origin.version += 1;
-            member.answer = written(&plan, told, member.origin, flags);
+            member.answer = written(&plan, told, video, member.origin, flags);
         }
         Ok(member.answer.clone())
     }
@@ -176,6 +209,7 @@ fn plan(
     kept: &CallLine,
     spoken: Option<&Speech>,
     listens_only: bool,
+    codecs: &[Codec],
     room: &Room,
 ) -> Result<Plan, CallError> {
     let session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
@@ -200,7 +234,11 @@ fn plan(
     // On hold by address (RFC 3264 section 8.4) it takes nothing either.
     let reachable = offered.rtp.is_some() || offered.ice.is_some();
     let (says, hears) = (offered.sends && !listens_only, offered.receives && reachable);
-    Ok(Plan { session, number, offered, transport, by_dtls, speech, interface, says, hears })
+    let mut video = sdp::video(&session, &offered, codecs);
+    if let Some(video) = &mut video {
+        video.sends &= !listens_only;
+    }
+    Ok(Plan { session, number, offered, transport, by_dtls, speech, video, interface, says, hears })
 }
 
 impl CallLine {
@@ -251,11 +289,30 @@ impl CallLine {
     }
 }
 
-fn written(plan: &Plan, told: RewrittenLine, origin: Origin, flags: &Flags) -> Vec<u8> {
+fn written(
+    plan: &Plan,
+    told: RewrittenLine,
+    video: Option<&Told>,
+    origin: Origin,
+    flags: &Flags,
+) -> Vec<u8> {
     let Plan { session, number, says, hears, .. } = plan;
     let mut answer = sdp::answering(session, *number, *hears, *says, origin);
-    let mut lines = vec![None; *number];
-    lines.push(Some(told));
+    let mut lines = vec![None; session.medias.len()];
+    // What has been agreed on stays so, as long as it is offered.
+    let video = video.filter(|told| plan.video.as_ref().is_some_and(|now| now.is_as(&told.line)));
+    if let Some(video) = video
+        && let Some(line) = lines.get_mut(video.line.number)
+    {
+        let formats = Formats::Only(video.line.named());
+        *line = Some(RewrittenLine { formats, mid: video.line.mid.clone(), ..told.clone() });
+    }
+    if let Some(line) = lines.get_mut(*number) {
+        *line = Some(told);
+    }
     sdp::rewrite(&mut answer, &rewrite(origin.address, flags, lines));
+    if let Some(Told { line, start, cname, .. }) = video {
+        line.answer(&mut answer, start, cname);
+    }
     sdp::write(&answer)
 }

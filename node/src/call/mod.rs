@@ -7,6 +7,7 @@
 //! the line: what came earlier is thrown away, since it could have come from anybody.
 
 mod answer;
+mod camera;
 mod error;
 mod line;
 mod member;
@@ -15,6 +16,7 @@ mod peer;
 mod view;
 mod voice;
 
+pub use camera::Video;
 pub use error::CallError;
 use line::CallLine;
 pub(crate) use line::LineEnd;

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::Call;
 use super::line::LineEnd;
+use crate::video::key_frame::Codec;
 use crate::web::view;
 
 /// Louder than this a member speaks, in -dBov: above the background of an office.
@@ -41,6 +42,7 @@ impl Call {
             muted: self.is_held(),
             listening: member.hears(),
             codec: member.codec(),
+            video: member.video().map(Codec::name),
             suite: end.suite(),
             delay_ms: stats.jitter.mean_delay_us as f32 / 1_000.0 + stats.round_trip_ms / 2.0,
             loss_percent: stats.loss_percent,

@@ -172,7 +172,8 @@ impl Speech {
 
     /// A leg that speaks it, but for its keys and where its peer is.
     pub(super) fn leg(&self) -> Option<LegConfig> {
-        let mut config = LegConfig::new(random::number()?, self.payload_type, self.codec.clone());
+        let mut config =
+            LegConfig::new(random::ssrc(false)?, self.payload_type, self.codec.clone());
         config.initial_sequence = (random::number()? >> 17) as u16;
         config.initial_timestamp = random::number()?;
         config.cname =

@@ -5,15 +5,17 @@
 use std::collections::HashMap;
 
 use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceControl, ConferenceError, MemberId, Outgoing,
+    Conference, ConferenceConfig, ConferenceControl, ConferenceError, ConferenceEvent, MemberId,
+    Outgoing,
 };
 
 use super::play::Announcement;
 use super::{Control, Party, Totals, Want};
-use crate::call::{Call, CallError, Entrance};
+use crate::call::{Call, CallError, Entrance, Member, Video};
 use crate::config;
 use crate::ng::bencode::DictionaryWriter;
 use crate::ng::command::Request;
+use crate::video::key_frame::Codec;
 use crate::web::view;
 use crate::worker::{Mix, Worker};
 
@@ -43,6 +45,8 @@ struct Meeting {
     id: u64,
     worker: usize,
     control: ConferenceControl,
+    /// What its members' video is spoken in: what the first chose.
+    codec: Option<Codec>,
     members: usize,
     /// Who is yet to be told to leave, since too many commands waited.
     leaving: Vec<MemberId>,
@@ -105,6 +109,21 @@ impl Conferences {
         }
     }
 
+    /// Has workers show who leads the conversation.
+    pub(super) fn follow_speakers(&self, workers: &[Worker]) {
+        for meeting in self.by_name.values() {
+            while let Some(event) = meeting.control.next_event() {
+                let ConferenceEvent::DominantSpeaker(id) = event else { continue };
+                // One that has left leads nothing.
+                if let (Ok(path), Some(worker)) =
+                    (meeting.control.tag(id), workers.get(meeting.worker))
+                {
+                    worker.speak(meeting.id, path);
+                }
+            }
+        }
+    }
+
     pub(super) fn is_there(&self, name: &str) -> bool {
         self.by_name.contains_key(name)
     }
@@ -140,8 +159,15 @@ impl Conferences {
         let outgoing = Outgoing::new(config.max_members);
         let id = self.next;
         self.next += 1;
-        let meeting =
-            Meeting { id, worker, control, members: 0, leaving: Vec::new(), announcement: None };
+        let meeting = Meeting {
+            id,
+            worker,
+            control,
+            codec: None,
+            members: 0,
+            leaving: Vec::new(),
+            announcement: None,
+        };
         Ok((meeting, Mix { id, conference, outgoing }))
     }
 
@@ -269,8 +295,10 @@ impl Control {
         let meeting = begun.as_ref().map(|(meeting, _)| meeting).or(there);
         let meeting = meeting.ok_or(CallError::Conference(ConferenceError::UnknownMember))?;
         let (worker, control) = (meeting.worker, meeting.control.clone());
+        let limit_bps = u64::from(self.conferences.limits.max_video_kbps) * 1_000;
+        let video = Video { mix: meeting.id, codec: meeting.codec, limit_bps };
         let mut call = Call::new(from_tag, worker, now_ns);
-        let (path, sdp) = call.enter(entrance, &mut self.room, |media, options| {
+        let (path, sdp) = call.enter(entrance, &video, &mut self.room, |media, options| {
             let joined = control.join(Box::new(media), options);
             joined.map_err(|(error, _)| CallError::Conference(error))
         })?;
@@ -289,6 +317,7 @@ impl Control {
         }
         if let Some(meeting) = self.conferences.by_name.get_mut(conference) {
             meeting.members += 1;
+            meeting.codec = meeting.codec.or(call.member.as_ref().and_then(Member::video));
         }
         self.totals.begun += 1;
         tracing::info!(call_id, conference, name = entrance.name, "entered");

@@ -26,7 +26,7 @@ use crate::ng::server::{Handler, error};
 use crate::peer::dtls::Identity;
 use crate::ports::Ports;
 use crate::random;
-use crate::worker::{Clock, Happened, News, Passing, Worker};
+use crate::worker::{Clock, Counted, Happened, News, Passing, Worker};
 use conferences::Conferences;
 use load::Load;
 pub use want::Want;
@@ -59,6 +59,8 @@ pub struct Totals {
     pub handshakes: u64,
     /// Handshakes that ended without.
     pub handshakes_failed: u64,
+    /// What became of video in calls that ended, in the order of [`Counted::ALL`].
+    pub video: [u64; Counted::ALL.len()],
 }
 
 /// The control thread's state.
@@ -149,6 +151,13 @@ impl Control {
         self.totals
     }
 
+    /// What has become of video in conferences, in the order of [`Counted::ALL`].
+    pub fn video(&self) -> [u64; Counted::ALL.len()] {
+        let mut sums = self.totals.video;
+        self.calls.values().for_each(|call| add_video(&mut sums, call));
+        sums
+    }
+
     /// Whether calls may begin; while they may not, those there are go on.
     pub fn set_accepting(&mut self, accepting: bool) {
         self.accepting = accepting;
@@ -233,6 +242,7 @@ impl Control {
     /// Says digits on in calls that are translated, notes who speaks in conferences, and announces on.
     pub fn listen(&mut self, now_ns: u64) {
         self.conferences.go_on();
+        self.conferences.follow_speakers(&self.workers);
         for call in self.calls.values_mut() {
             call.carry_digits();
             call.listen(now_ns);
@@ -473,7 +483,15 @@ impl Totals {
         self.packets += rtp.packets + rtcp.packets;
         self.bytes += rtp.bytes + rtcp.bytes;
         self.errors += rtp.errors + rtcp.errors;
+        add_video(&mut self.video, call);
     }
+}
+
+fn add_video(sums: &mut [u64; Counted::ALL.len()], call: &Call) {
+    let Some(counters) = call.member.as_ref().and_then(|member| member.video_counters()) else {
+        return;
+    };
+    sums.iter_mut().zip(counters.read()).for_each(|(sum, count)| *sum += count);
 }
 
 /// Who asks for a description to be taken.

@@ -5,6 +5,8 @@ use core::net::IpAddr;
 
 use sdp_types::{Attribute, Connection, Media, Session};
 
+use super::video::direction;
+
 /// What stands in `o=` of all descriptions of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
@@ -30,12 +32,7 @@ pub fn answering(
     let mut answer = Session::new(origin, "-");
     answer.connection = Some(Connection::from_ip_addr(address));
     answer.times.clone_from(&offer.times);
-    let direction = match (sends, receives) {
-        (true, true) => "sendrecv",
-        (true, false) => "sendonly",
-        (false, true) => "recvonly",
-        (false, false) => "inactive",
-    };
+    let direction = direction(sends, receives);
     let lines = offer.medias.iter().enumerate();
     let lines = lines.map(|(n, asked)| Media {
         media: asked.media.clone(),

@@ -234,11 +234,11 @@ fn connection<'s>(session: &'s Session, media: &'s Media) -> Option<&'s Connecti
 }
 
 /// Whether a line has an attribute, by itself or for the whole session.
-fn has(media: &Media, name: &str) -> bool {
+pub(super) fn has(media: &Media, name: &str) -> bool {
     media.attributes.iter().any(|attribute| attribute.attribute == name)
 }
 
-fn values<'m>(media: &'m Media, name: &'m str) -> impl Iterator<Item = &'m str> {
+pub(super) fn values<'m>(media: &'m Media, name: &'m str) -> impl Iterator<Item = &'m str> {
     let named = move |attribute: &&Attribute| attribute.attribute == name;
     media.attributes.iter().filter(named).filter_map(|attribute| attribute.value.as_deref())
 }

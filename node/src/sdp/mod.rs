@@ -10,6 +10,7 @@ mod line;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+mod video;
 
 pub use answer::{Origin, answering};
 pub(crate) use line::Format;
@@ -17,6 +18,9 @@ pub use line::{DtlsLine, IceLine, Line, LineKind, Setup};
 pub use rewrite::{
     Formats, IceTold, NamedFormat, Rewrite, RewrittenLine, Rtcp, refuse_data_channels, rewrite,
 };
+pub use video::{VideoLine, video};
+
+use line::values;
 
 use core::fmt;
 

@@ -44,7 +44,7 @@ pub(super) const FIELDS: [(&str, &str); 4] = [
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
-    ("Permissions-Policy", "microphone=(self), camera=(), geolocation=()"),
+    ("Permissions-Policy", "microphone=(self), camera=(self), geolocation=()"),
 ];
 
 /// The file at a path.
@@ -86,7 +86,9 @@ mod tests {
         let (english, german) = words.split_once("de: {").unwrap();
         let of_script = at("/page.js").unwrap().text.split("say(\"").skip(1);
         let of_page = page.split("data-word=\"").skip(1);
-        let keys: Vec<_> = of_page.chain(of_script).filter_map(|r| r.split('"').next()).collect();
+        let labels = page.split("data-label=\"").skip(1);
+        let keys: Vec<_> =
+            of_page.chain(labels).chain(of_script).filter_map(|r| r.split('"').next()).collect();
         assert!(keys.len() > 20);
         for key in keys {
             for words in [english, german] {

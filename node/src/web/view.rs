@@ -66,6 +66,8 @@ pub struct Member {
     pub listening: bool,
     /// As in `a=rtpmap`.
     pub codec: String,
+    /// The codec of its video; none without.
+    pub video: Option<&'static str>,
     /// SRTP suite by its name in session descriptions; none in plain RTP, or before keys have been agreed on.
     pub suite: Option<&'static str>,
     /// Mean time in the jitter buffer and half of the way to the peer and back, in ms.

@@ -10,7 +10,7 @@ use ale_media::conference::{Conference, Outgoing};
 use ale_media::leg::{LegReceiver, Received};
 
 use super::path::{Ends, Path};
-use super::{End, translate};
+use super::{Camera, End, translate};
 
 #[cfg(test)]
 #[path = "mix_tests.rs"]
@@ -25,12 +25,14 @@ pub struct Heard {
     reports_to: Option<SocketAddr>,
     /// Where a later description says that the peer is, until the receiver knows: with the next datagram.
     moved_to: Option<SocketAddr>,
+    /// Its video, if it has any.
+    pub camera: Option<Box<Camera>>,
 }
 
 impl Heard {
     /// A receiver of who is said to take reports there.
     pub fn new(receiver: LegReceiver, reports_to: Option<SocketAddr>) -> Self {
-        Self { receiver, reports_to, moved_to: None }
+        Self { receiver, reports_to, moved_to: None, camera: None }
     }
 
     pub(super) fn relatch(&mut self, rtp: SocketAddr, rtcp: Option<SocketAddr>) {

@@ -5,6 +5,7 @@
 //! Orders come through a channel, with an event of the kernel's to wake the thread; figures go back through
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
+mod camera;
 mod clock;
 mod handshakes;
 mod mix;
@@ -13,6 +14,8 @@ mod play;
 mod relay;
 mod translate;
 
+pub use camera::{Camera, CameraCounters, Counted};
+use camera::{Stages, Whose};
 use clock::Beat;
 pub use clock::Clock;
 pub use mix::{Heard, Mix};
@@ -57,6 +60,7 @@ enum Order {
     Open(Box<Path>),
     OpenMix(Box<Mix>),
     CloseMix(u64),
+    Speak { mix: u64, path: u64 },
     SetRtcpMux { id: u64, muxed: [bool; 2] },
     Relatch { id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr> },
     SetPassing { id: u64, end: usize, passing: Passing },
@@ -161,6 +165,11 @@ impl Worker {
         self.order(Order::CloseMix(id));
     }
 
+    /// A member of a conference leads the conversation there: it is shown to the others.
+    pub fn speak(&self, mix: u64, path: u64) {
+        self.order(Order::Speak { mix, path });
+    }
+
     /// A member's description says that it is elsewhere.
     pub fn relatch(&self, id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr>) {
         self.order(Order::Relatch { id, rtp, rtcp });
@@ -223,6 +232,7 @@ struct Forwarder {
     /// Conferences, and when they are ticked.
     mixes: Vec<Mix>,
     ticks: Beat,
+    stages: Stages,
     handshakes: Handshakes,
     buffer: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]>,
 }
@@ -248,6 +258,7 @@ impl Forwarder {
             pulls: Beat::every(TICK_NS),
             mixes: Vec::new(),
             ticks: Beat::every(MIX_TICK_NS),
+            stages: Stages::new(),
             handshakes: Handshakes::new(news),
             buffer: Box::new([0; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]),
         }
@@ -322,6 +333,7 @@ impl Forwarder {
             for mix in &mut self.mixes {
                 mix::tick(mix, &self.paths, &self.places, now_ns);
             }
+            self.stages.tick(&mut self.paths, &self.places, now_ns);
         }
     }
 
@@ -344,6 +356,9 @@ impl Forwarder {
                     self.mixes.push(*mix);
                 }
                 Ok(Order::CloseMix(id)) => self.mixes.retain(|mix| mix.id != id),
+                Ok(Order::Speak { mix, path }) => {
+                    self.stages.speak(&mut self.paths, mix, path);
+                }
                 Ok(Order::SetRtcpMux { id, muxed }) => {
                     for (end, muxed) in muxed.into_iter().enumerate() {
                         let facing = self.path(id).and_then(|path| path.ends.facing_mut(end));
@@ -374,8 +389,8 @@ impl Forwarder {
                 Ok(Order::Close(id)) => {
                     if let Some(place) = self.places.remove(&id) {
                         // Closing a socket takes it out of the poll.
-                        if let Some(path) = self.paths.get_mut(place) {
-                            *path = None;
+                        if let Some(path) = self.paths.get_mut(place).and_then(Option::take) {
+                            self.stages.leave(&mut self.paths, place, &path);
                         }
                         self.free.push(place);
                         self.translated.retain(|translated| *translated != place);
@@ -433,6 +448,7 @@ impl Forwarder {
         if let Some(slot) = self.paths.get_mut(place) {
             *slot = Some(path);
         }
+        self.stages.enter(&mut self.paths, place);
     }
 
     /// Takes a datagram that has come on a socket, and sends it out at the other end. If there are more the
@@ -458,7 +474,23 @@ impl Forwarder {
                     let End { facing, media } = order(ends, name.end).0;
                     translate::take(facing, &mut media.receiver, buffer, bytes, from, now_ns);
                 }
-                Ends::Mix(end) => mix::take(end, buffer, bytes, from, now_ns),
+                Ends::Mix(end) => match camera::whose(end, buffer.get(..bytes)) {
+                    Whose::Voice => mix::take(end, buffer, bytes, from, now_ns),
+                    Whose::Video => {
+                        let datagram = buffer.get_mut(..bytes);
+                        self.stages.take(&mut self.paths, name.place, datagram, from, now_ns);
+                    }
+                    Whose::Both => {
+                        let (paths, places) = (&mut self.paths, &self.places);
+                        let datagram = buffer.get(..bytes).unwrap_or_default();
+                        self.stages.hear(paths, places, name.place, datagram, from, now_ns);
+                        if let Some(Some(Path { ends: Ends::Mix(end), .. })) =
+                            paths.get_mut(name.place).map(Option::as_deref_mut)
+                        {
+                            mix::take(end, buffer, bytes, from, now_ns);
+                        }
+                    }
+                },
             },
             Admitted::Handshake => self.handshakes.enqueue(name.place, name.end),
             Admitted::Moved(to) => {

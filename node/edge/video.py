@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Video in a conference, by what is seen: two browsers without screens join by the page with a fake camera each, and each
+sees the other's picture, at first over a network that loses nothing and then over one that loses 3 percent each way.
+
+usage: video.py PROGRAM-OF-THE-NODE WORK-FOLDER
+Runs in a network of its own (unshare -n, root), so that nothing leaves the machine and no port is taken."""
+import json
+import os
+import pathlib
+import random
+import selectors
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+
+from browser import Browser, until
+
+# The node's own address, and the one that it tells: in between is the network that loses packets.
+NODE, TOLD = "198.51.100.1", "198.51.100.2"
+PORTS = range(30_000, 30_040)
+PAGE = "http://127.0.0.1:8080/"
+TOKEN = "a-token-of-the-test-only"
+# From the first packet of media that may flow to the first picture that is shown.
+FIRST_PICTURE_MS = 1_000
+
+
+class Network(threading.Thread):
+    """Passes datagrams on between browsers and the node, but for those that it loses."""
+
+    def __init__(self, loss):
+        super().__init__(daemon=True)
+        self.loss, self.random, self.ends = loss, random.Random(1), selectors.DefaultSelector()
+        self.passed, self.lost, self.browsers = 0, 0, {}
+        for port in PORTS:
+            told, behind = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+            told.bind((TOLD, port))
+            behind.bind((TOLD, 0))
+            behind.connect((NODE, port))
+            for end in (told, behind):
+                end.setblocking(False)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            self.ends.register(told, selectors.EVENT_READ, (told, behind, True))
+            self.ends.register(behind, selectors.EVENT_READ, (told, behind, False))
+
+    def run(self):
+        while True:
+            for key, _ in self.ends.select():
+                told, behind, from_browser = key.data
+                try:
+                    datagram, sender = key.fileobj.recvfrom(4_096)
+                except OSError:
+                    continue
+                if from_browser:
+                    self.browsers[told] = sender
+                # Media alone: what is lost of a handshake is repeated by timers of whole seconds.
+                if 128 <= datagram[0] < 192 and self.random.random() < self.loss:
+                    self.lost += 1
+                    continue
+                self.passed += 1
+                try:
+                    if from_browser:
+                        behind.send(datagram)
+                    elif told in self.browsers:
+                        told.sendto(datagram, self.browsers[told])
+                except OSError:
+                    pass
+
+
+# Notes when the connection is there and when the first picture is, and keeps it for its figures.
+WATCH = """(() => {
+  const connect = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = function (...args) {
+    window.peer = this;
+    this.addEventListener("connectionstatechange", () => {
+      if (this.connectionState === "connected") window.connected = performance.now();
+    });
+    return connect.apply(this, args);
+  };
+  document.getElementById("seen").requestVideoFrameCallback(() => { window.pictured = performance.now(); });
+  return true;
+})()"""
+FIGURES = """(async () => {
+  const told = {};
+  for (const one of (await window.peer.getStats()).values()) {
+    if (one.type === "inbound-rtp" && one.kind === "video") told.seen = one;
+    if (one.type === "outbound-rtp" && one.kind === "video") told.shown = one;
+  }
+  return JSON.stringify(told);
+})()"""
+
+
+def metrics():
+    with urllib.request.urlopen(f"{PAGE}metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    of_video = (line for line in lines if line.startswith("ale_video_total{"))
+    return {line.split('"')[1]: int(line.split()[1]) for line in of_video}
+
+
+def enter(browser, name):
+    browser.ask("Page.navigate", url=f"{PAGE}?{name}#token={TOKEN}&name={name}")
+    until("the page is there", lambda: browser.value("document.readyState === 'complete' && typeof look === 'function'"))
+    browser.value(WATCH)
+    browser.value("document.getElementById('camera').checked = true; document.getElementById('join').click()")
+    until("it is in", lambda: browser.value("window.connected") is not None)
+
+
+def meet(browsers, network, loss, seconds):
+    network.loss = 0
+    before = metrics()
+    for browser, name in zip(browsers, ("Ada", "Ben")):
+        network.loss = loss
+        enter(browser, name)
+    for browser in browsers:
+        until("it sees the other", lambda: browser.value("window.pictured") is not None)
+    # Of the first only the second's coming counts; of the second its own.
+    first = browsers[1].value("window.pictured - window.connected")
+    begun = [json.loads(browser.value(FIGURES)) for browser in browsers]
+    until("time passes", lambda: browsers[0].value(f"performance.now() - window.pictured > {1_000 * seconds}"), 2 * seconds + 30)
+    ended = [json.loads(browser.value(FIGURES)) for browser in browsers]
+    for name, was, now in zip(("Ada", "Ben"), begun, ended):
+        seen, shown = now["seen"], now["shown"]
+        frames = seen["framesDecoded"] - was["seen"]["framesDecoded"]
+        print(f"{name}: sees {frames} pictures more in {seconds} s, {seen['frameWidth']}x{seen['frameHeight']}, "
+              f"{seen.get('freezeCount', 0)} freezes, {seen['keyFramesDecoded']} key frames, lost {seen['packetsLost']}, "
+              f"asked again {seen['nackCount']}, got again {seen.get('retransmittedPacketsReceived')}; sends "
+              f"{shown['framesEncoded']} at {shown.get('targetBitrate', 0) / 1000:.0f} kbit/s, sent again "
+              f"{shown['retransmittedPacketsSent']}, asked for {shown.get('pliCount')} key frames")
+        assert frames > 5 * seconds, f"{name} sees too few pictures"
+    after = metrics()
+    print(f"loss {100 * loss:.0f} %: first picture {first:.0f} ms after the connection; the node:",
+          {what: after[what] - before[what] for what in after})
+    assert first <= FIRST_PICTURE_MS, first
+    for browser in browsers:
+        browser.value("document.getElementById('leave').click()")
+    until("both have left", lambda: browsers[0].value("document.querySelectorAll('#members tr').length") == 0)
+    return {what: after[what] - before[what] for what in after}
+
+
+def run(program, work):
+    (work / "node.toml").write_text(f"""[[interface]]
+address = "{NODE}"
+advertised = "{TOLD}"
+
+[media]
+port_min = {PORTS.start}
+port_max = {PORTS.stop - 1}
+drain_s = 0
+
+[http]
+listen = "127.0.0.1:8080"
+""")
+    node = subprocess.Popen([program, "--config", work / "node.toml"], env={**os.environ, "ALE_MEDIA_NODE_TOKEN": TOKEN},
+                            stdout=subprocess.DEVNULL, stderr=open(work / "node.log", "w"))
+    ends = [lambda: (node.terminate(), node.wait(20))]
+    try:
+        network = Network(0)
+        network.start()
+        until("the node runs", lambda: node.poll() is None and socket.socket().connect_ex(("127.0.0.1", 8080)) == 0)
+        browsers = []
+        for name in ("ada", "ben"):
+            browsers.append(Browser(work, None, name))
+            ends.append(browsers[-1].close)
+        meet(browsers, network, 0, 4)
+        counted = meet(browsers, network, 0.03, 8)
+        print(f"the network lost {network.lost} of {network.lost + network.passed} datagrams")
+        assert network.lost > 20 and counted["recovered"] > 0 and counted["repaired"] > 0, counted
+        refused = [text for browser in browsers for text in browser.complaints
+                   if "Content Security Policy" in text or "exception" in text]
+        assert not refused, refused
+    finally:
+        for end in reversed(ends):
+            end()
+    print("video: both see each other, also over a network that loses packets")
+
+
+def main():
+    program, work = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
+    if shutil.which("chromium") is None or os.geteuid() != 0:
+        print("video: left out, there is no chromium or no root", file=sys.stderr)
+        return
+    if "INNER" not in os.environ:
+        os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, "INNER": "1"})
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in (NODE, TOLD):
+        subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    run(program, work)
+
+
+main()
