@@ -11,7 +11,7 @@ use core::net::SocketAddr;
 
 use super::command::{ReceiverCommand, ReceiverUpdate, SenderCommand, SenderUpdate, Spent};
 use super::event::SessionEvent;
-use super::keys::{Keying, Opener, Sealer, SrtpConfig};
+use super::keys::{Opener, Sealer, SrtpConfig};
 use super::outcome::ReceiverStats;
 use super::receiver::SessionReceiver;
 use super::sender::{SenderStats, SessionSender};
@@ -78,13 +78,12 @@ pub(super) struct Ends {
 }
 
 impl SessionControl {
-    pub(super) fn new(local_ssrc: u32, keying: &Keying, ends: Ends) -> Self {
-        let (send, receive) = match keying {
-            Keying::Srtp(srtp) => {
-                (Some(srtp.send.without_keys()), Some(srtp.receive.without_keys()))
-            }
-            _ => (None, None),
-        };
+    pub(super) fn new(
+        local_ssrc: u32,
+        srtp: Option<(srtp::SessionConfig, srtp::SessionConfig)>,
+        ends: Ends,
+    ) -> Self {
+        let (send, receive) = srtp.unzip();
         Self {
             bells: ends.bells,
             to_receiver: ends.to_receiver,

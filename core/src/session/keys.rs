@@ -26,6 +26,15 @@ pub struct SrtpConfig {
     pub receive: SessionConfig,
 }
 
+/// Checkpoints of both directions, opened.
+#[derive(Debug)]
+pub struct RestoredSrtp {
+    /// Of what was sent.
+    pub send: srtp::checkpoint::Restored,
+    /// Of what was received.
+    pub receive: srtp::checkpoint::Restored,
+}
+
 /// How packets are protected.
 #[derive(Debug, Clone, Default)]
 pub enum Keying {

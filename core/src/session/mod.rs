@@ -43,7 +43,7 @@ pub use config::{Mid, Nack, SessionConfig, SessionMid};
 pub use control::{SessionControl, SessionError};
 pub(crate) use event::EventSink;
 pub use event::SessionEvent;
-pub use keys::{Keying, SrtpConfig};
+pub use keys::{Keying, RestoredSrtp, SrtpConfig};
 pub use outcome::{Passed, ReceiveError, Received, ReceiverStats};
 pub use payload_types::PayloadTypes;
 pub(crate) use receiver::NO_LEVEL;
@@ -69,6 +69,40 @@ pub fn create(
 ) -> Result<(SessionReceiver, SessionSender, SessionControl), SrtpError> {
     let opener = keys::Opener::new(&config.keying)?;
     let sealer = keys::Sealer::new(&config.keying)?;
+    let srtp = match &config.keying {
+        Keying::Srtp(srtp) => Some((srtp.send.without_keys(), srtp.receive.without_keys())),
+        Keying::Pending | Keying::Plain => None,
+    };
+    Ok(assemble(config, opener, sealer, srtp))
+}
+
+/// Makes a session that goes on where another has ended, by checkpoints of what protected its packets;
+/// [`SessionConfig::keying`] counts for nothing. It sends once a checkpoint of [`SessionSender::srtp_mut`] has been
+/// taken and confirmed ([`srtp::checkpoint`](crate::srtp::checkpoint)).
+///
+/// Real-time: no (takes all memory).
+///
+/// # Errors
+/// As [`Restored::into_sender`](crate::srtp::checkpoint::Restored::into_sender) and
+/// [`Restored::into_receiver`](crate::srtp::checkpoint::Restored::into_receiver).
+pub fn resume(
+    config: &SessionConfig,
+    restored: RestoredSrtp,
+) -> Result<(SessionReceiver, SessionSender, SessionControl), SrtpError> {
+    let RestoredSrtp { send, receive } = restored;
+    let srtp = (send.config.without_keys(), receive.config.without_keys());
+    let opener = keys::Opener::Srtp(receive.into_receiver()?);
+    let sealer = keys::Sealer::Srtp(send.into_sender()?);
+    Ok(assemble(config, opener, sealer, Some(srtp)))
+}
+
+/// The halves around what protects the packets; `srtp` is what that was made for, but for its keys.
+fn assemble(
+    config: &SessionConfig,
+    opener: keys::Opener,
+    sealer: keys::Sealer,
+    srtp: Option<(crate::srtp::SessionConfig, crate::srtp::SessionConfig)>,
+) -> (SessionReceiver, SessionSender, SessionControl) {
     let (receiver_publisher, receiver_stats) = snapshot::snapshot(&ReceiverStats::default());
     let (sender_publisher, sender_stats) = snapshot::snapshot(&SenderStats::default());
     let (sent_publisher, sent_reports) = snapshot::snapshot(&SentReports::default());
@@ -114,6 +148,6 @@ pub fn create(
         sender_stats,
         events: [events_of_receiver, events_of_sender],
     };
-    let control = SessionControl::new(config.local_ssrc, &config.keying, ends);
-    Ok((receiver, sender, control))
+    let control = SessionControl::new(config.local_ssrc, srtp, ends);
+    (receiver, sender, control)
 }

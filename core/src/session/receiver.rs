@@ -181,6 +181,11 @@ impl SessionReceiver {
         self.stats.publish();
     }
 
+    /// What undoes the protection of what is received, once there are keys: for checkpoints of it.
+    pub fn srtp(&self) -> Option<&srtp::Receiver> {
+        self.opener.session()
+    }
+
     /// What undoes the encryption of RTP ahead of [`SessionReceiver::open`]: for batches.
     pub(crate) fn unprotector(&self) -> Option<&srtp::Receiver> {
         self.opener.session()

@@ -243,6 +243,11 @@ impl SessionSender {
         }
     }
 
+    /// What protects what is sent, once there are keys: for checkpoints of it.
+    pub fn srtp_mut(&mut self) -> Option<&mut srtp::Sender> {
+        self.sealer.session_mut()
+    }
+
     /// The session that protects what is sent: for batches.
     pub(crate) fn protector(&self) -> Option<&srtp::Sender> {
         self.sealer.session()
