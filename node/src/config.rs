@@ -8,6 +8,7 @@ use core::str::FromStr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 /// Members that a conference may be configured for; the engine mixes eight times as many.
 const MOST_MEMBERS: u16 = 1_024;
@@ -34,6 +35,53 @@ pub struct Config {
     pub admission: Admission,
     /// The node over HTTP.
     pub http: Http,
+    /// Calls that are kept for another process.
+    pub failover: Failover,
+}
+
+/// Calls that are kept for another process with the same addresses and ports, which takes them over.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Failover {
+    /// The folder that they are kept in; none by default.
+    pub folder: Option<PathBuf>,
+    /// What they are sealed with, which both processes know.
+    pub key: Option<Secret>,
+    /// How often each call is kept, in ms.
+    pub interval_ms: u32,
+}
+
+impl Default for Failover {
+    fn default() -> Self {
+        Self { folder: None, key: None, interval_ms: 400 }
+    }
+}
+
+/// 32 random bytes in hexadecimal digits; a secret.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl Secret {
+    /// The bytes, if it is of 64 digits.
+    pub fn bytes(&self) -> Option<Zeroizing<[u8; 32]>> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        let (digits, rest) = self.0.as_bytes().as_chunks::<2>();
+        if digits.len() != bytes.len() || !rest.is_empty() {
+            return None;
+        }
+        for (byte, digits) in bytes.iter_mut().zip(digits) {
+            let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+            *byte = (high? << 4 | low?) as u8;
+        }
+        Some(bytes)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// The node over HTTP: browsers that enter conferences by themselves, what is known of them, the page, metrics and
@@ -247,6 +295,8 @@ pub enum ConfigError {
     Zero(&'static str),
     /// A token that can be guessed, or can't be said in a field of HTTP.
     Token,
+    /// No key for calls that are kept, or none of 32 bytes; or they are to be kept more often than ten times a second.
+    Failover,
     /// More members of a conference than the engine mixes, or more speakers than members.
     Members,
 }
@@ -266,6 +316,9 @@ impl fmt::Display for ConfigError {
             Self::Token => {
                 write!(f, "token: {FEWEST_CHARACTERS} visible ASCII characters at least")
             }
+            Self::Failover => f.write_str(
+                "failover: a folder wants a key of 64 hexadecimal digits, and interval_ms is 100 at least",
+            ),
             Self::Members => write!(
                 f,
                 "max_members at most {MOST_MEMBERS}, and max_speakers not above max_members"
@@ -352,6 +405,11 @@ impl Config {
         };
         if !self.http.token.as_ref().is_none_or(fit) {
             return Err(ConfigError::Token);
+        }
+        let Failover { folder, key, interval_ms } = &self.failover;
+        let keyed = key.as_ref().is_some_and(|key| key.bytes().is_some());
+        if folder.is_some() && (!keyed || *interval_ms < 100) {
+            return Err(ConfigError::Failover);
         }
         let Conference { max_members, max_speakers, .. } = self.conference;
         if max_members > MOST_MEMBERS || max_speakers > max_members {

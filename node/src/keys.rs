@@ -6,6 +6,7 @@ use ale_media::session::{Keying, SrtpConfig};
 use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{MasterKey, Policy, Suite, wiping_stack};
 
+use crate::failover::KeysRecord;
 use crate::ng::command::Flags;
 use crate::random;
 
@@ -41,6 +42,25 @@ fn fresh(tag: u32, suite: Suite) -> Option<CryptoAttribute> {
 }
 
 impl EndKeys {
+    /// What is kept of it for another process.
+    pub fn record(&self) -> KeysRecord {
+        let line = |line: &CryptoAttribute| line.value().to_string();
+        KeysRecord {
+            offered: self.offered.iter().map(line).collect(),
+            answered: self.answered.as_ref().map(|(ours, theirs)| (line(ours), theirs.clone())),
+        }
+    }
+
+    /// What another process has kept; `None` if it can't be read.
+    pub fn of(record: &KeysRecord) -> Option<Self> {
+        let read = |line: &String| CryptoAttribute::parse(line).ok();
+        let answered = match &record.answered {
+            Some((ours, theirs)) => Some((read(ours)?, theirs.clone())),
+            None => None,
+        };
+        Some(Self { offered: record.offered.iter().map(read).collect::<Option<_>>()?, answered })
+    }
+
     /// The lines to offer to the peer: those of before, as far as they may still be used, so that an offer
     /// which changes nothing changes no key. Empty if there are none to offer.
     pub fn offer(&mut self, flags: &Flags) -> Vec<String> {

@@ -13,6 +13,7 @@
 //! | [`worker`] | threads that forward packets |
 //! | [`peer`] | ICE-lite and DTLS between a socket and a session |
 //! | [`video`] | cameras in conferences, passed through |
+//! | [`failover`] | what calls are kept as, so that another process takes them over |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
 //! | [`http`] | requests of HTTP as they come |
 //! | [`metrics`] | what the node has done and has left, as OpenMetrics |
@@ -26,6 +27,7 @@
 pub mod call;
 pub mod config;
 pub mod control;
+pub mod failover;
 pub mod http;
 pub mod keys;
 pub mod metrics;

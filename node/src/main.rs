@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use ale_media_node::config::{Config, Interface, Token};
+use ale_media_node::config::{Config, Interface, Secret, Token};
 use ale_media_node::control::Control;
 use ale_media_node::ng::listen::{self, Ask, Asked, Speech};
 use ale_media_node::ng::server::Server;
@@ -48,6 +48,9 @@ struct Arguments {
     /// What is logged, to standard error: error, warn, info, debug or trace
     #[arg(long, env = "ALE_MEDIA_NODE_LOG", default_value = "info")]
     log: LevelFilter,
+    /// Takes over the calls that another process has kept in the folder of [failover]; without it they are forgotten
+    #[arg(long)]
+    restore: bool,
     /// Says what is wrong with the configuration, and ends
     #[arg(long)]
     check: bool,
@@ -92,21 +95,28 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Ok(token) = std::env::var("ALE_MEDIA_NODE_TOKEN") {
         config.http.token = Some(Token(token));
     }
+    if let Ok(key) = std::env::var("ALE_MEDIA_NODE_FAILOVER_KEY") {
+        config.failover.key = Some(Secret(key));
+    }
     config.check()?;
     if arguments.check {
         println!("the configuration is fit to run");
         return Ok(());
     }
-    serve(&config)
+    serve(&config, arguments.restore)
 }
 
-fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+fn serve(config: &Config, restore: bool) -> Result<(), Box<dyn Error>> {
     let signals = Signals::register()?;
     let socket = UdpSocket::bind(config.ng.listen)
         .map_err(|error| format!("NG on {}: {error}", config.ng.listen))?;
     socket.set_nonblocking(true)?;
     let clock = Clock::start();
     let mut control = Control::start(config, clock)?;
+    let calls = control.take_over(restore, clock.now_ns())?;
+    if restore {
+        tracing::info!(calls, "taken over");
+    }
     let mut server = Server::new(config.ng.allow.clone());
     let (asking, asked) = channel();
     let listeners = [(config.ng.listen_tcp, Speech::Tcp), (config.ng.listen_http, Speech::Http)];

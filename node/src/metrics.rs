@@ -84,6 +84,19 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
     let video: Vec<_> = Counted::ALL.map(|what| format!("{{what=\"{}\"}}", what.name())).into();
     let video: Vec<_> =
         video.iter().zip(control.video()).map(|(label, count)| (&label[..], count)).collect();
+    let kept = control.kept().unwrap_or_default();
+    family(
+        "ale_kept_records",
+        "counter",
+        "Records of calls for another process, by what became of them.",
+        &[("{outcome=\"written\"}", kept.written), ("{outcome=\"failed\"}", kept.failed)],
+    );
+    family(
+        "ale_kept_calls",
+        "counter",
+        "Calls that another process had kept, by what became of them.",
+        &[("{outcome=\"taken_over\"}", kept.resumed), ("{outcome=\"refused\"}", kept.refused)],
+    );
     family(
         "ale_video",
         "counter",

@@ -123,6 +123,23 @@ impl Ports {
         Err(PortsError::Exhausted)
     }
 
+    /// Takes the pair of this port and binds sockets to it.
+    ///
+    /// # Errors
+    /// [`PortsError::Exhausted`] for one that is taken or none of these; [`PortsError::System`].
+    pub fn bind_at(self: &Arc<Self>, port: u16) -> Result<Pair, PortsError> {
+        let above = port.checked_sub(self.first).filter(|above| above % 2 == 0);
+        let pair = above.map(|above| u32::from(above / 2)).filter(|pair| *pair < self.pairs);
+        let pair = pair.ok_or(PortsError::Exhausted)?;
+        let (word, bit) = self.bit(pair).ok_or(PortsError::Exhausted)?;
+        if word.fetch_or(bit, Ordering::Acquire) & bit != 0 {
+            return Err(PortsError::Exhausted);
+        }
+        let lease = Lease { ports: Arc::clone(self), pair };
+        let (rtp, rtcp) = lease.bind(self.address).map_err(PortsError::System)?;
+        Ok(Pair { rtp, rtcp, lease })
+    }
+
     fn bit(&self, pair: u32) -> Option<(&AtomicU64, u64)> {
         Some((self.taken.get(pair as usize / 64)?, 1 << (pair % 64)))
     }

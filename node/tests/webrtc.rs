@@ -4,178 +4,26 @@
 
 mod support;
 
-use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use ale_media::codec::{CodecSpec, g711::Law};
 use ale_media::rtp::is_rtcp;
-use ale_media::srtp::dtls::{Role, split};
-use ale_media::srtp::{Receiver, Sender, SessionConfig};
-use ale_media_node::peer::dtls::{Fingerprint, Handshake, Identity, Told};
+use ale_media::srtp::dtls::Role;
+use ale_media_node::peer::dtls::{Identity, Told};
 use ale_media_node::web::{Question, Reply, Way};
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
 use support::Said::{self, List, Text};
-use support::{Node, Phone, addresses, amplitude, rtcp, rtp};
-
-/// What Chromium 140 offers, but for what is its own: `UFRAG`, `FINGERPRINT`.
-const OFFER: &str = "v=0\r\no=- 3089356215366047513 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
-a=group:BUNDLE 0\r\na=extmap-allow-mixed\r\na=msid-semantic: WMS 46b9\r\n\
-m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n\
-a=ice-ufrag:UFRAG\r\na=ice-pwd:DfcZq3ZYSbxffUv4FvSWGemM\r\na=ice-options:trickle\r\n\
-a=fingerprint:FINGERPRINT\r\na=setup:actpass\r\na=mid:0\r\n\
-a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=sendrecv\r\na=msid:46b9 06df\r\na=rtcp-mux\r\n\
-a=rtcp-rsize\r\na=rtcp-xr:rcvr-rtt=all\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n\
-a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n\
-a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n\
-a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n\
-a=ssrc:1388779226 cname:BopC8oY7To7MR2q1\r\na=ssrc:1388779226 msid:46b9 06df\r\n";
-/// Another line that shares the first's transport, and a channel for data.
-const MORE: &str = "m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:96 VP8/90000\r\na=mid:1\r\n\
-a=bundle-only\r\na=ice-ufrag:UFRAG\r\na=fingerprint:FINGERPRINT\r\n\
-m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=sctp-port:5000\r\n";
-
-fn offer(identity: &Identity, fragment: &str, more: &str) -> String {
-    let text = format!("{OFFER}{more}").replace("UFRAG", fragment);
-    text.replace("FINGERPRINT", &identity.fingerprint().value())
-}
-
-fn value<'s>(sdp: &'s str, name: &str) -> Option<&'s str> {
-    sdp.lines().find_map(|line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
-}
-
-/// A check by RFC 8445, by hand.
-fn check(fragment: &str, password: &str) -> Vec<u8> {
-    let mut message = b"\0\x01\0\0\x21\x12\xa4\x42twelve bytes".to_vec();
-    let username = format!("{fragment}:peer");
-    message.extend([0, 6, 0, username.len() as u8]);
-    message.extend(username.as_bytes());
-    message.resize(message.len().next_multiple_of(4), 0);
-    message.extend(*b"\0\x24\0\x04\x6e\x7f\0\x01\0\x25\0\0\x80\x2a\0\x08controls");
-    message[3] = (message.len() + 24 - 20) as u8;
-    let mut mac = Hmac::<Sha1>::new_from_slice(password.as_bytes()).unwrap();
-    mac.update(&message);
-    message.extend([0, 8, 0, 20]);
-    message.extend(mac.finalize().into_bytes());
-    message[3] += 8;
-    let crc = message.iter().fold(u32::MAX, |crc, byte| {
-        (0..8)
-            .fold(crc ^ u32::from(*byte), |c, _| (c >> 1) ^ (0xedb8_8320 & (c & 1).wrapping_neg()))
-    });
-    message.extend([0x80, 0x28, 0, 4]);
-    message.extend((!crc ^ 0x5354_554e).to_be_bytes());
-    message
-}
-
-/// Who has shaken hands with the node.
-struct Keyed {
-    socket: UdpSocket,
-    node: SocketAddr,
-    sender: Sender,
-    receiver: Receiver,
-}
-
-impl Keyed {
-    /// Shakes hands, and lets the node's control thread hear of it.
-    fn agree(
-        node: &mut Node,
-        socket: UdpSocket,
-        to: SocketAddr,
-        hands: &mut dyn Handshake,
-    ) -> Self {
-        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        hands.begin(to, Instant::now());
-        let mut agreed = None;
-        let mut buffer = [0; 4096];
-        // Seconds for any machine: what is lost is repeated.
-        for _ in 0..1_000 {
-            node.control.hear();
-            if agreed.is_some() && node.control.totals().handshakes > 0 {
-                break;
-            }
-            hands.tick(Instant::now());
-            while let Some(told) = hands.told() {
-                match told {
-                    Told::Send(datagram, _) => drop(socket.send_to(&datagram, to).unwrap()),
-                    Told::Agreed(keys) => agreed = Some(keys),
-                    other => panic!("{other:?}"),
-                }
-            }
-            if let Ok((bytes, from)) = socket.recv_from(&mut buffer) {
-                hands.receive(&buffer[..bytes], from, Instant::now());
-            }
-        }
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let agreed = agreed.expect("keys");
-        let keys = split(agreed.suite, &agreed.exported, agreed.role).unwrap();
-        let sender = Sender::new(&SessionConfig::new(agreed.suite, keys.send)).unwrap();
-        let receiver = Receiver::new(&SessionConfig::new(agreed.suite, keys.receive)).unwrap();
-        Self { socket, node: to, sender, receiver }
-    }
-
-    fn send(&mut self, packet: &[u8], report: bool) {
-        let mut out = packet.to_vec();
-        out.resize(packet.len() + 64, 0);
-        let sealed = if report {
-            self.sender.protect_rtcp(&mut out, packet.len())
-        } else {
-            self.sender.protect(&mut out, packet.len())
-        };
-        self.socket.send_to(&out[..sealed.unwrap()], self.node).unwrap();
-    }
-
-    fn receive(&mut self, report: bool) -> Vec<u8> {
-        let mut packet = Phone::receive(&self.socket).0;
-        let opened = if report {
-            self.receiver.unprotect_rtcp(&mut packet)
-        } else {
-            self.receiver.unprotect(&mut packet)
-        };
-        packet.truncate(opened.expect("keys agree"));
-        packet
-    }
-
-    /// Says and hears, with reports, what a plain phone hears and says.
-    fn talk(&mut self, phone: &Phone, facing_phone: (SocketAddr, SocketAddr)) {
-        for sequence in 100..110 {
-            phone.rtp.send_to(&rtp(2, sequence), facing_phone.0).unwrap();
-            assert_eq!(self.receive(false), rtp(2, sequence));
-            self.send(&rtp(1, sequence), false);
-            assert_eq!(Phone::receive(&phone.rtp).0, rtp(1, sequence));
-        }
-        phone.rtcp.send_to(&rtcp(2), facing_phone.1).unwrap();
-        assert_eq!(self.receive(true), rtcp(2));
-        self.send(&rtcp(1), true);
-        assert_eq!(Phone::receive(&phone.rtcp).0, rtcp(1));
-    }
-}
+use support::browser::{Keyed, MORE, OFFER, checked, fingerprint, offer, value};
+use support::{Node, Phone, addresses, amplitude, rtp};
 
 const TO_PHONE: [Said<'static>; 3] =
     [Text("ICE", "remove"), Text("transport-protocol", "RTP/AVP"), List("rtcp-mux", &["demux"])];
 
-/// A socket of a browser that has been answered this, after its check.
-fn checked(answer: &str) -> (UdpSocket, SocketAddr) {
-    let socket = Phone::new().rtp;
-    let node = addresses(answer).0;
-    let [fragment, password] = ["ice-ufrag", "ice-pwd"].map(|name| value(answer, name).unwrap());
-    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-    let mut reply = [0; 200];
-    // What comes before the worker has the line is thrown away.
-    for _ in 0..200 {
-        socket.send_to(&check(fragment, password), node).unwrap();
-        if let Ok((_, from)) = socket.recv_from(&mut reply) {
-            assert_eq!(
-                (&reply[..2], &reply[8..20], from),
-                (&[1, 1][..], &b"twelve bytes"[..], node)
-            );
-            return (socket, node);
-        }
+/// Whether the node's control thread has heard of keys.
+fn heard(node: &mut Node) -> impl FnMut() -> bool + '_ {
+    || {
+        node.control.hear();
+        node.control.totals().handshakes > 0
     }
-    panic!("no answer to a check");
-}
-
-fn fingerprint(sdp: &str) -> Vec<Fingerprint> {
-    vec![Fingerprint::parse(value(sdp, "fingerprint").unwrap()).unwrap()]
 }
 
 #[test]
@@ -238,7 +86,7 @@ fn a_browser_and_a_plain_phone_hear_each_other() {
         let mut hands = browser.handshake(role, fingerprint(&answer));
         let before = node.control.totals().handshakes;
         assert_eq!(before, n as u64);
-        let mut keyed = Keyed::agree(&mut node, socket, to, &mut *hands);
+        let mut keyed = Keyed::agree(heard(&mut node), socket, to, &mut *hands);
         while node.control.totals().handshakes == before {
             node.control.hear();
         }
@@ -274,7 +122,7 @@ fn a_plain_phone_and_one_with_dtls_hear_each_other_whoever_begins() {
             assert!(!to_alice.contains(absent), "{absent} in {to_alice}");
         }
         let mut hands = bobs.handshake(role, fingerprint(&to_bob));
-        let mut keyed = Keyed::agree(&mut node, bob.rtp, addresses(&to_bob).0, &mut *hands);
+        let mut keyed = Keyed::agree(heard(&mut node), bob.rtp, addresses(&to_bob).0, &mut *hands);
         while node.control.totals().handshakes <= n as u64 {
             node.control.hear();
         }
@@ -290,7 +138,7 @@ fn after_a_restart_of_ice_a_browser_is_heard_from_elsewhere_by_the_same_keys() {
     let [to_phone, first] = node.call("c", (&offer(&browser, "web", ""), &TO_PHONE), answer);
     let (socket, to) = checked(&first);
     let mut hands = browser.handshake(Role::Server, fingerprint(&first));
-    let mut keyed = Keyed::agree(&mut node, socket, to, &mut *hands);
+    let mut keyed = Keyed::agree(heard(&mut node), socket, to, &mut *hands);
     keyed.talk(&phone, addresses(&to_phone));
     // An offer that changes nothing is answered as before.
     let [_, same] = node.call("c", (&offer(&browser, "web", ""), &TO_PHONE), answer);
@@ -399,7 +247,7 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
     let told = node.ask("conference join", &[id, tag, conference, Text("sdp", &sdp)]).sdp();
     let (socket, to) = checked(&answer);
     let mut hands = browser.handshake(Role::Server, fingerprint(&answer));
-    let mut keyed = Keyed::agree(&mut node, socket, to, &mut *hands);
+    let mut keyed = Keyed::agree(heard(&mut node), socket, to, &mut *hands);
     let opus = CodecSpec::from_rtpmap("opus/48000/2").unwrap();
     let (mut encoder, mut decoder) = (opus.encoder().unwrap(), opus.decoder(48_000).unwrap());
     let mu = Law::Mu;

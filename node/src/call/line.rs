@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A media line of a call as the control thread has it: ports, keys and sessions' control halves.
 
+mod resume;
+
 use core::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,8 +31,8 @@ use crate::ports::Pair;
 use crate::random;
 use crate::sdp::{Line, NamedFormat};
 use crate::worker::{
-    Clock, End, EndCounters, Ends, Facing, Happened, Heard, Passing, Path, Playing, Relay, Source,
-    Voice, Worker,
+    Clock, End, EndCheckpoint, EndCounters, Ends, Facing, Happened, Heard, Passing, Path, Playing,
+    Relay, Source, Voice, Worker,
 };
 
 /// The clock of payload types that nobody has described.
@@ -82,6 +84,10 @@ pub(crate) struct CallLine {
     /// Towards who offered first, and towards the other.
     pub(crate) ends: [Option<LineEnd>; 2],
     path: Option<u64>,
+    /// Whether RTCP shares RTP's port, at each end.
+    muxed: [bool; 2],
+    /// What its sessions are kept as for another process.
+    checkpoint: Option<Box<[EndCheckpoint; 2]>>,
     /// What is spoken at each end, where that is not the same.
     speeches: Option<[Speech; 2]>,
 }
@@ -178,6 +184,7 @@ impl CallLine {
         room: &mut Room,
         worker: &Worker,
     ) -> Result<(), CallError> {
+        self.muxed = muxed;
         if self.goes_on(muxed, worker) {
             return Ok(());
         }
@@ -359,6 +366,7 @@ impl CallLine {
             }
             Happened::Failed(reason) => end.failure = Some(reason.clone()),
             Happened::Moved(to) => end.chosen = Some(*to),
+            Happened::Checkpointed { .. } => {}
         }
     }
 
@@ -369,6 +377,7 @@ impl CallLine {
         }
         self.ends = [None, None];
         self.speeches = None;
+        self.checkpoint = None;
     }
 }
 
@@ -535,7 +544,10 @@ impl LineEnd {
         let (receiver, sender, control) =
             made.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
         self.control = Some(EndControl::Session(control));
-        Ok(End { facing: self.make_facing(rtcp_mux)?, media: Relay { receiver, sender } })
+        Ok(End {
+            facing: self.make_facing(rtcp_mux)?,
+            media: Relay { receiver, sender, at_checkpoint: 0 },
+        })
     }
 
     /// What faces its peer, for the worker.

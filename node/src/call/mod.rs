@@ -13,6 +13,7 @@ mod line;
 mod member;
 mod offer;
 mod peer;
+mod resume;
 mod view;
 mod voice;
 
@@ -76,6 +77,8 @@ pub struct Call {
     pub created: SystemTime,
     /// When its last offer or answer came, on the node's clock.
     pub signalled_ns: u64,
+    /// When checkpoints of it were last asked for, on the same clock.
+    pub(crate) checkpointed_ns: u64,
     /// The worker that has its media.
     pub worker: usize,
     pub(crate) tags: [Option<String>; 2],
@@ -91,6 +94,7 @@ impl Call {
         Self {
             created: SystemTime::now(),
             signalled_ns: now_ns,
+            checkpointed_ns: 0,
             worker,
             tags: [Some(from_tag.to_owned()), None],
             lines: Vec::new(),

@@ -5,6 +5,7 @@
 use ale_media::srtp::dtls::Role;
 
 use super::error::CallError;
+use crate::failover::EndRecord;
 use crate::ng::command::{Flags, Transport};
 use crate::peer::Change;
 use crate::peer::dtls::Identity;
@@ -31,6 +32,22 @@ pub(super) fn offers_dtls(transport: Transport, flags: &Flags) -> bool {
 }
 
 impl EndPeer {
+    /// What is kept of it for another process: credentials of both, and what was agreed on about DTLS.
+    pub(super) fn record(&self) -> ([Option<Credentials>; 2], Option<(DtlsLine, bool)>) {
+        let dtls = self.association.clone().map(|(line, role)| (line, role == Role::Client));
+        ([self.ours.clone(), self.theirs.clone()], dtls)
+    }
+
+    /// What another process has kept, and what a worker is to know of it. Its association has ended in keys, and
+    /// with that process: another offer begins another, by this one's certificate.
+    pub(super) fn of(record: &EndRecord) -> (Self, Change) {
+        let [ours, theirs] = record.ice.clone();
+        // Without the peer's there was no ICE.
+        let ice = ours.clone().filter(|_| theirs.is_some());
+        let change = Change { ice, handshake: None, said: record.said.rtp };
+        (Self { ours, theirs, association: None }, change)
+    }
+
     /// What to tell the peer about ICE: what was told before.
     pub(super) fn tell(&mut self) -> Result<Credentials, CallError> {
         if let Some(told) = &self.ours {

@@ -2,6 +2,7 @@
 //! The table of calls, and what each command does to it.
 
 mod conferences;
+mod failover;
 mod load;
 mod play;
 mod report;
@@ -28,6 +29,8 @@ use crate::ports::Ports;
 use crate::random;
 use crate::worker::{Clock, Counted, Happened, News, Passing, Worker};
 use conferences::Conferences;
+use failover::Keeper;
+pub use failover::Kept;
 use load::Load;
 pub use want::Want;
 
@@ -78,6 +81,8 @@ pub struct Control {
     accepting: bool,
     totals: Totals,
     timeout_ns: u64,
+    /// Keeps calls for another process.
+    keeper: Option<Keeper>,
     /// Where files lie that are played.
     sounds: Option<PathBuf>,
     told: Receiver<(u64, usize, Happened)>,
@@ -124,6 +129,7 @@ impl Control {
             accepting: true,
             totals: Totals::default(),
             timeout_ns: u64::from(config.media.timeout_s) * 1_000_000_000,
+            keeper: Keeper::by(&config.failover)?,
             sounds: config.play.folder.clone(),
             told,
             bell,
@@ -186,7 +192,7 @@ impl Control {
     /// Ends the calls of which nothing has come for too long, neither media nor signalling.
     pub fn sweep(&mut self, now_ns: u64) {
         let (workers, timeout_ns, totals) = (&self.workers, self.timeout_ns, &mut self.totals);
-        let conferences = &mut self.conferences;
+        let (conferences, keeper) = (&mut self.conferences, &mut self.keeper);
         conferences.tidy();
         self.load.look(workers.iter().map(Worker::busy_ns), now_ns);
         self.calls.retain(|call_id, call| {
@@ -198,6 +204,9 @@ impl Control {
                 totals.add(call);
                 conferences.leave(call, worker, totals);
                 call.end(worker);
+                if let Some(keeper) = keeper {
+                    keeper.forget(call_id);
+                }
             }
             alive
         });
@@ -217,10 +226,14 @@ impl Control {
     pub fn hear(&mut self) {
         let _ = rustix::io::read(&*self.bell, &mut [0_u8; 8]);
         while let Ok((path, end, happened)) = self.told.try_recv() {
+            if let Happened::Checkpointed { call_id, taken } = happened {
+                self.keep(path, &call_id, *taken);
+                continue;
+            }
             match &happened {
                 Happened::Agreed(_) => self.totals.handshakes += 1,
                 Happened::Failed(_) => self.totals.handshakes_failed += 1,
-                Happened::Moved(_) => {}
+                Happened::Moved(_) | Happened::Checkpointed { .. } => {}
             }
             // One of many thousand calls, at its beginning: a look at each is not worth a second table.
             let heard = self
@@ -235,6 +248,7 @@ impl Control {
                 }
                 Happened::Failed(reason) => tracing::warn!(call_id, leg = end, %reason, "no keys"),
                 Happened::Moved(to) => tracing::debug!(call_id, leg = end, %to, "moved"),
+                Happened::Checkpointed { .. } => {}
             }
         }
     }
@@ -243,6 +257,7 @@ impl Control {
     pub fn listen(&mut self, now_ns: u64) {
         self.conferences.go_on();
         self.conferences.follow_speakers(&self.workers);
+        self.checkpoint(now_ns);
         for call in self.calls.values_mut() {
             call.carry_digits();
             call.listen(now_ns);
@@ -371,6 +386,9 @@ impl Control {
         if let Some(worker) = self.workers.get(call.worker) {
             self.conferences.leave(&call, worker, &mut self.totals);
             call.end(worker);
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.forget(call_id);
         }
     }
 

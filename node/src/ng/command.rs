@@ -98,7 +98,7 @@ impl Command {
 }
 
 /// A media line's protocol, as far as it is rewritten here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Transport {
     /// SRTP (`SAVP`).
     pub secure: bool,

@@ -42,7 +42,8 @@ const HELLO_VERIFY_REQUEST: u8 = 3;
 const NAME: &str = "media";
 
 /// A certificate's fingerprint, as `a=fingerprint` tells it (RFC 8122).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Fingerprint {
     hash: Hash,
     /// Upper-case, with colons.
@@ -92,6 +93,20 @@ impl Fingerprint {
                 Hash::Sha384 => digits(&Sha384::digest(certificate)),
                 Hash::Sha512 => digits(&Sha512::digest(certificate)),
             }
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = &'static str;
+
+    fn try_from(value: String) -> Result<Self, Self::Error> {
+        Self::parse(&value).ok_or("no fingerprint")
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.value()
     }
 }
 

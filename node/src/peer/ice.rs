@@ -15,7 +15,7 @@ const PASSWORD_CHARACTERS: usize = 24;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// What a side tells of itself (RFC 8839 section 5.4).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Credentials {
     /// `a=ice-ufrag`.
     pub fragment: String,
@@ -124,6 +124,13 @@ impl Ice {
         }
         let answer_bytes = request.succeed(from, &self.password, out);
         Some(Checked { answer_bytes, moved })
+    }
+
+    /// The peer's checks have come from there, at another process that this one follows.
+    pub fn settle(&mut self, at: SocketAddr, rtcp: bool) {
+        let component = &mut self.components[usize::from(rtcp)];
+        component.remember(at);
+        component.chosen = Some(at);
     }
 
     /// Where media is to be sent.

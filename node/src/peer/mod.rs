@@ -99,6 +99,13 @@ impl Peer {
         }
     }
 
+    /// The peer is there, as another process has learnt that this one follows; of no account without ICE.
+    pub fn settle(&mut self, at: SocketAddr, rtcp: bool) {
+        if let Some(ice) = &mut self.ice {
+            ice.settle(at, rtcp);
+        }
+    }
+
     /// A datagram has come on the port of RTP or RTCP; an answer is written to `out`.
     ///
     /// Real-time: yes for media and checks; keeps a copy of what is a handshake's.

@@ -3,6 +3,8 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 use sdp_types::{AddrType, Attribute, Connection, Media, Session};
 
 use crate::ng::command::Transport;
@@ -10,7 +12,7 @@ use crate::peer::dtls::Fingerprint;
 use crate::peer::ice::Credentials;
 
 /// What a media line is to the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LineKind {
     /// RTP, which goes through here.
     Rtp(Transport),
@@ -21,7 +23,7 @@ pub enum LineKind {
 }
 
 /// A payload type as a line names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Format {
     pub(crate) payload_type: u8,
     /// Encoding name; empty for a dynamic one without `a=rtpmap`.
@@ -30,7 +32,7 @@ pub(crate) struct Format {
 }
 
 /// What a description says about ICE (RFC 8839).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceLine {
     /// Fragment and password.
     pub credentials: Credentials,
@@ -39,7 +41,7 @@ pub struct IceLine {
 }
 
 /// Who begins a handshake (RFC 4145 section 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Setup {
     /// Who says so does.
     Active,
@@ -61,7 +63,7 @@ impl Setup {
 }
 
 /// What a description says about DTLS (RFC 5763, RFC 8842).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DtlsLine {
     /// Those that are understood here; one of them is the certificate's.
     pub fingerprints: Vec<Fingerprint>,
@@ -72,7 +74,7 @@ pub struct DtlsLine {
 }
 
 /// A media line, read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// What it is.
     pub kind: LineKind,

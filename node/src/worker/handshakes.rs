@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
-use super::{Clock, Path, SocketAddr, send};
+use super::{Clock, EndCheckpoint, Path, SocketAddr, send};
 use crate::peer::dtls::{Agreed, Told};
 
 /// Time between two looks at what is to be repeated.
@@ -24,6 +24,13 @@ pub enum Happened {
     Failed(String),
     /// ICE says that the peer is there.
     Moved(SocketAddr),
+    /// Checkpoints of both ends have been taken, as was ordered for this call.
+    Checkpointed {
+        /// `Call-ID`.
+        call_id: String,
+        /// Of each end.
+        taken: Box<[EndCheckpoint; 2]>,
+    },
 }
 
 /// How a worker tells the control thread of paths, by their numbers and ends.

@@ -6,6 +6,7 @@
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
 mod camera;
+pub(crate) mod checkpoint;
 mod clock;
 mod handshakes;
 mod mix;
@@ -16,6 +17,7 @@ mod translate;
 
 pub use camera::{Camera, CameraCounters, Counted};
 use camera::{Stages, Whose};
+pub use checkpoint::EndCheckpoint;
 use clock::Beat;
 pub use clock::Clock;
 pub use mix::{Heard, Mix};
@@ -38,6 +40,7 @@ use ale_media::srtp::MAX_TRAILER_BYTES;
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::thread::{CpuSet, sched_setaffinity};
+use zeroize::Zeroizing;
 
 use crate::peer::Change;
 use handshakes::Handshakes;
@@ -66,6 +69,8 @@ enum Order {
     SetPassing { id: u64, end: usize, passing: Passing },
     ChangePeer { id: u64, end: usize, change: Change },
     Play { id: u64, end: usize, playing: Option<Box<Playing>> },
+    Checkpoint { id: u64, call_id: String, key: Arc<Zeroizing<[u8; 32]>> },
+    Confirm { id: u64, generations: [u64; 2] },
     Close(u64),
     Stop,
 }
@@ -173,6 +178,16 @@ impl Worker {
     /// A member's description says that it is elsewhere.
     pub fn relatch(&self, id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr>) {
         self.order(Order::Relatch { id, rtp, rtcp });
+    }
+
+    /// Takes checkpoints of both ends of a line of a call, wrapped with this key, and tells them.
+    pub fn checkpoint(&self, id: u64, call_id: &str, key: Arc<Zeroizing<[u8; 32]>>) {
+        self.order(Order::Checkpoint { id, call_id: call_id.to_owned(), key });
+    }
+
+    /// The checkpoints of these generations are kept.
+    pub fn confirm(&self, id: u64, generations: [u64; 2]) {
+        self.order(Order::Confirm { id, generations });
     }
 
     /// Forwards nothing more of a line, and closes its sockets.
@@ -384,6 +399,19 @@ impl Forwarder {
                     if let (Some(place), Some(facing)) = (place, facing) {
                         facing.change_peer(change);
                         self.handshakes.watch(place);
+                    }
+                }
+                Ok(Order::Checkpoint { id, call_id, key }) => {
+                    if let Some(Path { ends: Ends::Relay(ends), .. }) = self.path(id)
+                        && let Some(taken) = checkpoint::take(ends, &key)
+                    {
+                        let taken = Box::new(taken);
+                        self.handshakes.tell(id, 0, Happened::Checkpointed { call_id, taken });
+                    }
+                }
+                Ok(Order::Confirm { id, generations }) => {
+                    if let Some(Path { ends: Ends::Relay(ends), .. }) = self.path(id) {
+                        checkpoint::confirm(ends, generations);
                     }
                 }
                 Ok(Order::Close(id)) => {

@@ -32,7 +32,7 @@ pub struct EndCounters {
 }
 
 /// What of a peer's media is passed on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Passing {
     /// Nothing.
     pub blocked: bool,

@@ -19,6 +19,8 @@ pub struct Relay {
     pub receiver: SessionReceiver,
     /// What is sent to the peer.
     pub sender: SessionSender,
+    /// Packets that had been sent at the last checkpoint.
+    pub at_checkpoint: u64,
 }
 
 /// What silence is made of in the codec of a static payload type, where that is one byte (G.711).

@@ -41,7 +41,7 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
                 playing: None,
                 counters,
             },
-            media: Relay { receiver, sender },
+            media: Relay { receiver, sender, at_checkpoint: 0 },
         },
         control,
     )

@@ -2,6 +2,8 @@
 //! A node without its NG socket, asked in bencode, with media on loopback.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test uses a part.
 
+pub mod browser;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -46,6 +48,10 @@ impl Node {
             conference,
             ..Config::default()
         };
+        Self::configured(config)
+    }
+
+    pub fn configured(config: Config) -> Self {
         config.check().unwrap();
         let control = Control::start(&config, Clock::start()).unwrap();
         Self { control, server: Server::new(config.ng.allow), cookies: 0 }
@@ -54,33 +60,11 @@ impl Node {
     /// Asks, and gives the answer's dictionary.
     pub fn ask(&mut self, command: &str, said: &[Said<'_>]) -> Answer {
         self.cookies += 1;
-        let mut datagram = format!("{} ", self.cookies).into_bytes();
-        bencode::dictionary(&mut datagram, |request| {
-            request.string("command", command);
-            for one in said {
-                match one {
-                    Text(key, text) => {
-                        request.string(key, text);
-                    }
-                    Bytes(key, bytes) => {
-                        request.string(key, bytes);
-                    }
-                    List(key, texts) => {
-                        request.list(key, |list| {
-                            texts.iter().for_each(|text| {
-                                list.string(text);
-                            });
-                        });
-                    }
-                }
-            }
-        });
+        let datagram = request(self.cookies, command, said);
         let from = SocketAddr::from(([127, 0, 0, 1], 9));
         let mut out = Vec::new();
         assert!(self.server.answer(&datagram, from, 0, &mut self.control, &mut out));
-        let at = out.iter().position(|&byte| byte == b' ').unwrap();
-        assert_eq!(out[..at], *self.cookies.to_string().as_bytes());
-        Answer(out.split_off(at + 1))
+        Answer::of(out, self.cookies)
     }
 
     /// An offer and its answer; what each side is passed.
@@ -103,11 +87,44 @@ impl Node {
     }
 }
 
+/// A request, as a datagram.
+pub fn request(cookie: u64, command: &str, said: &[Said<'_>]) -> Vec<u8> {
+    let mut datagram = format!("{cookie} ").into_bytes();
+    bencode::dictionary(&mut datagram, |request| {
+        request.string("command", command);
+        for one in said {
+            match one {
+                Text(key, text) => {
+                    request.string(key, text);
+                }
+                Bytes(key, bytes) => {
+                    request.string(key, bytes);
+                }
+                List(key, texts) => {
+                    request.list(key, |list| {
+                        texts.iter().for_each(|text| {
+                            list.string(text);
+                        });
+                    });
+                }
+            }
+        }
+    });
+    datagram
+}
+
 /// An answer in bencode.
 #[derive(Debug)]
 pub struct Answer(Vec<u8>);
 
 impl Answer {
+    /// What answers the request with a cookie.
+    pub fn of(mut datagram: Vec<u8>, cookie: u64) -> Self {
+        let at = datagram.iter().position(|&byte| byte == b' ').unwrap();
+        assert_eq!(datagram[..at], *cookie.to_string().as_bytes());
+        Self(datagram.split_off(at + 1))
+    }
+
     pub fn value(&self) -> Value<'_> {
         bencode::read(&self.0).unwrap()
     }

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Calls that are kept for another process, and those that are taken over from one.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Control;
+use crate::call::{Call, CallError};
+use crate::config;
+use crate::failover::{self, CallRecord, Folder, Store, Vault};
+use crate::worker::{EndCheckpoint, Ends, checkpoint};
+
+/// What has been done about calls that are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Records that were written.
+    pub written: u64,
+    /// Records that could not be written.
+    pub failed: u64,
+    /// Calls that were taken over.
+    pub resumed: u64,
+    /// Records that were refused: damaged, too old, or of ports that others have.
+    pub refused: u64,
+}
+
+/// Where calls are kept, and how.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    vault: Vault,
+    store: Box<dyn Store>,
+    interval_ns: u64,
+    kept: Kept,
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Keeper {
+    /// One by configuration, if there is to be one.
+    pub(super) fn by(config: &config::Failover) -> io::Result<Option<Self>> {
+        let Some(folder) = &config.folder else { return Ok(None) };
+        let key = config.key.as_ref().and_then(config::Secret::bytes);
+        let key = key.ok_or_else(|| io::Error::other("no key for calls that are kept"))?;
+        let vault = Vault::new(&key).map_err(io::Error::other)?;
+        let store = Folder::open(folder.clone()).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
+        })?;
+        let interval_ns = u64::from(config.interval_ms) * 1_000_000;
+        Ok(Some(Self { vault, store: Box::new(store), interval_ns, kept: Kept::default() }))
+    }
+
+    /// A call has ended.
+    pub(super) fn forget(&mut self, call_id: &str) {
+        if let Err(error) = self.store.remove(&failover::name(call_id)) {
+            tracing::warn!(call_id, %error, "what is kept of a call stays there");
+        }
+    }
+
+    /// Keeps a call as this; whether nothing older is kept.
+    fn keep(&mut self, record: &CallRecord) -> bool {
+        let name = failover::name(&record.call_id);
+        let sealed = self.vault.seal(&name, record).map_err(io::Error::other);
+        match sealed.and_then(|sealed| self.store.put(&name, &sealed)) {
+            Ok(()) => {
+                self.kept.written += 1;
+                true
+            }
+            Err(error) => {
+                self.kept.failed += 1;
+                tracing::warn!(call_id = record.call_id, %error, "a call can't be kept");
+                // It goes on without, if nobody can take it over by what was kept before.
+                self.store.remove(&name).is_ok()
+            }
+        }
+    }
+}
+
+impl Control {
+    /// What has been done about calls that are kept, if any are.
+    pub fn kept(&self) -> Option<Kept> {
+        self.keeper.as_ref().map(|keeper| keeper.kept)
+    }
+
+    /// Has workers take checkpoints of calls for which it is time.
+    pub(super) fn checkpoint(&mut self, now_ns: u64) {
+        let Some(keeper) = &self.keeper else { return };
+        for (call_id, call) in &mut self.calls {
+            let due_ns = call.checkpointed_ns + keeper.interval_ns;
+            if (now_ns < due_ns && call.signalled_ns < call.checkpointed_ns) || !call.is_kept() {
+                continue;
+            }
+            call.checkpointed_ns = now_ns;
+            let Some(worker) = self.workers.get(call.worker) else { continue };
+            for path in call.paths() {
+                worker.checkpoint(path, call_id, Arc::clone(keeper.vault.session_key()));
+            }
+        }
+    }
+
+    /// A worker has taken checkpoints of a path's ends.
+    pub(super) fn keep(&mut self, path: u64, call_id: &str, taken: [EndCheckpoint; 2]) {
+        let (Some(keeper), Some(call)) = (&mut self.keeper, self.calls.get_mut(call_id)) else {
+            return;
+        };
+        let generations = taken.each_ref().map(|end| end.generation);
+        if !call.set_checkpoint(path, taken) {
+            return;
+        }
+        let Some(record) = call.record(call_id, &self.room, unix_ms()) else { return };
+        if keeper.keep(&record)
+            && let Some(worker) = self.workers.get(call.worker)
+        {
+            worker.confirm(path, generations);
+        }
+    }
+
+    /// Takes over what another process has kept, or forgets it; how many calls there are then.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn take_over(&mut self, resume: bool, now_ns: u64) -> io::Result<usize> {
+        let Some(mut keeper) = self.keeper.take() else { return Ok(0) };
+        let done = self.take_over_from(&mut keeper, resume, now_ns);
+        self.keeper = Some(keeper);
+        done
+    }
+
+    fn take_over_from(
+        &mut self,
+        keeper: &mut Keeper,
+        resume: bool,
+        now_ns: u64,
+    ) -> io::Result<usize> {
+        for (name, sealed) in keeper.store.all()? {
+            let resumed = if resume {
+                match keeper.vault.open(&name, &sealed, unix_ms()) {
+                    Ok(record) => self.resume(keeper, &record, now_ns).map_err(|e| e.to_string()),
+                    Err(error) => Err(error.to_string()),
+                }
+            } else {
+                Err(String::from("calls are not taken over"))
+            };
+            match resumed {
+                Ok(()) => keeper.kept.resumed += 1,
+                Err(reason) => {
+                    keeper.kept.refused += u64::from(resume);
+                    tracing::info!(name, %reason, "a call that was kept is forgotten");
+                    keeper.store.remove(&name)?;
+                }
+            }
+        }
+        Ok(self.calls.len())
+    }
+
+    fn resume(
+        &mut self,
+        keeper: &mut Keeper,
+        record: &CallRecord,
+        now_ns: u64,
+    ) -> Result<(), CallError> {
+        if self.calls.len() >= self.max_calls {
+            return Err(CallError::NotDone("More calls than may be"));
+        }
+        let key = Arc::clone(keeper.vault.session_key());
+        let worker = self.next_worker;
+        let (mut call, mut paths) = Call::resume(record, worker, &mut self.room, &key, now_ns)?;
+        let mut generations = Vec::new();
+        for path in &mut paths {
+            let Ends::Relay(ends) = &mut path.ends else { continue };
+            let taken = checkpoint::take(ends, &key).ok_or(CallError::Keys)?;
+            generations.push(taken.each_ref().map(|end| end.generation));
+            call.set_checkpoint(path.id, taken);
+        }
+        let call_id = &record.call_id;
+        let own = call.record(call_id, &self.room, unix_ms()).ok_or(CallError::Keys)?;
+        if !keeper.keep(&own) {
+            return Err(CallError::NotDone("Taking over what can't be kept"));
+        }
+        let worker =
+            self.workers.get(worker).ok_or(CallError::NotDone("A call without a worker"))?;
+        for (mut path, generations) in paths.into_iter().zip(generations) {
+            if let Ends::Relay(ends) = &mut path.ends {
+                checkpoint::confirm(ends, generations);
+            }
+            worker.open(path);
+        }
+        self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
+        tracing::info!(call_id, "taken over");
+        self.calls.insert(call_id.clone(), call);
+        Ok(())
+    }
+}
