@@ -8,6 +8,8 @@ use core::str::FromStr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+
+use crate::link::Address;
 use zeroize::Zeroizing;
 
 /// Members that a conference may be configured for; the engine mixes eight times as many.
@@ -37,6 +39,21 @@ pub struct Config {
     pub http: Http,
     /// Calls that are kept for another process.
     pub failover: Failover,
+    /// Conferences that are one with those of other nodes.
+    #[serde(rename = "link")]
+    pub links: Vec<Link>,
+}
+
+/// A conference that is one with a conference of another node, while anybody is in it here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Its name here.
+    pub conference: String,
+    /// Where it is entered there, by WHIP.
+    pub url: String,
+    /// What the other node wants to be brought.
+    pub token: Token,
 }
 
 /// Calls that are kept for another process with the same addresses and ports, which takes them over.
@@ -295,6 +312,8 @@ pub enum ConfigError {
     Zero(&'static str),
     /// A token that can be guessed, or can't be said in a field of HTTP.
     Token,
+    /// A link to nowhere, with why; or two of one conference.
+    Link(&'static str),
     /// No key for calls that are kept, or none of 32 bytes; or they are to be kept more often than ten times a second.
     Failover,
     /// More members of a conference than the engine mixes, or more speakers than members.
@@ -316,6 +335,7 @@ impl fmt::Display for ConfigError {
             Self::Token => {
                 write!(f, "token: {FEWEST_CHARACTERS} visible ASCII characters at least")
             }
+            Self::Link(why) => write!(f, "link: {why}"),
             Self::Failover => f.write_str(
                 "failover: a folder wants a key of 64 hexadecimal digits, and interval_ms is 100 at least",
             ),
@@ -405,6 +425,16 @@ impl Config {
         };
         if !self.http.token.as_ref().is_none_or(fit) {
             return Err(ConfigError::Token);
+        }
+        for (n, link) in self.links.iter().enumerate() {
+            link.url.parse::<Address>().map_err(ConfigError::Link)?;
+            if !fit(&link.token) {
+                return Err(ConfigError::Token);
+            }
+            // Whoever is here would be heard twice there.
+            if self.links.iter().take(n).any(|other| other.conference == link.conference) {
+                return Err(ConfigError::Link("a conference has one"));
+            }
         }
         let Failover { folder, key, interval_ms } = &self.failover;
         let keyed = key.as_ref().is_some_and(|key| key.bytes().is_some());

@@ -14,6 +14,7 @@
 //! | [`peer`] | ICE-lite and DTLS between a socket and a session |
 //! | [`video`] | cameras in conferences, passed through |
 //! | [`failover`] | what calls are kept as, so that another process takes them over |
+//! | [`link`] | requests to another node, whose conference is to be one with ours |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
 //! | [`http`] | requests of HTTP as they come |
 //! | [`metrics`] | what the node has done and has left, as OpenMetrics |
@@ -30,6 +31,7 @@ pub mod control;
 pub mod failover;
 pub mod http;
 pub mod keys;
+pub mod link;
 pub mod metrics;
 pub mod ng;
 pub mod peer;

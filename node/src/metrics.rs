@@ -84,6 +84,18 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
     let video: Vec<_> = Counted::ALL.map(|what| format!("{{what=\"{}\"}}", what.name())).into();
     let video: Vec<_> =
         video.iter().zip(control.video()).map(|(label, count)| (&label[..], count)).collect();
+    let linked = control.linked();
+    family("ale_links", "gauge", "Links to other nodes that are up.", &[("", linked.up)]);
+    family(
+        "ale_link_attempts",
+        "counter",
+        "Links to other nodes, by what became of them.",
+        &[
+            ("{outcome=\"begun\"}", linked.begun),
+            ("{outcome=\"failed\"}", linked.failed),
+            ("{outcome=\"lost\"}", linked.lost),
+        ],
+    );
     let kept = control.kept().unwrap_or_default();
     family(
         "ale_kept_records",

@@ -5,8 +5,6 @@
 mod support;
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ale_media::srtp::dtls::Role;
@@ -15,9 +13,10 @@ use ale_media::srtp::{MasterKey, Receiver, Sender, SrtpError, Suite};
 use ale_media_node::config::{Config, Failover, Interface, Media, Secret};
 use ale_media_node::control::Kept;
 use ale_media_node::peer::dtls::Identity;
-use support::Said::{self, List, Text};
+use support::Said::{List, Text};
 use support::browser::{Keyed, checked, fingerprint, offer};
-use support::{Answer, Node, Phone, addresses, request, rtp};
+use support::program::Program;
+use support::{Node, Phone, addresses, rtp};
 
 const PORTS: (u16, u16) = (27_000, 27_299);
 const CALLS: usize = 50;
@@ -25,91 +24,6 @@ const ROUNDS: usize = 3;
 /// What is asked for; a machine that is busy with others may need another try.
 const HEARD_AGAIN: Duration = Duration::from_secs(2);
 const AT_MOST: Duration = Duration::from_secs(15);
-
-/// The program, and how it is asked.
-struct Program {
-    folder: PathBuf,
-    ng: SocketAddr,
-    socket: UdpSocket,
-    child: Child,
-    cookies: u64,
-}
-
-impl Program {
-    fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("ale-failover-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let ng = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let kept = folder.join("kept");
-        let config = format!(
-            "[[interface]]\naddress = \"127.0.0.1\"\n[ng]\nlisten = \"{ng}\"\n[media]\nworkers = 1\n\
-             port_min = {}\nport_max = {}\n[failover]\nfolder = \"{}\"\n",
-            PORTS.0,
-            PORTS.1,
-            kept.display()
-        );
-        std::fs::write(folder.join("node.toml"), config).unwrap();
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        let child = Self::spawn(&folder, false);
-        let mut program = Self { folder, ng, socket, child, cookies: 0 };
-        assert_eq!(program.ask("ping", &[]).text("result").as_deref(), Some("pong"));
-        program
-    }
-
-    fn spawn(folder: &std::path::Path, restore: bool) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ale-media-node"));
-        command.arg("--config").arg(folder.join("node.toml"));
-        command.args(restore.then_some("--restore"));
-        command.env("ALE_MEDIA_NODE_FAILOVER_KEY", "5a".repeat(32));
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    }
-
-    /// Asks until there is an answer: what is lost while it starts is repeated.
-    fn ask(&mut self, command: &str, said: &[Said<'_>]) -> Answer {
-        self.cookies += 1;
-        let datagram = request(self.cookies, command, said);
-        let mut answer = vec![0; 8_192];
-        for _ in 0..200 {
-            let _ = self.socket.send_to(&datagram, self.ng);
-            while let Ok(bytes) = self.socket.recv(&mut answer) {
-                if answer[..bytes].starts_with(format!("{} ", self.cookies).as_bytes()) {
-                    answer.truncate(bytes);
-                    return Answer::of(answer, self.cookies);
-                }
-            }
-        }
-        panic!("no answer");
-    }
-
-    fn call(
-        &mut self,
-        id: &str,
-        (offer, flags): (&str, &[Said<'_>]),
-        answer: impl FnOnce(&str) -> String,
-    ) -> [String; 2] {
-        let ids = [Text("call-id", id), Text("from-tag", "a")];
-        let to_bob = self.ask("offer", &[&ids[..], &[Text("sdp", offer)], flags].concat()).sdp();
-        let answer = answer(&to_bob);
-        let more = [Text("to-tag", "b"), Text("sdp", &answer)];
-        [to_bob, self.ask("answer", &[&ids[..], &more].concat()).sdp()]
-    }
-
-    /// Kills it, and starts another that takes over.
-    fn die(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = Self::spawn(&self.folder, true);
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
 
 /// Who takes part in a call.
 struct Party {
@@ -303,7 +217,13 @@ fn a_call_that_can_not_be_kept_goes_on_and_one_whose_record_nobody_confirms_stop
 
 #[test]
 fn fifty_calls_are_heard_again_when_their_node_was_killed_and_no_key_stream_comes_twice() {
-    let mut program = Program::start();
+    let config = format!(
+        "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = {}\nport_max = {}\n\
+         [failover]\nfolder = \"FOLDER/kept\"\n",
+        PORTS.0, PORTS.1
+    );
+    let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "5a".repeat(32));
+    let mut program = Program::start("failover", &config, vec![key]);
     let mut calls: Vec<_> = (1..CALLS).map(|n| phones(&mut program, n)).collect();
     calls.push(browser(&mut program));
     let mut number = 100;

@@ -2,6 +2,8 @@
 //! A call of one party with a conference: the node answers offers itself. All that can be refused is asked for
 //! first, and only then anything of the call changes.
 
+mod link;
+
 use ale_media::conference::{JoinOptions, MemberId};
 use ale_media::leg::LegMedia;
 use ale_media::session::Keying;

@@ -124,6 +124,28 @@ impl Conferences {
         }
     }
 
+    /// Members of a conference beside so many.
+    pub(super) fn others(&self, name: &str, beside: usize) -> usize {
+        self.by_name.get(name).map_or(0, |meeting| meeting.members.saturating_sub(beside))
+    }
+
+    /// Where a conference is that has room for another member.
+    pub(super) fn place(&mut self, name: &str) -> Result<(usize, ConferenceControl), CallError> {
+        let meeting = self.by_name.get_mut(name).ok_or(CallError::NoOffer)?;
+        meeting.tidy();
+        if meeting.members >= usize::from(self.limits.max_members) {
+            return Err(CallError::Conference(ConferenceError::Full));
+        }
+        Ok((meeting.worker, meeting.control.clone()))
+    }
+
+    /// Another member has joined by its control.
+    pub(super) fn count_in(&mut self, name: &str) {
+        if let Some(meeting) = self.by_name.get_mut(name) {
+            meeting.members += 1;
+        }
+    }
+
     pub(super) fn is_there(&self, name: &str) -> bool {
         self.by_name.contains_key(name)
     }

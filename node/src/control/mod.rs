@@ -3,6 +3,7 @@
 
 mod conferences;
 mod failover;
+mod links;
 mod load;
 mod play;
 mod report;
@@ -31,6 +32,8 @@ use crate::worker::{Clock, Counted, Happened, News, Passing, Worker};
 use conferences::Conferences;
 use failover::Keeper;
 pub use failover::Kept;
+use links::Link;
+pub use links::Linked;
 use load::Load;
 pub use want::Want;
 
@@ -81,6 +84,9 @@ pub struct Control {
     accepting: bool,
     totals: Totals,
     timeout_ns: u64,
+    /// Conferences that are one with those of other nodes.
+    links: Vec<Link>,
+    linked: Linked,
     /// Keeps calls for another process.
     keeper: Option<Keeper>,
     /// Where files lie that are played.
@@ -129,6 +135,8 @@ impl Control {
             accepting: true,
             totals: Totals::default(),
             timeout_ns: u64::from(config.media.timeout_s) * 1_000_000_000,
+            links: config.links.iter().filter_map(Link::by).collect(),
+            linked: Linked::default(),
             keeper: Keeper::by(&config.failover)?,
             sounds: config.play.folder.clone(),
             told,
@@ -258,6 +266,7 @@ impl Control {
         self.conferences.go_on();
         self.conferences.follow_speakers(&self.workers);
         self.checkpoint(now_ns);
+        self.tend_links(now_ns);
         for call in self.calls.values_mut() {
             call.carry_digits();
             call.listen(now_ns);

@@ -5,6 +5,7 @@
 //! Checks are answered at once, for a microsecond each. A handshake's datagram waits: [`Peer::step`] takes one,
 //! and who has the sockets calls it when no packet waits.
 
+pub mod check;
 pub mod dtls;
 pub mod ice;
 pub mod stun;
@@ -15,6 +16,7 @@ use std::time::Instant;
 
 use ale_media::session::demux::{Protocol, classify};
 
+use check::Checks;
 use dtls::{Agreed, Handshake, Told};
 use ice::{Checked, Credentials, Ice};
 use stun::MAX_ANSWER_BYTES;
@@ -33,6 +35,8 @@ pub struct Peer {
     ice: Option<Ice>,
     handshake: Option<Box<dyn Handshake>>,
     begun: bool,
+    /// Checks of the node's own, of a peer that checks nothing.
+    checks: Option<Box<Checks>>,
     /// Where its description says that it is.
     said: Option<SocketAddr>,
     waiting: VecDeque<(SocketAddr, Vec<u8>)>,
@@ -58,6 +62,8 @@ pub enum Taken {
     Answer(Checked),
     /// It waits for [`Peer::step`].
     Waits,
+    /// It answers a check of the node's own.
+    Checked,
     /// It is nobody's, or from elsewhere.
     Refused,
 }
@@ -76,11 +82,17 @@ impl Peer {
             ice: None,
             handshake: None,
             begun: false,
+            checks: None,
             said: None,
             waiting: VecDeque::with_capacity(MAX_WAITING),
         };
         peer.change(known);
         peer
+    }
+
+    /// Checks the peer, which checks nothing itself.
+    pub fn check(&mut self, checks: Checks) {
+        self.checks = Some(Box::new(checks));
     }
 
     /// Takes over what has changed.
@@ -119,6 +131,11 @@ impl Peer {
         let known = self.ice.as_ref().is_none_or(|ice| ice.knows(from, rtcp));
         match classify(datagram) {
             Some(Protocol::Rtp | Protocol::Rtcp) if known => Taken::Media,
+            Some(Protocol::Stun)
+                if self.checks.as_mut().is_some_and(|checks| checks.take(datagram)) =>
+            {
+                Taken::Checked
+            }
             Some(Protocol::Stun) => {
                 let ice = self.ice.as_mut();
                 let checked = ice.and_then(|ice| ice.check(datagram, from, rtcp, out));
@@ -154,7 +171,8 @@ impl Peer {
             Some(ice) => ice.address(false).map(|_| PEER),
             None => self.said,
         };
-        let Some(handshake) = &mut self.handshake else { return false };
+        let checks = self.checks.as_mut().map(|checks| checks.tick(now)).is_some();
+        let Some(handshake) = &mut self.handshake else { return checks };
         if !self.begun
             && let Some(peer) = peer
         {
@@ -162,11 +180,14 @@ impl Peer {
             handshake.begin(peer, now);
         }
         handshake.tick(now);
-        !handshake.is_over()
+        checks || !handshake.is_over()
     }
 
     /// What the handshake has to tell; what is to be sent goes to the address there.
     pub fn told(&mut self) -> Option<Told> {
+        if let Some((check, to)) = self.checks.as_mut().and_then(|checks| checks.poll()) {
+            return Some(Told::Send(check, to));
+        }
         let told = self.handshake.as_mut()?.told()?;
         let Some(ice) = &self.ice else { return Some(told) };
         Some(match told {

@@ -38,6 +38,7 @@ mod attribute {
     pub(super) const USE_CANDIDATE: u16 = 0x0025;
     pub(super) const FINGERPRINT: u16 = 0x8028;
     pub(super) const CONTROLLED: u16 = 0x8029;
+    pub(super) const CONTROLLING: u16 = 0x802a;
 }
 
 /// A binding request, as far as it can be read without a key.
@@ -56,6 +57,22 @@ pub struct Request<'m> {
     /// Attributes that must be understood, and are not.
     unknown: [u16; MAX_UNKNOWN],
     unknown_count: usize,
+}
+
+/// An answer that says that a request was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Success<'m> {
+    transaction: &'m [u8; 12],
+    before_integrity: &'m [u8],
+    integrity: &'m [u8; 20],
+}
+
+impl Success<'_> {
+    /// Whether it answers the request of this transaction, by who has the password.
+    pub fn is_to(&self, transaction: &[u8; 12], password: &Password) -> bool {
+        self.transaction == transaction
+            && is_authentic(self.before_integrity, self.integrity, password)
+    }
 }
 
 /// A password of ICE, as a key.
@@ -82,6 +99,8 @@ impl Password {
 pub enum Message<'m> {
     /// A request to be answered.
     Request(Request<'m>),
+    /// An answer to a request of ours.
+    Success(Success<'m>),
     /// A keepalive, which nobody answers (RFC 8445 section 11).
     Indication,
 }
@@ -94,8 +113,9 @@ pub fn read(datagram: &[u8]) -> Option<Message<'_>> {
     if *cookie != COOKIE.to_be_bytes() || length != rest.len() || !length.is_multiple_of(4) {
         return None;
     }
-    match u16::from_be_bytes([*k0, *k1]) {
-        kind::REQUEST => {}
+    let kind = u16::from_be_bytes([*k0, *k1]);
+    match kind {
+        kind::REQUEST | kind::SUCCESS => {}
         kind::INDICATION => return Some(Message::Indication),
         _ => return None,
     }
@@ -142,6 +162,10 @@ pub fn read(datagram: &[u8]) -> Option<Message<'_>> {
     }
     // ICE wants both (RFC 8445 section 7.1).
     let (integrity, before_integrity) = integrity.filter(|_| closed)?;
+    if kind == kind::SUCCESS {
+        let transaction = header.last_chunk()?;
+        return Some(Message::Success(Success { transaction, before_integrity, integrity }));
+    }
     Some(Message::Request(Request {
         username: username?,
         nominates,
@@ -157,11 +181,7 @@ pub fn read(datagram: &[u8]) -> Option<Message<'_>> {
 impl Request<'_> {
     /// Whether who asks has the password.
     pub fn is_authentic(&self, password: &Password) -> bool {
-        let mut mac = mac(password, self.before_integrity);
-        let head = self.before_integrity.get(HEADER_BYTES..).unwrap_or_default();
-        mac.update(head);
-        // In constant time.
-        mac.verify_slice(self.integrity).is_ok()
+        is_authentic(self.before_integrity, self.integrity, password)
     }
 
     /// Whether it has attributes that must be understood and are not.
@@ -214,6 +234,30 @@ impl Request<'_> {
         answer.attribute(attribute::UNKNOWN, names);
         answer.close(password)
     }
+}
+
+fn is_authentic(before: &[u8], integrity: &[u8; 20], password: &Password) -> bool {
+    let mut mac = mac(password, before);
+    mac.update(before.get(HEADER_BYTES..).unwrap_or_default());
+    // In constant time.
+    mac.verify_slice(integrity).is_ok()
+}
+
+/// Writes a check of the side that controls, which chooses the pair with it (RFC 8445 section 7.1); its bytes.
+pub fn check(
+    username: &[u8],
+    priority: u32,
+    tie_breaker: &[u8; 8],
+    transaction: &[u8; 12],
+    password: &Password,
+    out: &mut [u8; MAX_ANSWER_BYTES],
+) -> usize {
+    let mut check = Answer::new(kind::REQUEST, transaction, out);
+    check.attribute(attribute::USERNAME, username);
+    check.attribute(attribute::PRIORITY, &priority.to_be_bytes());
+    check.attribute(attribute::CONTROLLING, tie_breaker);
+    check.attribute(attribute::USE_CANDIDATE, &[]);
+    check.close(password)
 }
 
 /// An answer as it is written. Its room is a constant that holds the longest.

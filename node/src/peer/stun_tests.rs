@@ -17,7 +17,7 @@ const TRANSACTION: &[u8; 12] = b"\xb7\xe7\xa7\x01\xbc\x34\xd6\x86\xfa\x87\xdf\xa
 fn request(datagram: &[u8]) -> Option<Request<'_>> {
     match read(datagram)? {
         Message::Request(request) => Some(request),
-        Message::Indication => None,
+        Message::Success(_) | Message::Indication => None,
     }
 }
 

@@ -114,6 +114,7 @@ impl Facing {
         match taken {
             Some(Taken::Media) => Admitted::Media((!peer.has_ice()).then_some(from)),
             Some(Taken::Waits) => Admitted::Handshake,
+            Some(Taken::Checked) => Admitted::Done,
             Some(Taken::Answer(checked)) => {
                 let socket = if rtcp { &self.pair.rtcp } else { &self.pair.rtp };
                 if !send(socket, &answer, Some(checked.answer_bytes), Some(from)) {

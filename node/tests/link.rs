@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Two nodes whose conferences are one, over a network that is cut for ten seconds: a phone on each side hears the other
+//! once, and not itself.
+#![allow(missing_docs, unreachable_pub)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ale_media::codec::g711::Law;
+use ale_media_node::config::{Config, Interface, Link, Media, Token};
+use ale_media_node::ng::bencode::Value;
+use support::Said::{List, Text};
+use support::program::Program;
+use support::{Node, Phone, addresses, amplitude};
+
+/// Of the hub; it tells another address, behind which the network is that can be cut.
+const HUB_PORTS: (u16, u16) = (27_400, 27_409);
+const EDGE_PORTS: (u16, u16) = (27_410, 27_429);
+const TONES_HZ: [f64; 2] = [500.0, 1_500.0];
+const TOKEN: &str = "a-token-of-the-test-only";
+const CUT: Duration = Duration::from_secs(10);
+
+/// Passes datagrams on between the address that the hub tells and its own, while it is not cut.
+fn network(cut: &Arc<AtomicBool>) {
+    for port in HUB_PORTS.0..=HUB_PORTS.1 {
+        let told = UdpSocket::bind(("127.0.0.2", port)).unwrap();
+        let behind = UdpSocket::bind("127.0.0.2:0").unwrap();
+        behind.connect(("127.0.0.1", port)).unwrap();
+        let peer = Arc::new(std::sync::Mutex::new(None::<SocketAddr>));
+        let pairs = [(told, behind)].map(|(told, behind)| {
+            [(told.try_clone().unwrap(), behind.try_clone().unwrap(), true), (told, behind, false)]
+        });
+        for (told, behind, inward) in pairs.into_iter().flatten() {
+            let (cut, peer) = (Arc::clone(cut), Arc::clone(&peer));
+            std::thread::spawn(move || {
+                let mut datagram = [0; 2_048];
+                loop {
+                    let from = if inward { &told } else { &behind };
+                    let Ok((bytes, whence)) = from.recv_from(&mut datagram) else { continue };
+                    if cut.load(Ordering::Relaxed) {
+                        continue;
+                    }
+                    if inward {
+                        *peer.lock().unwrap() = Some(whence);
+                        let _ = behind.send(&datagram[..bytes]);
+                    } else if let Some(to) = *peer.lock().unwrap() {
+                        let _ = told.send_to(&datagram[..bytes], to);
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// A phone in a conference, which says a tone.
+struct Member {
+    phone: Phone,
+    node: SocketAddr,
+    hz: f64,
+    number: u16,
+    is_silent: bool,
+    heard: Vec<i16>,
+}
+
+impl Member {
+    fn enter(node: &mut Program, n: usize) -> Self {
+        let phone = Phone::new();
+        let sdp = phone.sdp("RTP/AVP", "");
+        let ids = [Text("call-id", "phone"), Text("from-tag", "p"), Text("conference", "room")];
+        // The hub's phone is on its own side of the network that is cut.
+        let way = List("direction", if n == 1 { &["inside", "inside"] } else { &[] });
+        let said = [&ids[..], &[Text("sdp", &sdp), way]].concat();
+        let answer = node.ask("conference join", &said).sdp();
+        let (node, hz) = (addresses(&answer).0, TONES_HZ[n]);
+        Self { phone, node, hz, number: 0, is_silent: false, heard: Vec::new() }
+    }
+
+    /// 20 ms of its tone go out, and what its node sends meanwhile comes in.
+    fn talk(&mut self) {
+        let mut packet = vec![0x80, 0];
+        packet.extend(self.number.to_be_bytes());
+        packet.extend((u32::from(self.number) * 160).to_be_bytes());
+        packet.extend([0, 0, 0, 7]);
+        let loud = if self.is_silent { 0.0 } else { 6_000.0 };
+        packet.extend((0..160).map(|k| {
+            let at = f64::from(u32::from(self.number) * 160 + k);
+            Law::Mu.from_linear(
+                (loud * (core::f64::consts::TAU * at * self.hz / 8_000.0).sin()) as i16,
+            )
+        }));
+        self.number += 1;
+        self.phone.rtp.send_to(&packet, self.node).unwrap();
+        let (packet, _) = Phone::receive(&self.phone.rtp);
+        self.heard.extend(packet[12..].iter().map(|&code| Law::Mu.to_linear(code)));
+    }
+
+    /// What it has heard of both tones in the last so many ms.
+    fn levels(&self, ms: usize) -> [f64; 2] {
+        let last = &self.heard[self.heard.len().saturating_sub(8 * ms)..];
+        TONES_HZ.map(|hz| amplitude(last, hz))
+    }
+}
+
+/// Both talk for so long, or until it is enough; how long it took.
+fn talk(
+    members: &mut [Member; 2],
+    time: Duration,
+    enough: impl Fn(&[Member; 2]) -> bool,
+) -> Option<Duration> {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        members.iter_mut().for_each(Member::talk);
+        if enough(members) {
+            return Some(begun.elapsed());
+        }
+    }
+    None
+}
+
+fn hear_each_other(members: &[Member; 2]) -> bool {
+    let [[_, at_first], [at_second, _]] = [members[0].levels(200), members[1].levels(200)];
+    at_first > 3_000.0 && at_second > 3_000.0
+}
+
+#[test]
+fn a_hub_that_refuses_or_answers_nonsense_costs_an_attempt_and_nothing_else() {
+    let hub = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = hub.local_addr().unwrap();
+    let (tell, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let answers = [
+            "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 201 Created\r\nLocation: /whip/x/1\r\nContent-Length: 4\r\n\r\nv=0\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 201 Created\r\nLocation: http://elsewhere/1\r\nContent-Length: 0\r\n\r\n",
+            "nothing of HTTP\r\n\r\n",
+        ];
+        for answer in answers {
+            let (mut stream, _) = hub.accept().unwrap();
+            let (mut read, mut part) = (Vec::new(), [0; 4_096]);
+            // A request with a body ends with the offer's last line.
+            while !read.starts_with(b"DELETE") && !read.ends_with(b"opus/48000/2\r\n") {
+                let bytes = stream.read(&mut part).unwrap();
+                read.extend_from_slice(&part[..bytes]);
+            }
+            tell.send(String::from_utf8(read).unwrap()).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let link = Link {
+        conference: String::from("room"),
+        url: format!("http://{address}/whip/x"),
+        token: Token(TOKEN.to_owned()),
+    };
+    let media = Media { workers: 1, port_min: 27_430, port_max: 27_439, ..Media::default() };
+    let interfaces = vec![Interface::from_argument("127.0.0.1").unwrap()];
+    let config = Config { interfaces, media, links: vec![link], ..Config::default() };
+    let mut node = Node::configured(config);
+    let sdp = Phone::new().sdp("RTP/AVP", "");
+    let ids = [Text("call-id", "p"), Text("from-tag", "p"), Text("conference", "room")];
+    let mut now_ns = 1_000_000_000;
+    node.control.listen(now_ns);
+    assert!(asked.try_recv().is_err(), "nobody is here");
+    node.ask("conference join", &[&ids[..], &[Text("sdp", &sdp)]].concat()).sdp();
+    let mut attempt = |node: &mut Node| {
+        let failed = node.control.linked().failed;
+        now_ns += 1_000_000_000;
+        for _ in 0..500 {
+            now_ns += 1_000_000;
+            node.control.listen(now_ns);
+            if node.control.linked().failed > failed {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it is still being asked");
+    };
+    let request = || asked.recv_timeout(Duration::from_secs(20)).unwrap();
+    attempt(&mut node);
+    let first = request();
+    assert!(first.starts_with("POST /whip/x HTTP/1.1\r\n"), "{first}");
+    assert!(first.contains(&format!("\r\nAuthorization: Bearer {TOKEN}\r\n")));
+    attempt(&mut node);
+    request();
+    assert!(request().starts_with("DELETE /whip/x/1 "), "what was let in leaves");
+    attempt(&mut node);
+    attempt(&mut node);
+    let linked = node.control.linked();
+    assert_eq!((linked.up, linked.begun, linked.failed), (0, 0, 4));
+    // The phone's pair alone is taken, and it is alone in its conference.
+    assert_eq!((node.control.ports_taken(), node.control.members()), (1, 1));
+}
+
+#[test]
+fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
+    let cut = Arc::new(AtomicBool::new(false));
+    network(&cut);
+    let http = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let media = |ports: (u16, u16)| {
+        format!("[media]\nworkers = 1\nport_min = {}\nport_max = {}\n", ports.0, ports.1)
+    };
+    let hub = format!(
+        "[[interface]]\naddress = \"127.0.0.1\"\nadvertised = \"127.0.0.2\"\n\
+         [[interface]]\nname = \"inside\"\naddress = \"127.0.0.1\"\n{}[http]\nlisten = \"{http}\"\n",
+        media(HUB_PORTS)
+    );
+    let token = ("ALE_MEDIA_NODE_TOKEN", TOKEN.to_owned());
+    let mut hub = Program::start("hub", &hub, vec![token]);
+    let edge = format!(
+        "[[interface]]\naddress = \"127.0.0.1\"\n{}[[link]]\nconference = \"room\"\n\
+         url = \"http://{http}/whip/room\"\ntoken = \"{TOKEN}\"\n",
+        media(EDGE_PORTS)
+    );
+    let mut edge = Program::start("edge", &edge, Vec::new());
+    let mut members = [Member::enter(&mut edge, 0), Member::enter(&mut hub, 1)];
+    let enough = talk(&mut members, Duration::from_secs(20), hear_each_other);
+    println!("they hear each other after {enough:?}");
+    assert!(enough.is_some(), "{:?} {:?}", members[0].levels(200), members[1].levels(200));
+    // One speaks: the other hears it once, and it hears nothing of itself.
+    for n in 0..2 {
+        members[1 - n].is_silent = true;
+        talk(&mut members, Duration::from_millis(1_500), |_| false);
+        let [own, other] = [members[n].levels(500)[n], members[1 - n].levels(500)[n]];
+        members[1 - n].is_silent = false;
+        println!("of the tone of {n} comes {own} back, and {other} through");
+        assert!((5_000.0..7_000.0).contains(&other) && own < other / 1_000.0);
+    }
+    talk(&mut members, Duration::from_secs(1), |_| false);
+    assert!(hear_each_other(&members));
+    // Each half goes on by itself meanwhile.
+    cut.store(true, Ordering::Relaxed);
+    talk(&mut members, CUT, |_| false);
+    let silent = members.iter().all(|member| member.levels(200).iter().all(|level| *level < 100.0));
+    assert!(silent);
+    cut.store(false, Ordering::Relaxed);
+    let again = talk(&mut members, Duration::from_secs(20), hear_each_other);
+    println!("they hear each other again after {again:?}");
+    assert!(again.is_some_and(|again| again < Duration::from_secs(2)), "{again:?}");
+    // Nobody is on the edge any more: nor is the edge on the hub.
+    let asked = [Text("call-id", "phone"), Text("from-tag", "p")];
+    edge.ask("delete", &asked);
+    let members_of = |node: &mut Program| {
+        let told = node.ask("query", &[Text("conference", "room")]);
+        match told.value().entry("members") {
+            Some(Value::List(members)) => members.len(),
+            _ => 0,
+        }
+    };
+    let left = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        members_of(&mut hub) == 1
+    });
+    assert!(left);
+}
