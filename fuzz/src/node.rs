@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The node's control: what stands between a datagram and a call.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
+use ale_media::rtp::RtpPacket;
 use ale_media_node::http::{self, MAX_BODY_BYTES, MAX_HEAD_BYTES};
 use ale_media_node::ng::bencode::{self, DictionaryWriter, Value};
 use ale_media_node::ng::command::{Codecs, Flags, Request};
@@ -13,6 +15,10 @@ use ale_media_node::peer::stun::{self, MAX_ANSWER_BYTES, Message, Password};
 use ale_media_node::sdp::{
     self, Formats, Line, LineKind, NamedFormat, Origin, Rewrite, RewrittenLine,
 };
+use ale_media_node::video::feedback::{self, Feedback};
+use ale_media_node::video::input::{Formats as VideoFormats, Input};
+use ale_media_node::video::key_frame::Codec;
+use ale_media_node::video::output::{Output, Start};
 use ale_media_node::web::{self, TokenDigest, Wanted};
 
 fn write(value: &Value<'_>, out: &mut Vec<u8>) {
@@ -145,12 +151,65 @@ pub fn stun(data: &[u8]) {
             assert!(request.succeed(from, &password, out) <= MAX_ANSWER_BYTES);
             request.is_authentic(&password)
         }
-        Some(Message::Indication) | None => false,
+        Some(Message::Success(_) | Message::Indication) | None => false,
     };
     let checked = ice.check(data, from, false, out);
     assert!(authentic || checked.is_none());
     assert_eq!(checked.is_some_and(|checked| checked.moved), ice.address(false).is_some());
     assert_eq!(ice.knows(from, false), ice.address(false).is_some());
+}
+
+/// A member's video, as datagrams of up to 255 bytes, each behind its length: whatever comes from a camera and from who
+/// sees it, no packet is sent under a number twice, and what is told fits its room.
+pub fn video(data: &[u8]) {
+    let formats = VideoFormats {
+        codec: Codec::ALL[usize::from(data.first().copied().unwrap_or(0) & 1)],
+        payload_type: 96,
+        repair: Some(97),
+        transport_number: Some(3),
+        send_time: Some(2),
+    };
+    let start = Start { ssrc: 9, repair_ssrc: 10, sequences: [65_000, 65_535], timestamp: 0 };
+    let mut input = Input::new(1, formats, 9, "cname", 500_000);
+    let mut output = Output::new(formats, start, "cname");
+    output.want(Some(1));
+    let (mut rest, mut now_ns, mut sent) = (data, 0, HashSet::new());
+    let mut out = [0; 2_048];
+    while let Some((&bytes, behind)) = rest.split_first() {
+        let (datagram, behind) = behind.split_at(behind.len().min(usize::from(bytes)));
+        rest = behind;
+        now_ns += u64::from(bytes) * 1_000_000;
+        input.hear(datagram, now_ns);
+        let mut again = Vec::new();
+        feedback::read(datagram, 9, |feedback| match feedback {
+            Feedback::KeyFrame => input.want_key_frame(),
+            Feedback::Missing(numbers) => again.extend(numbers),
+            Feedback::Bandwidth(bps) => output.set_bandwidth(bps),
+        });
+        for number in again {
+            if let Some((run, sequence)) = output.original(number) {
+                output.write_again(run, input.kept(sequence), now_ns, &mut out);
+            }
+        }
+        if let Ok(packet) = RtpPacket::parse(datagram)
+            && let Ok(payload) = packet.payload()
+            && let Some((head, highest)) = input.take(&packet, payload, now_ns)
+            && let Some(due) = output.due(input.run(), &head, highest, now_ns)
+        {
+            for sequence in due {
+                let Some((head, payload)) = input.kept(sequence) else { continue };
+                let written = output.write(input.run(), &head, payload, now_ns, &mut out);
+                let (bytes, _) = written.expect("it is due");
+                let packet = RtpPacket::parse(&out[..bytes]).expect("it was written");
+                assert_eq!(packet.payload(), Ok(payload));
+                // 65,536 packets do not fit an input.
+                assert!(sent.insert(packet.sequence()), "a number twice");
+            }
+        }
+        if let Some(bytes) = input.poll_feedback(now_ns, &mut out) {
+            assert!(bytes <= 1_200);
+        }
+    }
 }
 
 /// Descriptions: the node in the peer's place, in what is read again.
@@ -164,6 +223,12 @@ pub fn description(data: &[u8]) {
     let codecs: &Codecs = &flags.codecs;
     let address = "198.51.100.1".parse().expect("an address");
     let before: Vec<_> = (0..lines.len()).filter_map(|n| Line::of(&session, n)).collect();
+    for beside in &before {
+        if let Some(video) = sdp::video(&session, beside, &Codec::ALL) {
+            assert!(video.number < lines.len() && video.formats.payload_type < 128);
+            assert_eq!(video.named().len(), 1 + usize::from(video.formats.repair.is_some()));
+        }
+    }
     if !before.is_empty() {
         // The node's own answer: one line, and the others refused.
         let chosen = before.len() / 2;

@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 29] = [
+const TARGETS: [Target; 30] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("capture", ale_media_fuzz::capture),
@@ -30,6 +30,7 @@ const TARGETS: [Target; 29] = [
     ("bencode", ale_media_fuzz::node::bencode),
     ("ng", ale_media_fuzz::node::ng),
     ("stun", ale_media_fuzz::node::stun),
+    ("video", ale_media_fuzz::node::video),
     ("http", ale_media_fuzz::node::http),
     ("sdp", ale_media_fuzz::node::description),
     ("audiosocket", ale_media_fuzz::sinks::audiosocket),

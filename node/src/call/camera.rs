@@ -91,6 +91,7 @@ impl Told {
             input: line.sends.then(|| Input::new(path, formats, start.ssrc, cname, limit_bps)),
             output: line.receives.then(|| Output::new(formats, *start, cname)),
             limit_bps,
+            is_watched: false,
             counters: Arc::clone(counters),
         };
         Ok((camera, control))

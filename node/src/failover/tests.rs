@@ -84,6 +84,47 @@ fn a_folder_is_one_processes_and_keeps_the_last_of_each_name() {
     std::fs::remove_dir_all(path).unwrap();
 }
 
+/// What docs/scale.md tells: `cargo test --release -p ale-media-node --lib kept -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_call_that_is_kept_costs() {
+    const RECORDS: u128 = 2_000;
+    let key = MasterKey::new(&[3; 16], &[4; 14]).unwrap();
+    let config = SessionConfig::new(Suite::AesCm128HmacSha1_80, key);
+    let mut sender = Sender::new(&config).unwrap();
+    let receiver = ale_media::srtp::Receiver::new(&config).unwrap();
+    let mut packet = [0x80; 60];
+    sender.protect(&mut packet, 32).unwrap();
+    let mut checkpoints = || {
+        let wrapping = || wrapping(&[7; 32]).unwrap();
+        let send = sender.checkpoint(&wrapping(), 100).unwrap();
+        SrtpRecord { send, receive: receiver.checkpoint(&wrapping(), 1).unwrap() }
+    };
+    let begun = std::time::Instant::now();
+    let taken = (0..RECORDS).map(|_| checkpoints()).last();
+    println!("on the worker, an end: {} ns", begun.elapsed().as_nanos() / RECORDS);
+    let mut record = record();
+    for end in record.lines.iter_mut().flatten().flat_map(|line| &mut line.ends) {
+        end.srtp.clone_from(&taken);
+    }
+    let mut vault = Vault::new(&[1; 32]).unwrap();
+    let path = std::env::temp_dir().join(format!("ale-costs-{}", std::process::id()));
+    let mut folder = Folder::open(path.clone()).unwrap();
+    let begun = std::time::Instant::now();
+    let mut bytes = 0;
+    for n in 0..RECORDS {
+        let name = name(&(n % 500).to_string());
+        let sealed = vault.seal(&name, &record).unwrap();
+        bytes = sealed.len();
+        folder.put(&name, &sealed).unwrap();
+    }
+    println!(
+        "on the control thread, a call: {} ns, {bytes} bytes",
+        begun.elapsed().as_nanos() / RECORDS
+    );
+    std::fs::remove_dir_all(path).unwrap();
+}
+
 /// What befalls a process that sends, and its records.
 #[derive(Debug, Clone, Copy)]
 enum Step {

@@ -24,6 +24,8 @@ use crate::video::stage::{self, Seat};
 #[path = "camera_tests.rs"]
 mod tests;
 
+/// Time between two looks at what those who see a camera can take.
+const LIMITS_NS: u64 = 100_000_000;
 /// Packets that are sent again for one NACK at most.
 const MOST_AGAIN: usize = 64;
 
@@ -124,6 +126,8 @@ pub struct Camera {
     pub output: Option<Output>,
     /// The most that its camera may send, in bits a second.
     pub limit_bps: u64,
+    /// Whether its camera is shown to anybody, or is to be.
+    pub is_watched: bool,
     /// Figures.
     pub counters: Arc<CameraCounters>,
 }
@@ -140,6 +144,8 @@ struct Stage {
 pub(super) struct Stages {
     by_mix: HashMap<u64, Stage>,
     seats: Vec<Seat>,
+    /// When cameras are next told what those who see them can take.
+    limits_ns: u64,
     out: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES]>,
 }
 
@@ -238,7 +244,7 @@ impl Camera {
 impl Stages {
     pub(super) fn new() -> Self {
         let out = Box::new([0; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES]);
-        Self { by_mix: HashMap::new(), seats: Vec::new(), out }
+        Self { by_mix: HashMap::new(), seats: Vec::new(), limits_ns: 0, out }
     }
 
     /// The path in a place is one of a conference's; it may have video.
@@ -287,6 +293,21 @@ impl Stages {
                 output.want(sees);
             }
         }
+        // Nobody sees most cameras of a large conference: their packets go no further than the cache.
+        for at_place in &stage.places {
+            let Some(id) = paths.get(*at_place).and_then(|path| Some(path.as_ref()?.id)) else {
+                continue;
+            };
+            let is_watched = stage.places.iter().any(|place| {
+                let path = paths.get(*place).and_then(Option::as_deref).and_then(camera);
+                let output = path.and_then(|camera| camera.output.as_ref());
+                output
+                    .is_some_and(|output| output.wanted() == Some(id) || output.shown() == Some(id))
+            });
+            if let Some((_, camera)) = at(paths, *at_place) {
+                camera.is_watched = is_watched;
+            }
+        }
     }
 
     /// A datagram of `bytes` in `buffer` came from a member's camera.
@@ -311,7 +332,7 @@ impl Stages {
                 _ => None,
             };
             match (received, came) {
-                (Some(Incoming::Rtp(_)), Some(came)) if !blocked => {
+                (Some(Incoming::Rtp(_)), Some(came)) if camera.is_watched && !blocked => {
                     self.show(paths, camera, came, now_ns);
                 }
                 // Repeats and padding are no errors, and neither is what has to wait for the keys.
@@ -420,6 +441,10 @@ impl Stages {
         places: &HashMap<u64, usize>,
         now_ns: u64,
     ) {
+        let are_due = now_ns >= self.limits_ns;
+        if are_due {
+            self.limits_ns = now_ns + LIMITS_NS;
+        }
         for stage in self.by_mix.values() {
             for place in &stage.places {
                 let path = paths.get(*place).and_then(Option::as_deref).and_then(camera);
@@ -436,12 +461,14 @@ impl Stages {
                 }
             }
             for place in &stage.places {
-                let limit_bps = limit(stage, paths, *place);
+                let limit_bps = if are_due { limit(stage, paths, *place) } else { None };
                 let Some((facing, camera)) = at(paths, *place) else { continue };
                 camera.sender.apply_commands();
                 let out = &mut self.out[..];
-                if let (Some(input), Some(limit_bps)) = (&mut camera.input, limit_bps) {
-                    input.set_limit(limit_bps);
+                if let Some(input) = &mut camera.input {
+                    if let Some(limit_bps) = limit_bps {
+                        input.set_limit(limit_bps);
+                    }
                     if let Some(bytes) = input.poll_feedback(now_ns, out) {
                         camera.send_rtcp(facing, bytes, out);
                     }

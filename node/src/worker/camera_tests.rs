@@ -29,7 +29,7 @@ struct Room {
     now_ns: u64,
 }
 
-fn path(id: u64, peer: SocketAddr) -> Box<Path> {
+fn path(id: u64, peer: SocketAddr, keying: Keying) -> Box<Path> {
     // What each has agreed on has numbers of its own.
     let payload_type = 100 + id as u8;
     let formats = Formats {
@@ -42,7 +42,7 @@ fn path(id: u64, peer: SocketAddr) -> Box<Path> {
     let start =
         Start { ssrc: 900 + id as u32, repair_ssrc: 950, sequences: [10, 20], timestamp: 0 };
     let mut config = SessionConfig::new(start.ssrc);
-    (config.keying, config.remote.rtp, config.rtcp_interval_ms) = (Keying::Plain, Some(peer), 0);
+    (config.keying, config.remote.rtp, config.rtcp_interval_ms) = (keying, Some(peer), 0);
     config.payload_types = PayloadTypes::new();
     config.payload_types.set(payload_type, Role::PassThrough, 90_000);
     let (receiver, sender, _) = create(&config).unwrap();
@@ -54,6 +54,7 @@ fn path(id: u64, peer: SocketAddr) -> Box<Path> {
         input: Some(Input::new(id, formats, start.ssrc, "x", 500_000)),
         output: Some(Output::new(formats, start, "x")),
         limit_bps: 500_000,
+        is_watched: false,
         counters: Arc::default(),
     };
     let mut leg = LegConfig::plain(1, 0, ale_media::codec::CodecSpec::Pcmu);
@@ -69,6 +70,10 @@ fn path(id: u64, peer: SocketAddr) -> Box<Path> {
 
 impl Room {
     fn of(members: u64) -> Self {
+        Self::keyed(members, |_| Keying::Plain)
+    }
+
+    fn keyed(members: u64, keying: impl Fn(usize) -> Keying) -> Self {
         let browsers: Vec<_> = (0..members)
             .map(|_| {
                 let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -86,7 +91,7 @@ impl Room {
         };
         for n in 0..members as usize {
             let peer = room.browsers[n].local_addr().unwrap();
-            room.paths[n] = Some(path(n as u64 + 1, peer));
+            room.paths[n] = Some(path(n as u64 + 1, peer, keying(n)));
             room.stages.enter(&mut room.paths, n);
         }
         room
@@ -258,6 +263,39 @@ fn what_a_member_asks_for_is_asked_of_who_is_shown_or_sent_again_and_its_bandwid
     // With each look at the clock again: none has come.
     assert_eq!((other(Counted::Received), other(Counted::KeyFramesAsked)), (2, 3));
     assert!(one(Counted::Switches) == 1 && one(Counted::Unsent) == 0);
+}
+
+/// What docs/scale.md tells: `cargo test --release -p ale-media-node --lib camera -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_forwarded_packet_costs() {
+    use ale_media::session::SrtpConfig;
+    use ale_media::srtp::{self, MasterKey, Suite};
+    const PACKETS: u16 = 20_000;
+    for viewers in [1, 9, 27] {
+        let mut room = Room::keyed(viewers + 1, |n| {
+            let suite = Suite::AeadAes128Gcm;
+            let key = || MasterKey::from_concatenated(suite, &[n as u8; 28]).unwrap();
+            let config = || srtp::SessionConfig::new(suite, key());
+            let srtp = SrtpConfig { send: config(), receive: config() };
+            if n == 0 { Keying::Plain } else { Keying::Srtp(Box::new(srtp)) }
+        });
+        room.stages.speak(&mut room.paths, MIX, 1);
+        room.film(0, true);
+        let from = room.browsers[0].local_addr().unwrap();
+        let header = RtpHeader { payload_type: 101, ssrc: 0, ..RtpHeader::default() };
+        let begun = std::time::Instant::now();
+        for sequence in 1..=PACKETS {
+            let mut bytes = [1; 1_112];
+            RtpHeader { sequence, ..header }.write(&mut bytes).unwrap();
+            let now_ns = room.now_ns + u64::from(sequence) * MS;
+            room.stages.take(&mut room.paths, 0, Some(&mut bytes), Some(from), now_ns);
+        }
+        let passed = begun.elapsed().as_nanos() / u128::from(PACKETS);
+        let sent = room.camera(1).output.as_ref().unwrap().stats().packets;
+        assert_eq!(sent, u64::from(PACKETS) + 1);
+        println!("{viewers} viewers: {} ns a packet that is sent", passed / u128::from(viewers));
+    }
 }
 
 #[test]
