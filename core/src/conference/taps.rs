@@ -124,7 +124,7 @@ impl DeskWays {
             TapState::Taking { .. } => {
                 let said = tapped.rates.said(member.rate, member.place);
                 let rate_hz = RATES_HZ.at(member.rate);
-                feed.take(said.pcm, rate_hz, time_ns, member.sound, said.muted);
+                feed.take(said.pcm, rate_hz, time_ns, &mut member.sound, said.muted);
             }
             TapState::Paused => feed.rest(time_ns),
             _ => (),

@@ -19,7 +19,7 @@ use super::rates::Rates;
 use super::speakers::{SOFT_DBOV, Speakers, Voice};
 use super::stats::ConferenceStats;
 use super::taps::{Tapped, Taps};
-use crate::dsp::level::{SILENCE_DBOV, level_dbov};
+use crate::dsp::level::SILENCE_DBOV;
 use crate::jitter::Operation;
 use crate::leg::{Contributors, EncodeOnce, LegMedia};
 use crate::mixer::MAX_PARTICIPANTS;
@@ -250,14 +250,15 @@ impl Conference {
                         concealed: pulled.operation == Operation::Conceal,
                         gap: pulled.operation == Operation::Silence,
                         synthetic: false,
+                        level_dbov: Some(media.pulled_level_dbov()),
                     };
                 }
                 Attached::Link(end) => {
-                    member.sound.gap = !end.pull(row);
+                    member.sound = Sound { gap: !end.pull(row), ..Sound::default() };
                 }
                 Attached::Talk(end) => {
                     end.pull(row);
-                    member.sound.synthetic = true;
+                    member.sound = Sound { synthetic: true, ..Sound::default() };
                 }
             }
         }
@@ -279,7 +280,10 @@ impl Conference {
                 continue;
             }
             let said = rates.said(member.rate, member.place);
-            let level_dbov = if said.muted { SILENCE_DBOV } else { level_dbov(said.pcm) };
+            let level_dbov = match said.muted {
+                true => SILENCE_DBOV,
+                false => member.sound.level_dbov(said.pcm),
+            };
             if member.ears.hear(level_dbov) && speaking.len() < MOST_SPEAKING {
                 push_in(speaking, member.id);
             }

@@ -13,6 +13,7 @@ use super::delay::meter::DelayMeter;
 use super::playout::Playout;
 use super::record::black_box::BlackBox;
 use super::stats::{JitterStats, Operation, PullInfo};
+use crate::dsp::level::energy;
 use crate::dsp::varispeed::Varispeed;
 use crate::rtp::rtcp::Missing;
 use crate::sync::primitive::Arc;
@@ -97,7 +98,8 @@ impl JitterReader {
             self.frames = self.frames.wrapping_add(1);
             let goal = self.aim.goal(settings);
             self.placing.reach_ms = goal.reach_ms();
-            let operation = self.frame(now_ns, &goal, out);
+            let (operation, energy) = self.frame(now_ns, &goal, out);
+            info.energy += energy;
             self.aim.target.set_repeated(self.playout.take_deep_packets());
             info.operation = info.operation.max(operation);
             info.delay_ms = self.delay_ms(now_ns);
@@ -223,8 +225,9 @@ impl JitterReader {
         self.aim.estimator.shares()
     }
 
-    /// Makes 10 ms, at the speed that brings the delay to its target where that is how it is done.
-    fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> Operation {
+    /// Makes 10 ms, at the speed that brings the delay to its target where that is how it is done: what was
+    /// done, and the energy of `out`.
+    fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> (Operation, u64) {
         let playout = &mut self.playout;
         let Some(varispeed) = &mut self.varispeed else {
             return playout.frame(now_ns, goal, out);
@@ -233,7 +236,8 @@ impl JitterReader {
             let excess_ms = playout.lateness_ms(now_ns, playout.head()) - goal.target_ms;
             varispeed.steer(excess_ms, goal.settles);
         }
-        varispeed.frame(out, |pcm| playout.frame(now_ns, goal, pcm))
+        let (operation, _) = varispeed.frame(out, |pcm| playout.frame(now_ns, goal, pcm));
+        (operation, energy(out))
     }
 
     fn delay_ms(&self, now_ns: u64) -> f32 {

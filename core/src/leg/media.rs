@@ -19,7 +19,7 @@ use super::recording::Recorder;
 use super::stats::MediaStats;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
-use crate::dsp::level::{SILENCE_DBOV, level_dbov};
+use crate::dsp::level::{SILENCE_DBOV, dbov, energy, level_dbov};
 use crate::jitter::{DelayMode, JitterReader, Missing, PullError, PullInfo};
 use crate::session::{
     EventSink, MOST_REQUESTS, Passed, ReceiverStats, SenderReportClock, SessionSender, ntp_time,
@@ -199,7 +199,7 @@ impl LegMedia {
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, MediaError> {
         self.apply_commands();
         self.hear(now_ns);
-        let info = self.reader.pull(now_ns, pcm)?;
+        let mut info = self.reader.pull(now_ns, pcm)?;
         // What came before the farewell has been taken in by then, and is no sign of life.
         if core::mem::take(&mut self.source_gone) {
             self.reader.source_gone();
@@ -210,13 +210,20 @@ impl LegMedia {
             if modem && self.freeze_for_modems {
                 self.reader.set_mode(DelayMode::Frozen);
             }
+            // A tone that is kept from the others has been taken out.
+            info.energy = energy(pcm);
         }
-        self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
+        self.stats.pulled_level_dbov = u64::from(dbov(info.energy, pcm.len()));
         if let Some(recorder) = &mut self.recorder {
             recorder.hear(pcm);
         }
         self.may_ask = self.asks;
         Ok(info)
+    }
+
+    /// How loud the last pull was, in -dBov.
+    pub(crate) fn pulled_level_dbov(&self) -> u8 {
+        self.stats.pulled_level_dbov as u8
     }
 
     /// From the next pull on, does not decode what the peer says is as soft as `dbov` in -dBov or
@@ -569,8 +576,7 @@ impl LegMedia {
     }
 
     fn metrics(&self, heard: &ReceiverStats) -> crate::rtp::rtcp::xr::VoipMetrics {
-        let level = self.stats.pulled_level_dbov as u8;
-        self.assessor.voip_metrics(heard, &self.reader.stats(), level)
+        self.assessor.voip_metrics(heard, &self.reader.stats(), self.pulled_level_dbov())
     }
 
     fn publish(&mut self) {

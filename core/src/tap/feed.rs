@@ -8,7 +8,7 @@ use core::fmt;
 use super::config::{TapConfig, TapEvent, TapId, TapSource, TapState};
 use super::frame::{Head, Sound, Writer};
 use crate::dsp::activity::Activity;
-use crate::dsp::level::{SILENCE_DBOV, dbov, energy};
+use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::dsp::resample::{RATES_HZ, Resampler, UnsupportedRate};
 
 /// Frames of a second.
@@ -150,11 +150,14 @@ impl Feed {
         pcm: &[i16],
         from_hz: u32,
         time_ns: u64,
-        sound: Sound,
+        sound: &mut Sound,
         muted: bool,
     ) {
         let mut head = self.head(time_ns, 1);
-        (head.sound, head.muted) = (sound, muted);
+        // As it came in, at whatever rate it is read.
+        let level_dbov = if muted { SILENCE_DBOV } else { sound.level_dbov(pcm) };
+        self.describe(&mut head, level_dbov);
+        (head.sound, head.muted) = (*sound, muted);
         if let TapSource::Member(id) = self.config.source {
             head.member = Some(id);
         }
@@ -177,7 +180,6 @@ impl Feed {
                 out
             }
         };
-        describe(&mut head, &mut self.activity, pcm);
         self.writer.write(&head.to_words(), pcm);
         self.taken_frames += 1;
         self.holds = true;
@@ -216,8 +218,9 @@ impl Feed {
         for (out, mix) in out.iter_mut().zip(mix.iter()) {
             *out = (*mix).clamp(i16::MIN.into(), i16::MAX.into()) as i16;
         }
-        describe(&mut head, &mut self.activity, out);
-        self.writer.write(&head.to_words(), out);
+        let level_dbov = level_dbov(out);
+        self.describe(&mut head, level_dbov);
+        self.writer.write(&head.to_words(), &self.out);
         self.taken_frames += 1;
         self.holds = true;
         self.clear_mix();
@@ -240,6 +243,12 @@ impl Feed {
         self.holds = true;
     }
 
+    /// Says how loud it is, and whether it is speech.
+    fn describe(&mut self, head: &mut Head, level_dbov: u8) {
+        head.level_dbov = level_dbov;
+        head.speech = self.activity.hears(-f32::from(level_dbov), FRAME_MS as u32);
+    }
+
     fn head(&self, time_ns: u64, voices: u16) -> Head {
         Head { time_ns, voices, under: self.under, ..Head::default() }
     }
@@ -249,12 +258,6 @@ impl Feed {
 fn delay_ns(from_hz: u32, to_hz: u32) -> u64 {
     let lower_hz = u64::from(from_hz.min(to_hz));
     (FILTER_DELAY * 1_000_000_000).checked_div(lower_hz).unwrap_or(0)
-}
-
-/// How loud it is, and whether it is speech.
-fn describe(head: &mut Head, activity: &mut Activity, pcm: &[i16]) {
-    head.level_dbov = dbov(energy(pcm), pcm.len());
-    head.speech = activity.hears(-f32::from(head.level_dbov), FRAME_MS as u32);
 }
 
 impl fmt::Debug for Feed {
