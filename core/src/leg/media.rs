@@ -303,10 +303,10 @@ impl LegMedia {
     }
 
     /// Lets 10 ms go by in which nothing is sent: timestamps go on (RFC 3550 section 5.1), or the peer
-    /// would take what follows for late.
+    /// would take what follows for late. What waits and does not fill a packet is not sent.
     ///
     /// Real-time: yes.
-    pub(crate) fn rest(&mut self) {
+    pub fn rest(&mut self) {
         if let Some(recorder) = &mut self.recorder {
             recorder.rest((self.sample_rate_hz / 100) as usize);
         }
