@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use super::arrival::ingest::PacketMeta;
 use super::arrival::placing::Placing;
 use super::config::{DelayMode, DriftMode, JitterConfig};
 use super::control::{Settings, Shared};
@@ -83,12 +84,25 @@ impl JitterReader {
     ///
     /// # Errors
     /// [`PullError::Length`]; nothing happens then.
+    #[inline]
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, PullError> {
+        self.pull_showing(now_ns, pcm, false, |_, _| ())
+    }
+
+    /// As [`JitterReader::pull`]; if `shows`, what has arrived since the last one is shown first, packet by packet.
+    #[inline]
+    pub(crate) fn pull_showing(
+        &mut self,
+        now_ns: u64,
+        pcm: &mut [i16],
+        shows: bool,
+        show: impl FnMut(&PacketMeta, &[u8]),
+    ) -> Result<PullInfo, PullError> {
         let frame = self.playout.frame_samples();
         if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(PullError::Length);
         }
-        self.drain(now_ns);
+        self.drain(now_ns, shows, show);
         // The last of several frames is made when the first is due.
         self.aim.ahead_ms = (pcm.len() / frame - 1) as f32 * 10.0;
         let settings = self.shared.settings();
@@ -262,10 +276,13 @@ impl JitterReader {
         }
     }
 
-    /// Takes everything that arrived to its place.
-    fn drain(&mut self, now_ns: u64) {
+    /// Takes everything that arrived to its place, and shows it before if that `shows`.
+    fn drain(&mut self, now_ns: u64, shows: bool, mut show: impl FnMut(&PacketMeta, &[u8])) {
         let (playout, aim) = (&mut self.playout, &mut self.aim);
         while let Some((slot, meta)) = playout.slots.take() {
+            if shows && !meta.redundant && !meta.filler {
+                playout.with_payload(&slot, |payload| show(&meta, payload));
+            }
             if let Some(black_box) = &mut self.black_box {
                 if black_box.has_audio() {
                     playout.with_payload(&slot, |payload| black_box.packet(&meta, payload));

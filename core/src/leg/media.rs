@@ -20,7 +20,7 @@ use super::stats::MediaStats;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, dbov, energy, level_dbov};
-use crate::jitter::{DelayMode, JitterReader, Missing, PullError, PullInfo};
+use crate::jitter::{DelayMode, JitterReader, Missing, PacketMeta, PullError, PullInfo};
 use crate::session::{
     EventSink, MOST_REQUESTS, Passed, ReceiverStats, SenderReportClock, SessionSender, ntp_time,
 };
@@ -197,9 +197,21 @@ impl LegMedia {
     /// # Errors
     /// [`MediaError::InvalidLength`]; `pcm` is not touched then.
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, MediaError> {
+        self.pull_showing(now_ns, pcm, false, |_, _| ())
+    }
+
+    /// As [`LegMedia::pull`]; if `shows`, what has arrived since the last one is shown first, packet by packet.
+    #[inline]
+    pub(crate) fn pull_showing(
+        &mut self,
+        now_ns: u64,
+        pcm: &mut [i16],
+        shows: bool,
+        show: impl FnMut(&PacketMeta, &[u8]),
+    ) -> Result<PullInfo, MediaError> {
         self.apply_commands();
         self.hear(now_ns);
-        let mut info = self.reader.pull(now_ns, pcm)?;
+        let mut info = self.reader.pull_showing(now_ns, pcm, shows, show)?;
         // What came before the farewell has been taken in by then, and is no sign of life.
         if core::mem::take(&mut self.source_gone) {
             self.reader.source_gone();
