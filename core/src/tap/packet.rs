@@ -98,14 +98,10 @@ mod tests {
         let member = MemberId { index: 3, generation: 1 };
         for bytes in (0..20).chain([159, 160, MAX_PAYLOAD_BYTES]) {
             let payload: alloc::vec::Vec<u8> = (0..bytes).map(|n| (n * 7 + 1) as u8).collect();
-            let meta = PacketMeta {
-                arrival_ns: 0x0123_4567_89ab_cdef,
-                timestamp: 0xfedc_ba98,
-                sequence: 0xabcd,
-                payload_type: 127,
-                marker: bytes & 1 == 0,
-                ..PacketMeta::default()
-            };
+            let mut meta = PacketMeta::default();
+            meta.arrival_ns = 0x0123_4567_89ab_cdef;
+            (meta.timestamp, meta.sequence) = (0xfedc_ba98, 0xabcd);
+            (meta.payload_type, meta.marker) = (127, bytes & 1 == 0);
             let mut words = [-1; PACKET_WORDS];
             let count = pack(&meta, &payload, &mut words);
             assert_eq!(count, PREFIX + bytes.div_ceil(2));
