@@ -7,10 +7,16 @@ use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
 use std::path::PathBuf;
 
+use ale_media_sinks::named::{SinkConfig, SinkKind, Sinks};
 use serde::Deserialize;
 
 /// Members that a conference may be configured for; the engine mixes eight times as many.
 const MOST_MEMBERS: u16 = 1_024;
+
+/// Most sinks: each may tap each member of a conference, and the engine has 16,384 taps.
+pub const MOST_SINKS: usize = 8;
+/// Longest name of a sink: it stands in paths and in words of NG's flags.
+const SINK_NAME_BYTES: usize = 64;
 
 /// Characters of a token.
 const FEWEST_CHARACTERS: usize = 16;
@@ -34,6 +40,21 @@ pub struct Config {
     pub admission: Admission,
     /// The node over HTTP.
     pub http: Http,
+    /// What is written down about taps.
+    pub tap: Tap,
+    /// Where taps lead.
+    #[serde(rename = "sink")]
+    pub sinks: Vec<SinkConfig>,
+}
+
+/// What is written down about taps.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tap {
+    /// The audit's file; none is written by default.
+    pub audit: Option<PathBuf>,
+    /// A file with the key that it is signed with.
+    pub audit_key: Option<PathBuf>,
 }
 
 /// The node over HTTP: browsers that enter conferences by themselves, what is known of them, the page, metrics and
@@ -247,6 +268,10 @@ pub enum ConfigError {
     Token,
     /// More members of a conference than the engine mixes, or more speakers than members.
     Members,
+    /// What is wrong with a sink.
+    Sink(String),
+    /// An audit without a key, or a key without an audit.
+    Audit,
 }
 
 impl fmt::Display for ConfigError {
@@ -268,6 +293,8 @@ impl fmt::Display for ConfigError {
                 f,
                 "max_members at most {MOST_MEMBERS}, and max_speakers not above max_members"
             ),
+            Self::Sink(what) => f.write_str(what),
+            Self::Audit => f.write_str("audit and audit_key go together"),
         }
     }
 }
@@ -355,7 +382,27 @@ impl Config {
         if max_members > MOST_MEMBERS || max_speakers > max_members {
             return Err(ConfigError::Members);
         }
-        Ok(())
+        if self.tap.audit.is_some() != self.tap.audit_key.is_some() {
+            return Err(ConfigError::Audit);
+        }
+        self.check_sinks()
+    }
+
+    fn check_sinks(&self) -> Result<(), ConfigError> {
+        let wrong = |text: String| Err(ConfigError::Sink(text));
+        if self.sinks.len() > MOST_SINKS {
+            return wrong(format!("more than {MOST_SINKS} sinks"));
+        }
+        for SinkConfig { name, kind, .. } in &self.sinks {
+            let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+            if !(1..=SINK_NAME_BYTES).contains(&name.len()) || !name.bytes().all(plain) {
+                return wrong(format!("sink {name:?}: up to 64 letters, digits and - . _ ~"));
+            }
+            if matches!(kind, SinkKind::WebSocket { url, .. } if !url.starts_with("ws://")) {
+                return wrong(format!("sink {name}: ws:// only; TLS is whoever's stands between"));
+            }
+        }
+        Sinks::new(self.sinks.clone()).map(drop).or_else(|error| wrong(error.to_string()))
     }
 }
 

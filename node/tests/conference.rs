@@ -5,84 +5,14 @@
 
 mod support;
 
-use std::net::SocketAddr;
-
 use ale_media::codec::g711::Law;
 use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{MasterKey, Receiver, Sender, Suite};
 use ale_media_node::config::{Conference, Media};
 use ale_media_node::ng::bencode::Value;
 use support::Said::{self, Text};
-use support::{Answer, Node, Phone, addresses, amplitude};
-
-const TONES_HZ: [f64; 3] = [400.0, 1_000.0, 2_200.0];
-
-fn join(node: &mut Node, call_id: &str, conference: &str, sdp: &str, more: &[Said<'_>]) -> Answer {
-    let mut said = vec![
-        Text("call-id", call_id),
-        Text("from-tag", call_id),
-        Text("conference", conference),
-        Text("sdp", sdp),
-    ];
-    said.extend(more.iter().copied());
-    node.ask("conference join", &said)
-}
-
-/// A phone that says a tone in G.711, and what it hears.
-struct Talker {
-    phone: Phone,
-    node: SocketAddr,
-    law: Law,
-    hz: f64,
-    srtp: Option<(Sender, Receiver)>,
-    packets: u16,
-    heard: Vec<i16>,
-}
-
-impl Talker {
-    fn new(phone: Phone, answer: &str, law: Law, hz: f64) -> Self {
-        let node = addresses(answer).0;
-        Self { phone, node, law, hz, srtp: None, packets: 0, heard: Vec::new() }
-    }
-
-    fn payload_type(&self) -> u8 {
-        if self.law == Law::Mu { 0 } else { 8 }
-    }
-
-    fn say(&mut self) {
-        let n = usize::from(self.packets);
-        self.packets += 1;
-        let mut packet = vec![0x80, self.payload_type(), (n >> 8) as u8, n as u8];
-        packet.extend((n as u32 * 160).to_be_bytes());
-        packet.extend([0, 0, 0, 7]);
-        packet.extend((n * 160..n * 160 + 160).map(|at| {
-            let turn = core::f64::consts::TAU * at as f64 * self.hz / 8_000.0;
-            self.law.from_linear((4_000.0 * turn.sin()) as i16)
-        }));
-        if let Some((sender, _)) = &mut self.srtp {
-            let bytes = packet.len();
-            packet.resize(bytes + 64, 0);
-            let sealed = sender.protect(&mut packet, bytes).unwrap();
-            packet.truncate(sealed);
-        }
-        // Who has left is told so by the system.
-        let _ = self.phone.rtp.send_to(&packet, self.node);
-    }
-
-    fn hear(&mut self) {
-        let (mut packet, from) = Phone::receive(&self.phone.rtp);
-        assert_eq!(from, self.node);
-        if ale_media::rtp::is_rtcp(&packet) {
-            return self.hear();
-        }
-        if let Some((_, receiver)) = &mut self.srtp {
-            let opened = receiver.unprotect(&mut packet).expect("keys agree");
-            packet.truncate(opened);
-        }
-        assert_eq!((packet.len(), packet[1] & 0x7f), (172, self.payload_type()));
-        self.heard.extend(packet[12..].iter().map(|&byte| self.law.to_linear(byte)));
-    }
-}
+use support::talker::{TONES_HZ, Talker, join};
+use support::{Node, Phone, addresses, amplitude};
 
 /// Talks for half a second at a time until each hears those tones and no others.
 fn until_heard(talkers: &mut [Talker], heard: &[&[usize]]) {

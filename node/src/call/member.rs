@@ -110,7 +110,9 @@ impl Call {
         };
         let id = join(media, options)?;
         let answer = written(&plan, told, origin, flags);
-        let Plan { speech, says, hears, .. } = plan;
+        let Plan { offered, speech, says, hears, .. } = plan;
+        let [consents, _] = &mut self.consents;
+        consents.set_preference(offered.preference);
         self.member = Some(Member {
             conference: conference.to_owned(),
             name: name.to_owned(),
@@ -147,6 +149,8 @@ impl Call {
         let (told, muxed) = line.answer_alone(&plan, flags, room)?;
         line.goes_on([muxed; 2], worker);
         (member.says, member.hears) = (plan.says, plan.hears);
+        let [consents, _] = &mut self.consents;
+        consents.set_preference(plan.offered.preference);
         member.origin.address = told.address.ok_or(CallError::NoInterface)?;
         let answer = written(&plan, told.clone(), member.origin, flags);
         if answer != member.answer {

@@ -7,6 +7,7 @@
 //! the line: what came earlier is thrown away, since it could have come from anybody.
 
 mod answer;
+mod consent;
 mod error;
 mod line;
 mod member;
@@ -15,6 +16,7 @@ mod peer;
 mod view;
 mod voice;
 
+pub use consent::Consents;
 pub use error::CallError;
 use line::CallLine;
 pub(crate) use line::LineEnd;
@@ -80,6 +82,8 @@ pub struct Call {
     pub(crate) lines: Vec<CallLine>,
     /// What it has of a conference, if it is with one.
     pub(crate) member: Option<Member>,
+    /// What each party has agreed to.
+    consents: [Consents; 2],
     offer: Option<Offer>,
 }
 
@@ -93,8 +97,19 @@ impl Call {
             tags: [Some(from_tag.to_owned()), None],
             lines: Vec::new(),
             member: None,
+            consents: [Consents::default(); 2],
             offer: None,
         }
+    }
+
+    /// What a party has agreed to.
+    pub fn consents(&self, party: usize) -> Consents {
+        self.consents.get(party).copied().unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub fn consents_mut(&mut self, party: usize) -> Option<&mut Consents> {
+        self.consents.get_mut(party)
     }
 
     /// Seconds and microseconds since 1970 at which it began.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The table of calls, and what each command does to it.
 
+mod audit;
 mod conferences;
+mod consent;
 mod load;
 mod play;
 mod report;
+mod taps;
 mod want;
 mod web;
 
@@ -29,6 +32,8 @@ use crate::random;
 use crate::worker::{Clock, Happened, News, Passing, Worker};
 use conferences::Conferences;
 use load::Load;
+pub use taps::TapTotals;
+use taps::Taps;
 pub use want::Want;
 
 /// Longest `Call-ID` and tag.
@@ -66,6 +71,7 @@ pub struct Totals {
 pub struct Control {
     calls: HashMap<String, Call>,
     conferences: Conferences,
+    taps: Taps,
     workers: Vec<Worker>,
     next_worker: usize,
     room: Room,
@@ -94,6 +100,7 @@ impl Control {
             0 => cores,
             workers => workers,
         };
+        let taps = Taps::new(config, clock)?;
         let (tell, told) = channel();
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let alive = Arc::new(AtomicBool::new(true));
@@ -112,7 +119,8 @@ impl Control {
         let max_lines = usize::from(config.media.max_lines);
         Ok(Self {
             calls: HashMap::new(),
-            conferences: Conferences::new(config.conference),
+            conferences: Conferences::new(config.conference, config.sinks.len()),
+            taps,
             workers,
             next_worker: 0,
             room: Room { interfaces, identity, max_lines, next_path: 0 },
@@ -149,6 +157,16 @@ impl Control {
         self.totals
     }
 
+    /// What has been done about taps.
+    pub fn tap_totals(&self) -> TapTotals {
+        self.taps.totals
+    }
+
+    /// Taps there are that take something, wait for somebody to agree, and pause.
+    pub fn taps(&self) -> [u64; 3] {
+        self.conferences.taps().fold([0; 3], |[a, b, c], [x, y, z]| [a + x, b + y, c + z])
+    }
+
     /// Whether calls may begin; while they may not, those there are go on.
     pub fn set_accepting(&mut self, accepting: bool) {
         self.accepting = accepting;
@@ -177,7 +195,7 @@ impl Control {
     /// Ends the calls of which nothing has come for too long, neither media nor signalling.
     pub fn sweep(&mut self, now_ns: u64) {
         let (workers, timeout_ns, totals) = (&self.workers, self.timeout_ns, &mut self.totals);
-        let conferences = &mut self.conferences;
+        let (conferences, taps) = (&mut self.conferences, &mut self.taps);
         conferences.tidy();
         self.load.look(workers.iter().map(Worker::busy_ns), now_ns);
         self.calls.retain(|call_id, call| {
@@ -187,7 +205,7 @@ impl Control {
                 totals.timed_out += 1;
                 tracing::info!(call_id, "ended: nothing has come");
                 totals.add(call);
-                conferences.leave(call, worker, totals);
+                conferences.leave(call, worker, taps, totals);
                 call.end(worker);
             }
             alive
@@ -230,9 +248,12 @@ impl Control {
         }
     }
 
-    /// Says digits on in calls that are translated, notes who speaks in conferences, and announces on.
+    /// Says digits on in calls that are translated, notes who speaks in conferences, announces on, and takes what has
+    /// become of taps.
     pub fn listen(&mut self, now_ns: u64) {
         self.conferences.go_on();
+        self.conferences.hear(&mut self.taps);
+        self.taps.sweep(&self.workers);
         for call in self.calls.values_mut() {
             call.carry_digits();
             call.listen(now_ns);
@@ -359,7 +380,7 @@ impl Control {
         tracing::info!(call_id, "ended");
         self.totals.add(&call);
         if let Some(worker) = self.workers.get(call.worker) {
-            self.conferences.leave(&call, worker, &mut self.totals);
+            self.conferences.leave(&call, worker, &mut self.taps, &mut self.totals);
             call.end(worker);
         }
     }
@@ -451,6 +472,8 @@ impl Handler for Control {
             Command::PlayDigit => self.play_digit(request, answer),
             Command::PlayMedia => self.play_media(request, answer),
             Command::StopMedia => self.stop_media(request, answer),
+            Command::Tap(leads, order) => self.tap(request, leads, order, now_ns, answer),
+            Command::Consent => self.consent(request, answer),
             Command::NotDone => Err(String::from("Command is not done by this node")),
         };
         if let Err(reason) = done {

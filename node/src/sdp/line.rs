@@ -3,6 +3,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use ale_media::tap::Preference;
 use sdp_types::{AddrType, Attribute, Connection, Media, Session};
 
 use crate::ng::command::Transport;
@@ -100,6 +101,8 @@ pub struct Line {
     pub sends: bool,
     /// See [`Line::sends`].
     pub receives: bool,
+    /// `a=recordpref` (RFC 7866 section 6.2).
+    pub preference: Preference,
     pub(crate) formats: Vec<Format>,
 }
 
@@ -148,6 +151,8 @@ impl Line {
         let mid = value(media, "mid").map(String::from);
         let bundled = mid.as_deref().is_some_and(|mid| is_bundled(session, mid));
         let [sends, receives] = directions(session, media);
+        let preference =
+            counting(session, media, "recordpref").find_map(Preference::from_attribute);
         Some(Self {
             kind,
             media: media_name,
@@ -162,6 +167,7 @@ impl Line {
             bundled,
             sends,
             receives,
+            preference: preference.unwrap_or_default(),
             formats,
         })
     }

@@ -23,6 +23,7 @@ use serde::Serialize;
 use crate::config::{Http, Network};
 use crate::http::{self, HttpError};
 use crate::metrics;
+use crate::ng::command::TapOrder;
 use crate::stream::{self, Stream};
 
 /// How long the control thread may take.
@@ -67,6 +68,35 @@ pub enum Question {
         /// That the others don't hear it.
         muted: bool,
     },
+    /// How who has entered stands to each sink.
+    Standings {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+    },
+    /// Who has entered agrees to a sink, or takes that back.
+    Consent {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+        /// The sink's name.
+        sink: String,
+        /// Whether it agrees.
+        agrees: bool,
+        /// The number of the text that it was shown.
+        notice: Option<u32>,
+    },
+    /// Everybody's voice goes to a sink, as far as they have agreed, or no longer.
+    Tap {
+        /// The conference's name.
+        conference: String,
+        /// The sink's.
+        sink: String,
+        /// What is to become of the taps.
+        order: TapOrder,
+    },
     /// OpenMetrics.
     Metrics,
     /// Whether all threads of the node run.
@@ -97,6 +127,10 @@ pub enum Reply {
     NotAcceptable(String),
     /// There is no room.
     NoRoom(String),
+    /// It can't be done just now.
+    Refused(String),
+    /// How who asks stands to each sink.
+    Standings(Vec<view::Standing>),
     /// What there is.
     Conferences(view::Conferences),
     /// What is known of a call.
@@ -205,6 +239,16 @@ fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
         Wanted::Mute { conference, member, muted } => {
             replied(ask.ask(Question::Mute { conference, member, muted }), None)
         }
+        Wanted::Standings { conference, session } => {
+            replied(ask.ask(Question::Standings { conference, session }), None)
+        }
+        Wanted::Consent { conference, session, sink, agrees, notice } => {
+            let question = Question::Consent { conference, session, sink, agrees, notice };
+            replied(ask.ask(question), None)
+        }
+        Wanted::Tap { conference, sink, order } => {
+            replied(ask.ask(Question::Tap { conference, sink, order }), None)
+        }
     }
 }
 
@@ -249,7 +293,9 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
             told("201 Created", &fields, &answer)
         }
         Some(Reply::Done) => told_as("200 OK", TEXT, ""),
-        Some(Reply::Unknown) => told_as("404 Not Found", TEXT, "no such session, call or member\n"),
+        Some(Reply::Unknown) => {
+            told_as("404 Not Found", TEXT, "no such session, call, member or sink\n")
+        }
         Some(Reply::NotLive) => {
             let fields = [ANY_ORIGIN, ("Content-Type", TEXT), ("Retry-After", "5")];
             told("409 Conflict", &fields, b"nobody is there to be heard\n")
@@ -257,6 +303,8 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
         Some(Reply::Malformed(reason)) => told_as("400 Bad Request", TEXT, &reason),
         Some(Reply::NotAcceptable(reason)) => told_as("406 Not Acceptable", TEXT, &reason),
         Some(Reply::NoRoom(reason)) => told_as("503 Service Unavailable", TEXT, &reason),
+        Some(Reply::Refused(reason)) => told_as("409 Conflict", TEXT, &reason),
+        Some(Reply::Standings(view)) => json(&view),
         Some(Reply::Conferences(view)) => json(&view),
         Some(Reply::Call(view)) => json(&view),
         Some(Reply::Metrics(text)) => told_as("200 OK", metrics::CONTENT_TYPE, &text),

@@ -34,6 +34,21 @@ fn reply_to(question: Question) -> Reply {
             let is_known = (&conference[..], member, muted) == ("room-1", 7, true);
             if is_known { Reply::Done } else { Reply::Unknown }
         }
+        Question::Standings { conference, session } => {
+            let is_known = (&conference[..], &session[..]) == ("room-1", "abc");
+            if is_known { Reply::Standings(Vec::new()) } else { Reply::Unknown }
+        }
+        Question::Consent { conference, session, sink, agrees, notice } => {
+            assert_eq!((&conference[..], &session[..]), ("room-1", "abc"));
+            match (&sink[..], agrees, notice) {
+                ("words", true, Some(3)) | ("words", false, None) => Reply::Done,
+                _ => Reply::Refused("why".into()),
+            }
+        }
+        Question::Tap { conference, sink, order } => {
+            let is_known = (&conference[..], &sink[..]) == ("room-1", "words");
+            if is_known && order != TapOrder::Pause { Reply::Done } else { Reply::Unknown }
+        }
         Question::Conferences => Reply::Conferences(view::Conferences::default()),
         Question::Call(call_id) => {
             assert_eq!(call_id, "a/b@192.0.2.1 c");
@@ -162,7 +177,7 @@ fn members_are_told_and_muted_to_who_has_the_token() {
     assert!(
         told.starts_with("HTTP/1.1 200 ") && told.contains("\r\nContent-Type: application/json")
     );
-    assert!(told.ends_with("\r\n\r\n{\"conferences\":[]}"), "{told}");
+    assert!(told.ends_with("\r\n\r\n{\"conferences\":[],\"sinks\":[]}"), "{told}");
     for (method, path, token, status) in [
         ("POST", "/api/conferences/room-1/7/mute", TOKEN, "200"),
         ("POST", "/api/conferences/room-1/7/unmute", TOKEN, "404"),
@@ -176,6 +191,23 @@ fn members_are_told_and_muted_to_who_has_the_token() {
         ("POST", "/api/calls/a", TOKEN, "405"),
         ("GET", "/api/calls/a", "x", "401"),
         ("GET", "/api/calls/%zz", TOKEN, "404"),
+        ("GET", "/whip/room-1/abc/consent", TOKEN, "200"),
+        ("GET", "/whip/room-1/abd/consent", TOKEN, "404"),
+        ("POST", "/whip/room-1/abc/consent", TOKEN, "405"),
+        ("POST", "/whip/room-1/abc/consent/words?notice=3", TOKEN, "200"),
+        ("POST", "/whip/room-1/abc/consent/words?notice=x", TOKEN, "400"),
+        ("POST", "/whip/room-1/abc/consent/words", TOKEN, "409"),
+        ("POST", "/whip/room-1/abc/consent/words?notice=3", "x", "401"),
+        ("POST", "/whep/room-1/abc/withdraw/words", TOKEN, "200"),
+        ("GET", "/whip/room-1/abc/withdraw/words", TOKEN, "405"),
+        ("POST", "/whip/room-1/abc/agree/words", TOKEN, "404"),
+        ("POST", "/whip/room-1/abc/consent/words/x", TOKEN, "404"),
+        ("POST", "/api/conferences/room-1/sinks/words/start", TOKEN, "200"),
+        ("POST", "/api/conferences/room-1/sinks/words/stop", TOKEN, "200"),
+        ("POST", "/api/conferences/room-1/sinks/words/pause", TOKEN, "404"),
+        ("POST", "/api/conferences/room-1/sinks/words/begin", TOKEN, "404"),
+        ("POST", "/api/conferences/room-1/sinks/words/start", "x", "401"),
+        ("GET", "/api/conferences/room-1/sinks/words/start", TOKEN, "405"),
         ("GET", "/api", TOKEN, "404"),
         ("GET", "/api/conferences/room-1", TOKEN, "404"),
         ("GET", "/api/conferences/room-1/7/mute/x", TOKEN, "404"),

@@ -2,6 +2,8 @@
 //! A node without its NG socket, asked in bencode, with media on loopback.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test uses a part.
 
+pub mod talker;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -46,6 +48,10 @@ impl Node {
             conference,
             ..Config::default()
         };
+        Self::of(config)
+    }
+
+    pub fn of(config: Config) -> Self {
         config.check().unwrap();
         let control = Control::start(&config, Clock::start()).unwrap();
         Self { control, server: Server::new(config.ng.allow), cookies: 0 }
