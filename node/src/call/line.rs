@@ -79,7 +79,7 @@ pub(crate) struct CallLine {
     pub(crate) ends: [Option<LineEnd>; 2],
     path: Option<u64>,
     /// What is spoken at each end, where that is not the same.
-    speeches: Option<[Speech; 2]>,
+    pub(super) speeches: Option<[Speech; 2]>,
 }
 
 /// The control half of what an end's packets go through.
@@ -532,7 +532,7 @@ impl LineEnd {
         let pair = self.pair.take().ok_or(CallError::NoOffer)?;
         let peer = self.change.take().map(|change| Box::new(Peer::new(change)));
         let (passing, counters) = (self.passing, Arc::clone(&self.counters));
-        Ok(Facing { pair, rtcp_mux, peer, passing, playing: None, counters })
+        Ok(Facing { pair, rtcp_mux, peer, passing, playing: None, ear: None, counters })
     }
 
     /// Its leg, for the worker.

@@ -12,6 +12,7 @@ mod error;
 mod line;
 mod member;
 mod offer;
+mod overhear;
 mod peer;
 mod view;
 mod voice;
@@ -21,6 +22,7 @@ pub use error::CallError;
 use line::CallLine;
 pub(crate) use line::LineEnd;
 pub use member::{Entrance, Member};
+pub use overhear::{Heard, Overheard};
 
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -99,6 +101,25 @@ impl Call {
             member: None,
             consents: [Consents::default(); 2],
             offer: None,
+        }
+    }
+
+    /// A party is who has this tag; another than before has agreed to nothing yet.
+    fn set_tag(&mut self, party: usize, to: &str) {
+        let places = self.tags.get_mut(party).zip(self.consents.get_mut(party));
+        let Some((tag, consents)) = places else { return };
+        if tag.as_deref() != Some(to) {
+            *consents = Consents::default();
+            *tag = Some(to.to_owned());
+        }
+    }
+
+    /// A party's description asks this of recordings.
+    fn set_preference(&mut self, party: usize, lines: &[Line]) {
+        let audio = lines.iter().find(|line| line.media == "audio");
+        let preference = audio.map(|line| line.preference).unwrap_or_default();
+        if let Some(consents) = self.consents.get_mut(party) {
+            consents.set_preference(preference);
         }
     }
 

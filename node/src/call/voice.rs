@@ -2,7 +2,7 @@
 //! Which codecs a media line adds to an offer, and what is spoken at each end when the answer has come.
 
 use ale_media::codec::CodecSpec;
-use ale_media::leg::{LegConfig, ReceiveCodec, TelephoneEvents};
+use ale_media::leg::{Direction, LegConfig, ReceiveCodec, TelephoneEvents};
 
 use super::error::CallError;
 use crate::ng::command::Codecs;
@@ -123,6 +123,29 @@ pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError
     let clock_hz = codec.format().rtp_clock_hz;
     let events = offered.formats.iter().find(|f| is_events(f) && f.clock_hz == clock_hz);
     Ok(Speech::of_one(payload_type, codec, events.cloned(), sample_rate_hz))
+}
+
+/// A leg that says nothing and hears what comes in these descriptions' formats, of which the first that knows a number
+/// counts.
+pub(super) fn overhearing(lines: [&Line; 2]) -> Result<LegConfig, CallError> {
+    let mut understood: Vec<ReceiveCodec> = Vec::new();
+    for format in lines.into_iter().flat_map(|line| &line.formats) {
+        let Some(codec) = codec(format) else { continue };
+        let payload_type = format.payload_type;
+        if understood.iter().all(|known| known.payload_type != payload_type) {
+            understood.push(ReceiveCodec { payload_type, codec });
+        }
+    }
+    let first = understood.first().ok_or(CallError::UnknownCodecs)?;
+    let ssrc = random::number().ok_or(CallError::Random)?;
+    let mut config = LegConfig::plain(ssrc, first.payload_type, first.codec.clone());
+    config.sample_rate_hz = Some(first.codec.format().sample_rate_hz);
+    config.receive = understood;
+    config.direction = Direction::ReceiveOnly;
+    config.rtcp_interval_ms = 0;
+    config.extended_reports = false;
+    config.media_timeout_ms = 0;
+    Ok(config)
 }
 
 impl Speech {

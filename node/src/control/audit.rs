@@ -80,3 +80,41 @@ impl Drop for AuditFile {
         self.write();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ale_media::conference::MemberId;
+    use ale_media_sinks::audit::{Fault, verify};
+
+    #[test]
+    fn a_chain_goes_on_after_a_restart_and_ends_where_it_cannot_be_written() {
+        let folder = std::env::temp_dir().join(format!("ale-node-audit-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let config = Tap { audit: Some(folder.join("audit")), audit_key: Some(folder.join("key")) };
+        let open = || AuditFile::open(&config, Clock::start());
+        assert!(AuditFile::open(&Tap::default(), Clock::start()).unwrap().is_none());
+        assert!(open().is_err(), "no key");
+        fs::write(folder.join("key"), b"").unwrap();
+        assert!(open().is_err(), "a key of nothing");
+        fs::write(folder.join("key"), b"k").unwrap();
+        for n in 0..2 {
+            let mut audit = open().unwrap().unwrap();
+            assert!(open().is_err(), "another node writes it");
+            audit.add("a room", &Entry::Named(MemberId::from_u64(n), "Anna"));
+            assert!(audit.is_fit());
+        }
+        let text = || fs::read_to_string(folder.join("audit")).unwrap();
+        let found = verify(&text(), Some(b"k")).unwrap();
+        assert_eq!((found.unsigned_lines, found.closed), (0, false));
+        assert_eq!(text().matches("name=Anna in=a%20room #").count(), 2);
+        let mut audit = open().unwrap().unwrap();
+        audit.file = File::open(folder.join("audit")).unwrap();
+        audit.add("room", &Entry::Synthetic(MemberId::from_u64(1), true));
+        assert!(!audit.is_fit());
+        drop(audit);
+        fs::write(folder.join("audit"), text().replace("Anna", "Hanna")).unwrap();
+        assert!(open().unwrap_err().to_string().contains(&Fault::Changed(2).to_string()));
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -277,7 +277,7 @@ impl Control {
         if self.calls.contains_key(call_id) {
             let declared = self.declared(&request.flags.consent)?;
             let sdp = self.offer_again(call_id, from_tag, conference, sdp, request, now_ns)?;
-            self.declare(call_id, 0, &declared)?;
+            self.said(call_id, from_tag, (&declared, &request.flags), now_ns, answer);
             answer.string("sdp", sdp).string("result", "ok");
             return Ok(());
         }
@@ -291,7 +291,7 @@ impl Control {
         };
         match self.admit(call_id, (from_tag, request.to_tag), &entrance, now_ns) {
             Ok(sdp) => {
-                self.declare(call_id, 0, &declared)?;
+                self.said(call_id, from_tag, (&declared, &request.flags), now_ns, answer);
                 answer.string("sdp", sdp).string("result", "ok");
                 Ok(())
             }

@@ -3,11 +3,13 @@
 
 use ale_media::tap::{Basis, Grant, Purposes};
 
+use super::between::Between;
+use super::conferences::Conferences;
 use super::taps::{Tapped, Taps, Voice, uuid};
-use super::{Control, addressed, name};
+use super::{Control, Means, addressed, name};
 use crate::call::Call;
 use crate::ng::bencode::DictionaryWriter;
-use crate::ng::command::{Consent, Leads, Request, TapOrder};
+use crate::ng::command::{Consent, Flags, Leads, Request, TapOrder};
 
 /// What a party has said about taps, read whole before anything is done by it.
 #[derive(Debug, Default)]
@@ -59,11 +61,11 @@ impl Control {
         party: usize,
         declared: &Declared,
     ) -> Result<(), String> {
-        let Self { calls, conferences, taps, .. } = self;
+        let Self { calls, conferences, between, taps, .. } = self;
         let Some(call) = calls.get_mut(call_id) else { return Ok(()) };
         // First of all, and of both lists what is refused counts.
         if declared.withdrawn != Purposes::NONE {
-            if let Some((tapped, voice)) = conferences.voice(call_id, call) {
+            if let Some((tapped, voice)) = voice(conferences, between, (call_id, call), party) {
                 taps.withdraw(tapped, &voice, declared.withdrawn);
             }
             if let Some(consents) = call.consents_mut(party) {
@@ -74,7 +76,7 @@ impl Control {
             if grant.purposes.iter().any(|purpose| declared.withdrawn.contains(purpose)) {
                 continue;
             }
-            if let Some((tapped, voice)) = conferences.voice(call_id, call) {
+            if let Some((tapped, voice)) = voice(conferences, between, (call_id, call), party) {
                 taps.grant(tapped, &voice, grant)?;
             }
             if let Some(consents) = call.consents_mut(party) {
@@ -82,6 +84,45 @@ impl Control {
             }
         }
         Ok(())
+    }
+
+    /// A description has been taken: what the party of it has said about taps, and what becomes of them. The call
+    /// goes on whatever is refused, and without it nothing is taken.
+    pub(super) fn said(
+        &mut self,
+        call_id: &str,
+        tag: &str,
+        (declared, flags): (&Declared, &Flags),
+        now_ns: u64,
+        answer: &mut DictionaryWriter<'_>,
+    ) {
+        let party = self.calls.get(call_id).and_then(|call| call.party(tag));
+        // First of all: who speaks from now on may be another, of whose words the taps before are none.
+        let done = self.follow_taps(call_id);
+        let said = party.map_or(Ok(()), |party| self.declare(call_id, party, declared));
+        let recorded = if flags.record { self.record(call_id, flags, now_ns) } else { Ok(()) };
+        if let Err(reason) = done.and(said).and(recorded) {
+            tracing::warn!(call_id, %reason, "no tap");
+            answer.string("warning", reason);
+        }
+    }
+
+    /// Records a call, or a member.
+    fn record(&mut self, call_id: &str, flags: &Flags, now_ns: u64) -> Result<(), String> {
+        let sink = self.taps.sink(flags.sink.as_deref(), Leads::Files)?;
+        let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
+        if call.member.is_some() {
+            let ordered = self.tap_member(call_id, &sink, TapOrder::Start, now_ns)?;
+            return ordered.refused.map_or(Ok(()), Err);
+        }
+        self.tap_between(call_id, None, &sink, TapOrder::Start, now_ns).map(drop)
+    }
+
+    /// Has the taps of a call between two follow what has become of it.
+    pub(super) fn follow_taps(&mut self, call_id: &str) -> Result<(), String> {
+        let Self { calls, conferences, between, taps, workers, .. } = self;
+        let Some(call) = calls.get(call_id) else { return Ok(()) };
+        between.follow(call_id, call, &mut Means { taps, conferences, workers })
     }
 
     /// Somebody who is about to be in a conference: taps of everybody's voice are of its own, too.
@@ -141,14 +182,14 @@ impl Control {
         let ordered = match (request.call_id, request.flags.conference.as_deref()) {
             (None, Some(conference)) => self.tap_conference(conference, &sink, order, now_ns)?,
             _ => {
-                let (call, ..) = addressed(&mut self.calls, &self.workers, request)?;
-                if call.member.is_none() {
-                    return Err(String::from(
-                        "A tap of a call between two is not done by this node",
-                    ));
+                let (call, party, _) = addressed(&mut self.calls, &self.workers, request)?;
+                let (call_id, between) =
+                    (request.call_id.unwrap_or_default(), call.member.is_none());
+                if between {
+                    self.tap_between(call_id, party, &sink, order, now_ns)?
+                } else {
+                    vec![self.tap_member(call_id, &sink, order, now_ns)?]
                 }
-                let call_id = request.call_id.unwrap_or_default();
-                vec![self.tap_member(call_id, &sink, order, now_ns)?]
             }
         };
         if let Some(Ordered { refused: Some(reason), .. }) =
@@ -185,6 +226,32 @@ impl Control {
         ordered(taps, tapped, sink, &voice, order, now_ns)
     }
 
+    /// Has a party of a call between two go to a sink, or both.
+    fn tap_between(
+        &mut self,
+        call_id: &str,
+        party: Option<usize>,
+        sink: &str,
+        order: TapOrder,
+        now_ns: u64,
+    ) -> Result<Vec<Ordered>, String> {
+        let Self { calls, conferences, between, taps, workers, .. } = self;
+        let call = calls.get(call_id).ok_or("Unknown call-id")?;
+        let mut means = Means { taps, conferences, workers };
+        between.order((call_id, call), party, sink, order, &mut means)?;
+        let (purpose, receiver) = self.taps.terms(sink).ok_or("No such sink")?;
+        let of = (0..2).filter(|of| party.is_none_or(|party| party == *of));
+        let ordered = of.filter_map(|of| {
+            Some(Ordered {
+                call_id: call_id.to_owned(),
+                tag: call.tags.get(of)?.clone()?,
+                state: call.consents(of).word(purpose, receiver, now_ns),
+                refused: None,
+            })
+        });
+        Ok(ordered.collect())
+    }
+
     /// Has everybody in a conference go to a sink, also who comes later.
     pub(super) fn tap_conference(
         &mut self,
@@ -202,6 +269,20 @@ impl Control {
             all.push(ordered(taps, tapped, sink, &voice, order, now_ns)?);
         }
         Ok(all)
+    }
+}
+
+/// The conference in which a party is tapped, and its voice there.
+fn voice<'a, 'c>(
+    conferences: &'a mut Conferences,
+    between: &'a mut Between,
+    (call_id, call): (&'c str, &'c Call),
+    party: usize,
+) -> Option<(&'a mut Tapped, Voice<'c>)> {
+    if call.member.is_some() {
+        conferences.voice(call_id, call)
+    } else {
+        between.voice(call_id, call, party)
     }
 }
 

@@ -2,6 +2,7 @@
 //! The table of calls, and what each command does to it.
 
 mod audit;
+mod between;
 mod conferences;
 mod consent;
 mod load;
@@ -30,6 +31,7 @@ use crate::peer::dtls::Identity;
 use crate::ports::Ports;
 use crate::random;
 use crate::worker::{Clock, Happened, News, Passing, Worker};
+use between::{Between, Means};
 use conferences::Conferences;
 use load::Load;
 pub use taps::TapTotals;
@@ -71,6 +73,7 @@ pub struct Totals {
 pub struct Control {
     calls: HashMap<String, Call>,
     conferences: Conferences,
+    between: Between,
     taps: Taps,
     workers: Vec<Worker>,
     next_worker: usize,
@@ -120,6 +123,7 @@ impl Control {
         Ok(Self {
             calls: HashMap::new(),
             conferences: Conferences::new(config.conference, config.sinks.len()),
+            between: Between::default(),
             taps,
             workers,
             next_worker: 0,
@@ -164,7 +168,10 @@ impl Control {
 
     /// Taps there are that take something, wait for somebody to agree, and pause.
     pub fn taps(&self) -> [u64; 3] {
-        self.conferences.taps().fold([0; 3], |[a, b, c], [x, y, z]| [a + x, b + y, c + z])
+        self.conferences
+            .taps()
+            .chain(self.between.taps())
+            .fold([0; 3], |[a, b, c], [x, y, z]| [a + x, b + y, c + z])
     }
 
     /// Whether calls may begin; while they may not, those there are go on.
@@ -195,7 +202,8 @@ impl Control {
     /// Ends the calls of which nothing has come for too long, neither media nor signalling.
     pub fn sweep(&mut self, now_ns: u64) {
         let (workers, timeout_ns, totals) = (&self.workers, self.timeout_ns, &mut self.totals);
-        let (conferences, taps) = (&mut self.conferences, &mut self.taps);
+        let (conferences, between) = (&mut self.conferences, &mut self.between);
+        let taps = &mut self.taps;
         conferences.tidy();
         self.load.look(workers.iter().map(Worker::busy_ns), now_ns);
         self.calls.retain(|call_id, call| {
@@ -206,6 +214,7 @@ impl Control {
                 tracing::info!(call_id, "ended: nothing has come");
                 totals.add(call);
                 conferences.leave(call, worker, taps, totals);
+                between.leave(call_id, worker, taps);
                 call.end(worker);
             }
             alive
@@ -253,6 +262,7 @@ impl Control {
     pub fn listen(&mut self, now_ns: u64) {
         self.conferences.go_on();
         self.conferences.hear(&mut self.taps);
+        self.between.hear(&mut self.taps);
         self.taps.sweep(&self.workers);
         for call in self.calls.values_mut() {
             call.carry_digits();
@@ -270,6 +280,7 @@ impl Control {
         if request.to_tag.is_some_and(|tag| tag.len() > MAX_NAME_BYTES) {
             return Err(String::from("Too long a name"));
         }
+        let declared = self.declared(&request.flags.consent)?;
         if !self.calls.contains_key(call_id) {
             if let Some(want) = self.want_of_room() {
                 self.totals.refuse(want);
@@ -288,6 +299,7 @@ impl Control {
             tracing::info!(call_id, from_tag, "begun");
             self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
             self.calls.insert(call_id.to_owned(), call);
+            self.said(call_id, from_tag, (&declared, &request.flags), now_ns, answer);
             answer.string("sdp", sdp).string("result", "ok");
             return Ok(());
         }
@@ -296,6 +308,7 @@ impl Control {
             .offer(from_tag, request.to_tag, text, &request.flags, &mut self.room)
             .map_err(|error| error.to_string())?;
         call.signalled_ns = now_ns;
+        self.said(call_id, from_tag, (&declared, &request.flags), now_ns, answer);
         answer.string("sdp", sdp).string("result", "ok");
         Ok(())
     }
@@ -343,12 +356,14 @@ impl Control {
     ) -> Result<(), String> {
         let Party { call_id, from_tag, sdp: text } = Party::of(request)?;
         let to_tag = name(request.to_tag, "No to-tag in message")?;
+        let declared = self.declared(&request.flags.consent)?;
         let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
         let worker = self.workers.get(call.worker).ok_or("No worker")?;
         let sdp = call
             .answer(from_tag, to_tag, text, &request.flags, &mut self.room, worker)
             .map_err(|error| error.to_string())?;
         call.signalled_ns = now_ns;
+        self.said(call_id, to_tag, (&declared, &request.flags), now_ns, answer);
         answer.string("sdp", sdp).string("result", "ok");
         Ok(())
     }
@@ -381,6 +396,7 @@ impl Control {
         self.totals.add(&call);
         if let Some(worker) = self.workers.get(call.worker) {
             self.conferences.leave(&call, worker, &mut self.taps, &mut self.totals);
+            self.between.leave(call_id, worker, &mut self.taps);
             call.end(worker);
         }
     }
@@ -395,6 +411,7 @@ impl Control {
         let (call, party, worker) = addressed(&mut self.calls, &self.workers, request)?;
         call.pass(party, change, worker);
         self.conferences.follow(call)?;
+        self.follow_taps(request.call_id.unwrap_or_default())?;
         answer.string("result", "ok");
         Ok(())
     }

@@ -248,6 +248,8 @@ pub struct Flags {
     pub consent: Consent,
     /// The sink that is meant.
     pub sink: Option<String>,
+    /// The call is recorded from its answer on (`record-call`).
+    pub record: bool,
     /// What was not understood, and ignored.
     pub unknown: Vec<String>,
 }
@@ -513,6 +515,8 @@ impl Flags {
             ("ICE", "default" | "optional") => self.ice = Ice::Unsaid,
             ("conference", _) => self.conference = Some(value.to_owned()),
             ("name", _) => self.name = Some(value.to_owned()),
+            ("record-call", "yes" | "on") => self.record = true,
+            ("record-call", "no" | "off") => self.record = false,
             ("sink", _) => self.sink = Some(value.to_owned()),
             ("replace", "origin") => self.replace_origin = true,
             // Connection lines and the port are replaced wherever media comes through here.

@@ -6,6 +6,7 @@
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
 mod clock;
+mod ear;
 mod handshakes;
 mod mix;
 mod path;
@@ -15,6 +16,7 @@ mod translate;
 
 use clock::Beat;
 pub use clock::Clock;
+pub use ear::Ear;
 pub use mix::{Heard, Mix};
 use path::{Admitted, order};
 pub use path::{End, EndCounters, Ends, Facing, Passing, Path};
@@ -62,6 +64,7 @@ enum Order {
     SetPassing { id: u64, end: usize, passing: Passing },
     ChangePeer { id: u64, end: usize, change: Change },
     Play { id: u64, end: usize, playing: Option<Box<Playing>> },
+    Overhear { id: u64, end: usize, ear: Option<Ear> },
     Close(u64),
     Stop,
 }
@@ -144,6 +147,11 @@ impl Worker {
     /// Plays something to the peer at an end, in place of what the other says; nothing more if it is nothing.
     pub fn play(&self, id: u64, end: usize, playing: Option<Playing>) {
         self.order(Order::Play { id, end, playing: playing.map(Box::new) });
+    }
+
+    /// Hands what comes at an end to somebody else as well; nobody any more if there is none.
+    pub fn overhear(&self, id: u64, end: usize, ear: Option<Ear>) {
+        self.order(Order::Overhear { id, end, ear });
     }
 
     /// What is known of the peer at an end has changed.
@@ -360,6 +368,11 @@ impl Forwarder {
                 Ok(Order::SetPassing { id, end, passing }) => {
                     if let Some(facing) = self.path(id).and_then(|p| p.ends.facing_mut(end)) {
                         facing.passing = passing;
+                    }
+                }
+                Ok(Order::Overhear { id, end, ear }) => {
+                    if let Some(facing) = self.path(id).and_then(|p| p.ends.facing_mut(end)) {
+                        facing.ear = ear;
                     }
                 }
                 Ok(Order::Play { id, end, playing }) => self.play(id, end, playing),

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test uses a part.
 
 pub mod talker;
+pub mod taps;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
