@@ -227,3 +227,51 @@ fn who_sends_nothing_for_too_long_goes_and_with_the_last_the_conference() {
     assert_eq!(counts(&node)[..3], [0, 0, 0]);
     assert_eq!(node.control.totals().timed_out, 2);
 }
+
+#[test]
+fn levels_in_headers_say_who_is_heard_and_how_loud() {
+    let mut node = Node::on("127.0.0.1", (27_600, 27_699));
+    let phones = [0; 3].map(|_| Phone::new());
+    let ours = line(1);
+    let named = "a=extmap:3 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
+                 a=extmap:5 urn:ietf:params:rtp-hdrext:csrc-audio-level\r\n";
+    let offers = [
+        phones[0].sdp("RTP/SAVP", &format!("{}\r\n{named}", &*ours.line())),
+        phones[1].sdp("RTP/AVP", named),
+        phones[2].sdp("RTP/AVP", ""),
+    ];
+    let answers = [0, 1, 2].map(|n| join(&mut node, &n.to_string(), "room", &offers[n], &[]).sdp());
+    assert!(answers[0].contains(named) && answers[1].contains(named), "{}", answers[0]);
+    assert!(!answers[2].contains("extmap"));
+    let other = offers[1].replace("extmap:3", "extmap:4");
+    let again = join(&mut node, "1", "room", &other, &[]).sdp();
+    assert!(
+        !again.contains("extmap:4") && again.contains("extmap:5"),
+        "no other number within a call"
+    );
+    let theirs = answers[0].lines().find(|line| line.starts_with("a=crypto:")).unwrap();
+    let theirs = CryptoAttribute::parse(theirs).unwrap();
+    let mut tones = TONES_HZ.into_iter();
+    let mut talkers: Vec<Talker> = (phones.into_iter().zip(&answers))
+        .map(|(phone, answer)| Talker::new(phone, answer, Law::Mu, tones.next().unwrap()))
+        .collect();
+    talkers[0].srtp = Some((
+        Sender::new(&ours.to_config().unwrap()).unwrap(),
+        Receiver::new(&theirs.to_config().unwrap()).unwrap(),
+    ));
+    // 127 is silence: such packets of who is known need not be decoded, and are believed of nobody else.
+    talkers[0].says_level = Some((3, 127));
+    talkers[1].says_level = Some((3, 127));
+    until_heard(&mut talkers, &[&[1, 2], &[2], &[1]]);
+    talkers[0].says_level = Some((3, 22));
+    until_heard(&mut talkers, &[&[1, 2], &[0, 2], &[0, 1]]);
+    // Two tones of amplitude 4,000 have together 18.3 dB below full scale.
+    let [first, second, third] = &talkers[..] else { panic!() };
+    for talker in [first, second] {
+        let value = |id| talker.elements.iter().find(|(of, _)| *of == id).map(|(_, value)| value);
+        let level = value(3).unwrap_or_else(|| panic!("{:?}", talker.elements))[0] & 0x7f;
+        assert!((17..=20).contains(&level), "{level}");
+        assert_eq!((value(5).map(Vec::len), talker.sources), (Some(2), 2), "who is in the mix");
+    }
+    assert!(third.elements.is_empty());
+}

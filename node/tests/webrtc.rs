@@ -16,7 +16,7 @@ use ale_media_node::web::{Question, Reply, Way};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use support::Said::{self, List, Text};
-use support::{Node, Phone, addresses, amplitude, rtcp, rtp};
+use support::{Node, Phone, addresses, amplitude, header_bytes, rtcp, rtp};
 
 /// What Chromium 140 offers, but for what is its own: `UFRAG`, `FINGERPRINT`.
 const OFFER: &str = "v=0\r\no=- 3089356215366047513 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
@@ -389,7 +389,9 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
     }
     assert!(answer.contains("m=video 0 ") && answer.contains("m=application 0 "), "{answer}");
     assert!(answer.contains("a=mid:1\r\n") && answer.contains("a=mid:2\r\n"), "{answer}");
-    for foreign in ["extmap", "a=ssrc", "msid", "crypto", "VP8"] {
+    let level = "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n";
+    assert!(answer.contains(level) && answer.matches("extmap").count() == 1, "{answer}");
+    for foreign in ["a=ssrc", "msid", "crypto", "VP8"] {
         assert!(!answer.contains(foreign), "{foreign} in {answer}");
     }
     let phone = Phone::new();
@@ -415,7 +417,7 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
         let opened = keyed.receiver.unprotect(&mut packet).expect("keys agree");
         assert_eq!(packet[1] & 0x7f, 111);
         let mut pcm = [0; 960];
-        decoder.decode(&packet[12..opened], &mut pcm).unwrap();
+        decoder.decode(&packet[header_bytes(&packet)..opened], &mut pcm).unwrap();
         // Every sixth sample: what is above 4 kHz is nobody's here.
         at_browser.extend(pcm.iter().step_by(6));
     };

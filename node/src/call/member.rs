@@ -256,8 +256,10 @@ impl CallLine {
 }
 
 fn written(plan: &Plan, told: RewrittenLine, origin: Origin, flags: &Flags) -> Vec<u8> {
-    let Plan { session, number, says, hears, .. } = plan;
-    let mut answer = sdp::answering(session, *number, *hears, *says, origin);
+    let Plan { session, number, offered, speech, says, hears, .. } = plan;
+    // Those that the leg was made with: what another description names otherwise is not taken.
+    let extensions = speech.extensions.with(offered.extensions);
+    let mut answer = sdp::answering(session, *number, *hears, *says, extensions, origin);
     let mut lines = vec![None; *number];
     lines.push(Some(told));
     sdp::rewrite(&mut answer, &rewrite(origin.address, flags, lines));

@@ -7,7 +7,7 @@ use ale_media::leg::{Direction, LegConfig, ReceiveCodec, TelephoneEvents};
 use super::error::CallError;
 use crate::ng::command::Codecs;
 use crate::random;
-use crate::sdp::{Format, Line, NamedFormat};
+use crate::sdp::{Extensions, Format, Line, NamedFormat};
 
 /// Codecs that can be added, by their names, and their static payload types (RFC 3551).
 const ADDED: [(&str, &str, Option<u8>); 4] = [
@@ -28,6 +28,8 @@ pub(super) struct Speech {
     comfort_noise: Option<u8>,
     /// Of the PCM between the ends.
     pub(super) sample_rate_hz: u32,
+    /// Header extensions, spoken both ways.
+    pub(super) extensions: Extensions,
 }
 
 fn codec(format: &Format) -> Option<CodecSpec> {
@@ -122,7 +124,8 @@ pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError
     // Browsers name several; those of another clock than the codec's would stand out of its time.
     let clock_hz = codec.format().rtp_clock_hz;
     let events = offered.formats.iter().find(|f| is_events(f) && f.clock_hz == clock_hz);
-    Ok(Speech::of_one(payload_type, codec, events.cloned(), sample_rate_hz))
+    let speech = Speech::of_one(payload_type, codec, events.cloned(), sample_rate_hz);
+    Ok(Speech { extensions: offered.extensions, ..speech })
 }
 
 /// A leg that says nothing and hears what comes in these descriptions' formats, of which the first that knows a number
@@ -163,6 +166,7 @@ impl Speech {
             events: events.map(|format| (format.payload_type, format.clock_hz)),
             comfort_noise: None,
             sample_rate_hz,
+            extensions: Extensions::default(),
         }
     }
 
@@ -207,6 +211,8 @@ impl Speech {
             .map(|(payload_type, clock_hz)| TelephoneEvents::new(payload_type, clock_hz));
         config.telephone_events = events.into_iter().collect();
         config.sample_rate_hz = Some(self.sample_rate_hz);
+        config.header_extensions.audio_level = self.extensions.audio_level;
+        config.header_extensions.mixer_levels = self.extensions.mixer_levels;
         Some(config)
     }
 }

@@ -6,6 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 use ale_media::tap::Preference;
 use sdp_types::{AddrType, Attribute, Connection, Media, Session};
 
+use super::extensions::Extensions;
 use crate::ng::command::Transport;
 use crate::peer::dtls::Fingerprint;
 use crate::peer::ice::Credentials;
@@ -103,6 +104,8 @@ pub struct Line {
     pub receives: bool,
     /// `a=recordpref` (RFC 7866 section 6.2).
     pub preference: Preference,
+    /// Header extensions that it names.
+    pub extensions: Extensions,
     pub(crate) formats: Vec<Format>,
 }
 
@@ -168,6 +171,7 @@ impl Line {
             sends,
             receives,
             preference: preference.unwrap_or_default(),
+            extensions: Extensions::of(session, media),
             formats,
         })
     }

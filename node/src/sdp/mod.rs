@@ -6,12 +6,14 @@
 //! the address that they came with.
 
 mod answer;
+mod extensions;
 mod line;
 mod rewrite;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Origin, answering};
+pub use extensions::Extensions;
 pub(crate) use line::Format;
 pub use line::{DtlsLine, IceLine, Line, LineKind, Setup};
 pub use rewrite::{

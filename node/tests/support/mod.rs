@@ -209,3 +209,12 @@ pub fn rtcp(ssrc: u32) -> Vec<u8> {
     packet.extend([1, 1, b'x', 0]);
     packet
 }
+
+/// Bytes of a packet before its payload, by RFC 3550 sections 5.1 and 5.3.1, by hand.
+pub fn header_bytes(packet: &[u8]) -> usize {
+    let fixed = 12 + 4 * usize::from(packet[0] & 0xf);
+    if packet[0] & 0x10 == 0 {
+        return fixed;
+    }
+    fixed + 4 + 4 * usize::from(u16::from_be_bytes([packet[fixed + 2], packet[fixed + 3]]))
+}
