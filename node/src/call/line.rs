@@ -5,7 +5,6 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ale_media::codec::g711::Law;
 use ale_media::leg::{
     Leg, LegControl, LegEvent, LegMedia, LegReceiver, MAX_DIGIT_MS, MIN_DIGIT_MS,
 };
@@ -300,9 +299,11 @@ impl CallLine {
             (Some(EndControl::Leg(_)), Some(speeches)) => {
                 Ok(speeches.get(party).ok_or(CallError::NoOffer)?.sample_rate_hz)
             }
-            (Some(EndControl::Session(_)), _) => end.g711().map(|_| 8_000).ok_or(
-                CallError::NotDone("Playing where another codec than G.711 is passed on undecoded"),
-            ),
+            (Some(EndControl::Session(_)), _) => {
+                let spoken = end.said.as_ref().and_then(voice::first_known);
+                let (_, codec) = spoken.ok_or(CallError::UnknownCodecs)?;
+                Ok(codec.format().sample_rate_hz)
+            }
             _ => Err(CallError::NoOffer),
         }
     }
@@ -316,10 +317,11 @@ impl CallLine {
     ) -> Result<(), CallError> {
         let id = self.path.ok_or(CallError::NoOffer)?;
         let end = self.ends.get_mut(party).and_then(Option::as_mut).ok_or(CallError::NoOffer)?;
-        let source = match (&end.control, end.g711()) {
-            (Some(EndControl::Session(_)), Some((payload_type, law))) => Some(Source {
+        let spoken = end.said.as_ref().and_then(voice::first_known);
+        let source = match (&end.control, spoken) {
+            (Some(EndControl::Session(_)), Some((payload_type, codec))) => Some(Source {
                 payload_type,
-                law,
+                encoder: codec.encoder().map_err(|_| CallError::NoCodec)?,
                 ssrc: random::number().ok_or(CallError::Random)?,
                 sequence: (random::number().ok_or(CallError::Random)? >> 17) as u16,
                 timestamp: random::number().ok_or(CallError::Random)?,
@@ -477,16 +479,6 @@ impl LineEnd {
     /// Whether there are to be keys by DTLS, and none have come.
     pub(crate) fn waits_for_keys(&self) -> bool {
         self.by_dtls && !self.has_keys
-    }
-
-    /// G.711 as its peer knows it, the first of both.
-    fn g711(&self) -> Option<(u8, Law)> {
-        let formats = &self.said.as_ref()?.formats;
-        formats.iter().find_map(|format| match &format.name.to_ascii_uppercase()[..] {
-            "PCMU" => Some((format.payload_type, Law::Mu)),
-            "PCMA" => Some((format.payload_type, Law::A)),
-            _ => None,
-        })
     }
 
     /// Where the peer sends from, as far as known: RTP, or RTCP.

@@ -63,6 +63,11 @@ impl Member {
         self.hears
     }
 
+    /// Samples a second of what it hears.
+    pub fn sample_rate_hz(&self) -> u32 {
+        self.speech.sample_rate_hz
+    }
+
     /// What is spoken with it, as in `a=rtpmap`.
     pub fn codec(&self) -> String {
         self.speech.encoding()

@@ -208,9 +208,6 @@ impl Call {
         rounds: Rounds,
         worker: &Worker,
     ) -> Result<(), CallError> {
-        if self.member.is_some() {
-            return Err(CallError::NotDone("Playing to one member of a conference"));
-        }
         let mut refused = CallError::NoOffer;
         for line in &mut self.lines {
             let to: Vec<_> = (0..2).filter(|of| party.is_none_or(|party| party == *of)).collect();

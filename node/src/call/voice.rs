@@ -110,15 +110,23 @@ pub(super) fn translation(
     ]))
 }
 
-/// What a conference speaks with who has offered this: of the codecs that are known here and not taken out, the
-/// one that the offer prefers.
-pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError> {
-    let known = |format: &Format| {
+/// The first codec of a line that can be spoken with its author, and its payload type there.
+pub(super) fn first_known(line: &Line) -> Option<(u8, CodecSpec)> {
+    first_of(line, &Codecs::default())
+}
+
+fn first_of(line: &Line, codecs: &Codecs) -> Option<(u8, CodecSpec)> {
+    line.formats.iter().find_map(|format| {
         let named = |(name, ..): &(&str, &str, _)| name.eq_ignore_ascii_case(&format.name);
         let is_known = ADDED.iter().any(named) && !codecs.removes(&format.name);
         codec(format).filter(|_| is_known).map(|codec| (format.payload_type, codec))
-    };
-    let chosen = offered.formats.iter().find_map(known);
+    })
+}
+
+/// What a conference speaks with who has offered this: of the codecs that are known here and not taken out, the
+/// one that the offer prefers.
+pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError> {
+    let chosen = first_of(offered, codecs);
     let (payload_type, codec) = chosen.ok_or(CallError::UnknownCodecs)?;
     let sample_rate_hz = codec.format().sample_rate_hz;
     // Browsers name several; those of another clock than the codec's would stand out of its time.

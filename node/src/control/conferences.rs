@@ -20,6 +20,8 @@ use crate::worker::{Mix, Worker};
 
 /// Places beyond those that may be taken: who has left holds its own until the next tick.
 const SPARE_PLACES: usize = 8;
+/// Members that may be played something to at a time, each by a member that nobody else hears.
+const PLAYED_TO: usize = 16;
 
 /// Why a call was not let in.
 #[derive(Debug)]
@@ -49,15 +51,18 @@ struct Meeting {
     wanted: Vec<(String, TapOrder)>,
     /// Who is yet to be told to leave, since too many commands waited.
     leaving: Vec<MemberId>,
-    announcement: Option<Announcement>,
+    /// What is played, to one member each, or to all.
+    announcements: Vec<(Option<MemberId>, Announcement)>,
 }
 
 impl Meeting {
-    fn end_announcement(&mut self) {
-        if let Some(announcement) = self.announcement.take() {
+    /// Ends what is played to a member, or to all.
+    fn end_announcement(&mut self, to: Option<MemberId>) {
+        let is_its = |(listener, _): &mut (Option<MemberId>, Announcement)| *listener == to;
+        for (_, announcement) in self.announcements.extract_if(.., is_its) {
             self.leaving.push(announcement.end());
-            self.tidy();
         }
+        self.tidy();
     }
 
     /// Frees what the tick has given back.
@@ -80,31 +85,36 @@ impl Conferences {
         self.by_name.values().map(|meeting| meeting.members).sum()
     }
 
-    /// Announces what `begin` makes, in place of what is announced already.
+    /// Announces what `begin` makes to all or to one, in place of what is announced there already.
     pub(super) fn announce(
         &mut self,
         conference: &str,
+        to: Option<MemberId>,
         begin: impl FnOnce(&ConferenceControl) -> Result<Announcement, String>,
     ) -> Result<(), String> {
         let meeting = self.by_name.get_mut(conference).ok_or("Unknown conference")?;
         let begun = begin(&meeting.tapped.control)?;
-        meeting.end_announcement();
-        meeting.announcement = Some(begun);
+        meeting.end_announcement(to);
+        meeting.announcements.push((to, begun));
         Ok(())
     }
 
-    pub(super) fn stop_announcing(&mut self, conference: &str) -> Result<(), String> {
+    pub(super) fn stop_announcing(
+        &mut self,
+        conference: &str,
+        to: Option<MemberId>,
+    ) -> Result<(), String> {
         let meeting = self.by_name.get_mut(conference).ok_or("Unknown conference")?;
-        meeting.end_announcement();
+        meeting.end_announcement(to);
         Ok(())
     }
 
     /// Announces on, and ends what has been heard.
     pub(super) fn go_on(&mut self) {
         for meeting in self.by_name.values_mut() {
-            if meeting.announcement.as_mut().is_some_and(|announcement| !announcement.go_on()) {
-                meeting.end_announcement();
-            }
+            let is_over = |(_, one): &mut (Option<MemberId>, Announcement)| !one.go_on();
+            let over = meeting.announcements.extract_if(.., is_over);
+            meeting.leaving.extend(over.map(|(_, announcement)| announcement.end()));
         }
     }
 
@@ -136,14 +146,15 @@ impl Conferences {
     fn make(&mut self, name: &str, worker: usize) -> Result<(Meeting, Mix), CallError> {
         let members = usize::from(self.limits.max_members) + SPARE_PLACES;
         let config = ConferenceConfig {
-            max_members: members,
+            max_members: members + PLAYED_TO,
+            max_pair_gains: PLAYED_TO,
             max_speakers: usize::from(self.limits.max_speakers),
             max_taps: (members * self.sinks).max(1),
             ..ConferenceConfig::default()
         };
         let (tapped, mix) = self.open(name, worker, &config)?;
         let (wanted, leaving) = (Vec::new(), Vec::new());
-        Ok((Meeting { tapped, members: 0, wanted, leaving, announcement: None }, mix))
+        Ok((Meeting { tapped, members: 0, wanted, leaving, announcements: Vec::new() }, mix))
     }
 
     /// A conference of the engine's, not yet on its worker.
@@ -180,7 +191,7 @@ impl Conferences {
         } else {
             meeting.leaving.push(member.id);
             meeting.tapped.forget(member.id);
-            meeting.tidy();
+            meeting.end_announcement(Some(member.id));
         }
     }
 
