@@ -13,6 +13,7 @@
 //! | [`worker`] | threads that forward packets |
 //! | [`peer`] | ICE-lite and DTLS between a socket and a session |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
+//! | [`stream`], [`tls`] | connections of TCP, and TLS on them |
 //! | [`http`] | requests of HTTP as they come |
 //! | [`metrics`] | what the node has done and has left, as OpenMetrics |
 //! | [`web`] | the node over HTTP: browsers, what is known of conferences, the page, metrics, health |
@@ -34,6 +35,7 @@ pub mod play;
 pub mod ports;
 pub mod random;
 pub mod sdp;
-mod stream;
+pub mod stream;
+pub mod tls;
 pub mod web;
 pub mod worker;

@@ -91,7 +91,11 @@ mod tests {
     fn a_chain_goes_on_after_a_restart_and_ends_where_it_cannot_be_written() {
         let folder = std::env::temp_dir().join(format!("ale-node-audit-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let config = Tap { audit: Some(folder.join("audit")), audit_key: Some(folder.join("key")) };
+        let config = Tap {
+            audit: Some(folder.join("audit")),
+            audit_key: Some(folder.join("key")),
+            ..Tap::default()
+        };
         let open = || AuditFile::open(&config, Clock::start());
         assert!(AuditFile::open(&Tap::default(), Clock::start()).unwrap().is_none());
         assert!(open().is_err(), "no key");

@@ -16,6 +16,7 @@ use super::audit::AuditFile;
 use crate::call::Consents;
 use crate::config::Config;
 use crate::ng::command::{Leads, TapOrder};
+use crate::tls;
 use crate::web::view;
 use crate::worker::{Clock, Worker};
 
@@ -102,6 +103,9 @@ impl Taps {
     /// Finishes the recordings that a crash has left, and goes on with the audit.
     pub(super) fn new(config: &Config, clock: Clock) -> io::Result<Self> {
         let mut sinks = Sinks::new(config.sinks.clone()).map_err(io::Error::other)?;
+        if let Some(authorities) = &config.tap.authorities {
+            sinks.set_tls(tls::client(authorities)?);
+        }
         let ticks_ns = clock.now_ns();
         sinks.set_clock(files::Clock { ticks_ns, unix_ns: clock.unix_ns(ticks_ns) });
         for SinkConfig { kind, .. } in &config.sinks {

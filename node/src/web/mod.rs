@@ -24,7 +24,7 @@ use crate::config::{Http, Network};
 use crate::http::{self, HttpError};
 use crate::metrics;
 use crate::ng::command::TapOrder;
-use crate::stream::{self, Stream};
+use crate::stream::{self, Port, Stream};
 
 /// How long the control thread may take.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -163,11 +163,11 @@ pub struct Ask {
 ///
 /// # Errors
 /// What the system says.
-pub fn serve(listen: SocketAddr, config: &Http, ask: Ask) -> io::Result<SocketAddr> {
+pub fn serve(port: Port, config: &Http, ask: Ask) -> io::Result<SocketAddr> {
     let token = config.token.as_ref().map(|token| TokenDigest::of(&token.0));
     let everybody = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|text| text.parse().ok());
     let everybody: Vec<Network> = everybody.collect();
-    stream::serve(listen, "http", everybody, SILENCE, move |mut stream| {
+    stream::serve(port, "http", everybody, SILENCE, move |mut stream| {
         let answer = match request(&mut stream, token)? {
             Ok((wanted, body)) => answer(wanted, body, &ask),
             Err(Refused { status, field }) => {

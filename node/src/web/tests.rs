@@ -73,8 +73,9 @@ fn served_with(with_token: bool) -> SocketAddr {
         }
     });
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let http = Http { listen: None, token: with_token.then(|| Token(TOKEN.into())) };
-    serve(listen, &http, Ask { asked, bell }).unwrap()
+    let token = with_token.then(|| Token(TOKEN.into()));
+    let http = Http { token, ..Http::default() };
+    serve(listen.into(), &http, Ask { asked, bell }).unwrap()
 }
 
 /// All that is answered until the connection ends.
