@@ -12,7 +12,7 @@ use ale_media::rtp::is_rtcp;
 use ale_media::srtp::dtls::{Role, split};
 use ale_media::srtp::{Receiver, Sender, SessionConfig};
 use ale_media_node::peer::dtls::{Fingerprint, Handshake, Identity, Told};
-use ale_media_node::web::{Question, Reply, Way};
+use ale_media_node::web::{Precondition, Question, Reply, Way};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use support::Said::{self, List, Text};
@@ -445,6 +445,42 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
         hears(&at_browser, 400.0, 2_200.0) && hears(&at_phone, 2_200.0, 400.0)
     });
     assert!(both_hear);
+    // Candidates are taken, and ICE begins anew by its session's tag and no other.
+    let ice = |fragment: &str, about: Precondition| Question::Ice {
+        conference: "room".into(),
+        session: session.clone(),
+        about,
+        fragment: fragment.into(),
+    };
+    let password = value(&offered, "ice-pwd").unwrap();
+    let more = format!("a=ice-ufrag:web\r\na=ice-pwd:{password}\r\nm=audio 9 RTP/AVP 0\r\n");
+    let more = more.replace(":web\r", ":webx\r");
+    let current = Precondition::Tag(format!("\"{}\"", value(&answer, "ice-ufrag").unwrap()));
+    let stale = Precondition::Tag("\"x\"".into());
+    assert_eq!(node.control.web(&ice(&more, stale), Default::default(), 0), Reply::Over);
+    let other = node.control.web(&ice(&more, current.clone()), Default::default(), 0);
+    assert!(matches!(other, Reply::Malformed(_)), "a tag of this session, and other credentials");
+    let restarted = node.control.web(&ice(&more, Precondition::Any), Default::default(), 0);
+    let Reply::Restarted { tag, fragment } = restarted else { panic!("{restarted:?}") };
+    assert_eq!(node.control.web(&ice(&more, current), Default::default(), 0), Reply::Over);
+    let again =
+        node.control.web(&ice(&more, Precondition::Tag(tag.clone())), Default::default(), 0);
+    assert_eq!(again, Reply::Taken);
+    assert!(fragment.contains("a=mid:0\r\n") && fragment.contains("a=candidate:1 1 UDP "));
+    let mut anew = answer.clone();
+    for name in ["ice-ufrag", "ice-pwd"] {
+        let [before, after] = [&answer, &fragment].map(|text| value(text, name).unwrap());
+        assert_ne!(before, after);
+        anew = anew.replace(&format!("{name}:{before}"), &format!("{name}:{after}"));
+    }
+    assert_eq!(tag, format!("\"{}\"", value(&fragment, "ice-ufrag").unwrap()));
+    // From elsewhere, by the same keys.
+    keyed.socket = checked(&anew).0;
+    let mut packets = 0;
+    while packets < 3 {
+        let packet = Phone::receive(&keyed.socket).0;
+        packets += usize::from((128..192).contains(&packet[0]));
+    }
     // It leaves by its session's name, and by no other.
     let leave = |conference: &str, session: &str| Question::Leave {
         conference: conference.into(),

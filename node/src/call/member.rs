@@ -11,7 +11,9 @@ use super::voice::{self, Speech};
 use super::{Call, CallError, Room, peer, rewrite, told};
 use crate::keys;
 use crate::ng::command::{Flags, Ice, Transport};
+use crate::peer::ice::Credentials;
 use crate::random;
+use crate::sdp::fragment::Fragment;
 use crate::sdp::{self, Formats, Line, LineKind, Origin, RewrittenLine, Rtcp};
 use crate::worker::{Path, Worker};
 
@@ -164,6 +166,37 @@ impl Call {
             member.answer = written(&plan, told, member.origin, flags);
         }
         Ok(member.answer.clone())
+    }
+
+    /// The node's credentials of ICE with a member, and the member's; nothing without ICE.
+    pub fn ice(&self) -> Option<(&Credentials, &Credentials)> {
+        self.lines.first()?.end(0)?.peer.ice()
+    }
+
+    /// A member begins ICE anew with these credentials: what the node tells it then.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn restart_ice(
+        &mut self,
+        theirs: Credentials,
+        room: &Room,
+        worker: &Worker,
+    ) -> Result<Fragment, CallError> {
+        let line = self.lines.first_mut().ok_or(CallError::NoOffer)?;
+        let path = line.path().ok_or(CallError::NoOffer)?;
+        let end = line.only().ok_or(CallError::NoOffer)?;
+        let said = end.said.as_mut().ok_or(CallError::NoOffer)?;
+        let LineKind::Rtp(transport) = said.kind else { return Err(CallError::NoOffer) };
+        let ice = said.ice.as_mut().ok_or(CallError::NotDone("ICE in a call that has none"))?;
+        let address = room.told(end.interface).ok_or(CallError::NoInterface)?;
+        let (credentials, change) = end.peer.restart(theirs.clone())?;
+        ice.credentials = theirs;
+        let format = said.formats.first().map_or(0, |format| format.payload_type);
+        let line = format!("{} 9 {} {format}", said.media, transport.name());
+        let (mid, port) = (said.mid.clone(), end.port);
+        worker.change_peer(path, 0, change);
+        Ok(Fragment { credentials, line, mid, address, port })
     }
 
     /// Whether nobody in the conference hears this member.

@@ -13,7 +13,8 @@ use crate::metrics;
 use crate::ng::command::{Consent, Flags};
 use crate::ng::server::ServerStats;
 use crate::random;
-use crate::web::{Question, Reply, Way, view};
+use crate::sdp::fragment::credentials;
+use crate::web::{Precondition, Question, Reply, Way, tag, view};
 
 /// Tag of who enters by WHIP or WHEP.
 const TAG: &str = "whip";
@@ -31,6 +32,12 @@ impl Control {
                 };
                 self.end(&call_id);
                 Reply::Done
+            }
+            Question::Ice { conference, session, about, fragment } => {
+                let Some(call_id) = self.session(conference, session) else {
+                    return Reply::Unknown;
+                };
+                self.ice_from_web(&call_id, about, fragment)
             }
             Question::Standings { conference, session } => {
                 let call_id = self.session(conference, session);
@@ -136,6 +143,31 @@ impl Control {
         let call = self.calls.get(&call_id).filter(|call| call.party(TAG) == Some(0))?;
         let is_there = call.member.as_ref().is_some_and(|m| m.conference == conference);
         is_there.then_some(call_id)
+    }
+
+    /// More of ICE (RFC 9725 section 4.3): candidates, of which the node learns by checks anyway, or a new beginning.
+    fn ice_from_web(&mut self, call_id: &str, about: &Precondition, fragment: &[u8]) -> Reply {
+        let Some(theirs) = credentials(fragment) else {
+            return Reply::Malformed(String::from("no a=ice-ufrag and a=ice-pwd\n"));
+        };
+        let Some(call) = self.calls.get_mut(call_id) else { return Reply::Unknown };
+        let Some((ours, known)) = call.ice() else { return Reply::Over };
+        match about {
+            Precondition::Tag(of) if *of != tag(&ours.fragment) => return Reply::Over,
+            // Such as are sent twice.
+            _ if theirs == *known => return Reply::Taken,
+            Precondition::Tag(_) => {
+                return Reply::Malformed(String::from("other credentials than of that session\n"));
+            }
+            Precondition::Any => {}
+        }
+        let Some(worker) = self.workers.get(call.worker) else { return Reply::Unknown };
+        match call.restart_ice(theirs, &self.room, worker) {
+            Ok(told) => {
+                Reply::Restarted { tag: tag(&told.credentials.fragment), fragment: told.text() }
+            }
+            Err(error) => Reply::Refused(error.to_string()),
+        }
     }
 
     /// How a member stands to each sink.

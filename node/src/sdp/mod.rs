@@ -7,6 +7,7 @@
 
 mod answer;
 mod extensions;
+pub mod fragment;
 mod line;
 mod rewrite;
 #[cfg(test)]

@@ -15,8 +15,8 @@ use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 use std::time::Duration;
 
 pub use files::File;
-use route::SDP;
-pub use route::{Refused, TokenDigest, Wanted, Way, wanted};
+use route::{FRAGMENT, SDP};
+pub use route::{Precondition, Refused, TokenDigest, Wanted, Way, wanted};
 
 use serde::Serialize;
 
@@ -47,6 +47,17 @@ pub enum Question {
         name: Option<String>,
         /// The offer.
         offer: Vec<u8>,
+    },
+    /// Somebody who has entered tells more of ICE, or begins it anew.
+    Ice {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+        /// Which ICE session it is about.
+        about: Precondition,
+        /// What is told.
+        fragment: Vec<u8>,
     },
     /// A session ends.
     Leave {
@@ -115,6 +126,17 @@ pub enum Reply {
         /// The answer to the offer.
         answer: Vec<u8>,
     },
+    /// ICE begins anew: what the node tells.
+    Restarted {
+        /// The tag of the ICE session that begins.
+        tag: String,
+        /// The node's fragment.
+        fragment: String,
+    },
+    /// It has been taken, and there is nothing to say.
+    Taken,
+    /// It is about an ICE session that is over.
+    Over,
     /// It has been done.
     Done,
     /// There is no such session, or member.
@@ -231,6 +253,9 @@ fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
             let question = Question::Enter { way, conference, name, offer: body };
             replied(ask.ask(question), Some(&folder))
         }
+        Wanted::Ice { conference, session, about } => {
+            replied(ask.ask(Question::Ice { conference, session, about, fragment: body }), None)
+        }
         Wanted::Leave { conference, session } => {
             replied(ask.ask(Question::Leave { conference, session }), None)
         }
@@ -269,9 +294,10 @@ fn json(view: &impl Serialize) -> Vec<u8> {
 fn methods() -> Vec<u8> {
     let fields = [
         ANY_ORIGIN,
-        ("Access-Control-Allow-Methods", "GET, POST, DELETE"),
-        ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+        ("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE"),
+        ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match"),
         ("Accept-Post", SDP),
+        ("Accept-Patch", FRAGMENT),
     ];
     told("204 No Content", &fields, b"")
 }
@@ -284,14 +310,28 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
     match reply {
         Some(Reply::Entered { session, answer }) => {
             let location = format!("{}/{session}", folder.unwrap_or_default());
+            let tag = tag_of(&answer);
             let fields = [
                 ANY_ORIGIN,
-                ("Access-Control-Expose-Headers", "Location"),
+                ("Access-Control-Expose-Headers", "Location, ETag"),
                 ("Content-Type", SDP),
                 ("Location", &location),
             ];
+            let tagged = tag.as_deref().map(|tag| ("ETag", tag));
+            let fields: Vec<_> = fields.into_iter().chain(tagged).collect();
             told("201 Created", &fields, &answer)
         }
+        Some(Reply::Restarted { tag, fragment }) => {
+            let fields = [
+                ANY_ORIGIN,
+                ("Access-Control-Expose-Headers", "ETag"),
+                ("Content-Type", FRAGMENT),
+                ("ETag", &tag),
+            ];
+            told("200 OK", &fields, fragment.as_bytes())
+        }
+        Some(Reply::Taken) => told("204 No Content", &[ANY_ORIGIN], b""),
+        Some(Reply::Over) => told_as("412 Precondition Failed", TEXT, "another ICE session\n"),
         Some(Reply::Done) => told_as("200 OK", TEXT, ""),
         Some(Reply::Unknown) => {
             told_as("404 Not Found", TEXT, "no such session, call, member or sink\n")
@@ -312,6 +352,18 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
         Some(Reply::Is(false)) => told_as("503 Service Unavailable", TEXT, "no\n"),
         None => told_as("503 Service Unavailable", TEXT, "no answer\n"),
     }
+}
+
+/// The tag of the ICE session that an answer begins: the node's part of its names (RFC 9725 section 4.3.1).
+fn tag_of(answer: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(answer).ok()?;
+    let fragment = text.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"))?;
+    Some(tag(fragment))
+}
+
+/// The tag of the ICE session in which the node is called so.
+pub fn tag(fragment: &str) -> String {
+    format!("\"{fragment}\"")
 }
 
 #[cfg(test)]

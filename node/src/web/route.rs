@@ -10,6 +10,7 @@ use crate::ng::command::TapOrder;
 /// Longest name of a conference, of a session, and of who enters.
 const MAX_NAME_BYTES: usize = 64;
 pub(super) const SDP: &str = "application/sdp";
+pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 /// How a browser enters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,15 @@ pub enum Wanted {
         conference: String,
         /// What the others are told who it is.
         name: Option<String>,
+    },
+    /// To tell more of ICE, or to begin it anew (RFC 9725 section 4.3); what is told is the body.
+    Ice {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+        /// What it is about.
+        about: Precondition,
     },
     /// To leave one.
     Leave {
@@ -101,6 +111,15 @@ pub enum Wanted {
         /// What it is.
         order: TapOrder,
     },
+}
+
+/// Which ICE session a request is about, by `If-Match` (RFC 9110 section 13.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Whichever there is: another is to begin.
+    Any,
+    /// The one of this tag.
+    Tag(String),
 }
 
 /// Why a request is refused: the answer's status and a field that goes with it.
@@ -183,9 +202,7 @@ pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Ref
     }
     match (head.method, place) {
         ("POST", Place::Endpoint(way, conference)) => {
-            let kind = head.field("content-type").unwrap_or_default();
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            if !kind.eq_ignore_ascii_case(SDP) {
+            if !is_of_kind(head, SDP) {
                 return Err(Refused::with("415 Unsupported Media Type", "Accept-Post", SDP));
             }
             Ok(Wanted::Enter { way, conference: conference.to_owned(), name: name(query) })
@@ -195,7 +212,19 @@ pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Ref
             let (conference, session) = (conference.to_owned(), session.to_owned());
             Ok(Wanted::Leave { conference, session })
         }
-        (_, Place::Session(..)) => Err(Refused::method("DELETE, OPTIONS")),
+        ("PATCH", Place::Session(conference, session)) => {
+            if !is_of_kind(head, FRAGMENT) {
+                return Err(Refused::with("415 Unsupported Media Type", "Accept-Patch", FRAGMENT));
+            }
+            let (conference, session) = (conference.to_owned(), session.to_owned());
+            let about = match head.field("if-match") {
+                None => return Err(Refused::new("428 Precondition Required")),
+                Some("*") => Precondition::Any,
+                Some(tag) => Precondition::Tag(tag.to_owned()),
+            };
+            Ok(Wanted::Ice { conference, session, about })
+        }
+        (_, Place::Session(..)) => Err(Refused::method("DELETE, PATCH, OPTIONS")),
         ("GET", Place::Conferences) => Ok(Wanted::Conferences),
         ("GET", Place::Call(call_id)) => Ok(Wanted::Call(call_id)),
         (_, Place::Conferences | Place::Call(_)) => Err(Refused::method("GET, OPTIONS")),
@@ -222,6 +251,11 @@ pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Ref
             Err(Refused::method("POST, OPTIONS"))
         }
     }
+}
+
+fn is_of_kind(head: &Head<'_>, wanted: &str) -> bool {
+    let kind = head.field("content-type").unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }
 
 fn place(path: &str) -> Option<Place<'_>> {

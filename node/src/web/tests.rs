@@ -34,6 +34,17 @@ fn reply_to(question: Question) -> Reply {
             let is_known = (&conference[..], member, muted) == ("room-1", 7, true);
             if is_known { Reply::Done } else { Reply::Unknown }
         }
+        Question::Ice { conference, session, about, fragment } => {
+            assert_eq!((&conference[..], &session[..]), ("room-1", "abc"));
+            match (about, &fragment[..]) {
+                (Precondition::Any, b"new") => {
+                    Reply::Restarted { tag: "\"t\"".into(), fragment: "a=ice-lite\r\n".into() }
+                }
+                (Precondition::Tag(tag), b"more") if tag == "\"s\"" => Reply::Taken,
+                (Precondition::Tag(_), b"more") => Reply::Over,
+                _ => Reply::Malformed("what".into()),
+            }
+        }
         Question::Standings { conference, session } => {
             let is_known = (&conference[..], &session[..]) == ("room-1", "abc");
             if is_known { Reply::Standings(Vec::new()) } else { Reply::Unknown }
@@ -120,6 +131,37 @@ fn an_offer_is_answered_with_where_its_session_is_and_that_can_be_ended() {
 }
 
 #[test]
+fn ice_is_told_more_of_or_begins_anew_by_the_tag_of_its_session() {
+    let address = served();
+    let patch = |fields: &str, body: &str| {
+        let request = format!(
+            "PATCH /whip/room-1/abc HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n{fields}\
+             Content-Type: application/trickle-ice-sdpfrag\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        answered(address, &request)
+    };
+    for (fields, body, status) in [
+        ("If-Match: \"s\"\r\n", "more", "204 No Content"),
+        ("If-Match: \"r\"\r\n", "more", "412 Precondition Failed"),
+        ("If-Match: *\r\n", "old", "400 Bad Request"),
+        ("", "more", "428 Precondition Required"),
+    ] {
+        let answer = patch(fields, body);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer} to {fields}");
+    }
+    let anew = patch("If-Match: *\r\n", "new");
+    assert!(
+        anew.starts_with("HTTP/1.1 200 OK\r\n") && anew.contains("\r\nETag: \"t\"\r\n"),
+        "{anew}"
+    );
+    assert!(anew.contains("\r\nContent-Type: application/trickle-ice-sdpfrag\r\n"), "{anew}");
+    assert!(anew.ends_with("\r\n\r\na=ice-lite\r\n"), "{anew}");
+    let tag = tag_of(b"v=0\r\na=ice-ufrag:Ab+/\r\n");
+    assert_eq!((tag.as_deref(), tag_of(b"v=0\r\n")), (Some("\"Ab+/\""), None));
+}
+
+#[test]
 fn what_is_wrong_is_told_by_status_and_nothing_but_that_to_who_brings_no_token() {
     let address = served();
     let fit = post("v=0");
@@ -140,7 +182,8 @@ fn what_is_wrong_is_told_by_status_and_nothing_but_that_to_who_brings_no_token()
         (fit.replace("Content-Length: 3", "Content-Length: 65536"), "413"),
         (fit.replace("Content-Length", "X"), "411"),
         (fit.replace("POST", "GET"), "405"),
-        (fit.replace("POST", "PATCH").replace("room-1?name=Ada", "room-1/abc"), "405"),
+        (fit.replace("POST", "PATCH").replace("room-1?name=Ada", "room-1/abc"), "415"),
+        (fit.replace("POST", "PATCH"), "405"),
         (fit.replace("POST", "DELETE"), "405"),
         (fit.replace("room-1?name=Ada", "room-1/abc"), "405"),
         (fit.replace("/whip/", "/ng/"), "404"),
