@@ -118,7 +118,12 @@ typedef struct ale_tap_config {
   /* How much may wait to be read, 10 to 2000; beyond that the oldest is lost. Default 1000. */
   uint32_t buffer_ms;
   uint32_t paused;  /* Not 0: it begins paused. Default 0. */
-  uint32_t reserved;  /* For what a later header asks; 0. */
+  /*
+   * Not 0: the member's packets as they come, decrypted and not decoded (ale_tap_read_packet), none while the
+   * others don't hear it or the tap is paused; the rate has no meaning then, and buffer_ms is a packet for each
+   * 10 ms. Default 0.
+   */
+  uint32_t is_packets;
 } ale_tap_config;
 
 /* Fills a config with the defaults. Any thread. Real-time. */
@@ -188,12 +193,44 @@ typedef struct ale_tap_frame {
  * withdrawal is not given after it. Real-time.
  *
  * Can return ALE_ERR_NOTHING, ALE_ERR_NOT_FOUND when nothing more will come, ALE_ERR_CAPACITY for less than
- * 10 ms, and ALE_ERR_INVALID_ARGUMENT.
+ * 10 ms, ALE_ERR_UNSUPPORTED by a tap of packets, and ALE_ERR_INVALID_ARGUMENT.
  */
 ale_status ale_tap_read(struct ale_tap *tap,
                         int16_t *pcm,
                         size_t capacity,
                         struct ale_tap_frame *frame);
+
+/* The largest payload of a tap's packet. */
+#define ALE_TAP_MAX_PAYLOAD_BYTES 1920
+
+/* A packet of a tap's, as it came. */
+typedef struct ale_tap_packet {
+  uint64_t time_ns;  /* The tick in which it was taken, by the time of ale_tap_frame. */
+  uint64_t arrival_ns;  /* When it arrived. */
+  uint64_t member;  /* Whose. */
+  uint64_t lost_packets;  /* Packets before this one that were lost because nobody read. */
+  uint32_t ssrc;  /* RTP's source. */
+  uint32_t timestamp;  /* RTP's timestamp. */
+  uint32_t sequence;  /* RTP's sequence number. */
+  /*
+   * RTP's payload type; of redundant audio (RFC 2198) that of the primary block, which is its payload here.
+   */
+  uint32_t payload_type;
+  uint32_t marker;  /* RTP's marker bit: 1 or 0. */
+  uint32_t payload_bytes;  /* Bytes of payload. */
+} ale_tap_packet;
+
+/*
+ * Reads the oldest packet of a tap of packets (is_packets), its payload to payload, which has room for
+ * ALE_TAP_MAX_PAYLOAD_BYTES. What was taken before a withdrawal is not given after it. Real-time.
+ *
+ * Can return ALE_ERR_NOTHING, ALE_ERR_NOT_FOUND when nothing more will come, ALE_ERR_CAPACITY for less room,
+ * ALE_ERR_UNSUPPORTED by a tap of sound, and ALE_ERR_INVALID_ARGUMENT.
+ */
+ale_status ale_tap_read_packet(struct ale_tap *tap,
+                               uint8_t *payload,
+                               size_t capacity,
+                               struct ale_tap_packet *packet);
 
 /*
  * Lets a tap leave silence of true length from the next tick on (not 0), or go on. tap is its number. Any

@@ -225,9 +225,33 @@ pub fn compare(filter: &str) {
             );
         }
     }
+    tapped(filter);
     few_talk(filter);
     levels(filter);
     idle(filter);
+}
+
+/// Legs with a tap each, whose readers are dead, beside legs without: what a tap costs is the difference.
+fn tapped(filter: &str) {
+    for legs in [100, 1_000] {
+        let row = format!("leg G.711, plain, {legs} legs, tapped");
+        if !row.contains(filter) {
+            continue;
+        }
+        let [mut tapped, mut plain] = [(); 2].map(|()| Room::new(CodecSpec::Pcma, None, legs));
+        let _taps = tapped.tap(8_000);
+        for room in [&mut tapped, &mut plain] {
+            for _ in 0..50 {
+                room.packet_time();
+            }
+        }
+        let repeats = ROUNDS * (100 / legs as u64).max(1);
+        let mut sides = [
+            Side::new("ours", || (0..repeats).map(|_| tapped.packet_time()).sum()),
+            Side::new("not tapped", || (0..repeats).map(|_| plain.packet_time()).sum()),
+        ];
+        harness::compare(&row, repeats * legs as u64, &mut sides);
+    }
 }
 
 /// A hundred legs of whom three talk; the others send what a pause is told by.

@@ -57,6 +57,10 @@ pub const ALE_TAP_REFUSED_WITHDRAWN: u32 = 4;
 /// The member's description asks not to be recorded (ale_member_recordpref).
 pub const ALE_TAP_REFUSED_PREFERENCE: u32 = 5;
 
+/// The largest payload of a tap's packet.
+pub const ALE_TAP_MAX_PAYLOAD_BYTES: usize = 1920;
+const _: () = assert!(ALE_TAP_MAX_PAYLOAD_BYTES == ale_media::jitter::MAX_PAYLOAD_BYTES);
+
 /// The end of a tap that is read. Exclusive; it may outlive its conference.
 pub struct ale_tap(TapReader);
 
@@ -83,8 +87,10 @@ pub struct ale_tap_config {
     pub buffer_ms: u32,
     /// Not 0: it begins paused. Default 0.
     pub paused: u32,
-    /// For what a later header asks; 0.
-    pub reserved: u32,
+    /// Not 0: the member's packets as they come, decrypted and not decoded (ale_tap_read_packet), none while the
+    /// others don't hear it or the tap is paused; the rate has no meaning then, and buffer_ms is a packet for each
+    /// 10 ms. Default 0.
+    pub is_packets: u32,
 }
 
 impl Default for ale_tap_config {
@@ -100,7 +106,7 @@ impl Default for ale_tap_config {
             sample_rate_hz: config.sample_rate_hz,
             buffer_ms: config.buffer_ms,
             paused: 0,
-            reserved: 0,
+            is_packets: 0,
         }
     }
 }
@@ -163,6 +169,32 @@ pub struct ale_tap_frame {
     pub flags: u32,
     /// Voices in it.
     pub voices: u32,
+}
+
+/// A packet of a tap's, as it came.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ale_tap_packet {
+    /// The tick in which it was taken, by the time of ale_tap_frame.
+    pub time_ns: u64,
+    /// When it arrived.
+    pub arrival_ns: u64,
+    /// Whose.
+    pub member: u64,
+    /// Packets before this one that were lost because nobody read.
+    pub lost_packets: u64,
+    /// RTP's source.
+    pub ssrc: u32,
+    /// RTP's timestamp.
+    pub timestamp: u32,
+    /// RTP's sequence number.
+    pub sequence: u32,
+    /// RTP's payload type; of redundant audio (RFC 2198) that of the primary block, which is its payload here.
+    pub payload_type: u32,
+    /// RTP's marker bit: 1 or 0.
+    pub marker: u32,
+    /// Bytes of payload.
+    pub payload_bytes: u32,
 }
 
 /// A tap has changed its state. No sound is taken before the event that says so has found room.
@@ -231,12 +263,16 @@ fn tap_config(config: &ale_tap_config) -> Result<TapConfig, ale_status> {
     let invalid = ale_status::ALE_ERR_INVALID_ARGUMENT;
     let all = purposes(config.purpose)?;
     let mut one = all.iter();
-    let (Some(purpose), None, 0) = (one.next(), one.next(), config.reserved) else {
+    let (Some(purpose), None) = (one.next(), one.next()) else {
         return Err(invalid);
     };
-    let source = match config.is_mix {
-        0 => TapSource::Member(MemberId::from_u64(config.member)),
-        _ => TapSource::Mix,
+    let member = MemberId::from_u64(config.member);
+    let source = match (config.is_mix != 0, config.is_packets != 0) {
+        (false, false) => TapSource::Member(member),
+        (false, true) => TapSource::Packets(member),
+        (true, false) => TapSource::Mix,
+        // A mix has no packets.
+        (true, true) => return Err(invalid),
     };
     let mut made = TapConfig::new(source, purpose, SinkId(config.sink));
     made.sample_rate_hz = config.sample_rate_hz;
@@ -295,7 +331,7 @@ pub unsafe extern "C" fn ale_tap_id(tap: *const ale_tap, id: *mut u64) -> ale_st
 /// withdrawal is not given after it. Real-time.
 ///
 /// Can return ALE_ERR_NOTHING, ALE_ERR_NOT_FOUND when nothing more will come, ALE_ERR_CAPACITY for less than
-/// 10 ms, and ALE_ERR_INVALID_ARGUMENT.
+/// 10 ms, ALE_ERR_UNSUPPORTED by a tap of packets, and ALE_ERR_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_tap_read(
     tap: *mut ale_tap,
@@ -315,14 +351,11 @@ pub unsafe extern "C" fn ale_tap_read(
         if capacity < tap.0.frame_samples() {
             return Err(ale_status::ALE_ERR_CAPACITY);
         }
-        let is_over = tap.0.is_ended();
-        let Some(read) = tap.0.read(pcm) else {
-            return Err(if is_over {
-                ale_status::ALE_ERR_NOT_FOUND
-            } else {
-                ale_status::ALE_ERR_NOTHING
-            });
-        };
+        if matches!(tap.0.config().source, TapSource::Packets(_)) {
+            return Err(ale_status::ALE_ERR_UNSUPPORTED);
+        }
+        let none = nothing(&tap.0);
+        let read = tap.0.read(pcm).ok_or(none)?;
         let flag = |is: bool, bit: u32| if is { bit } else { 0 };
         *out = ale_tap_frame {
             time_ns: read.time_ns,
@@ -340,6 +373,59 @@ pub unsafe extern "C" fn ale_tap_read(
         };
         Ok(())
     })
+}
+
+/// Reads the oldest packet of a tap of packets (is_packets), its payload to payload, which has room for
+/// ALE_TAP_MAX_PAYLOAD_BYTES. What was taken before a withdrawal is not given after it. Real-time.
+///
+/// Can return ALE_ERR_NOTHING, ALE_ERR_NOT_FOUND when nothing more will come, ALE_ERR_CAPACITY for less room,
+/// ALE_ERR_UNSUPPORTED by a tap of sound, and ALE_ERR_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ale_tap_read_packet(
+    tap: *mut ale_tap,
+    payload: *mut u8,
+    capacity: usize,
+    packet: *mut ale_tap_packet,
+) -> ale_status {
+    guard(|| {
+        // SAFETY: the header's contract.
+        let (tap, payload, out) = unsafe {
+            (
+                pointer::exclusive(tap)?,
+                pointer::slice_mut(payload, capacity)?,
+                pointer::exclusive(packet)?,
+            )
+        };
+        if !matches!(tap.0.config().source, TapSource::Packets(_)) {
+            return Err(ale_status::ALE_ERR_UNSUPPORTED);
+        }
+        if capacity < ALE_TAP_MAX_PAYLOAD_BYTES {
+            return Err(ale_status::ALE_ERR_CAPACITY);
+        }
+        let none = nothing(&tap.0);
+        let read = tap.0.read_packet(payload).ok_or(none)?;
+        *out = ale_tap_packet {
+            time_ns: read.time_ns,
+            arrival_ns: read.arrival_ns,
+            member: read.member.to_u64(),
+            lost_packets: read.lost_packets,
+            ssrc: read.ssrc,
+            timestamp: read.timestamp,
+            sequence: read.sequence.into(),
+            payload_type: read.payload_type.into(),
+            marker: read.marker.into(),
+            payload_bytes: read.bytes as u32,
+        };
+        Ok(())
+    })
+}
+
+/// What a tap says that has nothing to give: asked before it is read, or its last would be missed.
+fn nothing(tap: &TapReader) -> ale_status {
+    match tap.is_ended() {
+        true => ale_status::ALE_ERR_NOT_FOUND,
+        false => ale_status::ALE_ERR_NOTHING,
+    }
 }
 
 /// Lets a tap leave silence of true length from the next tick on (not 0), or go on. tap is its number. Any

@@ -233,10 +233,12 @@ pub fn description(data: &[u8]) {
         // The node's own answer: one line, and the others refused.
         let chosen = before.len() / 2;
         let origin = Origin { session: 7, version: 1, address };
-        let mut own = sdp::answering(&session, chosen, true, false, origin);
+        let extensions = before[chosen].extensions;
+        let mut own = sdp::answering(&session, chosen, true, false, extensions, origin);
         let pcmu = NamedFormat { payload_type: 0, encoding: "PCMU/8000".into(), fmtp: None };
         let mut lines = vec![None; chosen];
-        lines.push(Some(RewrittenLine { formats: Formats::Only(vec![pcmu]), ..line(0) }));
+        let formats = Formats::Only(vec![pcmu]);
+        lines.push(Some(RewrittenLine { formats, to_phone: false, ..line(0) }));
         let to = Rewrite { address, origin: false, no_rtcp_attribute: false, codecs, lines };
         sdp::rewrite(&mut own, &to);
         let again = sdp::parse(&sdp::write(&own), 16).expect("what is written is read");
@@ -246,6 +248,7 @@ pub fn description(data: &[u8]) {
             assert!(n == chosen || line.kind == LineKind::Off);
             assert!(line.crypto.is_empty() && line.ice.is_none() && line.dtls.is_none());
             assert!(n != chosen || (line.sends && !line.receives));
+            assert!(n != chosen || line.extensions == extensions, "identifiers are the offer's");
         }
     }
     let to = Rewrite { address, origin: true, no_rtcp_attribute: false, codecs, lines };

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Edge on one box, by what is heard: a browser without a screen joins conference 1000 by the page with a fake microphone, a
 baresip joins it by SIP; each hears the other's tone, the page's table shows both, mutes the phone, and who leaves is gone.
+The browser's user agrees to a recording by a button of the page, and takes it back; nobody else is in it.
 
 usage: test.py PROGRAM-OF-THE-NODE WORK-FOLDER
 Runs in a network of its own (unshare -n, root), so that nothing leaves the machine and no port is taken."""
@@ -12,6 +13,8 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
+import urllib.request
 import wave
 
 from browser import Browser, until
@@ -94,7 +97,9 @@ def run(program, work):
     token, password = "a-token-of-the-test-only", "phones"
     microphone = work / "microphone.wav"
     tone(microphone, BROWSER_HZ)
-    environment = {**os.environ, "ADDRESS": NODE_ADDRESS, "TOKEN": token, "PHONE_PASSWORD": password}
+    recordings = work / "recordings"
+    environment = {**os.environ, "ADDRESS": NODE_ADDRESS, "TOKEN": token, "PHONE_PASSWORD": password,
+                   "RECORDINGS": str(recordings)}
     edge = subprocess.Popen([HERE / "run", program], env=environment, stdout=open(work / "edge.log", "w"),
                             stderr=subprocess.STDOUT)
     ends = [edge.terminate]
@@ -125,6 +130,16 @@ def run(program, work):
         until("the table says so", lambda: browser.value(ROWS)[1][7] == "muted")
         browser.value("document.querySelectorAll('#members button')[1].click()")
         until("the browser hears it again", lambda: browser.value(f"level({PHONE_HZ})") > -60)
+        path = f"{PAGE}api/conferences/1000/sinks/archive/start"
+        start = urllib.request.Request(path, method="POST", headers={"Authorization": f"Bearer {token}"})
+        assert urllib.request.urlopen(start).status == 200
+        taken = lambda: [row[8] for row in browser.value(ROWS)]
+        until("the page says that nobody is recorded", lambda: taken() == ["niemanden"] * 2)
+        browser.value("document.querySelector('#sinks button').click()")
+        until("the page says that Ada is", lambda: taken() == ["Aufzeichnung, archive", "niemanden"])
+        time.sleep(1)
+        browser.value("document.querySelector('#sinks button').click()")
+        until("the page says that she is not any more", lambda: taken() == ["niemanden"] * 2)
         call.wait(30)
         until("the phone has left", lambda: len(browser.value(ROWS)) == 1)
         recording = next(folder.glob("*dec*.wav"))
@@ -140,6 +155,10 @@ def run(program, work):
         for end in reversed(ends):
             end()
         edge.wait(20)
+    [recording] = recordings.glob("*.wav")
+    heard = {hz: round(amplitude(recording, hz)) for hz in (BROWSER_HZ, PHONE_HZ)}
+    print("the recording has, by frequency:", heard)
+    assert "Ada" in recording.name and heard[BROWSER_HZ] > 500 and heard[BROWSER_HZ] > 10 * heard[PHONE_HZ], heard
     assert subprocess.run(["pgrep", "-g", str(os.getpgid(0)), "kamailio"], stdout=subprocess.DEVNULL).returncode == 1
     print("edge: both are heard, shown, muted and gone")
 

@@ -22,6 +22,7 @@ function speak(language) {
   document.title = say("title");
   rows.forEach((row) => row.remove());
   rows.clear();
+  at("sinks").replaceChildren();
 }
 
 function status(text) {
@@ -44,6 +45,8 @@ function setInside(inside) {
   at("join").disabled = inside;
   at("leave").disabled = !inside;
   at("quiet").disabled = !inside || !call?.microphone;
+  at("consents").hidden = true;
+  at("sinks").replaceChildren();
   for (const id of ["name", "conference", "token", "listen", "camera"]) at(id).disabled = inside;
 }
 
@@ -144,6 +147,67 @@ function toggleMicrophone() {
   at("quiet").setAttribute("aria-pressed", `${quiet}`);
 }
 
+/** What a purpose and a state are called. */
+function purpose(name) {
+  const words = {
+    record: say("record"), transcribe: say("transcribe"), analyse: say("analyse"), assist: say("assist"),
+  };
+  return words[name] ?? name;
+}
+
+function standing(state) {
+  const words = {
+    unasked: say("unasked"), agreed: say("agreed"), taken: say("takenNow"), paused: say("paused"),
+    withdrawn: say("withdrawn"), expired: say("expired"), refused: say("refusedBySdp"),
+  };
+  return words[state] ?? state;
+}
+
+function makeSink(sink) {
+  const item = document.createElement("li");
+  const about = document.createElement("span");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    const agrees = button.getAttribute("aria-pressed") !== "true";
+    const what = agrees ? "consent" : "withdraw";
+    const path = `${call?.session}/${what}/${encodeURIComponent(sink)}?notice=${NOTICE}`;
+    const answer = await ask(path, { method: "POST" }).catch(() => null);
+    if (!answer?.ok) status(answer ? await refusal(answer) : say("unreachable"));
+    await lookAtConsents();
+  });
+  item.append(button, about);
+  return item;
+}
+
+/** What this person has agreed to. */
+async function lookAtConsents() {
+  const session = call?.session;
+  if (!session) return;
+  let standings;
+  try {
+    const answer = await ask(`${session}/consent`);
+    if (!answer.ok) return;
+    standings = await answer.json();
+  } catch {
+    return;
+  }
+  if (call?.session !== session) return;
+  at("consents").hidden = standings.length === 0;
+  standings.forEach(({ sink, purpose: what, state }, n) => {
+    const list = at("sinks");
+    if (list.children.length <= n) list.append(makeSink(sink));
+    const [button, about] = list.children[n].children;
+    const agreed = ["agreed", "taken", "paused"].includes(state);
+    const text = say(agreed ? "withdraw" : "agree");
+    const told = `${purpose(what)}, ${sink}: ${standing(state)}`;
+    if (button.textContent !== text) button.textContent = text;
+    button.setAttribute("aria-pressed", `${agreed}`);
+    button.setAttribute("aria-label", `${text}: ${purpose(what)}, ${sink}`);
+    if (about.textContent !== told) about.textContent = told;
+  });
+}
+
 function number(value, digits) {
   const language = document.documentElement.lang;
   const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
@@ -155,7 +219,7 @@ function makeRow(conference, member) {
   const name = document.createElement("th");
   name.scope = "row";
   row.append(name);
-  for (let n = 0; n < 8; n += 1) row.append(document.createElement("td"));
+  for (let n = 0; n < 9; n += 1) row.append(document.createElement("td"));
   for (const n of [4, 5, 6]) row.cells[n].className = "number";
   const button = document.createElement("button");
   button.type = "button";
@@ -165,7 +229,7 @@ function makeRow(conference, member) {
     await ask(path, { method: "POST" }).catch(() => {});
     await look();
   });
-  row.cells[8].append(button);
+  row.cells[9].append(button);
   return row;
 }
 
@@ -182,7 +246,10 @@ function show(row, member) {
   set(5, number(member.loss_percent, 1));
   set(6, number(member.mos, 2));
   set(7, member.silent ?? say("heard"));
-  const button = row.cells[8].firstChild;
+  const taken = member.standings.filter(({ state }) => state === "taken");
+  set(8, taken.map(({ sink, purpose: what }) => `${purpose(what)}, ${sink}`).join("; ") || say("nowhere"));
+  row.cells[8].className = taken.length > 0 ? "taken" : "";
+  const button = row.cells[9].firstChild;
   button.textContent = say(member.muted ? "unmute" : "mute");
   button.setAttribute("aria-pressed", `${member.muted}`);
   button.setAttribute("aria-label", `${button.textContent}: ${member.name}`);
@@ -190,6 +257,7 @@ function show(row, member) {
 
 async function look() {
   if (at("token").value === "") return;
+  await lookAtConsents();
   let conferences;
   try {
     const answer = await ask("/api/conferences");

@@ -2,6 +2,9 @@
 // What the page says, in each of its languages.
 "use strict";
 
+/** The number of `consentsHelp`: another text has another. */
+const NOTICE = 1;
+
 const WORDS = {
   en: {
     title: "Conference",
@@ -48,6 +51,23 @@ const WORDS = {
     refused: "The node refused: {}",
     unreachable: "The node can't be reached.",
     lost: "The connection was lost.",
+    taken: "Goes to",
+    consents: "What your voice may be used for",
+    consentsHelp: "Nothing is taken before you agree. What you agree to you may take back here at any time; it holds at once, and costs you nothing but being in it.",
+    record: "recording",
+    transcribe: "transcript",
+    analyse: "analysis",
+    assist: "assistant",
+    agree: "Agree",
+    withdraw: "Take back",
+    nowhere: "nowhere",
+    unasked: "you have not agreed",
+    agreed: "you have agreed; nothing is taken now",
+    takenNow: "your voice goes there",
+    paused: "paused",
+    withdrawn: "you have taken it back",
+    expired: "its time is over",
+    refusedBySdp: "your device asks for none",
   },
   de: {
     title: "Konferenz",
@@ -94,5 +114,22 @@ const WORDS = {
     refused: "Der Knoten lehnt ab: {}",
     unreachable: "Der Knoten ist nicht erreichbar.",
     lost: "Die Verbindung ist abgerissen.",
+    taken: "Geht an",
+    consents: "Wofür Ihre Stimme verwendet werden darf",
+    consentsHelp: "Vor Ihrer Zustimmung wird nichts aufgenommen. Was Sie erlauben, können Sie hier jederzeit zurücknehmen; das gilt sofort und hat keine Folge, als dass Sie nicht dabei sind.",
+    record: "Aufzeichnung",
+    transcribe: "Mitschrift",
+    analyse: "Auswertung",
+    assist: "Assistent",
+    agree: "Zustimmen",
+    withdraw: "Zurücknehmen",
+    nowhere: "niemanden",
+    unasked: "Sie haben nicht zugestimmt",
+    agreed: "Sie haben zugestimmt; gerade wird nichts aufgenommen",
+    takenNow: "Ihre Stimme geht dorthin",
+    paused: "angehalten",
+    withdrawn: "Sie haben es zurückgenommen",
+    expired: "die Zeit ist um",
+    refusedBySdp: "Ihr Gerät wünscht keine",
   },
 };

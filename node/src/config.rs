@@ -7,6 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
 use std::path::PathBuf;
 
+use ale_media_sinks::named::{SinkConfig, SinkKind, Sinks};
 use serde::Deserialize;
 
 use crate::link::Address;
@@ -14,6 +15,11 @@ use zeroize::Zeroizing;
 
 /// Members that a conference may be configured for; the engine mixes eight times as many.
 const MOST_MEMBERS: u16 = 1_024;
+
+/// Most sinks: each may tap each member of a conference, and the engine has 16,384 taps.
+pub const MOST_SINKS: usize = 8;
+/// Longest name of a sink: it stands in paths and in words of NG's flags.
+const SINK_NAME_BYTES: usize = 64;
 
 /// Characters of a token.
 const FEWEST_CHARACTERS: usize = 16;
@@ -37,6 +43,13 @@ pub struct Config {
     pub admission: Admission,
     /// The node over HTTP.
     pub http: Http,
+    /// The certificate of connections that are TLS.
+    pub tls: Tls,
+    /// What is written down about taps.
+    pub tap: Tap,
+    /// Where taps lead.
+    #[serde(rename = "sink")]
+    pub sinks: Vec<SinkConfig>,
     /// Calls that are kept for another process.
     pub failover: Failover,
     /// Conferences that are one with those of other nodes.
@@ -101,6 +114,28 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The certificate of connections that are TLS: in PEM, read when the node begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// A file with the certificate, and those between it and its authority's.
+    pub certificate: Option<PathBuf>,
+    /// A file with its key.
+    pub key: Option<PathBuf>,
+}
+
+/// What is written down about taps.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tap {
+    /// The audit's file; none is written by default.
+    pub audit: Option<PathBuf>,
+    /// A file with the key that it is signed with.
+    pub audit_key: Option<PathBuf>,
+    /// A file with the certificates of authorities that servers of sinks are believed (`wss://`).
+    pub authorities: Option<PathBuf>,
+}
+
 /// The node over HTTP: browsers that enter conferences by themselves, what is known of them, the page, metrics and
 /// health.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -108,6 +143,8 @@ impl fmt::Debug for Secret {
 pub struct Http {
     /// Where requests are taken; nowhere by default.
     pub listen: Option<SocketAddr>,
+    /// Whether it is TLS.
+    pub tls: bool,
     /// What has to be brought for all but the page, metrics and health; without one nothing else is served.
     pub token: Option<Token>,
 }
@@ -133,6 +170,10 @@ pub struct Ng {
     pub listen_tcp: Option<SocketAddr>,
     /// Where requests come in by HTTP and WebSocket, both at `/ng`; nowhere by default.
     pub listen_http: Option<SocketAddr>,
+    /// Whether the latter two are TLS.
+    pub tls: bool,
+    /// A file with the certificate of the authority of those who may ask by TLS; everybody else in `allow`, too, without.
+    pub client_authority: Option<PathBuf>,
     /// Networks from which requests are taken.
     pub allow: Vec<Network>,
 }
@@ -220,6 +261,8 @@ impl Default for Ng {
             listen: SocketAddr::from(([127, 0, 0, 1], 2223)),
             listen_tcp: None,
             listen_http: None,
+            tls: false,
+            client_authority: None,
             allow: ["127.0.0.0/8", "::1/128"].into_iter().filter_map(loopback).collect(),
         }
     }
@@ -318,6 +361,12 @@ pub enum ConfigError {
     Failover,
     /// More members of a conference than the engine mixes, or more speakers than members.
     Members,
+    /// What is wrong with a sink.
+    Sink(String),
+    /// An audit without a key, or a key without an audit.
+    Audit,
+    /// TLS without a certificate and its key, or something of it where there is no TLS.
+    Tls,
 }
 
 impl fmt::Display for ConfigError {
@@ -343,6 +392,11 @@ impl fmt::Display for ConfigError {
                 f,
                 "max_members at most {MOST_MEMBERS}, and max_speakers not above max_members"
             ),
+            Self::Sink(what) => f.write_str(what),
+            Self::Tls => f.write_str(
+                "tls = true needs certificate and key of [tls], and client_authority needs tls = true",
+            ),
+            Self::Audit => f.write_str("audit and audit_key go together"),
         }
     }
 }
@@ -445,7 +499,34 @@ impl Config {
         if max_members > MOST_MEMBERS || max_speakers > max_members {
             return Err(ConfigError::Members);
         }
-        Ok(())
+        if self.tap.audit.is_some() != self.tap.audit_key.is_some() {
+            return Err(ConfigError::Audit);
+        }
+        let keyed = self.tls.certificate.is_some() && self.tls.key.is_some();
+        let untold = self.ng.client_authority.is_some() && !self.ng.tls;
+        if ((self.ng.tls || self.http.tls) && !keyed) || untold {
+            return Err(ConfigError::Tls);
+        }
+        self.check_sinks()
+    }
+
+    fn check_sinks(&self) -> Result<(), ConfigError> {
+        let wrong = |text: String| Err(ConfigError::Sink(text));
+        if self.sinks.len() > MOST_SINKS {
+            return wrong(format!("more than {MOST_SINKS} sinks"));
+        }
+        for SinkConfig { name, kind, .. } in &self.sinks {
+            let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+            if !(1..=SINK_NAME_BYTES).contains(&name.len()) || !name.bytes().all(plain) {
+                return wrong(format!("sink {name:?}: up to 64 letters, digits and - . _ ~"));
+            }
+            let SinkKind::WebSocket { url, .. } = kind else { continue };
+            let trusts = url.starts_with("wss://") && self.tap.authorities.is_some();
+            if !url.starts_with("ws://") && !trusts {
+                return wrong(format!("sink {name}: ws://, or wss:// with authorities of [tap]"));
+            }
+        }
+        Sinks::new(self.sinks.clone()).map(drop).or_else(|error| wrong(error.to_string()))
     }
 }
 
@@ -534,6 +615,47 @@ mod tests {
             let conference =
                 Conference { max_conferences, max_members, max_speakers, ..Conference::default() };
             assert_eq!(Config { conference, ..fit.clone() }.check().is_ok(), is_fit);
+        }
+    }
+
+    #[test]
+    fn sinks_and_tls_want_what_belongs_to_them() {
+        let check = |text: &str| {
+            let read = Config::parse(text).unwrap();
+            Config { interfaces: vec![interface("192.0.2.1")], ..read }.check()
+        };
+        let sink = |name: &str, more: &str| {
+            format!("[[sink]]\nname = {name:?}\nid = 1\npurpose = \"record\"\n{more}\n")
+        };
+        let files = "kind = \"files\"\nfolder = \"x\"";
+        let socket = |url: &str| {
+            format!(
+                "kind = \"websocket\"\naddress = \"192.0.2.1:443\"\ndialect = \"binary\"\nurl = {url:?}"
+            )
+        };
+        let key = "[tls]\ncertificate = \"x\"\nkey = \"x\"\n";
+        let many: String = (0..=MOST_SINKS).map(|n| sink(&n.to_string(), files)).collect();
+        let trusting = format!("{}[tap]\nauthorities = \"x\"\n", sink("a", &socket("wss://a")));
+        for (text, is_fit) in [
+            (sink("a-b.c~d_1", files), true),
+            (sink("a b", files), false),
+            (sink("", files), false),
+            (sink("a", files) + &sink("a", files), false),
+            (sink("a", files).replace("record", "emotions"), false),
+            (many, false),
+            (sink("a", &socket("ws://a")), true),
+            (sink("a", &socket("wss://a")), false),
+            (trusting, true),
+            (sink("a", &socket("http://a")), false),
+            ("[tap]\naudit = \"x\"\n".into(), false),
+            ("[tap]\naudit = \"x\"\naudit_key = \"x\"\n".into(), true),
+            ("[ng]\ntls = true\n".into(), false),
+            ("[http]\ntls = true\n".into(), false),
+            (format!("[ng]\ntls = true\nclient_authority = \"x\"\n{key}"), true),
+            (format!("[ng]\nclient_authority = \"x\"\n{key}"), false),
+            (format!("[http]\ntls = true\n{}", key.replace("key", "# key")), false),
+        ] {
+            assert_eq!(check(&text).is_ok(), is_fit, "{text}: {:?}", check(&text));
         }
     }
 }

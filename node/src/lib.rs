@@ -16,6 +16,7 @@
 //! | [`failover`] | what calls are kept as, so that another process takes them over |
 //! | [`link`] | requests to another node, whose conference is to be one with ours |
 //! | [`call`] | two parties, their media lines, and what offers and answers do to them |
+//! | [`stream`], [`tls`] | connections of TCP, and TLS on them |
 //! | [`http`] | requests of HTTP as they come |
 //! | [`metrics`] | what the node has done and has left, as OpenMetrics |
 //! | [`web`] | the node over HTTP: browsers, what is known of conferences, the page, metrics, health |
@@ -39,7 +40,8 @@ pub mod play;
 pub mod ports;
 pub mod random;
 pub mod sdp;
-mod stream;
+pub mod stream;
+pub mod tls;
 pub mod video;
 pub mod web;
 pub mod worker;

@@ -15,8 +15,9 @@ use ale_media_node::config::{Config, Interface, Secret, Token};
 use ale_media_node::control::Control;
 use ale_media_node::ng::listen::{self, Ask, Asked, Speech};
 use ale_media_node::ng::server::Server;
-use ale_media_node::web;
+use ale_media_node::stream::Port;
 use ale_media_node::worker::Clock;
+use ale_media_node::{tls, web};
 use clap::Parser;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -122,14 +123,20 @@ fn serve(config: &Config, restore: bool) -> Result<(), Box<dyn Error>> {
     let listeners = [(config.ng.listen_tcp, Speech::Tcp), (config.ng.listen_http, Speech::Http)];
     for (listen, speech) in listeners {
         let Some(listen) = listen else { continue };
+        let tls = if config.ng.tls {
+            tls::server(&config.tls, config.ng.client_authority.as_deref())?
+        } else {
+            None
+        };
         let ask = Ask { asked: asking.clone(), bell: control.shared_bell() };
-        listen::serve(listen, speech, config.ng.allow.clone(), ask)
+        listen::serve(Port { address: listen, tls }, speech, config.ng.allow.clone(), ask)
             .map_err(|error| format!("NG on {listen}: {error}"))?;
     }
     let (asking, questions) = channel();
     if let Some(listen) = config.http.listen {
+        let tls = if config.http.tls { tls::server(&config.tls, None)? } else { None };
         let ask = web::Ask { asked: asking, bell: control.shared_bell() };
-        web::serve(listen, &config.http, ask)
+        web::serve(Port { address: listen, tls }, &config.http, ask)
             .map_err(|error| format!("HTTP on {listen}: {error}"))?;
     }
     let mut request = vec![0; MAX_REQUEST_BYTES];

@@ -81,6 +81,42 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
             ("{outcome=\"failed\"}", totals.handshakes_failed),
         ],
     );
+    let [taking, waiting, paused] = control.taps();
+    family(
+        "ale_taps",
+        "gauge",
+        "Taps, by what they do.",
+        &[
+            ("{state=\"taking\"}", taking),
+            ("{state=\"waiting\"}", waiting),
+            ("{state=\"paused\"}", paused),
+        ],
+    );
+    let taps = control.tap_totals();
+    family(
+        "ale_taps_asked",
+        "counter",
+        "Taps that were asked for, by what became of them.",
+        &[("{outcome=\"begun\"}", taps.begun), ("{outcome=\"refused\"}", taps.refused)],
+    );
+    family(
+        "ale_consents",
+        "counter",
+        "What members have said about taps.",
+        &[("{said=\"granted\"}", taps.granted), ("{said=\"withdrawn\"}", taps.withdrawn)],
+    );
+    family(
+        "ale_tapped_seconds",
+        "counter",
+        "Sound that taps have taken that are over.",
+        &[("", taps.taken_ms / 1_000)],
+    );
+    family(
+        "ale_recording_errors",
+        "counter",
+        "Files of recordings that could not be written to their end.",
+        &[("", taps.file_errors)],
+    );
     let video: Vec<_> = Counted::ALL.map(|what| format!("{{what=\"{}\"}}", what.name())).into();
     let video: Vec<_> =
         video.iter().zip(control.video()).map(|(label, count)| (&label[..], count)).collect();

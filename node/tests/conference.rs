@@ -5,84 +5,14 @@
 
 mod support;
 
-use std::net::SocketAddr;
-
 use ale_media::codec::g711::Law;
 use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{MasterKey, Receiver, Sender, Suite};
 use ale_media_node::config::{Conference, Media};
 use ale_media_node::ng::bencode::Value;
 use support::Said::{self, Text};
-use support::{Answer, Node, Phone, addresses, amplitude};
-
-const TONES_HZ: [f64; 3] = [400.0, 1_000.0, 2_200.0];
-
-fn join(node: &mut Node, call_id: &str, conference: &str, sdp: &str, more: &[Said<'_>]) -> Answer {
-    let mut said = vec![
-        Text("call-id", call_id),
-        Text("from-tag", call_id),
-        Text("conference", conference),
-        Text("sdp", sdp),
-    ];
-    said.extend(more.iter().copied());
-    node.ask("conference join", &said)
-}
-
-/// A phone that says a tone in G.711, and what it hears.
-struct Talker {
-    phone: Phone,
-    node: SocketAddr,
-    law: Law,
-    hz: f64,
-    srtp: Option<(Sender, Receiver)>,
-    packets: u16,
-    heard: Vec<i16>,
-}
-
-impl Talker {
-    fn new(phone: Phone, answer: &str, law: Law, hz: f64) -> Self {
-        let node = addresses(answer).0;
-        Self { phone, node, law, hz, srtp: None, packets: 0, heard: Vec::new() }
-    }
-
-    fn payload_type(&self) -> u8 {
-        if self.law == Law::Mu { 0 } else { 8 }
-    }
-
-    fn say(&mut self) {
-        let n = usize::from(self.packets);
-        self.packets += 1;
-        let mut packet = vec![0x80, self.payload_type(), (n >> 8) as u8, n as u8];
-        packet.extend((n as u32 * 160).to_be_bytes());
-        packet.extend([0, 0, 0, 7]);
-        packet.extend((n * 160..n * 160 + 160).map(|at| {
-            let turn = core::f64::consts::TAU * at as f64 * self.hz / 8_000.0;
-            self.law.from_linear((4_000.0 * turn.sin()) as i16)
-        }));
-        if let Some((sender, _)) = &mut self.srtp {
-            let bytes = packet.len();
-            packet.resize(bytes + 64, 0);
-            let sealed = sender.protect(&mut packet, bytes).unwrap();
-            packet.truncate(sealed);
-        }
-        // Who has left is told so by the system.
-        let _ = self.phone.rtp.send_to(&packet, self.node);
-    }
-
-    fn hear(&mut self) {
-        let (mut packet, from) = Phone::receive(&self.phone.rtp);
-        assert_eq!(from, self.node);
-        if ale_media::rtp::is_rtcp(&packet) {
-            return self.hear();
-        }
-        if let Some((_, receiver)) = &mut self.srtp {
-            let opened = receiver.unprotect(&mut packet).expect("keys agree");
-            packet.truncate(opened);
-        }
-        assert_eq!((packet.len(), packet[1] & 0x7f), (172, self.payload_type()));
-        self.heard.extend(packet[12..].iter().map(|&byte| self.law.to_linear(byte)));
-    }
-}
+use support::talker::{TONES_HZ, Talker, join};
+use support::{Node, Phone, addresses, amplitude};
 
 /// Talks for half a second at a time until each hears those tones and no others.
 fn until_heard(talkers: &mut [Talker], heard: &[&[usize]]) {
@@ -296,4 +226,52 @@ fn who_sends_nothing_for_too_long_goes_and_with_the_last_the_conference() {
     node.control.sweep(10 * timeout_ns);
     assert_eq!(counts(&node)[..3], [0, 0, 0]);
     assert_eq!(node.control.totals().timed_out, 2);
+}
+
+#[test]
+fn levels_in_headers_say_who_is_heard_and_how_loud() {
+    let mut node = Node::on("127.0.0.1", (27_600, 27_699));
+    let phones = [0; 3].map(|_| Phone::new());
+    let ours = line(1);
+    let named = "a=extmap:3 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
+                 a=extmap:5 urn:ietf:params:rtp-hdrext:csrc-audio-level\r\n";
+    let offers = [
+        phones[0].sdp("RTP/SAVP", &format!("{}\r\n{named}", &*ours.line())),
+        phones[1].sdp("RTP/AVP", named),
+        phones[2].sdp("RTP/AVP", ""),
+    ];
+    let answers = [0, 1, 2].map(|n| join(&mut node, &n.to_string(), "room", &offers[n], &[]).sdp());
+    assert!(answers[0].contains(named) && answers[1].contains(named), "{}", answers[0]);
+    assert!(!answers[2].contains("extmap"));
+    let other = offers[1].replace("extmap:3", "extmap:4");
+    let again = join(&mut node, "1", "room", &other, &[]).sdp();
+    assert!(
+        !again.contains("extmap:4") && again.contains("extmap:5"),
+        "no other number within a call"
+    );
+    let theirs = answers[0].lines().find(|line| line.starts_with("a=crypto:")).unwrap();
+    let theirs = CryptoAttribute::parse(theirs).unwrap();
+    let mut tones = TONES_HZ.into_iter();
+    let mut talkers: Vec<Talker> = (phones.into_iter().zip(&answers))
+        .map(|(phone, answer)| Talker::new(phone, answer, Law::Mu, tones.next().unwrap()))
+        .collect();
+    talkers[0].srtp = Some((
+        Sender::new(&ours.to_config().unwrap()).unwrap(),
+        Receiver::new(&theirs.to_config().unwrap()).unwrap(),
+    ));
+    // 127 is silence: such packets of who is known need not be decoded, and are believed of nobody else.
+    talkers[0].says_level = Some((3, 127));
+    talkers[1].says_level = Some((3, 127));
+    until_heard(&mut talkers, &[&[1, 2], &[2], &[1]]);
+    talkers[0].says_level = Some((3, 22));
+    until_heard(&mut talkers, &[&[1, 2], &[0, 2], &[0, 1]]);
+    // Two tones of amplitude 4,000 have together 18.3 dB below full scale.
+    let [first, second, third] = &talkers[..] else { panic!() };
+    for talker in [first, second] {
+        let value = |id| talker.elements.iter().find(|(of, _)| *of == id).map(|(_, value)| value);
+        let level = value(3).unwrap_or_else(|| panic!("{:?}", talker.elements))[0] & 0x7f;
+        assert!((17..=20).contains(&level), "{level}");
+        assert_eq!((value(5).map(Vec::len), talker.sources), (Some(2), 2), "who is in the mix");
+    }
+    assert!(third.elements.is_empty());
 }

@@ -166,7 +166,7 @@ fn a_call_that_can_not_be_kept_goes_on_and_one_whose_record_nobody_confirms_stop
     };
     let media = Media { workers: 1, port_min: 27_300, port_max: 27_399, ..Media::default() };
     let interfaces = vec![Interface::from_argument("127.0.0.1").unwrap()];
-    let mut node = Node::configured(Config { interfaces, media, failover, ..Config::default() });
+    let mut node = Node::of(Config { interfaces, media, failover, ..Config::default() });
     let (alice, bob) = (Phone::new(), Phone::new());
     let flags = [Text("transport-protocol", "RTP/SAVP")];
     let [_, to_alice] = node.call("c", (&alice.sdp("RTP/AVP", ""), &flags), |to_bob| {

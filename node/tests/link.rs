@@ -160,7 +160,7 @@ fn a_hub_that_refuses_or_answers_nonsense_costs_an_attempt_and_nothing_else() {
     let media = Media { workers: 1, port_min: 27_430, port_max: 27_439, ..Media::default() };
     let interfaces = vec![Interface::from_argument("127.0.0.1").unwrap()];
     let config = Config { interfaces, media, links: vec![link], ..Config::default() };
-    let mut node = Node::configured(config);
+    let mut node = Node::of(config);
     let sdp = Phone::new().sdp("RTP/AVP", "");
     let ids = [Text("call-id", "p"), Text("from-tag", "p"), Text("conference", "room")];
     let mut now_ns = 1_000_000_000;

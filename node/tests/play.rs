@@ -7,9 +7,11 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ale_media::codec::CodecSpec;
 use ale_media::codec::g711::Law;
 use ale_media::rtp::is_rtcp;
 use support::Said::{Bytes, Text};
+use support::talker::join;
 use support::{Node, Phone, addresses, amplitude, rtp};
 
 /// A WAV of PCM with a tone, by the format's description.
@@ -147,10 +149,84 @@ fn an_announcement_is_heard_by_all_of_a_conference() {
 }
 
 #[test]
+fn a_member_is_played_to_and_the_others_hear_nothing_of_it() {
+    let mut node = Node::on("127.0.0.1", (27_700, 27_799));
+    let phones = [Phone::new(), Phone::new()];
+    for (phone, id) in phones.iter().zip(["x", "y"]) {
+        join(&mut node, id, "room", &phone.sdp("RTP/AVP", ""), &[]).sdp();
+    }
+    let file = wav(16_000, 300, 1_200.0);
+    let [id, tag] = [Text("call-id", "x"), Text("from-tag", "x")];
+    let play = [id, tag, Bytes("blob", &file), Text("repeat-times", "100")];
+    assert_eq!(node.ask("play media", &play).text("result").as_deref(), Some("ok"));
+    let all = wav(8_000, 300, 600.0);
+    let play = [Text("conference", "room"), Bytes("blob", &all), Text("repeat-times", "100")];
+    assert_eq!(node.ask("play media", &play).text("result").as_deref(), Some("ok"));
+    let hears = |node: &mut Node, expected: [[bool; 2]; 2]| {
+        (0..100).any(|_| {
+            let heard = phones.each_ref().map(|phone| {
+                node.control.listen(0);
+                let sound = (0..10).flat_map(|_| linear(&next(phone).0).collect::<Vec<_>>());
+                let sound: Vec<i16> = sound.collect();
+                [1_200.0, 600.0].map(|hz| amplitude(&sound, hz))
+            });
+            assert!(heard[1][0] < 100.0, "who is not played to hears it: {heard:?}");
+            heard.map(|tones| tones.map(|tone| tone > 6_000.0)) == expected
+        })
+    };
+    assert!(hears(&mut node, [[true, true], [false, true]]));
+    assert_eq!(node.ask("stop media", &[id, tag]).text("result").as_deref(), Some("ok"));
+    assert!(hears(&mut node, [[false, true], [false, true]]));
+    // What is played to who has left ends.
+    let play = [id, tag, Bytes("blob", &file), Text("repeat-times", "100")];
+    assert_eq!(node.ask("play media", &play).text("result").as_deref(), Some("ok"));
+    node.ask("delete", &[id]);
+    node.ask("stop media", &[Text("conference", "room")]);
+    let silent = (0..100).any(|_| {
+        node.control.listen(0);
+        let sound = (0..10).flat_map(|_| linear(&next(&phones[1]).0).collect::<Vec<_>>());
+        sound.collect::<Vec<_>>().iter().all(|sample| sample.unsigned_abs() < 50)
+    });
+    assert!(silent);
+}
+
+#[test]
+fn where_another_codec_is_passed_on_it_is_played_in_that() {
+    for (format, rtpmap, codec, port, step) in [
+        ("9", "", "G722/8000", 27_800, 160),
+        ("96", "a=rtpmap:96 opus/48000/2\r\n", "opus/48000/2", 27_850, 960_u32),
+    ] {
+        let mut node = Node::on("127.0.0.1", (port, port + 49));
+        let phones = [Phone::new(), Phone::new()];
+        let sdp =
+            |phone: &Phone| phone.sdp("RTP/AVP", rtpmap).replace(" 0 8 101", &format!(" {format}"));
+        node.call("c", (&sdp(&phones[0]), &[]), |_| sdp(&phones[1]));
+        let file = wav(16_000, 1_000, 1_000.0);
+        let play = [Text("call-id", "c"), Text("from-tag", "b"), Bytes("blob", &file)];
+        assert_eq!(node.ask("play media", &play).text("result").as_deref(), Some("ok"));
+        let mut decoder = CodecSpec::from_rtpmap(codec).unwrap().decoder(16_000).unwrap();
+        assert_eq!(decoder.format().sample_rate_hz, 16_000);
+        let (mut heard, mut last) = (Vec::new(), None::<u32>);
+        for _ in 0..40 {
+            let (packet, _) = Phone::receive(&phones[1].rtp);
+            assert_eq!((packet[0], packet[1] & 0x7f), (0x80, format.parse().unwrap()));
+            let timestamp = u32::from_be_bytes(packet[4..8].try_into().unwrap());
+            assert!(last.is_none_or(|last| timestamp.wrapping_sub(last) == step));
+            last = Some(timestamp);
+            let mut pcm = [0; 320];
+            assert_eq!(decoder.decode(&packet[12..], &mut pcm), Ok(320));
+            // Every second sample: the tone is far below half of what is left.
+            heard.extend(pcm.iter().step_by(2));
+        }
+        assert!(amplitude(&heard[1_600..], 1_000.0) > 6_000.0, "{codec}");
+    }
+}
+
+#[test]
 fn what_can_not_be_played_is_refused_by_its_reason() {
     let mut node = Node::on("127.0.0.1", (26_300, 26_399));
     let phones = [Phone::new(), Phone::new()];
-    let only = |phone: &Phone| phone.sdp("RTP/AVP", "").replace(" 0 8 101", " 9");
+    let only = |phone: &Phone| phone.sdp("RTP/AVP", "").replace(" 0 8 101", " 18");
     node.call("c", (&only(&phones[0]), &[]), |_| only(&phones[1]));
     let file = wav(8_000, 100, 500.0);
     let odd = wav(44_100, 100, 500.0);
@@ -161,7 +237,7 @@ fn what_can_not_be_played_is_refused_by_its_reason() {
         (vec![id("c"), Text("file", "a.wav"), Bytes("blob", &file)], "Both"),
         (vec![id("c"), Bytes("blob", b"hello")], "Not a WAV"),
         (vec![id("c"), Bytes("blob", &odd)], "kHz"),
-        (vec![id("c"), Bytes("blob", &file)], "another codec than G.711"),
+        (vec![id("c"), Bytes("blob", &file)], "No codec that is known here"),
         (vec![id("c"), Bytes("blob", &file), Text("from-tag", "z")], "Unknown from-tag"),
         (vec![id("d"), Bytes("blob", &file)], "Unknown call-id"),
         (vec![Text("conference", "none"), Bytes("blob", &file)], "Unknown conference"),

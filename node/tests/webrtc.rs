@@ -10,10 +10,10 @@ use ale_media::codec::{CodecSpec, g711::Law};
 use ale_media::rtp::is_rtcp;
 use ale_media::srtp::dtls::Role;
 use ale_media_node::peer::dtls::{Identity, Told};
-use ale_media_node::web::{Question, Reply, Way};
+use ale_media_node::web::{Precondition, Question, Reply, Way};
 use support::Said::{self, List, Text};
 use support::browser::{Keyed, MORE, OFFER, checked, fingerprint, offer, value};
-use support::{Node, Phone, addresses, amplitude, rtp};
+use support::{Node, Phone, addresses, amplitude, header_bytes, rtp};
 
 const TO_PHONE: [Said<'static>; 3] =
     [Text("ICE", "remove"), Text("transport-protocol", "RTP/AVP"), List("rtcp-mux", &["demux"])];
@@ -237,7 +237,9 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
     }
     assert!(answer.contains("m=video 0 ") && answer.contains("m=application 0 "), "{answer}");
     assert!(answer.contains("a=mid:1\r\n") && answer.contains("a=mid:2\r\n"), "{answer}");
-    for foreign in ["extmap", "a=ssrc", "msid", "crypto", "VP8"] {
+    let level = "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n";
+    assert!(answer.contains(level) && answer.matches("extmap").count() == 1, "{answer}");
+    for foreign in ["a=ssrc", "msid", "crypto", "VP8"] {
         assert!(!answer.contains(foreign), "{foreign} in {answer}");
     }
     let phone = Phone::new();
@@ -263,7 +265,7 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
         let opened = keyed.receiver.unprotect(&mut packet).expect("keys agree");
         assert_eq!(packet[1] & 0x7f, 111);
         let mut pcm = [0; 960];
-        decoder.decode(&packet[12..opened], &mut pcm).unwrap();
+        decoder.decode(&packet[header_bytes(&packet)..opened], &mut pcm).unwrap();
         // Every sixth sample: what is above 4 kHz is nobody's here.
         at_browser.extend(pcm.iter().step_by(6));
     };
@@ -291,6 +293,42 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
         hears(&at_browser, 400.0, 2_200.0) && hears(&at_phone, 2_200.0, 400.0)
     });
     assert!(both_hear);
+    // Candidates are taken, and ICE begins anew by its session's tag and no other.
+    let ice = |fragment: &str, about: Precondition| Question::Ice {
+        conference: "room".into(),
+        session: session.clone(),
+        about,
+        fragment: fragment.into(),
+    };
+    let password = value(&offered, "ice-pwd").unwrap();
+    let more = format!("a=ice-ufrag:web\r\na=ice-pwd:{password}\r\nm=audio 9 RTP/AVP 0\r\n");
+    let more = more.replace(":web\r", ":webx\r");
+    let current = Precondition::Tag(format!("\"{}\"", value(&answer, "ice-ufrag").unwrap()));
+    let stale = Precondition::Tag("\"x\"".into());
+    assert_eq!(node.control.web(&ice(&more, stale), Default::default(), 0), Reply::Over);
+    let other = node.control.web(&ice(&more, current.clone()), Default::default(), 0);
+    assert!(matches!(other, Reply::Malformed(_)), "a tag of this session, and other credentials");
+    let restarted = node.control.web(&ice(&more, Precondition::Any), Default::default(), 0);
+    let Reply::Restarted { tag, fragment } = restarted else { panic!("{restarted:?}") };
+    assert_eq!(node.control.web(&ice(&more, current), Default::default(), 0), Reply::Over);
+    let again =
+        node.control.web(&ice(&more, Precondition::Tag(tag.clone())), Default::default(), 0);
+    assert_eq!(again, Reply::Taken);
+    assert!(fragment.contains("a=mid:0\r\n") && fragment.contains("a=candidate:1 1 UDP "));
+    let mut anew = answer.clone();
+    for name in ["ice-ufrag", "ice-pwd"] {
+        let [before, after] = [&answer, &fragment].map(|text| value(text, name).unwrap());
+        assert_ne!(before, after);
+        anew = anew.replace(&format!("{name}:{before}"), &format!("{name}:{after}"));
+    }
+    assert_eq!(tag, format!("\"{}\"", value(&fragment, "ice-ufrag").unwrap()));
+    // From elsewhere, by the same keys.
+    keyed.socket = checked(&anew).0;
+    let mut packets = 0;
+    while packets < 3 {
+        let packet = Phone::receive(&keyed.socket).0;
+        packets += usize::from((128..192).contains(&packet[0]));
+    }
     // It leaves by its session's name, and by no other.
     let leave = |conference: &str, session: &str| Question::Leave {
         conference: conference.into(),

@@ -37,6 +37,8 @@ pub enum Entry<'a> {
         /// What was asked for.
         config: &'a TapConfig,
     },
+    /// A member is called so by the host.
+    Named(MemberId, &'a str),
     /// A member has agreed.
     Granted(MemberId, &'a Grant),
     /// A member has taken it back.
@@ -87,6 +89,16 @@ impl Audit {
     /// Adds what happened.
     pub fn add(&mut self, unix_ns: u64, entry: &Entry<'_>) {
         self.line(unix_ns, &words(entry));
+        self.sign_in_time(unix_ns);
+    }
+
+    /// The same in one of several conferences, of which each counts members and taps for itself: `in=` names it.
+    pub fn add_in(&mut self, unix_ns: u64, conference: &str, entry: &Entry<'_>) {
+        self.line(unix_ns, &format!("{} in={}", words(entry), word(conference)));
+        self.sign_in_time(unix_ns);
+    }
+
+    fn sign_in_time(&mut self, unix_ns: u64) {
         if self.unsigned >= self.interval.max(1) {
             self.sign(unix_ns);
         }
@@ -273,6 +285,9 @@ fn words(entry: &Entry<'_>) -> String {
             config.purpose.name(),
             config.sink.0
         ),
+        Entry::Named(member, name) => {
+            format!("named member={} name={}", member.to_u64(), word(name))
+        }
         Entry::Granted(member, grant) => format!(
             "granted member={} purposes={} basis={} sink={} notice={} until={}",
             member.to_u64(),

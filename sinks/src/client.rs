@@ -21,7 +21,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two looks at the tap: less than a frame.
 pub(crate) const LOOK: Duration = Duration::from_millis(5);
 
-const FRAME_NS: u64 = 10_000_000;
+/// Of a tap.
+pub(crate) const FRAME_NS: u64 = 10_000_000;
 
 /// All that a server says is one turn: these protocols have no name for one.
 pub(crate) const TURN: u32 = 0;

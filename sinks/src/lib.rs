@@ -15,6 +15,7 @@
 //! | [`files`] | recordings: a file a speaker, WAV or Opus, placed in time, and an index |
 //! | [`vcon`] | recordings as a vCon, with what was agreed to |
 //! | [`siprec`] | what a recording server is told of a session |
+//! | [`rtp_fork`] | a thread that sends a tap as RTP or SRTP, to such a server |
 //! | [`named`] | sinks that an operator names in a configuration |
 
 pub mod audiosocket;
@@ -23,6 +24,7 @@ pub mod audit;
 mod client;
 pub mod files;
 pub mod named;
+pub mod rtp_fork;
 pub mod siprec;
 pub mod vcon;
 pub mod websocket;

@@ -33,11 +33,11 @@ use serde::Deserialize;
 
 use crate::audiosocket_client;
 use crate::client::ClientStats;
-use crate::files::{Format, RecordError, Recorder, RecordingConfig, Speaker};
+use crate::files::{Clock, Format, RecordError, Recorder, RecordingConfig, Speaker};
 use crate::websocket::{self, Dialect, Encoding, SessionConfig};
 
 /// What an operator writes about a sink.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SinkConfig {
     /// By which it is asked for.
     pub name: String,
@@ -51,7 +51,7 @@ pub struct SinkConfig {
 }
 
 /// Where a sink leads.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum SinkKind {
@@ -197,6 +197,7 @@ pub struct Sinks {
     known: BTreeMap<String, (SinkConfig, Purpose)>,
     running: Vec<Running>,
     recorders: BTreeMap<String, Recorder>,
+    clock: Option<Clock>,
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
@@ -226,6 +227,21 @@ impl Sinks {
     /// How TLS is spoken to `wss://` ([`websocket::ClientConfig::tls`]).
     pub fn set_tls(&mut self, config: Arc<rustls::ClientConfig>) {
         self.tls = Some(config);
+    }
+
+    /// How the ticks' clock stands to that of the world ([`RecordingConfig::clock`]).
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = Some(clock);
+    }
+
+    /// What is known of each, in the order of their names.
+    pub fn configs(&self) -> impl Iterator<Item = (&SinkConfig, Purpose)> {
+        self.known.values().map(|(config, purpose)| (config, *purpose))
+    }
+
+    /// What is known of one.
+    pub fn config(&self, name: &str) -> Option<(&SinkConfig, Purpose)> {
+        self.known.get(name).map(|(config, purpose)| (config, *purpose))
     }
 
     /// The names, in their order.
@@ -283,6 +299,7 @@ impl Sinks {
                     Some(recorder) => recorder,
                     None => {
                         let mut to = RecordingConfig::new(folder);
+                        to.clock = self.clock;
                         if let Some(bit_rate_bps) = *opus_bit_rate_bps {
                             to.format = Format::Opus { bit_rate_bps };
                         }
@@ -290,8 +307,9 @@ impl Sinks {
                         self.recorders.entry(name.to_owned()).or_insert(recorder)
                     }
                 };
-                let notice_version = label.notice_version;
-                recorder.add(Speaker { who: label.who, notice_version }, tap)?;
+                let TapLabel { who, call, notice_version, .. } = label;
+                let call = Some(call).filter(|call| !call.is_empty());
+                recorder.add(Speaker { who, call, notice_version }, tap)?;
                 return Ok(());
             }
         };

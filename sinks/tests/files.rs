@@ -13,7 +13,7 @@ mod room;
 use room::{Folder, Room, TICK_NS};
 
 fn speaker(who: &str) -> Speaker {
-    Speaker { who: who.into(), notice_version: Some(3) }
+    Speaker { who: who.into(), call: None, notice_version: Some(3) }
 }
 
 /// A file's samples, by a reader that was not written here.

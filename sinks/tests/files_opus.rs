@@ -21,7 +21,7 @@ fn config(folder: &Path) -> RecordingConfig {
 }
 
 fn speaker() -> Speaker {
-    Speaker { who: "Anna".into(), notice_version: None }
+    Speaker { who: "Anna".into(), ..Speaker::default() }
 }
 
 /// All samples of a file at 8 kHz, between its first and its last by RFC 7845.

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use ale_media::conference::JoinOptions;
 use ale_media::talk::{Talk, TalkConfig, TalkWriter};
 use ale_media::tap::Purpose;
+use ale_media_sinks::websocket::rustls::crypto::SupportedKxGroup;
+use ale_media_sinks::websocket::rustls::crypto::aws_lc_rs::kx_group;
 use ale_media_sinks::websocket::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use ale_media_sinks::websocket::rustls::{
-    self, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    self, NamedGroup, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
 use ale_media_sinks::websocket::{Client, ClientConfig, Dialect, Encoding, SessionConfig};
 use serde_json::{Value, json};
@@ -22,6 +24,7 @@ mod room;
 use room::Room;
 
 type Socket = WebSocket<std::net::TcpStream>;
+type Secured = WebSocket<StreamOwned<ServerConnection, std::net::TcpStream>>;
 
 /// The next connection that becomes a WebSocket.
 fn accept(server: &TcpListener) -> Socket {
@@ -281,7 +284,7 @@ fn certificate() -> (CertificateDer<'static>, PrivatePkcs8KeyDer<'static>) {
 fn trusting(certificate: &CertificateDer<'static>) -> Arc<rustls::ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider);
     let config = config.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())
@@ -291,16 +294,22 @@ fn trusting(certificate: &CertificateDer<'static>) -> Arc<rustls::ClientConfig> 
 fn over_tls_a_server_is_spoken_to_that_is_whom_it_says_and_no_other() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let (shown, key) = certificate();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ServerConfig::builder_with_provider(provider);
-    let tls = tls.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
-    let tls = tls.with_no_client_auth().with_single_cert(vec![shown.clone()], key.into()).unwrap();
-    let tls = Arc::new(tls);
-    let accept = || {
+    let serves = |groups: &[&'static dyn SupportedKxGroup]| {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.kx_groups = groups.to_vec();
+        let tls = ServerConfig::builder_with_provider(Arc::new(provider));
+        let tls = tls.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
+        let tls =
+            tls.with_no_client_auth().with_single_cert(vec![shown.clone()], key.clone_key().into());
+        Arc::new(tls.unwrap())
+    };
+    let hybrid = serves(&[kx_group::X25519MLKEM768, kx_group::X25519]);
+    let accept_by = |tls: &Arc<ServerConfig>| {
         let (stream, _) = server.accept().unwrap();
-        let connection = ServerConnection::new(Arc::clone(&tls)).unwrap();
+        let connection = ServerConnection::new(Arc::clone(tls)).unwrap();
         tungstenite::accept(StreamOwned::new(connection, stream)).ok()
     };
+    let accept = || accept_by(&hybrid);
     let start = |trusted: &CertificateDer<'static>, host: &str, room: &Room| {
         let mut config = config(&server, Dialect::Binary);
         config.url = format!("wss://{host}/media");
@@ -324,7 +333,16 @@ fn over_tls_a_server_is_spoken_to_that_is_whom_it_says_and_no_other() {
         let Message::Binary(bytes) = socket.read().unwrap() else { panic!("no sound") };
         assert_eq!(&bytes[..], &n.to_le_bytes().repeat(160)[..]);
     }
+    let group =
+        |socket: &Secured| socket.get_ref().conn.negotiated_key_exchange_group().unwrap().name();
+    assert_eq!(group(&socket), NamedGroup::X25519MLKEM768, "what is recorded today stays closed");
     drop(client);
     assert!(matches!(socket.read(), Ok(Message::Close(_))));
     assert!(matches!(socket.read(), Err(tungstenite::Error::ConnectionClosed)));
+    // A server that does not know it is spoken to as before.
+    let older = serves(&[kx_group::X25519]);
+    let _client = start(&shown, "server.example", &room);
+    let mut socket = std::iter::from_fn(|| Some(accept_by(&older))).flatten().next().unwrap();
+    assert_eq!(text(&mut socket)["event"], "MEDIA_START");
+    assert_eq!(group(&socket), NamedGroup::X25519);
 }

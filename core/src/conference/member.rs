@@ -28,6 +28,8 @@ pub(super) struct Member {
     pub(super) consents: Consents,
     /// How what it says in this tick came to be.
     pub(super) sound: Sound,
+    /// The first of the feeds that its packets go to in this tick.
+    pub(super) packets_to: Option<u32>,
     /// Whether it speaks over a voice that a program makes; followed while there is one.
     pub(super) ears: Ears,
 }

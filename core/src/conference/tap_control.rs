@@ -26,13 +26,16 @@ impl ConferenceControl {
             return Err(ConferenceError::InvalidConfig);
         }
         let of_member;
+        if let Some(id) = config.source.member() {
+            self.present(id)?;
+        }
         let rates_hz = match config.source {
             TapSource::Member(id) => {
-                self.present(id)?;
                 of_member = [self.rate_hz(id)];
                 &of_member[..]
             }
             TapSource::Mix => &self.shared.of_members_hz[..],
+            TapSource::Packets(_) => &[],
         };
         let desk = &self.shared.desk;
         let (feed, reader) = desk.make(config, rates_hz).ok_or(ConferenceError::Full)?;

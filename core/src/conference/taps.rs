@@ -8,6 +8,7 @@ use super::config::TICK_NS;
 use super::member::{Member, MemberId};
 use super::rates::Rates;
 use crate::dsp::resample::RATES_HZ;
+use crate::jitter::PacketMeta;
 use crate::tap::{Asked, Desk, DeskWays, Feed, TapSource, TapState};
 use crate::within::{Within, push_in, swap_out};
 
@@ -16,6 +17,8 @@ pub(super) struct Taps {
     ways: DeskWays,
     #[allow(clippy::vec_box)] // They come and go as boxes: nothing is freed here.
     feeds: Vec<Box<Feed>>,
+    /// Those of packets among them.
+    of_packets: usize,
     /// When this tick's sound begins: that of the first tick, and 10 ms for each since.
     time_ns: Option<u64>,
 }
@@ -31,11 +34,12 @@ pub(super) struct Tapped<'a> {
 
 impl Taps {
     pub(super) fn new(ways: DeskWays, room: usize) -> Self {
-        Self { ways, feeds: Vec::with_capacity(room), time_ns: None }
+        Self { ways, feeds: Vec::with_capacity(room), of_packets: 0, time_ns: None }
     }
 
     /// Takes a tap in.
     pub(super) fn add(&mut self, feed: Box<Feed>) {
+        self.of_packets += usize::from(is_of_packets(&feed));
         push_in(&mut self.feeds, feed);
     }
 
@@ -45,27 +49,65 @@ impl Taps {
         self.time_ns = Some(self.time_ns.map_or(now_ns, |time_ns| time_ns.saturating_add(step_ns)));
     }
 
-    /// Lets every tap take what it may.
+    /// Lets every tap of sound take what it may of what has been pulled.
     pub(super) fn serve(&mut self, tapped: &mut Tapped<'_>) {
+        if self.feeds.len() > self.of_packets {
+            self.walk(tapped, false);
+        }
+    }
+
+    /// Says to which taps the packets of what is pulled next may go, by [`Member::packets_to`].
+    pub(super) fn serve_packets(&mut self, tapped: &mut Tapped<'_>) {
+        if self.of_packets > 0 {
+            self.walk(tapped, true);
+        }
+    }
+
+    /// Gives a packet to the taps that may have it: `to` and those behind it.
+    pub(super) fn take_packet(
+        &mut self,
+        id: MemberId,
+        mut to: Option<u32>,
+        meta: &PacketMeta,
+        payload: &[u8],
+    ) {
+        let time_ns = self.time_ns.unwrap_or(0);
+        // As many as there are at most.
+        for _ in 0..self.of_packets {
+            let Some(feed) = to.and_then(|n| self.feeds.get_mut(n as usize)) else { return };
+            if feed.config.source != TapSource::Packets(id) {
+                return;
+            }
+            feed.take_packet(time_ns, meta, payload);
+            to = feed.next;
+        }
+    }
+
+    /// Goes through the taps of packets, or through the others.
+    fn walk(&mut self, tapped: &mut Tapped<'_>, of_packets: bool) {
         let time_ns = self.time_ns.unwrap_or(tapped.now_ns);
         let mut n = 0;
         while let Some(feed) = self.feeds.get_mut(n) {
+            if is_of_packets(feed) != of_packets {
+                n += 1;
+                continue;
+            }
             let (source, purpose) = (feed.config.source, feed.config.purpose);
             // Before anybody is asked: who withdraws meanwhile is found by who reads.
-            let withdrawals = match source {
-                TapSource::Member(id) => tapped.desk.withdrawals.of(id.index, purpose),
-                TapSource::Mix => tapped.desk.withdrawals.of_anybody(purpose),
+            let withdrawals = match source.member() {
+                Some(id) => tapped.desk.withdrawals.of(id.index, purpose),
+                None => tapped.desk.withdrawals.of_anybody(purpose),
             };
             feed.under(withdrawals);
             let asked = if feed.is_closed() { Asked::End } else { tapped.desk.asked(feed.id) };
             let goes_on = match (asked, source) {
                 (Asked::End, _) => false,
-                (asked, TapSource::Member(id)) => {
-                    self.ways.take_member(feed, (id, withdrawals), asked, tapped, time_ns)
-                }
                 (asked, TapSource::Mix) => {
                     self.ways.take_mix(feed, asked, tapped, time_ns);
                     true
+                }
+                (asked, TapSource::Member(id) | TapSource::Packets(id)) => {
+                    self.ways.take_member(feed, n as u32, (id, withdrawals), asked, tapped, time_ns)
                 }
             };
             if goes_on {
@@ -77,6 +119,7 @@ impl Taps {
             if !self.ways.tell(feed, TapState::Ended, tapped.now_ns) {
                 n += 1;
             } else if let Some(feed) = swap_out(&mut self.feeds, n) {
+                self.of_packets -= usize::from(is_of_packets(&feed));
                 // Has room for all there are.
                 let _ = self.ways.spent.push(feed);
             }
@@ -95,11 +138,12 @@ impl DeskWays {
         told
     }
 
-    /// Takes a member's voice; `false` when the member has gone.
+    /// Takes a member's voice, or has its packets go to the feed, the `n`th; `false` when the member has gone.
     #[inline]
     fn take_member(
         &mut self,
         feed: &mut Feed,
+        n: u32,
         (id, withdrawals): (MemberId, u32),
         asked: Asked,
         tapped: &mut Tapped<'_>,
@@ -121,12 +165,18 @@ impl DeskWays {
             return true;
         }
         match state {
+            TapState::Taking { .. } if is_of_packets(feed) => {
+                if !tapped.rates.said(member.rate, member.place).muted {
+                    feed.next = member.packets_to.replace(n);
+                }
+                feed.has_taken();
+            }
             TapState::Taking { .. } => {
                 let said = tapped.rates.said(member.rate, member.place);
                 let rate_hz = RATES_HZ.at(member.rate);
-                feed.take(said.pcm, rate_hz, time_ns, member.sound, said.muted);
+                feed.take(said.pcm, rate_hz, time_ns, &mut member.sound, said.muted);
             }
-            TapState::Paused => feed.rest(time_ns),
+            TapState::Paused if !is_of_packets(feed) => feed.rest(time_ns),
             _ => (),
         }
         true
@@ -164,4 +214,8 @@ impl DeskWays {
             _ => feed.clear_mix(),
         }
     }
+}
+
+fn is_of_packets(feed: &Feed) -> bool {
+    matches!(feed.config.source, TapSource::Packets(_))
 }

@@ -19,7 +19,7 @@ use super::rates::Rates;
 use super::speakers::{SOFT_DBOV, Speakers, Voice};
 use super::stats::ConferenceStats;
 use super::taps::{Tapped, Taps};
-use crate::dsp::level::{SILENCE_DBOV, level_dbov};
+use crate::dsp::level::SILENCE_DBOV;
 use crate::jitter::Operation;
 use crate::leg::{Contributors, EncodeOnce, LegMedia};
 use crate::mixer::MAX_PARTICIPANTS;
@@ -177,10 +177,12 @@ impl Conference {
         self.apply_commands();
         if self.present.is_empty() {
             self.sweep_pair_gains();
+            self.tap_packets(now_ns);
             self.tap(now_ns);
             return;
         }
         self.once.advance();
+        self.tap_packets(now_ns);
         self.pull(now_ns);
         self.tap(now_ns);
         if self.synthetic > 0 {
@@ -235,6 +237,7 @@ impl Conference {
         let selective = self.speakers.is_selective();
         for index in &self.present {
             let Some(Some(member)) = self.members.get_mut(*index as usize) else { continue };
+            let (id, to) = (member.id, member.packets_to.take());
             let Ok(row) = self.rates.mixer(member.rate).input(member.place) else { continue };
             match &mut member.attached {
                 // A leg's rate is its mixer's, so the row is as long as a leg wants it.
@@ -244,20 +247,25 @@ impl Conference {
                     let voice = self.voices.get(*index as usize);
                     let heard = !selective || voice.is_some_and(Voice::is_selected);
                     media.skip_softer_than(Some(if heard { SILENCE_DBOV } else { SOFT_DBOV }));
-                    let pulled = media.pull(now_ns, row).unwrap_or_default();
+                    let taps = &mut self.taps;
+                    let pulled = media.pull_showing(now_ns, row, to.is_some(), |meta, payload| {
+                        taps.take_packet(id, to, meta, payload);
+                    });
+                    let pulled = pulled.unwrap_or_default();
                     member.sound = Sound {
                         ssrc: media.remote_ssrc(),
                         concealed: pulled.operation == Operation::Conceal,
                         gap: pulled.operation == Operation::Silence,
                         synthetic: false,
+                        level_dbov: Some(media.pulled_level_dbov()),
                     };
                 }
                 Attached::Link(end) => {
-                    member.sound.gap = !end.pull(row);
+                    member.sound = Sound { gap: !end.pull(row), ..Sound::default() };
                 }
                 Attached::Talk(end) => {
                     end.pull(row);
-                    member.sound.synthetic = true;
+                    member.sound = Sound { synthetic: true, ..Sound::default() };
                 }
             }
         }
@@ -267,6 +275,13 @@ impl Conference {
     fn tap(&mut self, now_ns: u64) {
         let Self { taps, ways, members, present, rates, .. } = self;
         taps.serve(&mut Tapped { desk: &ways.shared.desk, members, present, rates, now_ns });
+    }
+
+    /// Says which taps may have packets of what is pulled next.
+    fn tap_packets(&mut self, now_ns: u64) {
+        let Self { taps, ways, members, present, rates, .. } = self;
+        let desk = &ways.shared.desk;
+        taps.serve_packets(&mut Tapped { desk, members, present, rates, now_ns });
     }
 
     /// Tells voices that programs make who else speaks.
@@ -279,7 +294,10 @@ impl Conference {
                 continue;
             }
             let said = rates.said(member.rate, member.place);
-            let level_dbov = if said.muted { SILENCE_DBOV } else { level_dbov(said.pcm) };
+            let level_dbov = match said.muted {
+                true => SILENCE_DBOV,
+                false => member.sound.level_dbov(said.pcm),
+            };
             if member.ears.hear(level_dbov) && speaking.len() < MOST_SPEAKING {
                 push_in(speaking, member.id);
             }
@@ -527,6 +545,7 @@ impl Conference {
             served: 0,
             consents: Consents::default(),
             sound: Sound::default(),
+            packets_to: None,
             ears: Ears::default(),
         });
         push_in(&mut self.present, id.index);

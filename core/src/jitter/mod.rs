@@ -85,6 +85,7 @@ mod window;
 mod writer;
 
 pub use crate::rtp::rtcp::Missing;
+pub(crate) use arrival::ingest::PacketMeta;
 pub use config::{
     DelayMode, DriftMode, JitterConfig, JitterError, MAX_DELAY_MS, MAX_PACKET_MS,
     MAX_PAYLOAD_BYTES, MAX_SLOTS,

@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use super::arrival::ingest::PacketMeta;
 use super::arrival::placing::Placing;
 use super::config::{DelayMode, DriftMode, JitterConfig};
 use super::control::{Settings, Shared};
@@ -13,6 +14,7 @@ use super::delay::meter::DelayMeter;
 use super::playout::Playout;
 use super::record::black_box::BlackBox;
 use super::stats::{JitterStats, Operation, PullInfo};
+use crate::dsp::level::energy;
 use crate::dsp::varispeed::Varispeed;
 use crate::rtp::rtcp::Missing;
 use crate::sync::primitive::Arc;
@@ -82,12 +84,25 @@ impl JitterReader {
     ///
     /// # Errors
     /// [`PullError::Length`]; nothing happens then.
+    #[inline]
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, PullError> {
+        self.pull_showing(now_ns, pcm, false, |_, _| ())
+    }
+
+    /// As [`JitterReader::pull`]; if `shows`, what has arrived since the last one is shown first, packet by packet.
+    #[inline]
+    pub(crate) fn pull_showing(
+        &mut self,
+        now_ns: u64,
+        pcm: &mut [i16],
+        shows: bool,
+        show: impl FnMut(&PacketMeta, &[u8]),
+    ) -> Result<PullInfo, PullError> {
         let frame = self.playout.frame_samples();
         if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(PullError::Length);
         }
-        self.drain(now_ns);
+        self.drain(now_ns, shows, show);
         // The last of several frames is made when the first is due.
         self.aim.ahead_ms = (pcm.len() / frame - 1) as f32 * 10.0;
         let settings = self.shared.settings();
@@ -97,7 +112,8 @@ impl JitterReader {
             self.frames = self.frames.wrapping_add(1);
             let goal = self.aim.goal(settings);
             self.placing.reach_ms = goal.reach_ms();
-            let operation = self.frame(now_ns, &goal, out);
+            let (operation, energy) = self.frame(now_ns, &goal, out);
+            info.energy += energy;
             self.aim.target.set_repeated(self.playout.take_deep_packets());
             info.operation = info.operation.max(operation);
             info.delay_ms = self.delay_ms(now_ns);
@@ -223,8 +239,9 @@ impl JitterReader {
         self.aim.estimator.shares()
     }
 
-    /// Makes 10 ms, at the speed that brings the delay to its target where that is how it is done.
-    fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> Operation {
+    /// Makes 10 ms, at the speed that brings the delay to its target where that is how it is done: what was
+    /// done, and the energy of `out`.
+    fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> (Operation, u64) {
         let playout = &mut self.playout;
         let Some(varispeed) = &mut self.varispeed else {
             return playout.frame(now_ns, goal, out);
@@ -233,7 +250,8 @@ impl JitterReader {
             let excess_ms = playout.lateness_ms(now_ns, playout.head()) - goal.target_ms;
             varispeed.steer(excess_ms, goal.settles);
         }
-        varispeed.frame(out, |pcm| playout.frame(now_ns, goal, pcm))
+        let (operation, _) = varispeed.frame(out, |pcm| playout.frame(now_ns, goal, pcm));
+        (operation, energy(out))
     }
 
     fn delay_ms(&self, now_ns: u64) -> f32 {
@@ -258,10 +276,13 @@ impl JitterReader {
         }
     }
 
-    /// Takes everything that arrived to its place.
-    fn drain(&mut self, now_ns: u64) {
+    /// Takes everything that arrived to its place, and shows it before if that `shows`.
+    fn drain(&mut self, now_ns: u64, shows: bool, mut show: impl FnMut(&PacketMeta, &[u8])) {
         let (playout, aim) = (&mut self.playout, &mut self.aim);
         while let Some((slot, meta)) = playout.slots.take() {
+            if shows && !meta.redundant && !meta.filler {
+                playout.with_payload(&slot, |payload| show(&meta, payload));
+            }
             if let Some(black_box) = &mut self.black_box {
                 if black_box.has_audio() {
                     playout.with_payload(&slot, |payload| black_box.packet(&meta, payload));

@@ -52,6 +52,9 @@ pub struct PullInfo {
     pub target_delay_ms: f32,
     /// Packets that wait.
     pub waiting_packets: u16,
+    /// The sum of the squares of the samples: with their count, how loud they are
+    /// ([`dbov`](crate::dsp::level::dbov)).
+    pub energy: u64,
 }
 
 counters! {

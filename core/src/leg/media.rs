@@ -19,8 +19,8 @@ use super::recording::Recorder;
 use super::stats::MediaStats;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
-use crate::dsp::level::{SILENCE_DBOV, level_dbov};
-use crate::jitter::{DelayMode, JitterReader, Missing, PullError, PullInfo};
+use crate::dsp::level::{SILENCE_DBOV, dbov, energy, level_dbov};
+use crate::jitter::{DelayMode, JitterReader, Missing, PacketMeta, PullError, PullInfo};
 use crate::session::{
     EventSink, MOST_REQUESTS, Passed, ReceiverStats, SenderReportClock, SessionSender, ntp_time,
 };
@@ -197,9 +197,21 @@ impl LegMedia {
     /// # Errors
     /// [`MediaError::InvalidLength`]; `pcm` is not touched then.
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, MediaError> {
+        self.pull_showing(now_ns, pcm, false, |_, _| ())
+    }
+
+    /// As [`LegMedia::pull`]; if `shows`, what has arrived since the last one is shown first, packet by packet.
+    #[inline]
+    pub(crate) fn pull_showing(
+        &mut self,
+        now_ns: u64,
+        pcm: &mut [i16],
+        shows: bool,
+        show: impl FnMut(&PacketMeta, &[u8]),
+    ) -> Result<PullInfo, MediaError> {
         self.apply_commands();
         self.hear(now_ns);
-        let info = self.reader.pull(now_ns, pcm)?;
+        let mut info = self.reader.pull_showing(now_ns, pcm, shows, show)?;
         // What came before the farewell has been taken in by then, and is no sign of life.
         if core::mem::take(&mut self.source_gone) {
             self.reader.source_gone();
@@ -210,13 +222,20 @@ impl LegMedia {
             if modem && self.freeze_for_modems {
                 self.reader.set_mode(DelayMode::Frozen);
             }
+            // A tone that is kept from the others has been taken out.
+            info.energy = energy(pcm);
         }
-        self.stats.pulled_level_dbov = u64::from(level_dbov(pcm));
+        self.stats.pulled_level_dbov = u64::from(dbov(info.energy, pcm.len()));
         if let Some(recorder) = &mut self.recorder {
             recorder.hear(pcm);
         }
         self.may_ask = self.asks;
         Ok(info)
+    }
+
+    /// How loud the last pull was, in -dBov.
+    pub(crate) fn pulled_level_dbov(&self) -> u8 {
+        self.stats.pulled_level_dbov as u8
     }
 
     /// From the next pull on, does not decode what the peer says is as soft as `dbov` in -dBov or
@@ -296,10 +315,10 @@ impl LegMedia {
     }
 
     /// Lets 10 ms go by in which nothing is sent: timestamps go on (RFC 3550 section 5.1), or the peer
-    /// would take what follows for late.
+    /// would take what follows for late. What waits and does not fill a packet is not sent.
     ///
     /// Real-time: yes.
-    pub(crate) fn rest(&mut self) {
+    pub fn rest(&mut self) {
         if let Some(recorder) = &mut self.recorder {
             recorder.rest((self.sample_rate_hz / 100) as usize);
         }
@@ -569,8 +588,7 @@ impl LegMedia {
     }
 
     fn metrics(&self, heard: &ReceiverStats) -> crate::rtp::rtcp::xr::VoipMetrics {
-        let level = self.stats.pulled_level_dbov as u8;
-        self.assessor.voip_metrics(heard, &self.reader.stats(), level)
+        self.assessor.voip_metrics(heard, &self.reader.stats(), self.pulled_level_dbov())
     }
 
     fn publish(&mut self) {

@@ -22,6 +22,21 @@ pub enum TapSource {
     /// Those of all who have agreed to it, added up; not of members that are muted or private. A withdrawal
     /// by one wipes what waits of the others with it.
     Mix,
+    /// One member's packets as they come, decrypted and not decoded ([`TapReader::read_packet`]); none while the
+    /// others don't hear it or the tap is paused, and none of a line.
+    ///
+    /// [`TapReader::read_packet`]: super::TapReader::read_packet
+    Packets(MemberId),
+}
+
+impl TapSource {
+    /// Whose, where it is one member's.
+    pub fn member(self) -> Option<MemberId> {
+        match self {
+            Self::Member(id) | Self::Packets(id) => Some(id),
+            Self::Mix => None,
+        }
+    }
 }
 
 /// What a tap is made for.
@@ -34,9 +49,10 @@ pub struct TapConfig {
     pub purpose: Purpose,
     /// To whom: and for this.
     pub sink: SinkId,
-    /// Samples a second of what is read: 8, 12, 16, 24, 32 or 48 kHz.
+    /// Samples a second of what is read: 8, 12, 16, 24, 32 or 48 kHz; of packets without a meaning.
     pub sample_rate_hz: u32,
-    /// How much may wait to be read, 10 ms to [`MAX_BUFFER_MS`]; beyond that the oldest is lost.
+    /// How much may wait to be read, 10 ms to [`MAX_BUFFER_MS`]; beyond that the oldest is lost. Of packets one
+    /// for each 10 ms.
     pub buffer_ms: u32,
     /// Whether it begins paused, until an announcement has been heard, say.
     pub paused: bool,

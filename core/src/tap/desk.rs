@@ -7,9 +7,10 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 use crossbeam::queue::ArrayQueue;
 
-use super::config::{MAX_BUFFER_MS, TapConfig, TapEvent, TapId};
+use super::config::{MAX_BUFFER_MS, TapConfig, TapEvent, TapId, TapSource};
 use super::consent::Withdrawals;
 use super::feed::Feed;
+use super::packet::PACKET_WORDS;
 use super::preference::Preferences;
 use super::reader::TapReader;
 use crate::dsp::resample::CONVERTED_HZ;
@@ -97,7 +98,10 @@ impl Desk {
         let paused = if config.paused { PAUSED } else { 0 };
         word.store(generation << STATES | PRESENT | paused, Ordering::Release);
         let id = TapId { index, generation };
-        let samples = (config.sample_rate_hz / 100) as usize;
+        let samples = match config.source {
+            TapSource::Packets(_) => PACKET_WORDS,
+            _ => (config.sample_rate_hz / 100) as usize,
+        };
         let (writer, reader) =
             overwriting::channel(config.buffer_ms.div_ceil(10) as usize, samples);
         let Ok(feed) = Feed::new(id, config, writer, rates_hz) else {
@@ -160,7 +164,7 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Purpose, SinkId, TapSource};
+    use super::super::{Purpose, SinkId};
     use super::*;
 
     #[test]

@@ -7,9 +7,12 @@ use core::fmt;
 
 use super::config::{TapConfig, TapEvent, TapId, TapSource, TapState};
 use super::frame::{Head, Sound, Writer};
+use super::packet::{PACKET_WORDS, pack};
 use crate::dsp::activity::Activity;
-use crate::dsp::level::{SILENCE_DBOV, dbov, energy};
+use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::dsp::resample::{RATES_HZ, Resampler, UnsupportedRate};
+use crate::jitter::PacketMeta;
+use crate::within::Within;
 
 /// Frames of a second.
 const FRAMES_HZ: u32 = 100;
@@ -36,6 +39,7 @@ pub(crate) struct Feed {
     pub(crate) config: TapConfig,
     writer: Writer,
     roads: Box<[Road]>,
+    /// Room for a frame, or for a packet.
     out: Box<[i16]>,
     mix: Box<[i32]>,
     /// Voices of another rate.
@@ -47,6 +51,8 @@ pub(crate) struct Feed {
     /// Withdrawals up to the last frame, and whether anything has been written since the last wipe.
     under: u32,
     holds: bool,
+    /// Of packets: the next feed of the same member in this tick.
+    pub(crate) next: Option<u32>,
 }
 
 impl Feed {
@@ -67,13 +73,16 @@ impl Feed {
             let sum = vec![0; (from_hz / FRAMES_HZ) as usize].into();
             Ok(Road { from_hz, resampler, sum, voices: 0, ringing: 0 })
         };
-        let samples = (to_hz / FRAMES_HZ) as usize;
+        let (samples, words) = match config.source {
+            TapSource::Packets(_) => (0, PACKET_WORDS),
+            _ => ((to_hz / FRAMES_HZ) as usize, 0),
+        };
         Ok(Self {
             id,
             config: *config,
             writer,
             roads: used.map(road).collect::<Result<_, _>>()?,
-            out: vec![0; samples].into(),
+            out: vec![0; samples + words].into(),
             mix: vec![0; samples].into(),
             crossed: vec![0; samples].into(),
             activity: Activity::new(),
@@ -81,6 +90,7 @@ impl Feed {
             taken_frames: 0,
             under: 0,
             holds: false,
+            next: None,
         })
     }
 
@@ -150,14 +160,15 @@ impl Feed {
         pcm: &[i16],
         from_hz: u32,
         time_ns: u64,
-        sound: Sound,
+        sound: &mut Sound,
         muted: bool,
     ) {
         let mut head = self.head(time_ns, 1);
-        (head.sound, head.muted) = (sound, muted);
-        if let TapSource::Member(id) = self.config.source {
-            head.member = Some(id);
-        }
+        // As it came in, at whatever rate it is read.
+        let level_dbov = if muted { SILENCE_DBOV } else { sound.level_dbov(pcm) };
+        self.describe(&mut head, level_dbov);
+        (head.sound, head.muted) = (*sound, muted);
+        head.member = self.config.source.member();
         let Self { roads, out, .. } = self;
         let road = roads.iter_mut().find(|road| road.from_hz == from_hz);
         let pcm = match road.and_then(|road| Some((road.resampler.as_mut()?, &road.sum))) {
@@ -177,10 +188,24 @@ impl Feed {
                 out
             }
         };
-        describe(&mut head, &mut self.activity, pcm);
         self.writer.write(&head.to_words(), pcm);
         self.taken_frames += 1;
         self.holds = true;
+    }
+
+    /// Takes a packet of a member.
+    pub(crate) fn take_packet(&mut self, time_ns: u64, meta: &PacketMeta, payload: &[u8]) {
+        let mut head = self.head(time_ns, 1);
+        (head.member, head.sound.ssrc) = (self.config.source.member(), Some(meta.ssrc));
+        let words = pack(meta, payload, &mut self.out);
+        self.writer.write(&head.to_words(), self.out.head(words));
+        self.out.head_mut(words).fill(0);
+        self.holds = true;
+    }
+
+    /// 10 ms have gone by in which packets were taken as they came.
+    pub(crate) fn has_taken(&mut self) {
+        self.taken_frames += 1;
     }
 
     /// Adds 10 ms of a member to the mix.
@@ -216,8 +241,9 @@ impl Feed {
         for (out, mix) in out.iter_mut().zip(mix.iter()) {
             *out = (*mix).clamp(i16::MIN.into(), i16::MAX.into()) as i16;
         }
-        describe(&mut head, &mut self.activity, out);
-        self.writer.write(&head.to_words(), out);
+        let level_dbov = level_dbov(out);
+        self.describe(&mut head, level_dbov);
+        self.writer.write(&head.to_words(), &self.out);
         self.taken_frames += 1;
         self.holds = true;
         self.clear_mix();
@@ -240,6 +266,12 @@ impl Feed {
         self.holds = true;
     }
 
+    /// Says how loud it is, and whether it is speech.
+    fn describe(&mut self, head: &mut Head, level_dbov: u8) {
+        head.level_dbov = level_dbov;
+        head.speech = self.activity.hears(-f32::from(level_dbov), FRAME_MS as u32);
+    }
+
     fn head(&self, time_ns: u64, voices: u16) -> Head {
         Head { time_ns, voices, under: self.under, ..Head::default() }
     }
@@ -249,12 +281,6 @@ impl Feed {
 fn delay_ns(from_hz: u32, to_hz: u32) -> u64 {
     let lower_hz = u64::from(from_hz.min(to_hz));
     (FILTER_DELAY * 1_000_000_000).checked_div(lower_hz).unwrap_or(0)
-}
-
-/// How loud it is, and whether it is speech.
-fn describe(head: &mut Head, activity: &mut Activity, pcm: &[i16]) {
-    head.level_dbov = dbov(energy(pcm), pcm.len());
-    head.speech = activity.hears(-f32::from(head.level_dbov), FRAME_MS as u32);
 }
 
 impl fmt::Debug for Feed {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! 10 ms of a tap, and what is said about them.
 
+use crate::dsp::level::level_dbov;
 use crate::member::MemberId;
 use crate::sync::overwriting;
 
@@ -50,6 +51,16 @@ pub(crate) struct Sound {
     pub(crate) concealed: bool,
     pub(crate) gap: bool,
     pub(crate) synthetic: bool,
+    /// How loud it is, in -dBov, where that is known already.
+    pub(crate) level_dbov: Option<u8>,
+}
+
+impl Sound {
+    /// How loud it is, which is measured once.
+    #[inline]
+    pub(crate) fn level_dbov(&mut self, pcm: &[i16]) -> u8 {
+        *self.level_dbov.get_or_insert_with(|| level_dbov(pcm))
+    }
 }
 
 /// What the audio thread writes in front of a frame.
@@ -106,6 +117,7 @@ impl Head {
                 concealed: is(CONCEALED),
                 gap: is(GAP),
                 synthetic: is(SYNTHETIC),
+                level_dbov: None,
             },
             level_dbov: (flags >> 8) as u8,
             speech: is(SPEECH),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The tap: what is said in a conference, handed to programs that its members have agreed to.
 //!
-//! A tap takes one member's voice, or the mix of those who have agreed, for one purpose and one receiver
-//! ([`TapConfig`]). It takes it only while a [`Grant`] of the member for just that stands, looked at anew in each
+//! A tap takes one member's voice, its packets as they come, or the mix of those who have agreed, for one purpose and
+//! one receiver ([`TapConfig`]). It takes it only while a [`Grant`] of the member for just that stands, looked at anew in each
 //! frame: who has said nothing, whose grant has expired, or who has taken it back is not in it by one sample.
 //!
 //! - **Consent** is a state of the member, set by
@@ -57,6 +57,7 @@ mod consent;
 mod desk;
 mod feed;
 mod frame;
+mod packet;
 mod preference;
 mod reader;
 
@@ -67,5 +68,6 @@ pub(crate) use desk::{Asked, Desk, DeskWays, MAX_TAPS};
 pub(crate) use feed::Feed;
 pub(crate) use frame::Sound;
 pub use frame::TapFrame;
+pub use packet::TapPacket;
 pub use preference::Preference;
 pub use reader::TapReader;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The end of a tap that is read, by one thread at a time.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec;
 use core::fmt;
 
 use super::config::{TapConfig, TapId, TapSource};
 use super::consent::Withdrawals;
 use super::frame::{Head, Reader, TapFrame};
+use super::packet::{PACKET_WORDS, TapPacket, unpack};
+use crate::jitter::MAX_PAYLOAD_BYTES;
 
 /// The end of a tap that is read. Dropped, the tap is over.
 pub struct TapReader {
@@ -16,6 +20,8 @@ pub struct TapReader {
     withdrawals: Arc<Withdrawals>,
     lost_frames: u64,
     withheld_frames: u64,
+    /// Room for a packet, where there are any.
+    words: Box<[i16]>,
 }
 
 impl TapReader {
@@ -25,7 +31,12 @@ impl TapReader {
         frames: Reader,
         withdrawals: Arc<Withdrawals>,
     ) -> Self {
-        Self { id, config: *config, frames, withdrawals, lost_frames: 0, withheld_frames: 0 }
+        let words = match config.source {
+            TapSource::Packets(_) => PACKET_WORDS,
+            _ => 0,
+        };
+        let words = vec![0; words].into();
+        Self { id, config: *config, frames, withdrawals, lost_frames: 0, withheld_frames: 0, words }
     }
 
     /// The tap's name.
@@ -44,12 +55,41 @@ impl TapReader {
     }
 
     /// Reads the oldest 10 ms to the front of `pcm`, which has room for [`TapReader::frame_samples`]; `None`
-    /// when there is nothing, or no room. What was taken before a withdrawal is not given after it.
+    /// when there is nothing, or no room, and of packets. What was taken before a withdrawal is not given after it.
     ///
     /// Real-time: yes.
     pub fn read(&mut self, pcm: &mut [i16]) -> Option<TapFrame> {
         let samples = self.frame_samples();
         let pcm = pcm.get_mut(..samples)?;
+        if matches!(self.config.source, TapSource::Packets(_)) {
+            return None;
+        }
+        let (head, lost) = self.next(pcm)?;
+        Some(head.frame(samples, lost))
+    }
+
+    /// Reads the oldest packet of [`TapSource::Packets`], its payload to the front of `payload`, which has room for
+    /// [`MAX_PAYLOAD_BYTES`](crate::jitter::MAX_PAYLOAD_BYTES); `None` when there is none, or no room. What was
+    /// taken before a withdrawal is not given after it.
+    ///
+    /// Real-time: yes.
+    pub fn read_packet(&mut self, payload: &mut [u8]) -> Option<TapPacket> {
+        let TapSource::Packets(member) = self.config.source else { return None };
+        let payload = payload.get_mut(..MAX_PAYLOAD_BYTES)?;
+        let mut words = core::mem::take(&mut self.words);
+        let next = self.next(&mut words);
+        let packet = next.and_then(|(head, lost_packets)| {
+            let packet = unpack(&words, member, payload)?;
+            let ssrc = head.sound.ssrc.unwrap_or(0);
+            Some(TapPacket { time_ns: head.time_ns, ssrc, lost_packets, ..packet })
+        });
+        words.fill(0);
+        self.words = words;
+        packet
+    }
+
+    /// The oldest frame that may be given, to `pcm`, and how many were lost before it.
+    fn next(&mut self, pcm: &mut [i16]) -> Option<(Head, u64)> {
         let mut lost = 0;
         // As many as there are at most; more that come meanwhile are for the next call.
         for _ in 0..=super::MAX_BUFFER_MS / 10 {
@@ -58,7 +98,7 @@ impl TapReader {
             let head = Head::from_words(head);
             if head.under == self.withdrawals_now() {
                 self.lost_frames += lost;
-                return Some(head.frame(samples, lost));
+                return Some((head, lost));
             }
             pcm.fill(0);
             self.withheld_frames += 1;
@@ -67,9 +107,9 @@ impl TapReader {
     }
 
     fn withdrawals_now(&self) -> u32 {
-        match self.config.source {
-            TapSource::Member(id) => self.withdrawals.of(id.index, self.config.purpose),
-            TapSource::Mix => self.withdrawals.of_anybody(self.config.purpose),
+        match self.config.source.member() {
+            Some(id) => self.withdrawals.of(id.index, self.config.purpose),
+            None => self.withdrawals.of_anybody(self.config.purpose),
         }
     }
 

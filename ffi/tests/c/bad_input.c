@@ -121,6 +121,7 @@ static union {
         ale_conference_counters conference;
         ale_datagram sent;
         ale_tap_frame frame;
+        ale_tap_packet packet;
         ale_tap_event tap_event;
         ale_talk_progress progress;
         ale_talk_event talk_event;
@@ -383,6 +384,7 @@ static void on_payload(void *context, uint32_t timestamp, const uint8_t *payload
     X(ale_tap_create, ale_tap_create(P(o.conference), P(&in.tap), OBJECT(ale_tap, 0)))              \
     X(ale_tap_id, ale_tap_id(P(o.tap), P(&TO->id)))                                                 \
     X(ale_tap_read, ale_tap_read(P(o.tap), P(TO->pcm), N(160), P(&TO->frame)))                      \
+    X(ale_tap_read_packet, ale_tap_read_packet(P(o.tap), P(TO->text), N(1920), P(&TO->packet)))     \
     X(ale_tap_pause, ale_tap_pause(P(o.conference), 0, 1))                                          \
     X(ale_tap_end, ale_tap_end(P(o.conference), 0))                                                 \
     X(ale_tap_next_event, ale_tap_next_event(P(o.conference), P(&TO->tap_event)))                   \

@@ -28,6 +28,7 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                     &mut config.sample_rate_hz,
                     &mut config.buffer_ms,
                     &mut config.paused,
+                    &mut config.is_packets,
                 ]);
                 check(ale_tap_create(room, &config, &mut objects.taps[at]));
             }
@@ -54,6 +55,13 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                     pcm.as_mut_ptr(),
                     samples,
                     frame.as_mut_ptr(),
+                ));
+                let (mut payload, mut packet) = ([0; 1_920], MaybeUninit::uninit());
+                check(ale_tap_read_packet(
+                    objects.taps[at],
+                    payload.as_mut_ptr(),
+                    input.one_of(&[1_920, 1_919, 0]),
+                    packet.as_mut_ptr(),
                 ));
                 let mut event = MaybeUninit::uninit();
                 while check(ale_tap_next_event(room, event.as_mut_ptr())) {}

@@ -69,9 +69,9 @@ impl Call {
             .zip(&self.lines)
             .map(|((n, offered), line)| plan(line, offer, n, offered, Line::of(&session, n)));
         let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
-        if let Some(tag) = self.tags.get_mut(1 - by) {
-            *tag = Some(to_tag.to_owned());
-        }
+        self.set_tag(1 - by, to_tag);
+        let answered = (0..session.medias.len()).filter_map(|n| Line::of(&session, n));
+        self.set_preference(1 - by, &answered.collect::<Vec<_>>());
         let mut rewritten = Vec::new();
         let (mut address, mut bundle_begun) = (None, false);
         for ((plan, offered), line) in plans.into_iter().zip(&offer.lines).zip(&mut self.lines) {

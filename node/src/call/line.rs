@@ -7,7 +7,6 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ale_media::codec::g711::Law;
 use ale_media::leg::{
     Leg, LegControl, LegEvent, LegMedia, LegReceiver, MAX_DIGIT_MS, MIN_DIGIT_MS,
 };
@@ -89,7 +88,7 @@ pub(crate) struct CallLine {
     /// What its sessions are kept as for another process.
     checkpoint: Option<Box<[EndCheckpoint; 2]>>,
     /// What is spoken at each end, where that is not the same.
-    speeches: Option<[Speech; 2]>,
+    pub(super) speeches: Option<[Speech; 2]>,
 }
 
 /// The control half of what an end's packets go through.
@@ -312,9 +311,11 @@ impl CallLine {
             (Some(EndControl::Leg(_)), Some(speeches)) => {
                 Ok(speeches.get(party).ok_or(CallError::NoOffer)?.sample_rate_hz)
             }
-            (Some(EndControl::Session(_)), _) => end.g711().map(|_| 8_000).ok_or(
-                CallError::NotDone("Playing where another codec than G.711 is passed on undecoded"),
-            ),
+            (Some(EndControl::Session(_)), _) => {
+                let spoken = end.said.as_ref().and_then(voice::first_known);
+                let (_, codec) = spoken.ok_or(CallError::UnknownCodecs)?;
+                Ok(codec.format().sample_rate_hz)
+            }
             _ => Err(CallError::NoOffer),
         }
     }
@@ -328,10 +329,11 @@ impl CallLine {
     ) -> Result<(), CallError> {
         let id = self.path.ok_or(CallError::NoOffer)?;
         let end = self.ends.get_mut(party).and_then(Option::as_mut).ok_or(CallError::NoOffer)?;
-        let source = match (&end.control, end.g711()) {
-            (Some(EndControl::Session(_)), Some((payload_type, law))) => Some(Source {
+        let spoken = end.said.as_ref().and_then(voice::first_known);
+        let source = match (&end.control, spoken) {
+            (Some(EndControl::Session(_)), Some((payload_type, codec))) => Some(Source {
                 payload_type,
-                law,
+                encoder: codec.encoder().map_err(|_| CallError::NoCodec)?,
                 ssrc: random::number().ok_or(CallError::Random)?,
                 sequence: (random::number().ok_or(CallError::Random)? >> 17) as u16,
                 timestamp: random::number().ok_or(CallError::Random)?,
@@ -499,16 +501,6 @@ impl LineEnd {
         self.by_dtls && !self.has_keys
     }
 
-    /// G.711 as its peer knows it, the first of both.
-    fn g711(&self) -> Option<(u8, Law)> {
-        let formats = &self.said.as_ref()?.formats;
-        formats.iter().find_map(|format| match &format.name.to_ascii_uppercase()[..] {
-            "PCMU" => Some((format.payload_type, Law::Mu)),
-            "PCMA" => Some((format.payload_type, Law::A)),
-            _ => None,
-        })
-    }
-
     /// Where the peer sends from, as far as known: RTP, or RTCP.
     pub(crate) fn heard_from(&self, rtcp: bool) -> Option<SocketAddr> {
         if let Some(chosen) = self.chosen {
@@ -555,7 +547,7 @@ impl LineEnd {
         let pair = self.pair.take().ok_or(CallError::NoOffer)?;
         let peer = self.change.take().map(|change| Box::new(Peer::new(change)));
         let (passing, counters) = (self.passing, Arc::clone(&self.counters));
-        Ok(Facing { pair, rtcp_mux, peer, passing, playing: None, counters })
+        Ok(Facing { pair, rtcp_mux, peer, passing, playing: None, ear: None, counters })
     }
 
     /// Its leg, for the worker.

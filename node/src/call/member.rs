@@ -14,7 +14,9 @@ use super::voice::{self, Speech};
 use super::{Call, CallError, Room, peer, rewrite, told};
 use crate::keys;
 use crate::ng::command::{Flags, Ice, Transport};
+use crate::peer::ice::Credentials;
 use crate::random;
+use crate::sdp::fragment::Fragment;
 use crate::sdp::{self, Formats, Line, LineKind, Origin, RewrittenLine, Rtcp, VideoLine};
 use crate::video::key_frame::Codec;
 use crate::worker::{CameraCounters, Ends, Path, Worker};
@@ -79,6 +81,11 @@ impl Member {
         self.told.as_ref().map(|told| &*told.counters)
     }
 
+    /// Samples a second of what it hears.
+    pub fn sample_rate_hz(&self) -> u32 {
+        self.speech.sample_rate_hz
+    }
+
     /// What is spoken with it, as in `a=rtpmap`.
     pub fn codec(&self) -> String {
         self.speech.encoding()
@@ -141,7 +148,9 @@ impl Call {
         };
         let id = join(media, options)?;
         let answer = written(&plan, told, told_video.as_ref(), origin, flags);
-        let Plan { speech, says, hears, .. } = plan;
+        let Plan { offered, speech, says, hears, .. } = plan;
+        let [consents, _] = &mut self.consents;
+        consents.set_preference(offered.preference);
         self.member = Some(Member {
             conference: conference.to_owned(),
             name: name.to_owned(),
@@ -181,6 +190,8 @@ impl Call {
         let (told, muxed) = line.answer_alone(&plan, flags, room)?;
         line.goes_on([muxed; 2], worker);
         (member.says, member.hears) = (plan.says, plan.hears);
+        let [consents, _] = &mut self.consents;
+        consents.set_preference(plan.offered.preference);
         member.origin.address = told.address.ok_or(CallError::NoInterface)?;
         let video = member.told.as_ref();
         let answer = written(&plan, told.clone(), video, member.origin, flags);
@@ -190,6 +201,37 @@ impl Call {
             member.answer = written(&plan, told, video, member.origin, flags);
         }
         Ok(member.answer.clone())
+    }
+
+    /// The node's credentials of ICE with a member, and the member's; nothing without ICE.
+    pub fn ice(&self) -> Option<(&Credentials, &Credentials)> {
+        self.lines.first()?.end(0)?.peer.ice()
+    }
+
+    /// A member begins ICE anew with these credentials: what the node tells it then.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn restart_ice(
+        &mut self,
+        theirs: Credentials,
+        room: &Room,
+        worker: &Worker,
+    ) -> Result<Fragment, CallError> {
+        let line = self.lines.first_mut().ok_or(CallError::NoOffer)?;
+        let path = line.path().ok_or(CallError::NoOffer)?;
+        let end = line.only().ok_or(CallError::NoOffer)?;
+        let said = end.said.as_mut().ok_or(CallError::NoOffer)?;
+        let LineKind::Rtp(transport) = said.kind else { return Err(CallError::NoOffer) };
+        let ice = said.ice.as_mut().ok_or(CallError::NotDone("ICE in a call that has none"))?;
+        let address = room.told(end.interface).ok_or(CallError::NoInterface)?;
+        let (credentials, change) = end.peer.restart(theirs.clone())?;
+        ice.credentials = theirs;
+        let format = said.formats.first().map_or(0, |format| format.payload_type);
+        let line = format!("{} 9 {} {format}", said.media, transport.name());
+        let (mid, port) = (said.mid.clone(), end.port);
+        worker.change_peer(path, 0, change);
+        Ok(Fragment { credentials, line, mid, address, port })
     }
 
     /// Whether nobody in the conference hears this member.
@@ -298,8 +340,10 @@ fn written(
     origin: Origin,
     flags: &Flags,
 ) -> Vec<u8> {
-    let Plan { session, number, says, hears, .. } = plan;
-    let mut answer = sdp::answering(session, *number, *hears, *says, origin);
+    let Plan { session, number, offered, speech, says, hears, .. } = plan;
+    // Those that the leg was made with: what another description names otherwise is not taken.
+    let extensions = speech.extensions.with(offered.extensions);
+    let mut answer = sdp::answering(session, *number, *hears, *says, extensions, origin);
     let mut lines = vec![None; session.medias.len()];
     // What has been agreed on stays so, as long as it is offered.
     let video = video.filter(|told| plan.video.as_ref().is_some_and(|now| now.is_as(&told.line)));

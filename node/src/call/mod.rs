@@ -8,20 +8,24 @@
 
 mod answer;
 mod camera;
+mod consent;
 mod error;
 mod line;
 mod member;
 mod offer;
+mod overhear;
 mod peer;
 mod resume;
 mod view;
 mod voice;
 
 pub use camera::Video;
+pub use consent::Consents;
 pub use error::CallError;
 use line::CallLine;
 pub(crate) use line::LineEnd;
 pub use member::{Entrance, Member};
+pub use overhear::{Heard, Overheard};
 
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -85,6 +89,8 @@ pub struct Call {
     pub(crate) lines: Vec<CallLine>,
     /// What it has of a conference, if it is with one.
     pub(crate) member: Option<Member>,
+    /// What each party has agreed to.
+    consents: [Consents; 2],
     offer: Option<Offer>,
 }
 
@@ -99,8 +105,38 @@ impl Call {
             tags: [Some(from_tag.to_owned()), None],
             lines: Vec::new(),
             member: None,
+            consents: [Consents::default(); 2],
             offer: None,
         }
+    }
+
+    /// A party is who has this tag; another than before has agreed to nothing yet.
+    fn set_tag(&mut self, party: usize, to: &str) {
+        let places = self.tags.get_mut(party).zip(self.consents.get_mut(party));
+        let Some((tag, consents)) = places else { return };
+        if tag.as_deref() != Some(to) {
+            *consents = Consents::default();
+            *tag = Some(to.to_owned());
+        }
+    }
+
+    /// A party's description asks this of recordings.
+    fn set_preference(&mut self, party: usize, lines: &[Line]) {
+        let audio = lines.iter().find(|line| line.media == "audio");
+        let preference = audio.map(|line| line.preference).unwrap_or_default();
+        if let Some(consents) = self.consents.get_mut(party) {
+            consents.set_preference(preference);
+        }
+    }
+
+    /// What a party has agreed to.
+    pub fn consents(&self, party: usize) -> Consents {
+        self.consents.get(party).copied().unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub fn consents_mut(&mut self, party: usize) -> Option<&mut Consents> {
+        self.consents.get_mut(party)
     }
 
     /// Seconds and microseconds since 1970 at which it began.
@@ -178,9 +214,6 @@ impl Call {
         rounds: Rounds,
         worker: &Worker,
     ) -> Result<(), CallError> {
-        if self.member.is_some() {
-            return Err(CallError::NotDone("Playing to one member of a conference"));
-        }
         let mut refused = CallError::NoOffer;
         for line in &mut self.lines {
             let to: Vec<_> = (0..2).filter(|of| party.is_none_or(|party| party == *of)).collect();

@@ -51,9 +51,8 @@ impl Call {
         });
         let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
         self.take_ends(by, &plans, room)?;
-        if let Some(tag) = self.tags.get_mut(by) {
-            *tag = Some(from_tag.to_owned());
-        }
+        self.set_tag(by, from_tag);
+        self.set_preference(by, &lines);
         let mut rewritten = Vec::new();
         let mut address = None;
         for (n, ((line, plan), kept)) in lines.iter().zip(&plans).zip(&mut self.lines).enumerate() {

@@ -67,6 +67,22 @@ impl EndPeer {
         self.tell()
     }
 
+    /// What the node has told, and the peer; nothing where they don't speak ICE.
+    pub(super) fn ice(&self) -> Option<(&Credentials, &Credentials)> {
+        self.ours.as_ref().zip(self.theirs.as_ref())
+    }
+
+    /// The peer begins ICE anew (RFC 8445 section 9), with other credentials: what to tell it, and the worker. The
+    /// association goes on.
+    pub(super) fn restart(
+        &mut self,
+        theirs: Credentials,
+    ) -> Result<(Credentials, Change), CallError> {
+        let ours = Credentials::new().ok_or(CallError::Random)?;
+        (self.ours, self.theirs) = (Some(ours.clone()), Some(theirs));
+        Ok((ours.clone(), Change { ice: Some(ours), handshake: None, said: None }))
+    }
+
     /// Which side of the handshake the node is with a peer that has offered this, and what it answers. An
     /// association that goes on keeps its sides (RFC 8842 section 5.3).
     pub(super) fn answering_role(&self, theirs: &DtlsLine, passive: bool) -> (Role, Setup) {

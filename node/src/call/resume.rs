@@ -55,6 +55,11 @@ impl Call {
         let mut call = Self::new("", worker, now_ns);
         call.tags.clone_from(&record.tags);
         call.created = UNIX_EPOCH + Duration::from_micros(record.created_us);
+        // Grants are not kept: nobody is recorded on who has not said so again.
+        for party in 0..call.tags.len() {
+            let ends = record.lines.iter().flatten().filter_map(|line| line.ends.get(party));
+            call.set_preference(party, &ends.map(|end| end.said.clone()).collect::<Vec<_>>());
+        }
         let mut paths = Vec::new();
         for record in record.lines.iter().take(room.max_lines) {
             let line = match record {

@@ -50,6 +50,7 @@ impl Call {
             mos: stats.quality.map(|quality| quality.mos),
             packets: end.counters.rtp_packets.load(Ordering::Relaxed),
             silent: end.silence(member.says(), self.signalled_ns, now_ns),
+            standings: Vec::new(),
         };
         Some((&member.conference, told))
     }

@@ -2,12 +2,12 @@
 //! Which codecs a media line adds to an offer, and what is spoken at each end when the answer has come.
 
 use ale_media::codec::CodecSpec;
-use ale_media::leg::{LegConfig, ReceiveCodec, TelephoneEvents};
+use ale_media::leg::{Direction, LegConfig, ReceiveCodec, TelephoneEvents};
 
 use super::error::CallError;
 use crate::ng::command::Codecs;
 use crate::random;
-use crate::sdp::{Format, Line, NamedFormat};
+use crate::sdp::{Extensions, Format, Line, NamedFormat};
 
 /// Codecs that can be added, by their names, and their static payload types (RFC 3551).
 const ADDED: [(&str, &str, Option<u8>); 4] = [
@@ -28,6 +28,8 @@ pub(super) struct Speech {
     comfort_noise: Option<u8>,
     /// Of the PCM between the ends.
     pub(super) sample_rate_hz: u32,
+    /// Header extensions, spoken both ways.
+    pub(super) extensions: Extensions,
 }
 
 fn codec(format: &Format) -> Option<CodecSpec> {
@@ -108,21 +110,53 @@ pub(super) fn translation(
     ]))
 }
 
-/// What a conference speaks with who has offered this: of the codecs that are known here and not taken out, the
-/// one that the offer prefers.
-pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError> {
-    let known = |format: &Format| {
+/// The first codec of a line that can be spoken with its author, and its payload type there.
+pub(super) fn first_known(line: &Line) -> Option<(u8, CodecSpec)> {
+    first_of(line, &Codecs::default())
+}
+
+fn first_of(line: &Line, codecs: &Codecs) -> Option<(u8, CodecSpec)> {
+    line.formats.iter().find_map(|format| {
         let named = |(name, ..): &(&str, &str, _)| name.eq_ignore_ascii_case(&format.name);
         let is_known = ADDED.iter().any(named) && !codecs.removes(&format.name);
         codec(format).filter(|_| is_known).map(|codec| (format.payload_type, codec))
-    };
-    let chosen = offered.formats.iter().find_map(known);
+    })
+}
+
+/// What a conference speaks with who has offered this: of the codecs that are known here and not taken out, the
+/// one that the offer prefers.
+pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError> {
+    let chosen = first_of(offered, codecs);
     let (payload_type, codec) = chosen.ok_or(CallError::UnknownCodecs)?;
     let sample_rate_hz = codec.format().sample_rate_hz;
     // Browsers name several; those of another clock than the codec's would stand out of its time.
     let clock_hz = codec.format().rtp_clock_hz;
     let events = offered.formats.iter().find(|f| is_events(f) && f.clock_hz == clock_hz);
-    Ok(Speech::of_one(payload_type, codec, events.cloned(), sample_rate_hz))
+    let speech = Speech::of_one(payload_type, codec, events.cloned(), sample_rate_hz);
+    Ok(Speech { extensions: offered.extensions, ..speech })
+}
+
+/// A leg that says nothing and hears what comes in these descriptions' formats, of which the first that knows a number
+/// counts.
+pub(super) fn overhearing(lines: [&Line; 2]) -> Result<LegConfig, CallError> {
+    let mut understood: Vec<ReceiveCodec> = Vec::new();
+    for format in lines.into_iter().flat_map(|line| &line.formats) {
+        let Some(codec) = codec(format) else { continue };
+        let payload_type = format.payload_type;
+        if understood.iter().all(|known| known.payload_type != payload_type) {
+            understood.push(ReceiveCodec { payload_type, codec });
+        }
+    }
+    let first = understood.first().ok_or(CallError::UnknownCodecs)?;
+    let ssrc = random::number().ok_or(CallError::Random)?;
+    let mut config = LegConfig::plain(ssrc, first.payload_type, first.codec.clone());
+    config.sample_rate_hz = Some(first.codec.format().sample_rate_hz);
+    config.receive = understood;
+    config.direction = Direction::ReceiveOnly;
+    config.rtcp_interval_ms = 0;
+    config.extended_reports = false;
+    config.media_timeout_ms = 0;
+    Ok(config)
 }
 
 impl Speech {
@@ -140,6 +174,7 @@ impl Speech {
             events: events.map(|format| (format.payload_type, format.clock_hz)),
             comfort_noise: None,
             sample_rate_hz,
+            extensions: Extensions::default(),
         }
     }
 
@@ -185,6 +220,8 @@ impl Speech {
             .map(|(payload_type, clock_hz)| TelephoneEvents::new(payload_type, clock_hz));
         config.telephone_events = events.into_iter().collect();
         config.sample_rate_hz = Some(self.sample_rate_hz);
+        config.header_extensions.audio_level = self.extensions.audio_level;
+        config.header_extensions.mixer_levels = self.extensions.mixer_levels;
         Some(config)
     }
 }

@@ -10,17 +10,20 @@ use ale_media::conference::{
 };
 
 use super::play::Announcement;
+use super::taps::{Tapped, Taps, Voice};
 use super::{Control, Party, Totals, Want};
 use crate::call::{Call, CallError, Entrance, Member, Video};
 use crate::config;
 use crate::ng::bencode::DictionaryWriter;
-use crate::ng::command::Request;
+use crate::ng::command::{Request, TapOrder};
 use crate::video::key_frame::Codec;
 use crate::web::view;
 use crate::worker::{Mix, Worker};
 
 /// Places beyond those that may be taken: who has left holds its own until the next tick.
 const SPARE_PLACES: usize = 8;
+/// Members that may be played something to at a time, each by a member that nobody else hears.
+const PLAYED_TO: usize = 16;
 
 /// Why a call was not let in.
 #[derive(Debug)]
@@ -36,41 +39,46 @@ pub(super) enum Refused {
 pub(super) struct Conferences {
     by_name: HashMap<String, Meeting>,
     limits: config::Conference,
+    /// Sinks that may tap each member.
+    sinks: usize,
     next: u64,
 }
 
 /// One of them.
 #[derive(Debug)]
 struct Meeting {
-    id: u64,
-    worker: usize,
-    control: ConferenceControl,
+    tapped: Tapped,
     /// What its members' video is spoken in: what the first chose.
     codec: Option<Codec>,
     members: usize,
+    /// Sinks that everybody's voice is for, also of those who come later; and whether they pause.
+    wanted: Vec<(String, TapOrder)>,
     /// Who is yet to be told to leave, since too many commands waited.
     leaving: Vec<MemberId>,
-    announcement: Option<Announcement>,
+    /// What is played, to one member each, or to all.
+    announcements: Vec<(Option<MemberId>, Announcement)>,
 }
 
 impl Meeting {
-    fn end_announcement(&mut self) {
-        if let Some(announcement) = self.announcement.take() {
+    /// Ends what is played to a member, or to all.
+    fn end_announcement(&mut self, to: Option<MemberId>) {
+        let is_its = |(listener, _): &mut (Option<MemberId>, Announcement)| *listener == to;
+        for (_, announcement) in self.announcements.extract_if(.., is_its) {
             self.leaving.push(announcement.end());
-            self.tidy();
         }
+        self.tidy();
     }
 
     /// Frees what the tick has given back.
     fn tidy(&mut self) {
-        self.leaving.retain(|id| self.control.leave(*id) == Err(ConferenceError::Busy));
-        while self.control.reclaim().is_some() {}
+        self.leaving.retain(|id| self.tapped.control.leave(*id) == Err(ConferenceError::Busy));
+        while self.tapped.control.reclaim().is_some() {}
     }
 }
 
 impl Conferences {
-    pub(super) fn new(limits: config::Conference) -> Self {
-        Self { by_name: HashMap::new(), limits, next: 0 }
+    pub(super) fn new(limits: config::Conference, sinks: usize) -> Self {
+        Self { by_name: HashMap::new(), limits, sinks, next: 0 }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -81,44 +89,49 @@ impl Conferences {
         self.by_name.values().map(|meeting| meeting.members).sum()
     }
 
-    /// Announces what `begin` makes, in place of what is announced already.
+    /// Announces what `begin` makes to all or to one, in place of what is announced there already.
     pub(super) fn announce(
         &mut self,
         conference: &str,
+        to: Option<MemberId>,
         begin: impl FnOnce(&ConferenceControl) -> Result<Announcement, String>,
     ) -> Result<(), String> {
         let meeting = self.by_name.get_mut(conference).ok_or("Unknown conference")?;
-        let begun = begin(&meeting.control)?;
-        meeting.end_announcement();
-        meeting.announcement = Some(begun);
+        let begun = begin(&meeting.tapped.control)?;
+        meeting.end_announcement(to);
+        meeting.announcements.push((to, begun));
         Ok(())
     }
 
-    pub(super) fn stop_announcing(&mut self, conference: &str) -> Result<(), String> {
+    pub(super) fn stop_announcing(
+        &mut self,
+        conference: &str,
+        to: Option<MemberId>,
+    ) -> Result<(), String> {
         let meeting = self.by_name.get_mut(conference).ok_or("Unknown conference")?;
-        meeting.end_announcement();
+        meeting.end_announcement(to);
         Ok(())
     }
 
     /// Announces on, and ends what has been heard.
     pub(super) fn go_on(&mut self) {
         for meeting in self.by_name.values_mut() {
-            if meeting.announcement.as_mut().is_some_and(|announcement| !announcement.go_on()) {
-                meeting.end_announcement();
-            }
+            let is_over = |(_, one): &mut (Option<MemberId>, Announcement)| !one.go_on();
+            let over = meeting.announcements.extract_if(.., is_over);
+            meeting.leaving.extend(over.map(|(_, announcement)| announcement.end()));
         }
     }
 
     /// Has workers show who leads the conversation.
     pub(super) fn follow_speakers(&self, workers: &[Worker]) {
         for meeting in self.by_name.values() {
-            while let Some(event) = meeting.control.next_event() {
+            while let Some(event) = meeting.tapped.control.next_event() {
                 let ConferenceEvent::DominantSpeaker(id) = event else { continue };
                 // One that has left leads nothing.
                 if let (Ok(path), Some(worker)) =
-                    (meeting.control.tag(id), workers.get(meeting.worker))
+                    (meeting.tapped.control.tag(id), workers.get(meeting.tapped.worker))
                 {
-                    worker.speak(meeting.id, path);
+                    worker.speak(meeting.tapped.id, path);
                 }
             }
         }
@@ -136,7 +149,7 @@ impl Conferences {
         if meeting.members >= usize::from(self.limits.max_members) {
             return Err(CallError::Conference(ConferenceError::Full));
         }
-        Ok((meeting.worker, meeting.control.clone()))
+        Ok((meeting.tapped.worker, meeting.tapped.control.clone()))
     }
 
     /// Another member has joined by its control.
@@ -152,14 +165,15 @@ impl Conferences {
 
     /// Ticks of those there are that did not come.
     pub(super) fn missed_ticks(&self) -> u64 {
-        self.by_name.values().map(|meeting| meeting.control.stats().missed_ticks).sum()
+        self.by_name.values().map(|meeting| meeting.tapped.control.stats().missed_ticks).sum()
     }
 
     /// Those there are, yet without their members.
     pub(super) fn view(&self) -> Vec<view::Conference> {
         let view = |(name, meeting): (&String, &Meeting)| view::Conference {
             name: name.clone(),
-            missed_ticks: meeting.control.stats().missed_ticks,
+            missed_ticks: meeting.tapped.control.stats().missed_ticks,
+            wanted: meeting.wanted.iter().map(|(sink, _)| sink.clone()).collect(),
             members: Vec::new(),
         };
         self.by_name.iter().map(view).collect()
@@ -170,41 +184,56 @@ impl Conferences {
     }
 
     /// A conference without members, not yet on its worker.
-    fn make(&mut self, worker: usize) -> Result<(Meeting, Mix), CallError> {
+    fn make(&mut self, name: &str, worker: usize) -> Result<(Meeting, Mix), CallError> {
+        let members = usize::from(self.limits.max_members) + SPARE_PLACES;
         let config = ConferenceConfig {
-            max_members: usize::from(self.limits.max_members) + SPARE_PLACES,
+            max_members: members + PLAYED_TO,
+            max_pair_gains: PLAYED_TO,
             max_speakers: usize::from(self.limits.max_speakers),
+            max_taps: (members * self.sinks).max(1),
             ..ConferenceConfig::default()
         };
-        let (conference, control) = Conference::new(&config).map_err(CallError::Conference)?;
+        let (tapped, mix) = self.open(name, worker, &config)?;
+        let (wanted, leaving) = (Vec::new(), Vec::new());
+        let announcements = Vec::new();
+        Ok((Meeting { tapped, codec: None, members: 0, wanted, leaving, announcements }, mix))
+    }
+
+    /// A conference of the engine's, not yet on its worker.
+    pub(super) fn open(
+        &mut self,
+        place: &str,
+        worker: usize,
+        config: &ConferenceConfig,
+    ) -> Result<(Tapped, Mix), CallError> {
+        let (conference, control) = Conference::new(config).map_err(CallError::Conference)?;
         // A packet each in most ticks; a report that finds no room waits for the next.
         let outgoing = Outgoing::new(config.max_members);
         let id = self.next;
         self.next += 1;
-        let meeting = Meeting {
-            id,
-            worker,
-            control,
-            codec: None,
-            members: 0,
-            leaving: Vec::new(),
-            announcement: None,
-        };
-        Ok((meeting, Mix { id, conference, outgoing }))
+        Ok((Tapped::new(id, worker, control, place), Mix { id, conference, outgoing }))
     }
 
     /// A call ends: if it is in a conference, it leaves.
-    pub(super) fn leave(&mut self, call: &Call, worker: &Worker, totals: &mut Totals) {
+    pub(super) fn leave(
+        &mut self,
+        call: &Call,
+        worker: &Worker,
+        taps: &mut Taps,
+        totals: &mut Totals,
+    ) {
         let Some(member) = &call.member else { return };
         let Some(meeting) = self.by_name.get_mut(&member.conference) else { return };
         meeting.members = meeting.members.saturating_sub(1);
         if meeting.members == 0 {
-            totals.missed_ticks += meeting.control.stats().missed_ticks;
-            worker.close_mix(meeting.id);
-            self.by_name.remove(&member.conference);
+            totals.missed_ticks += meeting.tapped.control.stats().missed_ticks;
+            if let Some(meeting) = self.by_name.remove(&member.conference) {
+                taps.end(meeting.tapped, worker);
+            }
         } else {
             meeting.leaving.push(member.id);
-            meeting.tidy();
+            meeting.tapped.forget(member.id);
+            meeting.end_announcement(Some(member.id));
         }
     }
 
@@ -212,9 +241,63 @@ impl Conferences {
     pub(super) fn follow(&self, call: &Call) -> Result<(), String> {
         let Some(member) = &call.member else { return Ok(()) };
         let meeting = self.by_name.get(&member.conference).ok_or("Unknown conference")?;
-        let muted = meeting.control.set_muted(member.id, call.is_muted());
-        let listening = meeting.control.set_listening(member.id, member.hears());
-        muted.and(listening).map_err(|error| error.to_string())
+        let muted = meeting.tapped.control.set_muted(member.id, call.is_muted());
+        let listening = meeting.tapped.control.set_listening(member.id, member.hears());
+        let preference = call.consents(0).preference();
+        let asks = meeting.tapped.control.set_preference(member.id, preference);
+        muted.and(listening).and(asks).map_err(|error| error.to_string())
+    }
+
+    /// The conference of a member, and its voice there.
+    pub(super) fn voice<'c>(
+        &mut self,
+        call_id: &'c str,
+        call: &'c Call,
+    ) -> Option<(&mut Tapped, Voice<'c>)> {
+        let member = call.member.as_ref()?;
+        let meeting = self.by_name.get_mut(&member.conference)?;
+        let voice = Voice {
+            member: member.id,
+            who: &member.name,
+            call_id,
+            tag: call.tags[0].as_deref().unwrap_or_default(),
+            consents: call.consents(0),
+        };
+        Some((&mut meeting.tapped, voice))
+    }
+
+    /// The conference of a name, with its taps.
+    pub(super) fn tapped(&self, name: &str) -> Option<&Tapped> {
+        self.by_name.get(name).map(|meeting| &meeting.tapped)
+    }
+
+    /// Everybody's voice is for a sink from now on, or no longer.
+    pub(super) fn want(&mut self, name: &str, sink: &str, order: TapOrder) -> Result<(), String> {
+        let meeting = self.by_name.get_mut(name).ok_or("Unknown conference")?;
+        let is_wanted = meeting.wanted.iter().any(|(wanted, _)| wanted == sink);
+        if !is_wanted && order != TapOrder::Start {
+            return Ok(());
+        }
+        meeting.wanted.retain(|(wanted, _)| wanted != sink);
+        if order != TapOrder::Stop {
+            meeting.wanted.push((sink.to_owned(), order));
+        }
+        Ok(())
+    }
+
+    /// What everybody's voice is for in the conference of a name.
+    pub(super) fn wanted(&self, name: &str) -> Vec<(String, TapOrder)> {
+        self.by_name.get(name).map(|meeting| meeting.wanted.clone()).unwrap_or_default()
+    }
+
+    /// Takes what has become of taps.
+    pub(super) fn hear(&mut self, taps: &mut Taps) {
+        self.by_name.values_mut().for_each(|meeting| taps.hear(&mut meeting.tapped));
+    }
+
+    /// Taps by what they do.
+    pub(super) fn taps(&self) -> impl Iterator<Item = [u64; 3]> {
+        self.by_name.values().map(|meeting| Taps::count(&meeting.tapped))
     }
 
     /// Those there are, so many at most; nothing where there are none.
@@ -245,10 +328,13 @@ impl Control {
         let conference =
             super::name(request.flags.conference.as_deref(), "No conference in message")?;
         if self.calls.contains_key(call_id) {
+            let declared = self.declared(&request.flags.consent)?;
             let sdp = self.offer_again(call_id, from_tag, conference, sdp, request, now_ns)?;
+            self.said(call_id, from_tag, (&declared, &request.flags), now_ns, answer);
             answer.string("sdp", sdp).string("result", "ok");
             return Ok(());
         }
+        let declared = self.declared(&request.flags.consent)?;
         let entrance = Entrance {
             conference,
             name: super::name(request.flags.name.as_deref().or(Some(from_tag)), "No name")?,
@@ -258,6 +344,7 @@ impl Control {
         };
         match self.admit(call_id, (from_tag, request.to_tag), &entrance, now_ns) {
             Ok(sdp) => {
+                self.said(call_id, from_tag, (&declared, &request.flags), now_ns, answer);
                 answer.string("sdp", sdp).string("result", "ok");
                 Ok(())
             }
@@ -311,14 +398,14 @@ impl Control {
         let conference = entrance.conference;
         let begun = match self.conferences.by_name.get(conference) {
             Some(_) => None,
-            None => Some(self.conferences.make(self.next_worker)?),
+            None => Some(self.conferences.make(conference, self.next_worker)?),
         };
         let there = self.conferences.by_name.get(conference);
         let meeting = begun.as_ref().map(|(meeting, _)| meeting).or(there);
         let meeting = meeting.ok_or(CallError::Conference(ConferenceError::UnknownMember))?;
-        let (worker, control) = (meeting.worker, meeting.control.clone());
+        let (worker, control) = (meeting.tapped.worker, meeting.tapped.control.clone());
         let limit_bps = u64::from(self.conferences.limits.max_video_kbps) * 1_000;
-        let video = Video { mix: meeting.id, codec: meeting.codec, limit_bps };
+        let video = Video { mix: meeting.tapped.id, codec: meeting.codec, limit_bps };
         let mut call = Call::new(from_tag, worker, now_ns);
         let (path, sdp) = call.enter(entrance, &video, &mut self.room, |media, options| {
             let joined = control.join(Box::new(media), options);
@@ -343,6 +430,7 @@ impl Control {
         }
         self.totals.begun += 1;
         tracing::info!(call_id, conference, name = entrance.name, "entered");
+        self.attend(call_id, &call);
         self.calls.insert(call_id.to_owned(), call);
         Ok(sdp)
     }
@@ -380,7 +468,7 @@ impl Control {
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
         let meeting = self.conferences.by_name.get(conference).ok_or("Unknown conference")?;
-        let stats = meeting.control.stats();
+        let stats = meeting.tapped.control.stats();
         answer.string("conference", conference);
         answer.number("ticks", stats.ticks).number("missed ticks", stats.missed_ticks);
         answer.list("members", |members| {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The table of calls, and what each command does to it.
 
+mod audit;
+mod between;
 mod conferences;
+mod consent;
 mod failover;
 mod links;
 mod load;
 mod play;
 mod report;
+mod taps;
 mod want;
 mod web;
 
@@ -29,12 +33,15 @@ use crate::peer::dtls::Identity;
 use crate::ports::Ports;
 use crate::random;
 use crate::worker::{Clock, Counted, Happened, News, Passing, Worker};
+use between::{Between, Means};
 use conferences::Conferences;
 use failover::Keeper;
 pub use failover::Kept;
 use links::Link;
 pub use links::Linked;
 use load::Load;
+pub use taps::TapTotals;
+use taps::Taps;
 pub use want::Want;
 
 /// Longest `Call-ID` and tag.
@@ -74,6 +81,8 @@ pub struct Totals {
 pub struct Control {
     calls: HashMap<String, Call>,
     conferences: Conferences,
+    between: Between,
+    taps: Taps,
     workers: Vec<Worker>,
     next_worker: usize,
     room: Room,
@@ -107,6 +116,7 @@ impl Control {
             0 => cores,
             workers => workers,
         };
+        let taps = Taps::new(config, clock)?;
         let (tell, told) = channel();
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let alive = Arc::new(AtomicBool::new(true));
@@ -125,7 +135,9 @@ impl Control {
         let max_lines = usize::from(config.media.max_lines);
         Ok(Self {
             calls: HashMap::new(),
-            conferences: Conferences::new(config.conference),
+            conferences: Conferences::new(config.conference, config.sinks.len()),
+            between: Between::default(),
+            taps,
             workers,
             next_worker: 0,
             room: Room { interfaces, identity, max_lines, next_path: 0 },
@@ -172,6 +184,19 @@ impl Control {
         sums
     }
 
+    /// What has been done about taps.
+    pub fn tap_totals(&self) -> TapTotals {
+        self.taps.totals
+    }
+
+    /// Taps there are that take something, wait for somebody to agree, and pause.
+    pub fn taps(&self) -> [u64; 3] {
+        self.conferences
+            .taps()
+            .chain(self.between.taps())
+            .fold([0; 3], |[a, b, c], [x, y, z]| [a + x, b + y, c + z])
+    }
+
     /// Whether calls may begin; while they may not, those there are go on.
     pub fn set_accepting(&mut self, accepting: bool) {
         self.accepting = accepting;
@@ -201,6 +226,7 @@ impl Control {
     pub fn sweep(&mut self, now_ns: u64) {
         let (workers, timeout_ns, totals) = (&self.workers, self.timeout_ns, &mut self.totals);
         let (conferences, keeper) = (&mut self.conferences, &mut self.keeper);
+        let (between, taps) = (&mut self.between, &mut self.taps);
         conferences.tidy();
         self.load.look(workers.iter().map(Worker::busy_ns), now_ns);
         self.calls.retain(|call_id, call| {
@@ -210,7 +236,8 @@ impl Control {
                 totals.timed_out += 1;
                 tracing::info!(call_id, "ended: nothing has come");
                 totals.add(call);
-                conferences.leave(call, worker, totals);
+                conferences.leave(call, worker, taps, totals);
+                between.leave(call_id, worker, taps);
                 call.end(worker);
                 if let Some(keeper) = keeper {
                     keeper.forget(call_id);
@@ -261,9 +288,13 @@ impl Control {
         }
     }
 
-    /// Says digits on in calls that are translated, notes who speaks in conferences, and announces on.
+    /// Says digits on in calls that are translated, notes who speaks in conferences, announces on, and takes what has
+    /// become of taps.
     pub fn listen(&mut self, now_ns: u64) {
         self.conferences.go_on();
+        self.conferences.hear(&mut self.taps);
+        self.between.hear(&mut self.taps);
+        self.taps.sweep(&self.workers);
         self.conferences.follow_speakers(&self.workers);
         self.checkpoint(now_ns);
         self.tend_links(now_ns);
@@ -283,6 +314,7 @@ impl Control {
         if request.to_tag.is_some_and(|tag| tag.len() > MAX_NAME_BYTES) {
             return Err(String::from("Too long a name"));
         }
+        let declared = self.declared(&request.flags.consent)?;
         if !self.calls.contains_key(call_id) {
             if let Some(want) = self.want_of_room() {
                 self.totals.refuse(want);
@@ -301,6 +333,7 @@ impl Control {
             tracing::info!(call_id, from_tag, "begun");
             self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
             self.calls.insert(call_id.to_owned(), call);
+            self.said(call_id, from_tag, (&declared, &request.flags), now_ns, answer);
             answer.string("sdp", sdp).string("result", "ok");
             return Ok(());
         }
@@ -309,6 +342,7 @@ impl Control {
             .offer(from_tag, request.to_tag, text, &request.flags, &mut self.room)
             .map_err(|error| error.to_string())?;
         call.signalled_ns = now_ns;
+        self.said(call_id, from_tag, (&declared, &request.flags), now_ns, answer);
         answer.string("sdp", sdp).string("result", "ok");
         Ok(())
     }
@@ -356,12 +390,14 @@ impl Control {
     ) -> Result<(), String> {
         let Party { call_id, from_tag, sdp: text } = Party::of(request)?;
         let to_tag = name(request.to_tag, "No to-tag in message")?;
+        let declared = self.declared(&request.flags.consent)?;
         let call = self.calls.get_mut(call_id).ok_or("Unknown call-id")?;
         let worker = self.workers.get(call.worker).ok_or("No worker")?;
         let sdp = call
             .answer(from_tag, to_tag, text, &request.flags, &mut self.room, worker)
             .map_err(|error| error.to_string())?;
         call.signalled_ns = now_ns;
+        self.said(call_id, to_tag, (&declared, &request.flags), now_ns, answer);
         answer.string("sdp", sdp).string("result", "ok");
         Ok(())
     }
@@ -393,7 +429,8 @@ impl Control {
         tracing::info!(call_id, "ended");
         self.totals.add(&call);
         if let Some(worker) = self.workers.get(call.worker) {
-            self.conferences.leave(&call, worker, &mut self.totals);
+            self.conferences.leave(&call, worker, &mut self.taps, &mut self.totals);
+            self.between.leave(call_id, worker, &mut self.taps);
             call.end(worker);
         }
         if let Some(keeper) = &mut self.keeper {
@@ -411,6 +448,7 @@ impl Control {
         let (call, party, worker) = addressed(&mut self.calls, &self.workers, request)?;
         call.pass(party, change, worker);
         self.conferences.follow(call)?;
+        self.follow_taps(request.call_id.unwrap_or_default())?;
         answer.string("result", "ok");
         Ok(())
     }
@@ -488,6 +526,8 @@ impl Handler for Control {
             Command::PlayDigit => self.play_digit(request, answer),
             Command::PlayMedia => self.play_media(request, answer),
             Command::StopMedia => self.stop_media(request, answer),
+            Command::Tap(leads, order) => self.tap(request, leads, order, now_ns, answer),
+            Command::Consent => self.consent(request, answer),
             Command::NotDone => Err(String::from("Command is not done by this node")),
         };
         if let Err(reason) = done {

@@ -19,6 +19,13 @@ const ITS_END: u64 = 1;
 /// Rate at which conferences hear it.
 const MEMBER_RATE_HZ: u32 = 16_000;
 
+/// Who alone is to hear something, and at which rate it hears.
+#[derive(Debug, Clone, Copy)]
+struct Listener {
+    id: MemberId,
+    rate_hz: u32,
+}
+
 /// A file that is announced in a conference.
 pub(super) struct Announcement {
     writer: TalkWriter,
@@ -34,17 +41,30 @@ impl core::fmt::Debug for Announcement {
 }
 
 impl Announcement {
-    fn begin(sound: Sound, rounds: Rounds, control: &ConferenceControl) -> Result<Self, CallError> {
+    /// One that all hear, or one alone.
+    fn begin(
+        sound: Sound,
+        rounds: Rounds,
+        to: Option<Listener>,
+        control: &ConferenceControl,
+    ) -> Result<Self, CallError> {
         let mut config = TalkConfig::default();
         config.sample_rate_hz = sound.rate_hz();
-        config.member_rate_hz = MEMBER_RATE_HZ;
+        config.member_rate_hz = to.map_or(MEMBER_RATE_HZ, |to| to.rate_hz);
         config.capacity_ms = 2 * (AHEAD_MS + PART_MS);
         config.high_water_ms = AHEAD_MS;
         let part = vec![0; (sound.rate_hz() * PART_MS / 1_000) as usize];
         let made = Talk::new(&config);
         let (writer, end) = made.map_err(|_| CallError::NotDone("A file of this rate"))?;
-        let joined = control.join_talk(Box::new(end), JoinOptions::default());
+        let options = JoinOptions { private: to.is_some(), ..JoinOptions::default() };
+        let joined = control.join_talk(Box::new(end), options);
         let id = joined.map_err(|(error, _)| CallError::Conference(error))?;
+        if let Some(listener) = to
+            && let Err(error) = control.set_pair_gain(listener.id, id, Some(1.0))
+        {
+            let _ = control.leave(id);
+            return Err(CallError::Conference(error));
+        }
         let mut announcement = Self { writer, player: Player::new(sound, rounds), part, id };
         announcement.go_on();
         Ok(announcement)
@@ -93,9 +113,9 @@ impl Control {
             start_ms: play.start_ms.unwrap_or(0),
         };
         let duration_ms = sound.duration_ms();
-        if let (None, Some(conference)) = (request.call_id, request.flags.conference.as_deref()) {
-            self.conferences.announce(conference, |control| {
-                Announcement::begin(sound, rounds, control).map_err(|error| error.to_string())
+        if let Some((conference, to)) = self.audience(request)? {
+            self.conferences.announce(&conference, to.map(|to| to.id), |control| {
+                Announcement::begin(sound, rounds, to, control).map_err(|error| error.to_string())
             })?;
         } else {
             let (call, party, worker) = addressed(&mut self.calls, &self.workers, request)?;
@@ -111,8 +131,8 @@ impl Control {
         request: &Request<'_>,
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
-        if let (None, Some(conference)) = (request.call_id, request.flags.conference.as_deref()) {
-            self.conferences.stop_announcing(conference)?;
+        if let Some((conference, to)) = self.audience(request)? {
+            self.conferences.stop_announcing(&conference, to.map(|to| to.id))?;
         } else {
             let (call, party, worker) = addressed(&mut self.calls, &self.workers, request)?;
             if let Some(position_ms) = call.stop_playing(party, worker) {
@@ -121,5 +141,21 @@ impl Control {
         }
         answer.string("result", "ok");
         Ok(())
+    }
+
+    /// The conference in which something is to be heard, and who is to hear it if not all are; nothing for a call
+    /// between two.
+    fn audience(
+        &mut self,
+        request: &Request<'_>,
+    ) -> Result<Option<(String, Option<Listener>)>, String> {
+        if let (None, Some(conference)) = (request.call_id, request.flags.conference.as_deref()) {
+            return Ok(Some((conference.to_owned(), None)));
+        }
+        let (call, ..) = addressed(&mut self.calls, &self.workers, request)?;
+        Ok(call.member.as_ref().map(|member| {
+            let listener = Listener { id: member.id, rate_hz: member.sample_rate_hz() };
+            (member.conference.clone(), Some(listener))
+        }))
     }
 }

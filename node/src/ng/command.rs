@@ -12,6 +12,7 @@ use core::net::IpAddr;
 use ale_media::rtp::telephone_event::event_of_digit;
 
 use super::bencode::Value;
+use crate::config::MOST_SINKS;
 
 /// Most codecs that one list of an offer names; longer lists end there.
 const MAX_CODECS: usize = 64;
@@ -53,8 +54,32 @@ pub enum Command {
     StopMedia,
     /// An offer of who wants to be in a conference, to be answered by the node: a command of this node's own.
     Join,
+    /// Voices go to a sink that keeps them, or to one that takes them on.
+    Tap(Leads, TapOrder),
+    /// What a party agrees to, or takes back: a command of this node's own.
+    Consent,
     /// A command of the protocol that is not done here.
     NotDone,
+}
+
+/// Where taps lead, by the protocol's words for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leads {
+    /// To files: `recording`.
+    Files,
+    /// To another program: `forwarding`.
+    Program,
+}
+
+/// What is to become of taps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TapOrder {
+    /// They begin, or go on.
+    Start,
+    /// They leave silence of true length.
+    Pause,
+    /// They end.
+    Stop,
 }
 
 impl Codecs {
@@ -89,9 +114,15 @@ impl Command {
             "conference join" => Self::Join,
             "play media" => Self::PlayMedia,
             "stop media" => Self::StopMedia,
-            "start recording" | "stop recording" | "pause recording" | "start forwarding"
-            | "stop forwarding" | "publish" | "subscribe request" | "subscribe answer"
-            | "unsubscribe" | "connect" => Self::NotDone,
+            "start recording" => Self::Tap(Leads::Files, TapOrder::Start),
+            "pause recording" => Self::Tap(Leads::Files, TapOrder::Pause),
+            "stop recording" => Self::Tap(Leads::Files, TapOrder::Stop),
+            "start forwarding" => Self::Tap(Leads::Program, TapOrder::Start),
+            "stop forwarding" => Self::Tap(Leads::Program, TapOrder::Stop),
+            "consent" => Self::Consent,
+            "publish" | "subscribe request" | "subscribe answer" | "unsubscribe" | "connect" => {
+                Self::NotDone
+            }
             _ => return None,
         })
     }
@@ -213,8 +244,54 @@ pub struct Flags {
     pub conference: Option<String>,
     /// What others in a conference are told who it is.
     pub name: Option<String>,
+    /// See [`Consent`].
+    pub consent: Consent,
+    /// The sink that is meant.
+    pub sink: Option<String>,
+    /// The call is recorded from its answer on (`record-call`).
+    pub record: bool,
     /// What was not understood, and ignored.
     pub unknown: Vec<String>,
+}
+
+/// What a party agrees to and takes back, as it was said: words that are none are not passed over but refused.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Consent {
+    /// Names of sinks that it agrees to.
+    pub sinks: Vec<String>,
+    /// Names of sinks that it does not agree to any more, or `all`.
+    pub withdrawn: Vec<String>,
+    /// On what grounds.
+    pub basis: Option<String>,
+    /// The number of the text that it was shown.
+    pub notice: Option<String>,
+    /// The second since 1970 at which it ends.
+    pub until: Option<String>,
+}
+
+impl Consent {
+    /// A key and one of its values; whether it is one of consent's.
+    fn set(&mut self, key: &str, value: &str) -> bool {
+        let list = match key {
+            "consent" => &mut self.sinks,
+            "withdraw" => &mut self.withdrawn,
+            _ => {
+                let place = match key {
+                    "consent-basis" => &mut self.basis,
+                    "consent-notice" => &mut self.notice,
+                    "consent-until" => &mut self.until,
+                    _ => return false,
+                };
+                *place = Some(value.to_owned());
+                return true;
+            }
+        };
+        // One more than there can be is refused when it is looked up.
+        if list.len() <= MOST_SINKS {
+            list.push(value.to_owned());
+        }
+        true
+    }
 }
 
 /// A digit that is to be said.
@@ -387,6 +464,10 @@ impl Flags {
                         names.texts().for_each(|name| flags.codec(&operation, name));
                     }
                 }
+                key @ ("consent-notice" | "consent-until") => match value {
+                    Value::Integer(number) => flags.set(key, &number.to_string()),
+                    text => text.texts().for_each(|value| flags.set(key, value)),
+                },
                 key => value.texts().for_each(|value| flags.set(key, value)),
             }
         }
@@ -423,6 +504,9 @@ impl Flags {
     /// A key and one of its values.
     pub fn set(&mut self, key: &str, value: &str) {
         let key = normal(key);
+        if self.consent.set(&key, value) {
+            return;
+        }
         // Names of suites and codecs have underscores of their own.
         let plain = normal(value);
         match (&key[..], &plain[..]) {
@@ -431,6 +515,9 @@ impl Flags {
             ("ICE", "default" | "optional") => self.ice = Ice::Unsaid,
             ("conference", _) => self.conference = Some(value.to_owned()),
             ("name", _) => self.name = Some(value.to_owned()),
+            ("record-call", "yes" | "on") => self.record = true,
+            ("record-call", "no" | "off") => self.record = false,
+            ("sink", _) => self.sink = Some(value.to_owned()),
             ("replace", "origin") => self.replace_origin = true,
             // Connection lines and the port are replaced wherever media comes through here.
             ("replace", _) => {}

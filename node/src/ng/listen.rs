@@ -13,7 +13,7 @@ use super::server::MAX_COOKIE_BYTES;
 use super::websocket::{self, Kind};
 use crate::config::Network;
 use crate::http::{self, HttpError};
-use crate::stream::{self, Stream};
+use crate::stream::{self, Port, Stream};
 
 /// How long the control thread may take.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -55,12 +55,12 @@ pub struct Ask {
 /// # Errors
 /// What the system says.
 pub fn serve(
-    listen: SocketAddr,
+    port: Port,
     speech: Speech,
     allowed: Vec<Network>,
     ask: Ask,
 ) -> io::Result<SocketAddr> {
-    stream::serve(listen, "ng", allowed, SILENCE, move |stream| {
+    stream::serve(port, "ng", allowed, SILENCE, move |stream| {
         let mut connection = Connection { stream, ask: ask.clone() };
         match speech {
             Speech::Tcp => connection.tcp(),

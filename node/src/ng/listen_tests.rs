@@ -24,7 +24,7 @@ fn served(speech: Speech) -> SocketAddr {
     });
     let allowed = vec!["127.0.0.0/8".parse().unwrap()];
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    serve(listen, speech, allowed, Ask { asked, bell }).unwrap()
+    serve(listen.into(), speech, allowed, Ask { asked, bell }).unwrap()
 }
 
 fn connected(address: SocketAddr) -> TcpStream {
@@ -149,6 +149,6 @@ fn strangers_are_not_spoken_to() {
     let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
     let allowed = vec!["192.0.2.0/24".parse().unwrap()];
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let address = serve(listen, Speech::Tcp, allowed, Ask { asked, bell }).unwrap();
+    let address = serve(listen.into(), Speech::Tcp, allowed, Ask { asked, bell }).unwrap();
     assert_eq!(answered(address, b"c1 d7:command4:pinge"), "");
 }

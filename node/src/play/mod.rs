@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sound that is played to parties and conferences: where files may lie, what is read of them, and how it goes on.
 
+mod opus;
 pub mod wav;
 
 use core::fmt;
@@ -29,6 +30,8 @@ pub enum PlayError {
     TooLong,
     /// It can't be read.
     Wav(WavError),
+    /// It is Ogg, and not with one stream of Opus in it that something is to be heard of.
+    Opus,
 }
 
 impl fmt::Display for PlayError {
@@ -38,6 +41,7 @@ impl fmt::Display for PlayError {
             Self::NoFile => f.write_str("No such file in the configured folder"),
             Self::TooLong => f.write_str("Too long a file"),
             Self::Wav(error) => error.fmt(f),
+            Self::Opus => f.write_str("Of Ogg only one stream of Opus in one channel or two"),
         }
     }
 }
@@ -60,7 +64,11 @@ impl Sound {
         if file.len() as u64 > MAX_FILE_BYTES {
             return Err(PlayError::TooLong);
         }
-        let (pcm, rate_hz) = wav::read(file).map_err(PlayError::Wav)?;
+        let (pcm, rate_hz) = if opus::is_one(file) {
+            opus::read(file)?
+        } else {
+            wav::read(file).map_err(PlayError::Wav)?
+        };
         Ok(Self { pcm, rate_hz })
     }
 

@@ -3,6 +3,7 @@
 
 use core::net::IpAddr;
 
+use super::extensions::Extensions;
 use sdp_types::{Attribute, Connection, Media, Session};
 
 use super::video::direction;
@@ -19,12 +20,13 @@ pub struct Origin {
 }
 
 /// The answer to an offer of which the node takes the line of number `chosen`, as `sends` and `receives` say of
-/// the node. The other lines are refused.
+/// the node, with these header extensions. The other lines are refused.
 pub fn answering(
     offer: &Session,
     chosen: usize,
     sends: bool,
     receives: bool,
+    extensions: Extensions,
     origin: Origin,
 ) -> Session {
     let Origin { session, version, address } = origin;
@@ -45,7 +47,8 @@ pub fn answering(
         bandwidths: Vec::new(),
         key: None,
         attributes: if n == chosen {
-            vec![Attribute { attribute: direction.to_owned(), value: None }]
+            let direction = Attribute { attribute: direction.to_owned(), value: None };
+            core::iter::once(direction).chain(extensions.attributes()).collect()
         } else {
             // Browsers know their lines by name, also those that are refused.
             asked.attributes.iter().filter(|said| said.attribute == "mid").cloned().collect()

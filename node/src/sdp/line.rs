@@ -3,10 +3,11 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use ale_media::tap::Preference;
+use sdp_types::{AddrType, Attribute, Connection, Media, Session};
 use serde::{Deserialize, Serialize};
 
-use sdp_types::{AddrType, Attribute, Connection, Media, Session};
-
+use super::extensions::Extensions;
 use crate::ng::command::Transport;
 use crate::peer::dtls::Fingerprint;
 use crate::peer::ice::Credentials;
@@ -102,7 +103,33 @@ pub struct Line {
     pub sends: bool,
     /// See [`Line::sends`].
     pub receives: bool,
+    /// `a=recordpref` (RFC 7866 section 6.2).
+    #[serde(with = "preference")]
+    pub preference: Preference,
+    /// Header extensions that it names.
+    pub extensions: Extensions,
     pub(crate) formats: Vec<Format>,
+}
+
+/// A preference as its attribute has it.
+mod preference {
+    use ale_media::tap::Preference;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(it: &Preference, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(match it {
+            Preference::None => "nopreference",
+            Preference::On => "on",
+            Preference::Pause => "pause",
+            // What is to come asks for the least.
+            _ => "off",
+        })
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Preference, D::Error> {
+        let word = String::deserialize(from)?;
+        Ok(Preference::from_attribute(&word).unwrap_or(Preference::Off))
+    }
 }
 
 /// Fingerprints of one certificate; aiortc tells three.
@@ -150,6 +177,8 @@ impl Line {
         let mid = value(media, "mid").map(String::from);
         let bundled = mid.as_deref().is_some_and(|mid| is_bundled(session, mid));
         let [sends, receives] = directions(session, media);
+        let preference =
+            counting(session, media, "recordpref").find_map(Preference::from_attribute);
         Some(Self {
             kind,
             media: media_name,
@@ -164,6 +193,8 @@ impl Line {
             bundled,
             sends,
             receives,
+            preference: preference.unwrap_or_default(),
+            extensions: Extensions::of(session, media),
             formats,
         })
     }

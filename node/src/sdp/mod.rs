@@ -6,6 +6,8 @@
 //! the address that they came with.
 
 mod answer;
+mod extensions;
+pub mod fragment;
 mod line;
 mod rewrite;
 #[cfg(test)]
@@ -13,6 +15,7 @@ mod tests;
 mod video;
 
 pub use answer::{Origin, answering};
+pub use extensions::Extensions;
 pub(crate) use line::Format;
 pub use line::{DtlsLine, IceLine, Line, LineKind, Setup};
 pub use rewrite::{

@@ -272,12 +272,16 @@ fn tell_ice(media: &mut Media, line: &RewrittenLine, ice: &IceTold) {
     // With DTLS a port of RTCP's own has no keys.
     let components = if line.rtcp == Rtcp::Mux || line.dtls.is_some() { 1 } else { 2 };
     for component in 1..=components {
-        let (priority, address) = (PRIORITY - component, ice.address);
-        let port = u32::from(line.port) + component - 1;
-        let candidate = format!("1 {component} UDP {priority} {address} {port} typ host");
-        media.attributes.push(attribute("candidate", Some(candidate)));
+        let told = candidate(component, ice.address, line.port);
+        media.attributes.push(attribute("candidate", Some(told)));
     }
     media.attributes.push(attribute("end-of-candidates", None));
+}
+
+/// A candidate: of RTP at its port, or of RTCP (2) at the next.
+pub(super) fn candidate(component: u16, address: IpAddr, port: u16) -> String {
+    let (priority, port) = (PRIORITY - u32::from(component), port.saturating_add(component - 1));
+    format!("1 {component} UDP {priority} {address} {port} typ host")
 }
 
 fn attribute(name: &str, value: Option<String>) -> Attribute {

@@ -15,15 +15,16 @@ use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 use std::time::Duration;
 
 pub use files::File;
-use route::SDP;
-pub use route::{Refused, TokenDigest, Wanted, Way, wanted};
+use route::{FRAGMENT, SDP};
+pub use route::{Precondition, Refused, TokenDigest, Wanted, Way, wanted};
 
 use serde::Serialize;
 
 use crate::config::{Http, Network};
 use crate::http::{self, HttpError};
 use crate::metrics;
-use crate::stream::{self, Stream};
+use crate::ng::command::TapOrder;
+use crate::stream::{self, Port, Stream};
 
 /// How long the control thread may take.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -47,6 +48,17 @@ pub enum Question {
         /// The offer.
         offer: Vec<u8>,
     },
+    /// Somebody who has entered tells more of ICE, or begins it anew.
+    Ice {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+        /// Which ICE session it is about.
+        about: Precondition,
+        /// What is told.
+        fragment: Vec<u8>,
+    },
     /// A session ends.
     Leave {
         /// The conference's name.
@@ -67,6 +79,35 @@ pub enum Question {
         /// That the others don't hear it.
         muted: bool,
     },
+    /// How who has entered stands to each sink.
+    Standings {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+    },
+    /// Who has entered agrees to a sink, or takes that back.
+    Consent {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+        /// The sink's name.
+        sink: String,
+        /// Whether it agrees.
+        agrees: bool,
+        /// The number of the text that it was shown.
+        notice: Option<u32>,
+    },
+    /// Everybody's voice goes to a sink, as far as they have agreed, or no longer.
+    Tap {
+        /// The conference's name.
+        conference: String,
+        /// The sink's.
+        sink: String,
+        /// What is to become of the taps.
+        order: TapOrder,
+    },
     /// OpenMetrics.
     Metrics,
     /// Whether all threads of the node run.
@@ -85,6 +126,17 @@ pub enum Reply {
         /// The answer to the offer.
         answer: Vec<u8>,
     },
+    /// ICE begins anew: what the node tells.
+    Restarted {
+        /// The tag of the ICE session that begins.
+        tag: String,
+        /// The node's fragment.
+        fragment: String,
+    },
+    /// It has been taken, and there is nothing to say.
+    Taken,
+    /// It is about an ICE session that is over.
+    Over,
     /// It has been done.
     Done,
     /// There is no such session, or member.
@@ -97,6 +149,10 @@ pub enum Reply {
     NotAcceptable(String),
     /// There is no room.
     NoRoom(String),
+    /// It can't be done just now.
+    Refused(String),
+    /// How who asks stands to each sink.
+    Standings(Vec<view::Standing>),
     /// What there is.
     Conferences(view::Conferences),
     /// What is known of a call.
@@ -129,11 +185,11 @@ pub struct Ask {
 ///
 /// # Errors
 /// What the system says.
-pub fn serve(listen: SocketAddr, config: &Http, ask: Ask) -> io::Result<SocketAddr> {
+pub fn serve(port: Port, config: &Http, ask: Ask) -> io::Result<SocketAddr> {
     let token = config.token.as_ref().map(|token| TokenDigest::of(&token.0));
     let everybody = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|text| text.parse().ok());
     let everybody: Vec<Network> = everybody.collect();
-    stream::serve(listen, "http", everybody, SILENCE, move |mut stream| {
+    stream::serve(port, "http", everybody, SILENCE, move |mut stream| {
         let answer = match request(&mut stream, token)? {
             Ok((wanted, body)) => answer(wanted, body, &ask),
             Err(Refused { status, field }) => {
@@ -197,6 +253,9 @@ fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
             let question = Question::Enter { way, conference, name, offer: body };
             replied(ask.ask(question), Some(&folder))
         }
+        Wanted::Ice { conference, session, about } => {
+            replied(ask.ask(Question::Ice { conference, session, about, fragment: body }), None)
+        }
         Wanted::Leave { conference, session } => {
             replied(ask.ask(Question::Leave { conference, session }), None)
         }
@@ -204,6 +263,16 @@ fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
         Wanted::Call(call_id) => replied(ask.ask(Question::Call(call_id)), None),
         Wanted::Mute { conference, member, muted } => {
             replied(ask.ask(Question::Mute { conference, member, muted }), None)
+        }
+        Wanted::Standings { conference, session } => {
+            replied(ask.ask(Question::Standings { conference, session }), None)
+        }
+        Wanted::Consent { conference, session, sink, agrees, notice } => {
+            let question = Question::Consent { conference, session, sink, agrees, notice };
+            replied(ask.ask(question), None)
+        }
+        Wanted::Tap { conference, sink, order } => {
+            replied(ask.ask(Question::Tap { conference, sink, order }), None)
         }
     }
 }
@@ -225,9 +294,10 @@ fn json(view: &impl Serialize) -> Vec<u8> {
 fn methods() -> Vec<u8> {
     let fields = [
         ANY_ORIGIN,
-        ("Access-Control-Allow-Methods", "GET, POST, DELETE"),
-        ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+        ("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE"),
+        ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match"),
         ("Accept-Post", SDP),
+        ("Accept-Patch", FRAGMENT),
     ];
     told("204 No Content", &fields, b"")
 }
@@ -240,16 +310,32 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
     match reply {
         Some(Reply::Entered { session, answer }) => {
             let location = format!("{}/{session}", folder.unwrap_or_default());
+            let tag = tag_of(&answer);
             let fields = [
                 ANY_ORIGIN,
-                ("Access-Control-Expose-Headers", "Location"),
+                ("Access-Control-Expose-Headers", "Location, ETag"),
                 ("Content-Type", SDP),
                 ("Location", &location),
             ];
+            let tagged = tag.as_deref().map(|tag| ("ETag", tag));
+            let fields: Vec<_> = fields.into_iter().chain(tagged).collect();
             told("201 Created", &fields, &answer)
         }
+        Some(Reply::Restarted { tag, fragment }) => {
+            let fields = [
+                ANY_ORIGIN,
+                ("Access-Control-Expose-Headers", "ETag"),
+                ("Content-Type", FRAGMENT),
+                ("ETag", &tag),
+            ];
+            told("200 OK", &fields, fragment.as_bytes())
+        }
+        Some(Reply::Taken) => told("204 No Content", &[ANY_ORIGIN], b""),
+        Some(Reply::Over) => told_as("412 Precondition Failed", TEXT, "another ICE session\n"),
         Some(Reply::Done) => told_as("200 OK", TEXT, ""),
-        Some(Reply::Unknown) => told_as("404 Not Found", TEXT, "no such session, call or member\n"),
+        Some(Reply::Unknown) => {
+            told_as("404 Not Found", TEXT, "no such session, call, member or sink\n")
+        }
         Some(Reply::NotLive) => {
             let fields = [ANY_ORIGIN, ("Content-Type", TEXT), ("Retry-After", "5")];
             told("409 Conflict", &fields, b"nobody is there to be heard\n")
@@ -257,6 +343,8 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
         Some(Reply::Malformed(reason)) => told_as("400 Bad Request", TEXT, &reason),
         Some(Reply::NotAcceptable(reason)) => told_as("406 Not Acceptable", TEXT, &reason),
         Some(Reply::NoRoom(reason)) => told_as("503 Service Unavailable", TEXT, &reason),
+        Some(Reply::Refused(reason)) => told_as("409 Conflict", TEXT, &reason),
+        Some(Reply::Standings(view)) => json(&view),
         Some(Reply::Conferences(view)) => json(&view),
         Some(Reply::Call(view)) => json(&view),
         Some(Reply::Metrics(text)) => told_as("200 OK", metrics::CONTENT_TYPE, &text),
@@ -264,6 +352,18 @@ fn replied(reply: Option<Reply>, folder: Option<&str>) -> Vec<u8> {
         Some(Reply::Is(false)) => told_as("503 Service Unavailable", TEXT, "no\n"),
         None => told_as("503 Service Unavailable", TEXT, "no answer\n"),
     }
+}
+
+/// The tag of the ICE session that an answer begins: the node's part of its names (RFC 9725 section 4.3.1).
+fn tag_of(answer: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(answer).ok()?;
+    let fragment = text.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"))?;
+    Some(tag(fragment))
+}
+
+/// The tag of the ICE session in which the node is called so.
+pub fn tag(fragment: &str) -> String {
+    format!("\"{fragment}\"")
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@ use sha2::{Digest, Sha256};
 
 use super::files::{self, File};
 use crate::http::Head;
+use crate::ng::command::TapOrder;
 
 /// Longest name of a conference, of a session, and of who enters.
 const MAX_NAME_BYTES: usize = 64;
 pub(super) const SDP: &str = "application/sdp";
+pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 /// How a browser enters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,15 @@ pub enum Wanted {
         /// What the others are told who it is.
         name: Option<String>,
     },
+    /// To tell more of ICE, or to begin it anew (RFC 9725 section 4.3); what is told is the body.
+    Ice {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+        /// What it is about.
+        about: Precondition,
+    },
     /// To leave one.
     Leave {
         /// The conference's name.
@@ -71,6 +82,44 @@ pub enum Wanted {
         /// That they don't.
         muted: bool,
     },
+    /// How who has entered stands to each sink.
+    Standings {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+    },
+    /// Who has entered agrees to a sink, or takes that back.
+    Consent {
+        /// The conference's name.
+        conference: String,
+        /// The session's.
+        session: String,
+        /// The sink's name.
+        sink: String,
+        /// Whether it agrees.
+        agrees: bool,
+        /// The number of the text that it was shown.
+        notice: Option<u32>,
+    },
+    /// What is to become of a sink's taps in a conference.
+    Tap {
+        /// The conference's name.
+        conference: String,
+        /// The sink's.
+        sink: String,
+        /// What it is.
+        order: TapOrder,
+    },
+}
+
+/// Which ICE session a request is about, by `If-Match` (RFC 9110 section 13.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Whichever there is: another is to begin.
+    Any,
+    /// The one of this tag.
+    Tag(String),
 }
 
 /// Why a request is refused: the answer's status and a field that goes with it.
@@ -122,6 +171,9 @@ enum Place<'h> {
     Conferences,
     Call(String),
     Mute(&'h str, u64, bool),
+    Standings(&'h str, &'h str),
+    Consent { conference: &'h str, session: &'h str, sink: &'h str, agrees: bool },
+    Tap(&'h str, &'h str, TapOrder),
 }
 
 /// What a request's head asks for. Without a token there is nothing that wants one.
@@ -150,9 +202,7 @@ pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Ref
     }
     match (head.method, place) {
         ("POST", Place::Endpoint(way, conference)) => {
-            let kind = head.field("content-type").unwrap_or_default();
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            if !kind.eq_ignore_ascii_case(SDP) {
+            if !is_of_kind(head, SDP) {
                 return Err(Refused::with("415 Unsupported Media Type", "Accept-Post", SDP));
             }
             Ok(Wanted::Enter { way, conference: conference.to_owned(), name: name(query) })
@@ -162,15 +212,50 @@ pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Ref
             let (conference, session) = (conference.to_owned(), session.to_owned());
             Ok(Wanted::Leave { conference, session })
         }
-        (_, Place::Session(..)) => Err(Refused::method("DELETE, OPTIONS")),
+        ("PATCH", Place::Session(conference, session)) => {
+            if !is_of_kind(head, FRAGMENT) {
+                return Err(Refused::with("415 Unsupported Media Type", "Accept-Patch", FRAGMENT));
+            }
+            let (conference, session) = (conference.to_owned(), session.to_owned());
+            let about = match head.field("if-match") {
+                None => return Err(Refused::new("428 Precondition Required")),
+                Some("*") => Precondition::Any,
+                Some(tag) => Precondition::Tag(tag.to_owned()),
+            };
+            Ok(Wanted::Ice { conference, session, about })
+        }
+        (_, Place::Session(..)) => Err(Refused::method("DELETE, PATCH, OPTIONS")),
         ("GET", Place::Conferences) => Ok(Wanted::Conferences),
         ("GET", Place::Call(call_id)) => Ok(Wanted::Call(call_id)),
         (_, Place::Conferences | Place::Call(_)) => Err(Refused::method("GET, OPTIONS")),
         ("POST", Place::Mute(conference, member, muted)) => {
             Ok(Wanted::Mute { conference: conference.to_owned(), member, muted })
         }
-        (_, Place::Mute(..)) => Err(Refused::method("POST, OPTIONS")),
+        ("GET", Place::Standings(conference, session)) => {
+            let (conference, session) = (conference.to_owned(), session.to_owned());
+            Ok(Wanted::Standings { conference, session })
+        }
+        (_, Place::Standings(..)) => Err(Refused::method("GET, OPTIONS")),
+        ("POST", Place::Consent { conference, session, sink, agrees }) => Ok(Wanted::Consent {
+            conference: conference.to_owned(),
+            session: session.to_owned(),
+            sink: sink.to_owned(),
+            agrees,
+            notice: notice(query)?,
+        }),
+        ("POST", Place::Tap(conference, sink, order)) => {
+            let (conference, sink) = (conference.to_owned(), sink.to_owned());
+            Ok(Wanted::Tap { conference, sink, order })
+        }
+        (_, Place::Mute(..) | Place::Consent { .. } | Place::Tap(..)) => {
+            Err(Refused::method("POST, OPTIONS"))
+        }
     }
+}
+
+fn is_of_kind(head: &Head<'_>, wanted: &str) -> bool {
+    let kind = head.field("content-type").unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }
 
 fn place(path: &str) -> Option<Place<'_>> {
@@ -185,7 +270,7 @@ fn place(path: &str) -> Option<Place<'_>> {
     }
     let mut words = path.strip_prefix('/')?.split('/');
     let mut next = || words.next();
-    let words = [next(), next(), next(), next(), next(), next()];
+    let words = [next(), next(), next(), next(), next(), next(), next()];
     match words {
         [Some(folder), Some(conference), session, None, ..] => {
             if (folder, conference, session) == ("api", "conferences", None) {
@@ -200,7 +285,45 @@ fn place(path: &str) -> Option<Place<'_>> {
                 Some(session) => Place::Session(conference, session),
             })
         }
-        [Some("api"), Some("conferences"), Some(conference), Some(member), Some(what), None] => {
+        [Some("whip" | "whep"), Some(conference), Some(session), Some("consent"), None, ..] => {
+            let named = is_name(conference) && is_name(session);
+            named.then_some(Place::Standings(conference, session))
+        }
+        [
+            Some("whip" | "whep"),
+            Some(conference),
+            Some(session),
+            Some(what),
+            Some(sink),
+            None,
+            _,
+        ] => {
+            let agrees = match what {
+                "consent" => true,
+                "withdraw" => false,
+                _ => return None,
+            };
+            let named = [conference, session, sink].into_iter().all(is_name);
+            named.then_some(Place::Consent { conference, session, sink, agrees })
+        }
+        [
+            Some("api"),
+            Some("conferences"),
+            Some(conference),
+            Some("sinks"),
+            Some(sink),
+            Some(order),
+            None,
+        ] => {
+            let order = match order {
+                "start" => TapOrder::Start,
+                "pause" => TapOrder::Pause,
+                "stop" => TapOrder::Stop,
+                _ => return None,
+            };
+            (is_name(conference) && is_name(sink)).then_some(Place::Tap(conference, sink, order))
+        }
+        [Some("api"), Some("conferences"), Some(conference), Some(member), Some(what), None, _] => {
             let muted = match what {
                 "mute" => true,
                 "unmute" => false,
@@ -221,6 +344,14 @@ fn name(query: &str) -> Option<String> {
     let name = name.trim();
     let fit = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
     fit.then(|| name.to_owned())
+}
+
+/// `notice=` of a query, a number.
+fn notice(query: &str) -> Result<Option<u32>, Refused> {
+    let said = query.split('&').find_map(|pair| pair.strip_prefix("notice="));
+    // Nobody is taken to have agreed to a text that is not the one that was shown.
+    let number = |text: &str| text.parse().map_err(|_| Refused::new("400 Bad Request"));
+    said.map(number).transpose()
 }
 
 /// A text without escapes (RFC 3986 section 2.1).

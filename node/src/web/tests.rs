@@ -34,6 +34,32 @@ fn reply_to(question: Question) -> Reply {
             let is_known = (&conference[..], member, muted) == ("room-1", 7, true);
             if is_known { Reply::Done } else { Reply::Unknown }
         }
+        Question::Ice { conference, session, about, fragment } => {
+            assert_eq!((&conference[..], &session[..]), ("room-1", "abc"));
+            match (about, &fragment[..]) {
+                (Precondition::Any, b"new") => {
+                    Reply::Restarted { tag: "\"t\"".into(), fragment: "a=ice-lite\r\n".into() }
+                }
+                (Precondition::Tag(tag), b"more") if tag == "\"s\"" => Reply::Taken,
+                (Precondition::Tag(_), b"more") => Reply::Over,
+                _ => Reply::Malformed("what".into()),
+            }
+        }
+        Question::Standings { conference, session } => {
+            let is_known = (&conference[..], &session[..]) == ("room-1", "abc");
+            if is_known { Reply::Standings(Vec::new()) } else { Reply::Unknown }
+        }
+        Question::Consent { conference, session, sink, agrees, notice } => {
+            assert_eq!((&conference[..], &session[..]), ("room-1", "abc"));
+            match (&sink[..], agrees, notice) {
+                ("words", true, Some(3)) | ("words", false, None) => Reply::Done,
+                _ => Reply::Refused("why".into()),
+            }
+        }
+        Question::Tap { conference, sink, order } => {
+            let is_known = (&conference[..], &sink[..]) == ("room-1", "words");
+            if is_known && order != TapOrder::Pause { Reply::Done } else { Reply::Unknown }
+        }
         Question::Conferences => Reply::Conferences(view::Conferences::default()),
         Question::Call(call_id) => {
             assert_eq!(call_id, "a/b@192.0.2.1 c");
@@ -58,8 +84,9 @@ fn served_with(with_token: bool) -> SocketAddr {
         }
     });
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let http = Http { listen: None, token: with_token.then(|| Token(TOKEN.into())) };
-    serve(listen, &http, Ask { asked, bell }).unwrap()
+    let token = with_token.then(|| Token(TOKEN.into()));
+    let http = Http { token, ..Http::default() };
+    serve(listen.into(), &http, Ask { asked, bell }).unwrap()
 }
 
 /// All that is answered until the connection ends.
@@ -104,6 +131,37 @@ fn an_offer_is_answered_with_where_its_session_is_and_that_can_be_ended() {
 }
 
 #[test]
+fn ice_is_told_more_of_or_begins_anew_by_the_tag_of_its_session() {
+    let address = served();
+    let patch = |fields: &str, body: &str| {
+        let request = format!(
+            "PATCH /whip/room-1/abc HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n{fields}\
+             Content-Type: application/trickle-ice-sdpfrag\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        answered(address, &request)
+    };
+    for (fields, body, status) in [
+        ("If-Match: \"s\"\r\n", "more", "204 No Content"),
+        ("If-Match: \"r\"\r\n", "more", "412 Precondition Failed"),
+        ("If-Match: *\r\n", "old", "400 Bad Request"),
+        ("", "more", "428 Precondition Required"),
+    ] {
+        let answer = patch(fields, body);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer} to {fields}");
+    }
+    let anew = patch("If-Match: *\r\n", "new");
+    assert!(
+        anew.starts_with("HTTP/1.1 200 OK\r\n") && anew.contains("\r\nETag: \"t\"\r\n"),
+        "{anew}"
+    );
+    assert!(anew.contains("\r\nContent-Type: application/trickle-ice-sdpfrag\r\n"), "{anew}");
+    assert!(anew.ends_with("\r\n\r\na=ice-lite\r\n"), "{anew}");
+    let tag = tag_of(b"v=0\r\na=ice-ufrag:Ab+/\r\n");
+    assert_eq!((tag.as_deref(), tag_of(b"v=0\r\n")), (Some("\"Ab+/\""), None));
+}
+
+#[test]
 fn what_is_wrong_is_told_by_status_and_nothing_but_that_to_who_brings_no_token() {
     let address = served();
     let fit = post("v=0");
@@ -124,7 +182,8 @@ fn what_is_wrong_is_told_by_status_and_nothing_but_that_to_who_brings_no_token()
         (fit.replace("Content-Length: 3", "Content-Length: 65536"), "413"),
         (fit.replace("Content-Length", "X"), "411"),
         (fit.replace("POST", "GET"), "405"),
-        (fit.replace("POST", "PATCH").replace("room-1?name=Ada", "room-1/abc"), "405"),
+        (fit.replace("POST", "PATCH").replace("room-1?name=Ada", "room-1/abc"), "415"),
+        (fit.replace("POST", "PATCH"), "405"),
         (fit.replace("POST", "DELETE"), "405"),
         (fit.replace("room-1?name=Ada", "room-1/abc"), "405"),
         (fit.replace("/whip/", "/ng/"), "404"),
@@ -162,7 +221,7 @@ fn members_are_told_and_muted_to_who_has_the_token() {
     assert!(
         told.starts_with("HTTP/1.1 200 ") && told.contains("\r\nContent-Type: application/json")
     );
-    assert!(told.ends_with("\r\n\r\n{\"conferences\":[]}"), "{told}");
+    assert!(told.ends_with("\r\n\r\n{\"conferences\":[],\"sinks\":[]}"), "{told}");
     for (method, path, token, status) in [
         ("POST", "/api/conferences/room-1/7/mute", TOKEN, "200"),
         ("POST", "/api/conferences/room-1/7/unmute", TOKEN, "404"),
@@ -176,6 +235,23 @@ fn members_are_told_and_muted_to_who_has_the_token() {
         ("POST", "/api/calls/a", TOKEN, "405"),
         ("GET", "/api/calls/a", "x", "401"),
         ("GET", "/api/calls/%zz", TOKEN, "404"),
+        ("GET", "/whip/room-1/abc/consent", TOKEN, "200"),
+        ("GET", "/whip/room-1/abd/consent", TOKEN, "404"),
+        ("POST", "/whip/room-1/abc/consent", TOKEN, "405"),
+        ("POST", "/whip/room-1/abc/consent/words?notice=3", TOKEN, "200"),
+        ("POST", "/whip/room-1/abc/consent/words?notice=x", TOKEN, "400"),
+        ("POST", "/whip/room-1/abc/consent/words", TOKEN, "409"),
+        ("POST", "/whip/room-1/abc/consent/words?notice=3", "x", "401"),
+        ("POST", "/whep/room-1/abc/withdraw/words", TOKEN, "200"),
+        ("GET", "/whip/room-1/abc/withdraw/words", TOKEN, "405"),
+        ("POST", "/whip/room-1/abc/agree/words", TOKEN, "404"),
+        ("POST", "/whip/room-1/abc/consent/words/x", TOKEN, "404"),
+        ("POST", "/api/conferences/room-1/sinks/words/start", TOKEN, "200"),
+        ("POST", "/api/conferences/room-1/sinks/words/stop", TOKEN, "200"),
+        ("POST", "/api/conferences/room-1/sinks/words/pause", TOKEN, "404"),
+        ("POST", "/api/conferences/room-1/sinks/words/begin", TOKEN, "404"),
+        ("POST", "/api/conferences/room-1/sinks/words/start", "x", "401"),
+        ("GET", "/api/conferences/room-1/sinks/words/start", TOKEN, "405"),
         ("GET", "/api", TOKEN, "404"),
         ("GET", "/api/conferences/room-1", TOKEN, "404"),
         ("GET", "/api/conferences/room-1/7/mute/x", TOKEN, "404"),

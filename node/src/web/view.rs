@@ -8,6 +8,17 @@ use serde::Serialize;
 pub struct Conferences {
     /// By their names.
     pub conferences: Vec<Conference>,
+    /// What voices may go to, once their owners have agreed.
+    pub sinks: Vec<Sink>,
+}
+
+/// Where voices may go.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sink {
+    /// Its name.
+    pub name: String,
+    /// What it is for: `record`, `transcribe`, `analyse` or `assist`.
+    pub purpose: &'static str,
 }
 
 /// One of them.
@@ -17,6 +28,8 @@ pub struct Conference {
     pub name: String,
     /// Ticks of 10 ms that did not come.
     pub missed_ticks: u64,
+    /// Sinks that everybody's voice goes to, as far as they have agreed.
+    pub wanted: Vec<String>,
     /// Who is there, in the order of their coming.
     pub members: Vec<Member>,
 }
@@ -82,4 +95,18 @@ pub struct Member {
     pub packets: u64,
     /// Why nothing is heard of it, if nothing is.
     pub silent: Option<String>,
+    /// How it stands to each sink.
+    pub standings: Vec<Standing>,
+}
+
+/// How a member stands to a sink.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Standing {
+    /// The sink's name.
+    pub sink: String,
+    /// What it is for: `record`, `transcribe`, `analyse` or `assist`.
+    pub purpose: &'static str,
+    /// `unasked`, `agreed`, `taken` (its voice goes there), `paused`, `withdrawn`, `expired`, or `refused` by
+    /// `a=recordpref`.
+    pub state: &'static str,
 }

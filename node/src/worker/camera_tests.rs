@@ -62,7 +62,7 @@ fn path(id: u64, peer: SocketAddr, keying: Keying) -> Box<Path> {
     let (receiver, _, _) = Leg::new(&leg).unwrap();
     let pair = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_500, 23_599, 0).bind().unwrap();
     let (peer, passing, counters) = (None, Passing::default(), Arc::default());
-    let facing = Facing { pair, rtcp_mux: true, peer, passing, playing: None, counters };
+    let facing = Facing { pair, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
     let mut media = Heard::new(receiver, None);
     media.camera = Some(Box::new(camera));
     Box::new(Path { id, ends: Ends::Mix(End { facing, media }) })

@@ -10,15 +10,16 @@ const LATE_BEATS: u64 = 10;
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     zero: Instant,
-    /// Seconds since 1970 then.
-    unix_s: u64,
+    /// Nanoseconds since 1970 then.
+    unix_ns: u64,
 }
 
 impl Clock {
     /// A clock that begins now.
     pub fn start() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { zero: Instant::now(), unix_s: unix.as_secs() }
+        let unix_ns = u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX);
+        Self { zero: Instant::now(), unix_ns }
     }
 
     /// Nanoseconds since it began.
@@ -28,7 +29,17 @@ impl Clock {
 
     /// Seconds since 1970 at a time of its own.
     pub fn unix_s(&self, at_ns: u64) -> u64 {
-        self.unix_s + at_ns / 1_000_000_000
+        self.unix_ns(at_ns) / 1_000_000_000
+    }
+
+    /// Nanoseconds since 1970 at a time of its own.
+    pub fn unix_ns(&self, at_ns: u64) -> u64 {
+        self.unix_ns.saturating_add(at_ns)
+    }
+
+    /// A second since 1970 as a time of its own: when it began for those before.
+    pub fn at_unix_s(&self, unix_s: u64) -> u64 {
+        unix_s.saturating_mul(1_000_000_000).saturating_sub(self.unix_ns)
     }
 
     /// A time of its own as the system's.

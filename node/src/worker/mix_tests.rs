@@ -26,7 +26,7 @@ fn path(id: u64, peer: SocketAddr, control: &ConferenceControl) -> (Box<Path>, M
     let member = control.join(Box::new(media), JoinOptions::tagged(id)).unwrap();
     let pair = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_600, 23_699, 0).bind().unwrap();
     let (peer, passing, counters) = (None, Passing::default(), Arc::default());
-    let facing = Facing { pair, rtcp_mux: true, peer, passing, playing: None, counters };
+    let facing = Facing { pair, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
     let media = Heard::new(receiver, None);
     (Box::new(Path { id, ends: Ends::Mix(End { facing, media }) }), member)
 }

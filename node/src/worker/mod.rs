@@ -8,6 +8,7 @@
 mod camera;
 pub(crate) mod checkpoint;
 mod clock;
+mod ear;
 mod handshakes;
 mod mix;
 mod path;
@@ -20,6 +21,7 @@ use camera::{Stages, Whose};
 pub use checkpoint::EndCheckpoint;
 use clock::Beat;
 pub use clock::Clock;
+pub use ear::Ear;
 pub use mix::{Heard, Mix};
 use path::{Admitted, order};
 pub use path::{End, EndCounters, Ends, Facing, Passing, Path};
@@ -71,6 +73,7 @@ enum Order {
     Play { id: u64, end: usize, playing: Option<Box<Playing>> },
     Checkpoint { id: u64, call_id: String, key: Arc<Zeroizing<[u8; 32]>> },
     Confirm { id: u64, generations: [u64; 2] },
+    Overhear { id: u64, end: usize, ear: Option<Ear> },
     Close(u64),
     Stop,
 }
@@ -153,6 +156,11 @@ impl Worker {
     /// Plays something to the peer at an end, in place of what the other says; nothing more if it is nothing.
     pub fn play(&self, id: u64, end: usize, playing: Option<Playing>) {
         self.order(Order::Play { id, end, playing: playing.map(Box::new) });
+    }
+
+    /// Hands what comes at an end to somebody else as well; nobody any more if there is none.
+    pub fn overhear(&self, id: u64, end: usize, ear: Option<Ear>) {
+        self.order(Order::Overhear { id, end, ear });
     }
 
     /// What is known of the peer at an end has changed.
@@ -390,6 +398,11 @@ impl Forwarder {
                 Ok(Order::SetPassing { id, end, passing }) => {
                     if let Some(facing) = self.path(id).and_then(|p| p.ends.facing_mut(end)) {
                         facing.passing = passing;
+                    }
+                }
+                Ok(Order::Overhear { id, end, ear }) => {
+                    if let Some(facing) = self.path(id).and_then(|p| p.ends.facing_mut(end)) {
+                        facing.ear = ear;
                     }
                 }
                 Ok(Order::Play { id, end, playing }) => self.play(id, end, playing),

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use ale_media::rtp::is_rtcp;
 
-use super::{Heard, Playing, Relay, Voice, count, send};
+use super::{Ear, Heard, Playing, Relay, Voice, count, send};
 use crate::peer::stun::MAX_ANSWER_BYTES;
 use crate::peer::{Change, Peer, Taken};
 use crate::ports::Pair;
@@ -55,6 +55,8 @@ pub struct Facing {
     pub passing: Passing,
     /// What is played to the peer.
     pub playing: Option<Box<Playing>>,
+    /// Where what comes here goes besides.
+    pub ear: Option<Ear>,
     /// Figures.
     pub counters: Arc<EndCounters>,
 }

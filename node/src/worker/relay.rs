@@ -62,6 +62,9 @@ pub(super) fn forward(
             near.facing.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
             count(&near.facing.counters.rtp_packets, 1);
             count(&near.facing.counters.rtp_bytes, bytes as u64);
+            if let Some(ear) = &mut near.facing.ear {
+                ear.packet(rtp.packet.datagram(), now_ns);
+            }
             let passing = near.facing.passing;
             // Its peer hears something else just now.
             let covered = far.facing.playing.as_deref().is_some_and(Playing::is_heard);

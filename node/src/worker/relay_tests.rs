@@ -39,6 +39,7 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
                 peer: None,
                 passing: Passing::default(),
                 playing: None,
+                ear: None,
                 counters,
             },
             media: Relay { receiver, sender, at_checkpoint: 0 },

@@ -71,6 +71,9 @@ fn say(near: &mut End<Voice>, far: &mut End<Voice>, now_ns: u64) {
     let Some(pcm) = room.get_mut(..samples as usize) else { return };
     // The lengths are whole ticks of the legs' common rate: neither refuses them.
     let _ = near.media.media.pull(now_ns, pcm);
+    if let Some(ear) = &mut near.facing.ear {
+        ear.sound(pcm);
+    }
     // Its peer hears something else just now.
     if let Some(playing) = far.facing.playing.as_deref_mut().filter(|p| p.is_heard()) {
         playing.player.fill(pcm);

@@ -28,6 +28,7 @@ fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, Leg
                 peer: None,
                 passing: Passing::default(),
                 playing: None,
+                ear: None,
                 counters,
             },
             media: Voice { receiver, media },

@@ -4,6 +4,8 @@
 
 pub mod browser;
 pub mod program;
+pub mod talker;
+pub mod taps;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -49,10 +51,10 @@ impl Node {
             conference,
             ..Config::default()
         };
-        Self::configured(config)
+        Self::of(config)
     }
 
-    pub fn configured(config: Config) -> Self {
+    pub fn of(config: Config) -> Self {
         config.check().unwrap();
         let control = Control::start(&config, Clock::start()).unwrap();
         Self { control, server: Server::new(config.ng.allow), cookies: 0 }
@@ -219,4 +221,13 @@ pub fn rtcp(ssrc: u32) -> Vec<u8> {
     packet.extend(ssrc.to_be_bytes());
     packet.extend([1, 1, b'x', 0]);
     packet
+}
+
+/// Bytes of a packet before its payload, by RFC 3550 sections 5.1 and 5.3.1, by hand.
+pub fn header_bytes(packet: &[u8]) -> usize {
+    let fixed = 12 + 4 * usize::from(packet[0] & 0xf);
+    if packet[0] & 0x10 == 0 {
+        return fixed;
+    }
+    fixed + 4 + 4 * usize::from(u16::from_be_bytes([packet[fixed + 2], packet[fixed + 3]]))
 }

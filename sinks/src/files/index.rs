@@ -15,6 +15,9 @@ pub struct Entry {
     pub file: String,
     /// Whose voice, as the host calls it.
     pub who: String,
+    /// In which call, where the host has told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
     /// What for.
     pub purpose: String,
     /// To whom, by the host's number.

@@ -26,7 +26,7 @@
 //! let mut recording = Recording::open(&RecordingConfig::new(&folder))?;
 //! let mut tap = TapConfig::new(TapSource::Member(anna), Purpose::Record, SinkId(1));
 //! tap.sample_rate_hz = 8_000;
-//! recording.add(Speaker { who: "Anna".into(), notice_version: Some(3) }, control.tap(&tap)?);
+//! recording.add(Speaker { who: "Anna".into(), call: None, notice_version: Some(3) }, control.tap(&tap)?);
 //! control.grant(anna, &Grant {
 //!     purposes: Purpose::Record.into(),
 //!     basis: Basis::Consent,

@@ -10,10 +10,12 @@ const MOST_SEGMENTS: usize = 255;
 /// The longest page: what has to be there to read one.
 pub const MAX_PAGE_BYTES: usize = HEADER_BYTES + MOST_SEGMENTS * 256;
 
-/// Of a page: the stream's first, and its last.
+/// Of a page: it goes on with a packet of the one before, it is the stream's first, and its last.
+const CONTINUED: u8 = 1;
 const FIRST: u8 = 2;
 const LAST: u8 = 4;
 const FLAGS_AT: usize = 5;
+const SERIAL_AT: usize = 14;
 const CRC_AT: usize = 22;
 
 /// Positions count samples of this rate, whatever is encoded.
@@ -127,8 +129,16 @@ pub struct Page<'a> {
     pub bytes: usize,
     /// Samples up to its end.
     pub granule: u64,
+    /// Which stream's.
+    pub serial: u32,
+    /// Its place in that.
+    pub number: u32,
+    /// Lengths of what its packets are made of: one ends with each that is below 255.
+    pub table: &'a [u8],
     /// Its packets, one behind the other.
     pub body: &'a [u8],
+    /// Whether it goes on with a packet of the page before.
+    pub is_continued: bool,
     /// Whether it is the stream's last.
     pub is_last: bool,
 }
@@ -150,9 +160,87 @@ pub fn parse(bytes: &[u8]) -> Result<Page<'_>, Malformed> {
     if !page.starts_with(b"OggS\0") || told.map(u32::from_le_bytes) != Some(crc(page)) {
         return Err(Malformed);
     }
+    let word = |at: usize| {
+        let bytes = page.get(at..).and_then(|bytes| bytes.first_chunk()).copied();
+        bytes.map(u32::from_le_bytes).ok_or(Malformed)
+    };
     let granule = number(FLAGS_AT + 1).map(u64::from_le_bytes).ok_or(Malformed)?;
-    let is_last = page.get(FLAGS_AT).is_some_and(|flags| flags & LAST != 0);
-    Ok(Page { bytes: length, granule, body, is_last })
+    let flagged = |flag: u8| page.get(FLAGS_AT).is_some_and(|flags| flags & flag != 0);
+    Ok(Page {
+        bytes: length,
+        granule,
+        serial: word(SERIAL_AT)?,
+        number: word(SERIAL_AT + 4)?,
+        table,
+        body,
+        is_continued: flagged(CONTINUED),
+        is_last: flagged(LAST),
+    })
+}
+
+/// What a stream of Opus says of itself (RFC 7845 section 5.1), and where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    /// Samples to leave out at its beginning, at [`GRANULE_HZ`].
+    pub pre_skip: u16,
+    /// By how much it is to be louder, in dB in steps of 1/256.
+    pub gain_q8_db: i16,
+    /// Samples there are behind those, at [`GRANULE_HZ`]; unknown where its end is missing.
+    pub samples: Option<u64>,
+}
+
+/// Reads a file with one stream of Opus of one channel or two: hands on each packet of sound, until one is not taken.
+/// Of a file that is cut short or broken, as much as is whole.
+///
+/// # Errors
+/// [`Malformed`]: it does not begin with such a stream.
+pub fn read(file: &[u8], mut take: impl FnMut(&[u8]) -> bool) -> Result<Stream, Malformed> {
+    let first = parse(file)?;
+    let mut stream = head(first.body)?;
+    let (mut rest, mut packet, mut packets) = (file, Vec::new(), 0_u64);
+    for number in 0.. {
+        let Ok(page) = parse(rest) else { break };
+        rest = rest.get(page.bytes..).unwrap_or_default();
+        if (page.serial, page.number) != (first.serial, number) {
+            break;
+        }
+        if !page.is_continued {
+            packet.clear();
+        }
+        let mut body = page.body;
+        for length in page.table {
+            let Some((part, later)) = body.split_at_checked(usize::from(*length)) else { break };
+            body = later;
+            packet.extend_from_slice(part);
+            if *length == 255 {
+                continue;
+            }
+            // The first two say what it is, and what is said about it.
+            if packets >= 2 && !take(&packet) {
+                return Ok(stream);
+            }
+            packets += 1;
+            packet.clear();
+        }
+        if page.is_last {
+            stream.samples = page.granule.checked_sub(stream.pre_skip.into());
+            break;
+        }
+    }
+    Ok(stream)
+}
+
+fn head(packet: &[u8]) -> Result<Stream, Malformed> {
+    let head = packet.strip_prefix(b"OpusHead").and_then(|head| head.first_chunk::<11>());
+    let [version, channels, skip_low, skip_high, _, _, _, _, gain_low, gain_high, family] =
+        *head.ok_or(Malformed)?;
+    // A later version of the same first digit is read as this one (section 5.1).
+    if version >> 4 != 0 || !(1..=2).contains(&channels) || family != 0 {
+        return Err(Malformed);
+    }
+    let pre_skip = u16::from_le_bytes([skip_low, skip_high]);
+    let gain_q8_db = i16::from_le_bytes([gain_low, gain_high]);
+    Ok(Stream { pre_skip, gain_q8_db, samples: None })
 }
 
 /// What a stream says of itself: samples to leave out at its beginning, the rate of what was encoded, and the
@@ -246,9 +334,46 @@ mod tests {
             prop_assert_eq!(described(&head, &tags), Some((312, 16_000, "Änne")));
         }
 
+        /// Written with another's writer.
+        #[test]
+        fn packets_of_other_programs_are_read(
+            packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..1_300), 1..40),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            use ::ogg::PacketWriteEndInfo::{EndPage, EndStream, NormalPacket};
+            let mut file = Vec::new();
+            let mut writer = ::ogg::PacketWriter::new(&mut file);
+            let mut head = b"OpusHead\x01\x02".to_vec();
+            head.extend([0x38, 1, 0x80, 0xbb, 0, 0, 0xff, 0xff, 0]);
+            writer.write_packet(head, 9, EndPage, 0).unwrap();
+            writer.write_packet(b"OpusTags".to_vec(), 9, EndPage, 0).unwrap();
+            for (n, packet) in (1..).zip(&packets) {
+                let end = if n == packets.len() { EndStream } else { NormalPacket };
+                writer.write_packet(packet.clone(), 9, end, 960 * n as u64).unwrap();
+            }
+            drop(writer);
+            let mut found = Vec::new();
+            let all = |packet: &[u8]| {
+                found.push(packet.to_vec());
+                true
+            };
+            let stream = read(&file, all).unwrap();
+            prop_assert_eq!(&found, &packets);
+            let samples = (960 * packets.len() as u64).checked_sub(312);
+            prop_assert_eq!(stream, Stream { pre_skip: 312, gain_q8_db: -1, samples });
+            // Cut anywhere, what is there is a beginning.
+            let (mut some, end) = (0, cut.index(file.len()));
+            let taken = read(&file[..end], |packet| {
+                some += 1;
+                packet == packets[some - 1]
+            });
+            prop_assert!(taken.is_err() || some <= packets.len());
+        }
+
         #[test]
         fn any_bytes_are_read_without_a_panic(mut bytes: Vec<u8>) {
             let _ = parse(&bytes);
+            let _ = read(&bytes, |_| true);
             make_last(&mut bytes);
         }
     }

@@ -19,6 +19,8 @@ const REPAIR_NS: u64 = 500_000_000;
 const FRAMES_HZ: f64 = 100.0;
 /// Of names that a header has to hold.
 const WHO_CHARS: usize = 200;
+/// Bytes of a character at most, as the header escapes it.
+const ESCAPED_BYTES: usize = 6;
 /// Failures that wait to be read.
 const ERRORS: usize = 64;
 
@@ -58,6 +60,8 @@ impl RecordingConfig {
 pub struct Speaker {
     /// As the host calls it: any text, of which the first 200 characters count.
     pub who: String,
+    /// In which call, where a folder has several: any text, of which the first 200 characters count.
+    pub call: Option<String>,
     /// Which text the person was shown.
     pub notice_version: Option<u32>,
 }
@@ -130,7 +134,8 @@ impl Recording {
 
     /// Takes a tap in: what it gives goes to a file of its own, begun with its first frame.
     pub fn add(&mut self, mut speaker: Speaker, tap: TapReader) {
-        speaker.who = speaker.who.chars().take(WHO_CHARS).collect();
+        speaker.who = cut_name(&speaker.who);
+        speaker.call = speaker.call.as_deref().map(cut_name);
         let pcm = vec![0; tap.frame_samples()];
         self.tracks.push(Track { speaker, tap, pcm, open: None });
     }
@@ -237,6 +242,7 @@ impl Recording {
         };
         let entry = Entry {
             who: speaker.who.clone(),
+            call: speaker.call.clone(),
             purpose: config.purpose.name().to_owned(),
             sink: config.sink.0,
             notice_version: speaker.notice_version,
@@ -276,6 +282,11 @@ impl Recording {
         self.stats.files += 1;
         Ok(())
     }
+}
+
+/// As much of a name as a header holds.
+fn cut_name(name: &str) -> String {
+    name.chars().take(WHO_CHARS).collect()
 }
 
 /// Lets a file appear whose sound is safe: first its line, then its name, so that a crash between the two leaves
@@ -354,4 +365,4 @@ fn next_number(folder: &Path) -> io::Result<u32> {
 }
 
 // A line fits into a header, however its names are escaped.
-const _: () = assert!(wav::MAX_HEADER_BYTES > 1_024 + 12 * WHO_CHARS);
+const _: () = assert!(wav::MAX_HEADER_BYTES > 1_024 + 2 * ESCAPED_BYTES * WHO_CHARS);

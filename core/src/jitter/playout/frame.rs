@@ -15,16 +15,16 @@ const MAX_GAP: usize = 640;
 
 impl Playout {
     /// Makes the next 10 ms: `out` is a frame, or a few samples more or less where the speed is
-    /// changed.
-    pub(crate) fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> Operation {
+    /// changed. Returns what was done, and the energy of `out`.
+    pub(crate) fn frame(&mut self, now_ns: u64, goal: &Goal, out: &mut [i16]) -> (Operation, u64) {
         if !self.started && !self.start(now_ns, goal) {
             out.fill(0);
-            return Operation::Silence;
+            return (Operation::Silence, 0);
         }
         if decide::hold(goal, || self.late_ms(now_ns)) == Action::Hold {
             out.fill(0);
             self.stats.inserted_samples += out.len() as u64;
-            return Operation::Expand;
+            return (Operation::Expand, 0);
         }
         let merges = self.stats.merges;
         let mut budget = DECODES;
@@ -42,11 +42,11 @@ impl Playout {
             operation = operation.max(self.complete(now_ns, goal, out.len()));
         }
         self.pcm.play(out);
-        self.loudness.play(out, self.clock.frame_samples());
+        let energy = self.loudness.play(out);
         if self.stats.merges != merges {
             operation = operation.max(Operation::Merge);
         }
-        operation
+        (operation, energy)
     }
 
     /// How late the sample is that is heard next.

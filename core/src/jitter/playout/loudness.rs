@@ -2,6 +2,7 @@
 //! Tracks the levels of speech and of the background, and so what a pause is. Knows of nothing else.
 
 use crate::dsp::correlate::power;
+use crate::dsp::level::energy;
 use crate::math;
 
 /// Levels of the audio lately (root mean square).
@@ -29,17 +30,24 @@ impl Loudness {
         }
     }
 
-    /// Takes in what is played.
-    pub(super) fn play(&mut self, out: &[i16], frame: usize) {
-        let quiet = self.is_quiet(out, frame);
+    /// Takes in what is played, about 10 ms; returns its energy.
+    pub(super) fn play(&mut self, out: &[i16]) -> u64 {
+        let energy = energy(out);
+        let quiet = energy as f32 / out.len().max(1) as f32 <= self.pause_power();
         self.quiet_frames = if quiet { self.quiet_frames.saturating_add(1) } else { 0 };
+        energy
     }
 
     /// Whether every 10 ms of a signal is as soft as a pause.
     pub(super) fn is_quiet(&self, signal: &[i16], frame: usize) -> bool {
+        let most = self.pause_power();
+        signal.chunks_exact(frame.max(1)).all(|chunk| power(chunk) <= most)
+    }
+
+    /// The most that a pause's mean square is.
+    fn pause_power(&self) -> f32 {
         let threshold = (3.0 * self.floor).max(self.peak / 25.0);
-        let threshold = threshold * threshold;
-        signal.chunks_exact(frame.max(1)).all(|chunk| power(chunk) <= threshold)
+        threshold * threshold
     }
 }
 
@@ -65,10 +73,10 @@ mod tests {
         // One loud frame of several is no pause.
         let both = [square(0), square(8_000)].concat();
         assert!(!loudness.is_quiet(&both, 80));
-        loudness.play(&square(0), 80);
-        loudness.play(&square(0), 80);
+        loudness.play(&square(0));
+        loudness.play(&square(0));
         assert_eq!(loudness.quiet_frames, 2);
-        loudness.play(&square(8_000), 80);
+        loudness.play(&square(8_000));
         assert_eq!(loudness.quiet_frames, 0);
     }
 }

@@ -136,6 +136,7 @@ impl LineEnd {
             peer: facing_peer,
             passing: record.passing,
             playing: None,
+            ear: None,
             counters: Arc::clone(&end.counters),
         };
         Ok((end, End { facing, media: Relay { receiver, sender, at_checkpoint: 0 } }))

@@ -2,12 +2,17 @@
 //! Connections of TCP that ask for something: a thread each, of which there are few. Who is slow or silent costs nobody
 //! but itself, and that for a while.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+mod wire;
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustls::ServerConfig;
+use wire::Wire;
 
 use crate::config::Network;
 use crate::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES};
@@ -18,16 +23,32 @@ pub(crate) const MAX_CONNECTIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 const STACK_BYTES: usize = 256 * 1024;
 
+/// Where connections are taken.
+#[derive(Debug, Clone)]
+pub struct Port {
+    /// The address.
+    pub address: SocketAddr,
+    /// How TLS is answered; none is spoken without.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+impl From<SocketAddr> for Port {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, tls: None }
+    }
+}
+
 /// Takes connections at an address from these networks, on threads that end with the process, and has each served;
 /// the address. Before a request, and between two, a connection may say nothing for `silence`.
 pub(crate) fn serve(
-    listen: SocketAddr,
+    port: Port,
     name: &str,
     allowed: Vec<Network>,
     silence: Duration,
     served: impl Fn(Stream) -> io::Result<()> + Clone + Send + 'static,
 ) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(listen)?;
+    let Port { address, tls } = port;
+    let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
     let connections = Arc::new(AtomicUsize::new(0));
     thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
@@ -43,10 +64,11 @@ pub(crate) fn serve(
             let (true, Some(place)) = (allowed.iter().any(|n| n.contains(ip)), place) else {
                 continue;
             };
-            let served = served.clone();
+            let (served, tls) = (served.clone(), tls.clone());
             // Without a thread the connection ends.
             let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
-                let _ = served(Stream { stream, from, silence, read: Vec::new() });
+                let _ = Wire::new(stream, tls)
+                    .and_then(|wire| served(Stream { wire, from, silence, read: Vec::new() }));
                 drop(place);
             });
         }
@@ -72,7 +94,7 @@ impl Drop for Place {
 
 /// A connection.
 pub(crate) struct Stream {
-    stream: TcpStream,
+    wire: Wire,
     /// Who asks.
     pub(crate) from: SocketAddr,
     silence: Duration,
@@ -83,7 +105,7 @@ pub(crate) struct Stream {
 impl Stream {
     /// Reads until `whole` finds what it wants, for as long as a request may take.
     pub(crate) fn until<T>(&mut self, whole: impl Fn(&[u8]) -> Option<T>) -> io::Result<T> {
-        let mut deadline = None;
+        let (mut deadline, mut begun) = (None, false);
         loop {
             if let Some(found) = whole(&self.read) {
                 return Ok(found);
@@ -91,14 +113,11 @@ impl Stream {
             if self.read.len() > MAX_HEAD_BYTES + MAX_BODY_BYTES {
                 return Err(ErrorKind::InvalidData.into());
             }
-            let idle = self.read.is_empty().then_some(self.silence);
+            let idle = (self.read.is_empty() && !begun).then_some(self.silence);
             let left = left(&mut deadline, idle, Instant::now());
-            self.stream.set_read_timeout(Some(left.ok_or(ErrorKind::TimedOut)?))?;
-            let mut part = [0; 4_096];
-            match self.stream.read(&mut part)? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
-                bytes => self.read.extend_from_slice(part.get(..bytes).unwrap_or_default()),
-            }
+            self.wire.read(left.ok_or(ErrorKind::TimedOut)?, &mut self.read)?;
+            // A handshake is of the request's time, too.
+            begun = true;
         }
     }
 
@@ -109,8 +128,7 @@ impl Stream {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.set_write_timeout(Some(PATIENCE))?;
-        self.stream.write_all(bytes)
+        self.wire.write(bytes)
     }
 }
 
