@@ -271,7 +271,10 @@ fn list(purposes: Purposes) -> String {
 fn named(source: TapSource) -> String {
     match source {
         TapSource::Member(id) => format!("member:{}", id.to_u64()),
-        _ => "mix".to_owned(),
+        TapSource::Packets(id) => format!("packets:{}", id.to_u64()),
+        TapSource::Mix => "mix".to_owned(),
+        // What is not known here is not taken for what is.
+        _ => "unknown".to_owned(),
     }
 }
 

@@ -120,3 +120,20 @@ fn a_name_stays_one_word() {
     assert_eq!(word("anna@x"), "anna@x");
     assert_eq!(word("a b\n#"), "a%20b%0a%23");
 }
+
+#[test]
+fn what_was_asked_for_is_told_by_its_source() {
+    let member = MemberId::from_u64(7);
+    let sources = [
+        (TapSource::Mix, "source=mix"),
+        (TapSource::Member(member), "source=member:7"),
+        (TapSource::Packets(member), "source=packets:7"),
+    ];
+    for (source, told) in sources {
+        let config = TapConfig::new(source, Purpose::Record, SinkId(3));
+        let mut audit = Audit::new(KEY, 1, 1);
+        audit.add(2, &Entry::Asked { by: "x", tap: None, config: &config });
+        let text = audit.take();
+        assert!(text.lines().any(|line| line.split(' ').any(|word| word == told)), "{text}");
+    }
+}

@@ -11,8 +11,8 @@ use crate::tap::{Consents, Sound};
 pub(super) struct Member {
     pub(super) id: MemberId,
     pub(super) attached: Attached,
-    /// Which mixer, and the place in it.
-    pub(super) rate: usize,
+    /// Which mixer ([`Member::rate`]), and the place in it.
+    pub(super) rate: u8,
     pub(super) place: ParticipantId,
     pub(super) tag: u64,
     pub(super) listening: bool,
@@ -20,8 +20,8 @@ pub(super) struct Member {
     pub(super) leaving: bool,
     /// Where it stands in [`Conference::present`](super::Conference).
     pub(super) position: u32,
-    /// Ticks for which it has heard the common mix.
-    pub(super) common_ticks: u32,
+    /// Ticks for which it has heard the common mix, as far as a packet is long.
+    pub(super) common_ticks: u8,
     /// The last tick that it was served in.
     pub(super) served: u64,
     /// What may be tapped of it.
@@ -29,7 +29,15 @@ pub(super) struct Member {
     /// How what it says in this tick came to be.
     pub(super) sound: Sound,
     /// The first of the feeds that its packets go to in this tick.
-    pub(super) packets_to: Option<u32>,
+    pub(super) packets_to: Option<u16>,
     /// Whether it speaks over a voice that a program makes; followed while there is one.
     pub(super) ears: Ears,
+}
+
+impl Member {
+    /// Which of the conference's mixers is its.
+    #[inline]
+    pub(super) fn rate(&self) -> usize {
+        self.rate.into()
+    }
 }

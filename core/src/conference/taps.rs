@@ -67,14 +67,14 @@ impl Taps {
     pub(super) fn take_packet(
         &mut self,
         id: MemberId,
-        mut to: Option<u32>,
+        mut to: Option<u16>,
         meta: &PacketMeta,
         payload: &[u8],
     ) {
         let time_ns = self.time_ns.unwrap_or(0);
         // As many as there are at most.
         for _ in 0..self.of_packets {
-            let Some(feed) = to.and_then(|n| self.feeds.get_mut(n as usize)) else { return };
+            let Some(feed) = to.and_then(|n| self.feeds.get_mut(usize::from(n))) else { return };
             if feed.config.source != TapSource::Packets(id) {
                 return;
             }
@@ -107,7 +107,7 @@ impl Taps {
                     true
                 }
                 (asked, TapSource::Member(id) | TapSource::Packets(id)) => {
-                    self.ways.take_member(feed, n as u32, (id, withdrawals), asked, tapped, time_ns)
+                    self.ways.take_member(feed, n as u16, (id, withdrawals), asked, tapped, time_ns)
                 }
             };
             if goes_on {
@@ -143,7 +143,7 @@ impl DeskWays {
     fn take_member(
         &mut self,
         feed: &mut Feed,
-        n: u32,
+        n: u16,
         (id, withdrawals): (MemberId, u32),
         asked: Asked,
         tapped: &mut Tapped<'_>,
@@ -166,14 +166,14 @@ impl DeskWays {
         }
         match state {
             TapState::Taking { .. } if is_of_packets(feed) => {
-                if !tapped.rates.said(member.rate, member.place).muted {
+                if !tapped.rates.said(member.rate(), member.place).muted {
                     feed.next = member.packets_to.replace(n);
                 }
                 feed.has_taken();
             }
             TapState::Taking { .. } => {
-                let said = tapped.rates.said(member.rate, member.place);
-                let rate_hz = RATES_HZ.at(member.rate);
+                let said = tapped.rates.said(member.rate(), member.place);
+                let rate_hz = RATES_HZ.at(member.rate());
                 feed.take(said.pcm, rate_hz, time_ns, &mut member.sound, said.muted);
             }
             TapState::Paused if !is_of_packets(feed) => feed.rest(time_ns),
@@ -194,13 +194,13 @@ impl DeskWays {
             if allowed.is_err() || tapped.desk.preferences.allows(member.id, purpose).is_err() {
                 continue;
             }
-            let said = tapped.rates.said(member.rate, member.place);
+            let said = tapped.rates.said(member.rate(), member.place);
             if said.private {
                 continue;
             }
             voices += 1;
             if asked == Asked::Go && !said.muted {
-                feed.add(said.pcm, RATES_HZ.at(member.rate));
+                feed.add(said.pcm, RATES_HZ.at(member.rate()));
             }
         }
         let state = match (voices, asked) {

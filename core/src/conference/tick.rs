@@ -238,7 +238,7 @@ impl Conference {
         for index in &self.present {
             let Some(Some(member)) = self.members.get_mut(*index as usize) else { continue };
             let (id, to) = (member.id, member.packets_to.take());
-            let Ok(row) = self.rates.mixer(member.rate).input(member.place) else { continue };
+            let Ok(row) = self.rates.mixer(member.rate()).input(member.place) else { continue };
             match &mut member.attached {
                 // A leg's rate is its mixer's, so the row is as long as a leg wants it.
                 Attached::Leg(media) => {
@@ -293,7 +293,7 @@ impl Conference {
             if matches!(member.attached, Attached::Talk(_)) {
                 continue;
             }
-            let said = rates.said(member.rate, member.place);
+            let said = rates.said(member.rate(), member.place);
             let level_dbov = match said.muted {
                 true => SILENCE_DBOV,
                 false => member.sound.level_dbov(said.pcm),
@@ -323,7 +323,7 @@ impl Conference {
         self.contributions.clear();
         for index in &self.present {
             let Some(Some(member)) = self.members.get(*index as usize) else { continue };
-            let level_dbov = self.rates.mixer(member.rate).contribution_dbov(member.place);
+            let level_dbov = self.rates.mixer(member.rate()).contribution_dbov(member.place);
             if let (Some(level_dbov), Attached::Leg(media)) = (level_dbov, &member.attached)
                 && let Some(ssrc) = media.remote_ssrc()
             {
@@ -341,13 +341,13 @@ impl Conference {
             else {
                 continue;
             };
-            let loudness = rates.mixer(member.rate).input_mean_square(member.place);
+            let loudness = rates.mixer(member.rate()).input_mean_square(member.place);
             speakers.hear(voice, loudness.unwrap_or(0.0));
         }
         let before = speakers.dominant();
         speakers.choose(present, voices, |index, selected| {
             if let Some(Some(member)) = members.get(index as usize) {
-                let _ = rates.mixer(member.rate).set_selected(member.place, selected);
+                let _ = rates.mixer(member.rate()).set_selected(member.place, selected);
             }
         });
         let dominant = speakers.dominant().filter(|dominant| before != Some(*dominant));
@@ -365,7 +365,7 @@ impl Conference {
         if core::mem::replace(&mut member.served, tick) == tick {
             return;
         }
-        let mixer = self.rates.mixer(member.rate);
+        let mixer = self.rates.mixer(member.rate());
         let frame = mixer.frame_samples();
         let common = mixer.hears_common(member.place).unwrap_or(false);
         member.common_ticks = if common { member.common_ticks.saturating_add(1) } else { 0 };
@@ -394,7 +394,7 @@ impl Conference {
         if media.tells_contributors() {
             media.set_contributors(&self.contributions.without(index));
         }
-        self.once.serve(index, member.common_ticks as usize * frame >= media.packet_samples());
+        self.once.serve(index, usize::from(member.common_ticks) * frame >= media.packet_samples());
         while let Some(room) = outgoing.room() {
             let Some(datagram) = media.poll_plain(now_ns, &mut self.once, room) else { break };
             outgoing.push(member.id, member.tag, &datagram);
@@ -418,7 +418,7 @@ impl Conference {
     /// How loud a member was in the last tick, in -dBov (RFC 6464); `None` for who is not there.
     pub fn level_dbov(&mut self, id: MemberId) -> Option<u8> {
         let member = self.members.get(id.index as usize)?.as_ref()?;
-        let (rate, place) = (member.rate, member.place);
+        let (rate, place) = (member.rate(), member.place);
         (member.id == id).then(|| self.rates.mixer(rate).level_dbov(place).ok())?
     }
 
@@ -435,23 +435,23 @@ impl Conference {
                 Command::Leave(id) => self.leave(id),
                 Command::SetMuted(id, muted) => {
                     if let Some((rates, member)) = self.member(id) {
-                        let _ = rates.mixer(member.rate).set_muted(member.place, muted);
+                        let _ = rates.mixer(member.rate()).set_muted(member.place, muted);
                     }
                 }
                 Command::SetGain(id, factor) => {
                     if let Some((rates, member)) = self.member(id) {
-                        let _ = rates.mixer(member.rate).set_gain(member.place, factor);
+                        let _ = rates.mixer(member.rate()).set_gain(member.place, factor);
                     }
                 }
                 Command::SetListening(id, listening) => {
                     if let Some((rates, member)) = self.member(id) {
                         member.listening = listening;
-                        let _ = rates.mixer(member.rate).set_listening(member.place, listening);
+                        let _ = rates.mixer(member.rate()).set_listening(member.place, listening);
                     }
                 }
                 Command::SetPrivate(id, private) => {
                     if let Some((rates, member)) = self.member(id) {
-                        let _ = rates.mixer(member.rate).set_private(member.place, private);
+                        let _ = rates.mixer(member.rate()).set_private(member.place, private);
                     }
                 }
                 Command::SetPairGain(listener, talker, factor, slot) => {
@@ -468,7 +468,7 @@ impl Conference {
         // After all commands, so that none of them lets somebody be heard on that goes.
         for index in &self.leaving {
             let Some(Some(member)) = self.members.get(*index as usize) else { continue };
-            let mixer = self.rates.mixer(member.rate);
+            let mixer = self.rates.mixer(member.rate());
             let _ = mixer.set_muted(member.place, true);
             let _ = mixer.set_listening(member.place, false);
         }
@@ -487,7 +487,7 @@ impl Conference {
         slot: usize,
     ) {
         let existed = self.has_pair_gain(listener, talker);
-        let place = |members: &mut Self, id| members.member(id).map(|(_, m)| (m.rate, m.place));
+        let place = |members: &mut Self, id| members.member(id).map(|(_, m)| (m.rate(), m.place));
         // Whoever has left meanwhile has nothing to be set.
         if let (Some((rate, to)), Some((_, from))) = (place(self, listener), place(self, talker)) {
             // The slot stands for its room, and the control half has checked the rest.
@@ -535,7 +535,8 @@ impl Conference {
         *slot = Some(Member {
             id,
             attached,
-            rate,
+            // One of four.
+            rate: rate as u8,
             place,
             tag: options.tag,
             listening: options.listening,
@@ -565,7 +566,7 @@ impl Conference {
             return;
         };
         let id = member.id;
-        let _ = self.rates.mixer(member.rate).remove(member.place);
+        let _ = self.rates.mixer(member.rate()).remove(member.place);
         self.speakers.forget(id.index);
         swap_out(&mut self.present, member.position as usize);
         let moved = self.present.get(member.position as usize);
@@ -595,7 +596,7 @@ fn has_pair_gain(
     let member =
         |id: MemberId| members.get(id.index as usize)?.as_ref().filter(|member| member.id == id);
     let (Some(listener), Some(talker)) = (member(listener), member(talker)) else { return false };
-    rates.has_pair_gain(listener.rate, listener.place, talker.place)
+    rates.has_pair_gain(listener.rate(), listener.place, talker.place)
 }
 
 impl fmt::Debug for Conference {

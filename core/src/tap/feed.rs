@@ -52,7 +52,7 @@ pub(crate) struct Feed {
     under: u32,
     holds: bool,
     /// Of packets: the next feed of the same member in this tick.
-    pub(crate) next: Option<u32>,
+    pub(crate) next: Option<u16>,
 }
 
 impl Feed {
