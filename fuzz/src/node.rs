@@ -19,7 +19,7 @@ use ale_media_node::video::feedback::{self, Feedback};
 use ale_media_node::video::input::{Formats as VideoFormats, Input};
 use ale_media_node::video::key_frame::Codec;
 use ale_media_node::video::output::{Output, Start};
-use ale_media_node::web::{self, TokenDigest, Wanted};
+use ale_media_node::web::{self, Question, TokenDigest, Wanted};
 
 fn write(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
@@ -102,18 +102,31 @@ pub fn http(data: &[u8]) {
                     assert!(known && path == format!("/{}/{conference}", way.folder()));
                     assert!(name.is_none_or(|name| !name.is_empty() && name.len() <= 64));
                 }
-                Ok(Wanted::Leave { conference, session }) => {
+                Ok(Wanted::Ask(Question::Leave { conference, session })) => {
                     let ends = format!("/{conference}/{session}");
                     assert!(known && path.strip_prefix("/wh").is_some_and(|p| p.ends_with(&ends)));
                 }
-                Ok(Wanted::Conferences) => assert!(known && path == "/api/conferences"),
-                Ok(Wanted::Call(call_id)) => {
+                Ok(Wanted::Ice { conference, session, .. }) => {
+                    let ends = format!("/{conference}/{session}");
+                    assert!(known && head.method == "PATCH" && path.ends_with(&ends));
+                }
+                Ok(Wanted::Ask(Question::Conferences)) => {
+                    assert!(known && path == "/api/conferences");
+                }
+                Ok(Wanted::Ask(Question::Call(call_id))) => {
                     assert!(known && path.starts_with("/api/calls/") && !call_id.is_empty());
                 }
-                Ok(Wanted::Mute { conference, member, .. }) => {
+                Ok(Wanted::Ask(Question::Mute { conference, member, .. })) => {
                     let begins = format!("/api/conferences/{conference}/");
                     let number = path.strip_prefix(&begins).and_then(|p| p.split('/').next());
                     assert!(known && number.and_then(|n| n.parse().ok()) == Some(member));
+                }
+                Ok(Wanted::Ask(
+                    Question::Consent { conference, sink, .. }
+                    | Question::Tap { conference, sink, .. },
+                )) => {
+                    assert!(known && head.method == "POST");
+                    assert!(path.contains(&conference) && path.contains(&sink));
                 }
                 Ok(Wanted::Methods) => assert_eq!(head.method, "OPTIONS"),
                 Ok(_) => assert_eq!(head.method, "GET"),

@@ -244,9 +244,6 @@ fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
                 files::FIELDS.into_iter().chain([("Content-Type", *kind)]).collect();
             told("200 OK", &fields, text.as_bytes())
         }
-        Wanted::Metrics => replied(ask.ask(Question::Metrics), None),
-        Wanted::Health => replied(ask.ask(Question::Health), None),
-        Wanted::Readiness => replied(ask.ask(Question::Readiness), None),
         Wanted::Methods => methods(),
         Wanted::Enter { way, conference, name } => {
             let folder = format!("/{}/{conference}", way.folder());
@@ -256,24 +253,7 @@ fn answer(wanted: Wanted, body: Vec<u8>, ask: &Ask) -> Vec<u8> {
         Wanted::Ice { conference, session, about } => {
             replied(ask.ask(Question::Ice { conference, session, about, fragment: body }), None)
         }
-        Wanted::Leave { conference, session } => {
-            replied(ask.ask(Question::Leave { conference, session }), None)
-        }
-        Wanted::Conferences => replied(ask.ask(Question::Conferences), None),
-        Wanted::Call(call_id) => replied(ask.ask(Question::Call(call_id)), None),
-        Wanted::Mute { conference, member, muted } => {
-            replied(ask.ask(Question::Mute { conference, member, muted }), None)
-        }
-        Wanted::Standings { conference, session } => {
-            replied(ask.ask(Question::Standings { conference, session }), None)
-        }
-        Wanted::Consent { conference, session, sink, agrees, notice } => {
-            let question = Question::Consent { conference, session, sink, agrees, notice };
-            replied(ask.ask(question), None)
-        }
-        Wanted::Tap { conference, sink, order } => {
-            replied(ask.ask(Question::Tap { conference, sink, order }), None)
-        }
+        Wanted::Ask(question) => replied(ask.ask(question), None),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::Question;
 use super::files::{self, File};
 use crate::http::Head;
 use crate::ng::command::TapOrder;
@@ -36,12 +37,6 @@ impl Way {
 pub enum Wanted {
     /// A file of the page.
     File(&'static File),
-    /// OpenMetrics.
-    Metrics,
-    /// Whether the node lives.
-    Health,
-    /// Whether calls may begin.
-    Readiness,
     /// What may be asked for (`OPTIONS`).
     Methods,
     /// To be in a conference; the offer is the body.
@@ -62,55 +57,8 @@ pub enum Wanted {
         /// What it is about.
         about: Precondition,
     },
-    /// To leave one.
-    Leave {
-        /// The conference's name.
-        conference: String,
-        /// The session's.
-        session: String,
-    },
-    /// What is known of all conferences.
-    Conferences,
-    /// What is known of a call.
-    Call(String),
-    /// Whether the others hear a member.
-    Mute {
-        /// The conference's name.
-        conference: String,
-        /// The member's number there.
-        member: u64,
-        /// That they don't.
-        muted: bool,
-    },
-    /// How who has entered stands to each sink.
-    Standings {
-        /// The conference's name.
-        conference: String,
-        /// The session's.
-        session: String,
-    },
-    /// Who has entered agrees to a sink, or takes that back.
-    Consent {
-        /// The conference's name.
-        conference: String,
-        /// The session's.
-        session: String,
-        /// The sink's name.
-        sink: String,
-        /// Whether it agrees.
-        agrees: bool,
-        /// The number of the text that it was shown.
-        notice: Option<u32>,
-    },
-    /// What is to become of a sink's taps in a conference.
-    Tap {
-        /// The conference's name.
-        conference: String,
-        /// The sink's.
-        sink: String,
-        /// What it is.
-        order: TapOrder,
-    },
+    /// What the control thread answers, by the head alone.
+    Ask(Question),
 }
 
 /// Which ICE session a request is about, by `If-Match` (RFC 9110 section 13.1.1).
@@ -183,9 +131,9 @@ enum Place<'h> {
 pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Refused> {
     let (path, query) = head.target.split_once('?').unwrap_or((head.target, ""));
     let open = match path {
-        "/metrics" => Some(Wanted::Metrics),
-        "/healthz" => Some(Wanted::Health),
-        "/readyz" => Some(Wanted::Readiness),
+        "/metrics" => Some(Wanted::Ask(Question::Metrics)),
+        "/healthz" => Some(Wanted::Ask(Question::Health)),
+        "/readyz" => Some(Wanted::Ask(Question::Readiness)),
         path => files::at(path).map(Wanted::File),
     };
     if let Some(open) = open {
@@ -210,7 +158,7 @@ pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Ref
         (_, Place::Endpoint(..)) => Err(Refused::method("POST, OPTIONS")),
         ("DELETE", Place::Session(conference, session)) => {
             let (conference, session) = (conference.to_owned(), session.to_owned());
-            Ok(Wanted::Leave { conference, session })
+            Ok(Wanted::Ask(Question::Leave { conference, session }))
         }
         ("PATCH", Place::Session(conference, session)) => {
             if !is_of_kind(head, FRAGMENT) {
@@ -225,27 +173,30 @@ pub fn wanted(head: &Head<'_>, token: Option<TokenDigest>) -> Result<Wanted, Ref
             Ok(Wanted::Ice { conference, session, about })
         }
         (_, Place::Session(..)) => Err(Refused::method("DELETE, PATCH, OPTIONS")),
-        ("GET", Place::Conferences) => Ok(Wanted::Conferences),
-        ("GET", Place::Call(call_id)) => Ok(Wanted::Call(call_id)),
+        ("GET", Place::Conferences) => Ok(Wanted::Ask(Question::Conferences)),
+        ("GET", Place::Call(call_id)) => Ok(Wanted::Ask(Question::Call(call_id))),
         (_, Place::Conferences | Place::Call(_)) => Err(Refused::method("GET, OPTIONS")),
         ("POST", Place::Mute(conference, member, muted)) => {
-            Ok(Wanted::Mute { conference: conference.to_owned(), member, muted })
+            let conference = conference.to_owned();
+            Ok(Wanted::Ask(Question::Mute { conference, member, muted }))
         }
         ("GET", Place::Standings(conference, session)) => {
             let (conference, session) = (conference.to_owned(), session.to_owned());
-            Ok(Wanted::Standings { conference, session })
+            Ok(Wanted::Ask(Question::Standings { conference, session }))
         }
         (_, Place::Standings(..)) => Err(Refused::method("GET, OPTIONS")),
-        ("POST", Place::Consent { conference, session, sink, agrees }) => Ok(Wanted::Consent {
-            conference: conference.to_owned(),
-            session: session.to_owned(),
-            sink: sink.to_owned(),
-            agrees,
-            notice: notice(query)?,
-        }),
+        ("POST", Place::Consent { conference, session, sink, agrees }) => {
+            Ok(Wanted::Ask(Question::Consent {
+                conference: conference.to_owned(),
+                session: session.to_owned(),
+                sink: sink.to_owned(),
+                agrees,
+                notice: notice(query)?,
+            }))
+        }
         ("POST", Place::Tap(conference, sink, order)) => {
             let (conference, sink) = (conference.to_owned(), sink.to_owned());
-            Ok(Wanted::Tap { conference, sink, order })
+            Ok(Wanted::Ask(Question::Tap { conference, sink, order }))
         }
         (_, Place::Mute(..) | Place::Consent { .. } | Place::Tap(..)) => {
             Err(Refused::method("POST, OPTIONS"))
