@@ -108,6 +108,27 @@ fn the_chain_itself_allocates_nothing() {
     assert_eq!(run(Vec::new(), &Settings::default()).1, 0);
 }
 
+/// Every engine of this build, made anew.
+fn every_engine() -> Vec<(&'static str, Box<dyn Processor>)> {
+    vec![
+        #[cfg(feature = "process-webrtc")]
+        ("libwebrtc", Box::new(voice::WebRtc::new(RATE as u32).unwrap())),
+        #[cfg(feature = "process-sonora")]
+        ("sonora", Box::new(voice::Sonora::new(RATE as u32).unwrap())),
+        #[cfg(feature = "process-rnnoise")]
+        ("RNNoise", Box::new(voice::RnNoise::new(RATE as u32).unwrap())),
+    ]
+}
+
+/// What is off is off: noise that an engine would take away, and an echo, come through as they are.
+#[test]
+fn an_engine_that_is_switched_off_takes_nothing_away() {
+    for (name, engine) in every_engine() {
+        let (erle_db, ..) = run(vec![engine], &Settings::off());
+        assert!(erle_db.abs() < 1.0, "{name} takes {erle_db} dB away");
+    }
+}
+
 #[test]
 #[cfg(feature = "process-webrtc")]
 fn libwebrtc_cancels_and_allocates_twice_a_frame() {

@@ -5,14 +5,10 @@ use webrtc_audio_processing::config::{
     EchoCanceller, HighPassFilter, NoiseSuppression as Noise, NoiseSuppressionLevel,
     PipelineProcessingRate,
 };
-use webrtc_audio_processing::experimental::EchoCanceller3Config;
 use webrtc_audio_processing::{Config, Processor as Module};
 
 use super::VoiceError;
 use super::processor::{NoiseSuppression, Processor, Settings, Statistics};
-
-/// What libwebrtc's filter is made longer to, in blocks of 4 ms: its own 52 ms are short of a living room.
-const FILTER_BLOCKS: usize = 13;
 
 /// libwebrtc's canceller and noise suppression (M131), compiled into the program.
 ///
@@ -35,13 +31,8 @@ impl WebRtc {
     /// # Errors
     /// [`VoiceError::Engine`].
     pub fn new(rate_hz: u32) -> Result<Self, VoiceError> {
-        let mut echo = EchoCanceller3Config::default();
-        echo.filter.refined.length_blocks = FILTER_BLOCKS;
-        echo.filter.coarse.length_blocks = FILTER_BLOCKS;
-        if !echo.validate() {
-            return Err(VoiceError::Engine);
-        }
-        let module = Module::with_aec3_config(rate_hz, echo).map_err(|_| VoiceError::Engine)?;
+        // A canceller with settings of its own can't be switched off: the module takes its factory for a wish.
+        let module = Module::new(rate_hz).map_err(|_| VoiceError::Engine)?;
         let mut made = Self {
             module,
             delay_ms: None,
