@@ -53,12 +53,16 @@ impl Clock {
     /// How late a media position is, in milliseconds.
     #[inline]
     pub(super) fn lateness_ms(&self, now_ns: u64, position: i64) -> f32 {
-        let frame = self.frame_span();
         let elapsed_ns = now_ns.wrapping_sub(self.origin_ns) as i64;
-        let media_ns = position
-            .div_euclid(frame)
-            .saturating_mul(10_000_000)
-            .saturating_add(position.rem_euclid(frame) * 10_000_000 / frame);
+        // A sample lasts 125 us over the unit: the rates that there are take no division of 64 bits.
+        let units_ns = position.saturating_mul(125_000);
+        let media_ns = match self.unit {
+            1 => units_ns,
+            2 => units_ns >> 1,
+            4 => units_ns >> 2,
+            6 => units_ns.div_euclid(6),
+            unit => units_ns.checked_div_euclid(unit as i64).unwrap_or(units_ns),
+        };
         elapsed_ns.saturating_sub(media_ns) as f32 * 1e-6
     }
 
@@ -88,7 +92,7 @@ mod tests {
     proptest! {
         #[test]
         fn positions_and_times_are_as_in_exact_arithmetic(
-            rate in prop::sample::select(vec![8_000_u32, 16_000, 32_000, 48_000]),
+            rate in prop::sample::select(vec![8_000_u32, 16_000, 24_000, 32_000, 48_000]),
             origin_ns in any::<u64>(),
             elapsed_ns in -1_000_000_000_000_i64..100_000_000_000_000,
             back in -1_000_000_i64..1_000_000,
