@@ -8,7 +8,7 @@ use core::fmt;
 use super::config::{TapConfig, TapEvent, TapId, TapSource, TapState};
 use super::frame::{Head, Sound, Writer};
 use super::packet::{PACKET_WORDS, pack};
-use super::reference::Reference;
+use super::reference::{FRAMES_HZ, Reference, filter_delay_samples};
 use crate::dsp::activity::Activity;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::dsp::resample::{RATES_HZ, Resampler, UnsupportedRate};
@@ -16,13 +16,9 @@ use crate::jitter::PacketMeta;
 use crate::member::MemberId;
 use crate::within::Within;
 
-/// Frames of a second.
-pub(super) const FRAMES_HZ: u32 = 100;
 const FRAME_MS: u64 = 10;
 /// Ticks after which a filter that is fed silence gives silence: its delay is below 10 ms.
 const RINGING: u8 = 3;
-/// Samples of the lower rate that a resampler's filter delays by.
-const FILTER_DELAY: u64 = 16;
 
 /// Voices of one rate on their way to the tap's.
 struct Road {
@@ -306,16 +302,6 @@ impl Feed {
 
     fn head(&self, time_ns: u64, voices: u16) -> Head {
         Head { time_ns, voices, under: self.under, ..Head::default() }
-    }
-}
-
-/// How much later what comes out of a resampler is than what goes in, in samples of what comes out.
-pub(super) fn filter_delay_samples(from_hz: u32, to_hz: u32) -> u64 {
-    let (lower_hz, to_hz) = (u64::from(from_hz.min(to_hz)), u64::from(to_hz));
-    match from_hz == to_hz as u32 {
-        true => 0,
-        // Whole for all rates that there are.
-        false => (FILTER_DELAY * to_hz).checked_div(lower_hz).unwrap_or(0),
     }
 }
 

@@ -4,10 +4,14 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use super::feed::{FRAMES_HZ, filter_delay_samples};
 use crate::dsp::resample::{Resampler, UnsupportedRate};
 use crate::member::MemberId;
 use crate::within::Within;
+
+/// Frames of a second.
+pub(super) const FRAMES_HZ: u32 = 100;
+/// Samples of the lower rate that a resampler's filter delays by.
+const FILTER_DELAY: u64 = 16;
 
 /// A delay of whole samples.
 struct DelayLine {
@@ -96,5 +100,15 @@ impl Reference {
             resampler.reset();
         }
         &self.both
+    }
+}
+
+/// How much later what comes out of a resampler is than what goes in, in samples of what comes out.
+pub(super) fn filter_delay_samples(from_hz: u32, to_hz: u32) -> u64 {
+    let (lower_hz, to_hz) = (u64::from(from_hz.min(to_hz)), u64::from(to_hz));
+    match from_hz == to_hz as u32 {
+        true => 0,
+        // Whole for all rates that there are.
+        false => (FILTER_DELAY * to_hz).checked_div(lower_hz).unwrap_or(0),
     }
 }
