@@ -257,3 +257,79 @@ fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
     });
     assert!(left);
 }
+
+/// When a phone hears a tone begin after silence, as the time at which its sample came; from a thread.
+fn onsets(phone: Phone, to: std::sync::mpsc::Sender<Instant>) {
+    let mut quiet_samples = 0;
+    loop {
+        let mut packet = [0; 2_048];
+        let Ok((bytes, _)) = phone.rtp.recv_from(&mut packet) else { return };
+        let came = Instant::now();
+        for (n, code) in packet[12..bytes].iter().enumerate() {
+            if Law::Mu.to_linear(*code).unsigned_abs() < 1_000 {
+                quiet_samples += 1;
+            } else if std::mem::take(&mut quiet_samples) > 800 {
+                let _ = to.send(came + Duration::from_micros(125 * n as u64));
+            }
+        }
+    }
+}
+
+/// What docs/scale.md tells: `cargo test --release -p ale-media-node --test link delay -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn what_delay_a_link_adds() {
+    // Within the minute after which a phone that says nothing is gone.
+    const WORDS: usize = 50;
+    let http = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let part = |ports: (u16, u16)| {
+        format!(
+            "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = {}\nport_max = {}\n",
+            ports.0, ports.1
+        )
+    };
+    let token = ("ALE_MEDIA_NODE_TOKEN", TOKEN.to_owned());
+    let hub = format!("{}[http]\nlisten = \"{http}\"\n", part((27_440, 27_449)));
+    let mut hub = Program::start("delay-hub", &hub, vec![token]);
+    let edge = format!(
+        "{}[[link]]\nconference = \"room\"\nurl = \"http://{http}/whip/room\"\ntoken = \"{TOKEN}\"\n",
+        part((27_450, 27_459))
+    );
+    let mut edge = Program::start("delay-edge", &edge, Vec::new());
+    let enter = |node: &mut Program, id: &str| {
+        let phone = Phone::new();
+        let sdp = phone.sdp("RTP/AVP", "");
+        let ids = [Text("call-id", id), Text("from-tag", id), Text("conference", "room")];
+        let answer = node.ask("conference join", &[&ids[..], &[Text("sdp", &sdp)]].concat()).sdp();
+        (phone, addresses(&answer).0)
+    };
+    let mut speaker = Member::enter(&mut edge, 0);
+    let [here, there] =
+        [enter(&mut edge, "here"), enter(&mut hub, "there")].map(|(phone, node)| {
+            // Its address is known by what comes from it.
+            phone.rtp.send_to(&support::rtp(9, 1), node).unwrap();
+            let (to, heard) = std::sync::mpsc::channel();
+            std::thread::spawn(move || onsets(phone, to));
+            heard
+        });
+    let mut say = |is_silent: bool, packets: usize| {
+        speaker.is_silent = is_silent;
+        (0..packets).for_each(|_| speaker.talk());
+    };
+    // Until the link is up and buffers have settled.
+    (0..8).for_each(|_| [true, false].into_iter().for_each(|is_silent| say(is_silent, 25)));
+    say(true, 50);
+    here.try_iter().chain(there.try_iter()).for_each(drop);
+    let mut added = Vec::new();
+    for n in 0..WORDS {
+        say(false, 15);
+        say(true, 30 + n % 7);
+        let first = |heard: &std::sync::mpsc::Receiver<Instant>| heard.try_iter().next();
+        if let (Some(here), Some(there)) = (first(&here), first(&there)) {
+            added.push(there.saturating_duration_since(here));
+        }
+    }
+    added.sort();
+    let at = |percent: usize| added[added.len() * percent / 100];
+    println!("{} of {WORDS}: median {:?}, p10 {:?}, p90 {:?}", added.len(), at(50), at(10), at(90));
+}

@@ -2,9 +2,11 @@
 //! NG and HTTP within TLS, asked by another end of it: who is answered, and who is not.
 #![allow(missing_docs, unreachable_pub)]
 
+mod support;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -14,42 +16,10 @@ use ale_media_node::config::{Http, Tls};
 use ale_media_node::ng::listen::{self, Ask, Asked, Speech};
 use ale_media_node::stream::Port;
 use ale_media_node::{tls, web};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rustix::event::{EventfdFlags, eventfd};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-
-/// A certificate that is its own authority's, and its key, also in files.
-struct Made {
-    certificate: CertificateDer<'static>,
-    key: Vec<u8>,
-    files: [PathBuf; 2],
-}
-
-fn made(folder: &Path, name: &str) -> Made {
-    let made = rcgen::generate_simple_self_signed(["node.example".to_owned()]).unwrap();
-    let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
-    let files =
-        [("CERTIFICATE", &certificate[..]), ("PRIVATE KEY", &key[..])].map(|(kind, der)| {
-            let path = folder.join(format!("{name}-{}.pem", kind.replace(' ', "-")));
-            // RFC 7468.
-            let text: Vec<_> = STANDARD.encode(der).into_bytes();
-            let lines: Vec<_> = text.chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
-            let text =
-                format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", lines.join("\n"));
-            std::fs::write(&path, text).unwrap();
-            path
-        });
-    Made { certificate, key, files }
-}
-
-impl Made {
-    fn tls(&self) -> Tls {
-        let [certificate, key] = self.files.clone().map(Some);
-        Tls { certificate, key }
-    }
-}
+use support::certificate::{Made, made};
 
 /// A client that believes one certificate, and brings another or none.
 fn client(
@@ -110,7 +80,7 @@ fn who_may_ask_is_who_has_the_authoritys_certificate_where_one_is_named() {
     let folder = std::env::temp_dir().join(format!("ale-node-tls-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let [server, friend, stranger] =
-        ["server", "friend", "stranger"].map(|name| made(&folder, name));
+        ["server", "friend", "stranger"].map(|name| made(&folder, name, "node.example"));
     let ping = b"c1 d7:command4:pinge";
     // More than a record of TLS holds.
     let long = format!("c2 d3:sdp40000:{}e", "x".repeat(40_000)).into_bytes();
@@ -144,7 +114,7 @@ fn who_may_ask_is_who_has_the_authoritys_certificate_where_one_is_named() {
 fn the_page_is_had_by_https() {
     let folder = std::env::temp_dir().join(format!("ale-node-https-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let server = made(&folder, "server");
+    let server = made(&folder, "server", "node.example");
     let tls = tls::server(&server.tls(), None).unwrap();
     let port = Port { address: SocketAddr::from(([127, 0, 0, 1], 0)), tls };
     let (asked, _questions) = channel();

@@ -146,6 +146,9 @@ fn a_crash_in_the_middle_leaves_all_but_the_last_second() {
     assert_eq!((found.files.len(), found.left.len()), (1, 1));
     assert_eq!(found.left[0].kind, ErrorKind::InvalidData);
     assert_eq!(names(&folder.0), ["0000-Anna.wav", "9-x.wav.part", "index.jsonl"]);
+    // Half a sample is cut off: RIFF's own length is all there is.
+    let bytes = fs::read(folder.0.join("0000-Anna.wav")).unwrap();
+    assert_eq!(u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize, bytes.len() - 8);
     let heard = samples(&folder.0.join("0000-Anna.wav"));
     let expected: Vec<i16> = (1..=300).flat_map(|tick| [tick; 80]).collect();
     assert_eq!(heard, expected, "all but what nobody had looked at yet");

@@ -17,6 +17,8 @@ use ale_media_sinks::websocket::rustls::{
 };
 use ale_media_sinks::websocket::{Client, ClientConfig, Dialect, Encoding, SessionConfig};
 use serde_json::{Value, json};
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::{Message, WebSocket};
 
 mod room;
@@ -233,16 +235,38 @@ fn a_server_that_talks_nonsense_or_too_much_is_left_and_one_that_hangs_up_is_lef
     config.session.preamble = Some(r#"{"callSid":"7"}"#.into());
     config.max_message_bytes = 1_000;
     let client = Client::start(config, room.tap(0, Purpose::Assist), None).unwrap();
-    let long = Message::binary(vec![0; 1_001]);
-    for (n, nonsense) in [Message::text("nonsense"), long].into_iter().enumerate() {
+    let frame = |data: Vec<u8>, kind: OpCode, is_final: bool| {
+        Message::Frame(Frame::message(data, kind, is_final))
+    };
+    // Also in parts of which each would do, and text that is none (RFC 6455 section 8.1).
+    let parts = [
+        frame(vec![0; 600], OpCode::Data(Data::Binary), false),
+        frame(vec![0; 600], OpCode::Data(Data::Continue), true),
+    ];
+    for (n, nonsense) in [
+        vec![Message::text("nonsense")],
+        vec![Message::binary(vec![0; 1_001])],
+        parts.to_vec(),
+        vec![frame(vec![0xff], OpCode::Data(Data::Text), true)],
+        vec![],
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let mut socket = accept(&server);
         assert_eq!(text(&mut socket), json!({ "callSid": "7" }), "the preamble alone");
-        socket.send(nonsense).unwrap();
+        for message in &nonsense {
+            socket.send(message.clone()).unwrap();
+        }
+        if nonsense.is_empty() {
+            // A frame of a gigabyte is announced (section 5.2): it is not waited for.
+            socket.get_mut().write_all(&[0x82, 127, 0, 0, 0, 0, 0x40, 0, 0, 0]).unwrap();
+        }
         while socket.read().is_ok() {}
         assert_eq!(client.stats().connections, n as u64 + 1);
     }
     let mut socket = accept(&server);
-    assert_eq!(client.stats().refused, 2);
+    assert_eq!(client.stats().refused, 5);
     text(&mut socket);
     // Nothing is heard, so there is nothing to wait for.
     socket.send(Message::text(r#"{"type":"mark","data":{"name":"x"}}"#)).unwrap();

@@ -30,7 +30,7 @@ pub(crate) fn process_webrtc(_: &[String]) -> Outcome {
 /// Tests of the chain with every engine.
 pub(crate) fn process_test(_: &[String]) -> Outcome {
     let all = "--release -p ale-media --features ENGINES,process-sonora";
-    with_engines(&format!("cargo test {all} --test engines")).run()?;
+    with_engines(&format!("cargo test {all} --test engines --test tap_reference")).run()?;
     with_engines(&format!("cargo clippy --all-targets {all} -- -D warnings")).run()
 }
 

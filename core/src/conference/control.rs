@@ -162,12 +162,15 @@ fn word(generation: u32, state: u32) -> u32 {
     generation << 2 | state
 }
 
+/// Beside a rate: a program makes the voice.
+const SYNTHETIC: u32 = 1 << 31;
+
 /// What both halves hold.
 pub(super) struct Shared {
     states: Box<[AtomicU32]>,
     /// Rates that members may have, 0 for none.
     pub(super) of_members_hz: [u32; 4],
-    /// Rates of those present.
+    /// Rates of those present, and whether a program makes the voice ([`SYNTHETIC`]).
     rates_hz: Box<[AtomicU32]>,
     /// Marks of those who took the places last, in halves: not every machine has larger atomics.
     tags: Box<[[AtomicU32; 2]]>,
@@ -272,7 +275,7 @@ impl ConferenceControl {
         media: Box<LegMedia>,
         options: JoinOptions,
     ) -> Result<MemberId, (ConferenceError, Box<LegMedia>)> {
-        let id = match self.reserve(media.sample_rate_hz(), &options) {
+        let id = match self.reserve(media.sample_rate_hz(), 0, &options) {
             Ok(id) => id,
             Err(error) => return Err((self.refused(error), media)),
         };
@@ -298,7 +301,7 @@ impl ConferenceControl {
         end: Box<LinkEnd>,
         options: JoinOptions,
     ) -> Result<MemberId, (ConferenceError, Box<LinkEnd>)> {
-        let id = match self.reserve(end.sample_rate_hz(), &options) {
+        let id = match self.reserve(end.sample_rate_hz(), 0, &options) {
             Ok(id) => id,
             Err(error) => return Err((self.refused(error), end)),
         };
@@ -325,7 +328,7 @@ impl ConferenceControl {
         options: JoinOptions,
     ) -> Result<MemberId, (ConferenceError, Box<TalkEnd>)> {
         let options = JoinOptions { listening: false, ..options };
-        let id = match self.reserve(end.sample_rate_hz(), &options) {
+        let id = match self.reserve(end.sample_rate_hz(), SYNTHETIC, &options) {
             Ok(id) => id,
             Err(error) => return Err((self.refused(error), end)),
         };
@@ -339,8 +342,13 @@ impl ConferenceControl {
         }
     }
 
-    /// Takes a place for who is about to join.
-    fn reserve(&self, rate_hz: u32, options: &JoinOptions) -> Result<MemberId, ConferenceError> {
+    /// Takes a place for who is about to join, with [`SYNTHETIC`] or 0 beside the rate.
+    fn reserve(
+        &self,
+        rate_hz: u32,
+        mark: u32,
+        options: &JoinOptions,
+    ) -> Result<MemberId, ConferenceError> {
         if !valid_gain(options.gain) {
             return Err(ConferenceError::InvalidGain);
         }
@@ -351,7 +359,7 @@ impl ConferenceControl {
         // Whoever holds a free index is alone with its state.
         let state = &self.shared.states[index as usize];
         let generation = state.load(Ordering::Acquire) >> 2;
-        self.shared.rates_hz[index as usize].store(rate_hz, Ordering::Relaxed);
+        self.shared.rates_hz[index as usize].store(rate_hz | mark, Ordering::Relaxed);
         // Whoever sees a half of this mark, and asks for the one before, finds the place taken behind it.
         state.store(word(generation, TAKING), Ordering::Relaxed);
         let [low, high] = &self.shared.tags[index as usize];
@@ -486,7 +494,13 @@ impl ConferenceControl {
     /// The rate of a member's PCM.
     pub(super) fn rate_hz(&self, id: MemberId) -> u32 {
         let rate_hz = self.shared.rates_hz.get(id.index as usize);
-        rate_hz.map_or(0, |rate_hz| rate_hz.load(Ordering::Relaxed))
+        rate_hz.map_or(0, |rate_hz| rate_hz.load(Ordering::Relaxed) & !SYNTHETIC)
+    }
+
+    /// Whether a program makes a member's voice.
+    pub(super) fn is_synthetic(&self, id: MemberId) -> bool {
+        let rate_hz = self.shared.rates_hz.get(id.index as usize);
+        rate_hz.is_some_and(|rate_hz| rate_hz.load(Ordering::Relaxed) & SYNTHETIC != 0)
     }
 
     /// The mark that a member joined with ([`JoinOptions::tag`]), also of one that has left, until another takes

@@ -14,8 +14,8 @@ impl ConferenceControl {
     /// Real-time: no (allocates).
     ///
     /// # Errors
-    /// [`ConferenceError::InvalidConfig`] for a rate or a length that there is not,
-    /// [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`]; [`ConferenceError::Full`] where there are
+    /// [`ConferenceError::InvalidConfig`] for a rate or a length that there is not, and for a reference that is no
+    /// program's voice or stands beside more than one voice; [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`]; [`ConferenceError::Full`] where there are
     /// [`ConferenceConfig::max_taps`](super::ConferenceConfig::max_taps).
     pub fn tap(&self, config: &TapConfig) -> Result<TapReader, ConferenceError> {
         self.try_tap(config).map_err(|error| self.refused(error))
@@ -29,6 +29,16 @@ impl ConferenceControl {
         if let Some(id) = config.source.member() {
             self.present(id)?;
         }
+        let reference_hz = match config.reference {
+            None => 0,
+            Some(voice) => {
+                self.present(voice)?;
+                if !self.is_synthetic(voice) {
+                    return Err(ConferenceError::InvalidConfig);
+                }
+                self.rate_hz(voice)
+            }
+        };
         let rates_hz = match config.source {
             TapSource::Member(id) => {
                 of_member = [self.rate_hz(id)];
@@ -38,7 +48,8 @@ impl ConferenceControl {
             TapSource::Packets(_) => &[],
         };
         let desk = &self.shared.desk;
-        let (feed, reader) = desk.make(config, rates_hz).ok_or(ConferenceError::Full)?;
+        let (feed, reader) =
+            desk.make(config, rates_hz, reference_hz).ok_or(ConferenceError::Full)?;
         self.commands.push(Command::Tap(feed)).map_err(|_| {
             desk.give_up(reader.id());
             ConferenceError::Busy

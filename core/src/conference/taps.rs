@@ -32,6 +32,16 @@ pub(super) struct Tapped<'a> {
     pub(super) now_ns: u64,
 }
 
+impl<'a> Tapped<'a> {
+    /// What a voice says that a program makes, if the others hear it. A person's needs a grant.
+    fn program_says(&self, id: MemberId) -> Option<&'a [i16]> {
+        let member = self.members.get(id.index as usize)?.as_ref()?;
+        let rates = self.rates;
+        let said = rates.said(member.rate(), member.place);
+        (member.id == id && member.sound.synthetic && !said.muted).then_some(said.pcm)
+    }
+}
+
 impl Taps {
     pub(super) fn new(ways: DeskWays, room: usize) -> Self {
         Self { ways, feeds: Vec::with_capacity(room), of_packets: 0, time_ns: None }
@@ -149,6 +159,7 @@ impl DeskWays {
         tapped: &mut Tapped<'_>,
         time_ns: u64,
     ) -> bool {
+        let reference = feed.reference().and_then(|voice| tapped.program_says(voice));
         let member = tapped.members.get_mut(id.index as usize).and_then(Option::as_mut);
         let Some(member) = member.filter(|member| member.id == id && !member.leaving) else {
             return false;
@@ -174,7 +185,7 @@ impl DeskWays {
             TapState::Taking { .. } => {
                 let said = tapped.rates.said(member.rate(), member.place);
                 let rate_hz = RATES_HZ.at(member.rate());
-                feed.take(said.pcm, rate_hz, time_ns, &mut member.sound, said.muted);
+                feed.take(said.pcm, rate_hz, time_ns, &mut member.sound, said.muted, reference);
             }
             TapState::Paused if !is_of_packets(feed) => feed.rest(time_ns),
             _ => (),

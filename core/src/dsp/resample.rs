@@ -5,7 +5,8 @@
 //! One linear-phase low-pass (a sinc under a Kaiser window, beta 6; J. F. Kaiser and R. W. Schafer,
 //! 1980) of 32 taps a phase, cut into its phases. Its pass band reaches 0.42 of the lower rate
 //! (3.4 kHz at 8 kHz) within 0.1 dB, its stop band starts at 0.58 and lies below -60 dB; what folds
-//! in between lands above the pass band. The delay is 16 samples of the lower rate.
+//! in between lands above the pass band. The delay is 16 samples of the lower rate, less half a step of the rate that
+//! both divide: the filter's length is even.
 //!
 //! Outputs of one phase are a plain filter over every so many inputs; inputs are first dealt out to
 //! that many streams, and then 32 outputs are computed side by side. Each adds its products

@@ -10,6 +10,8 @@
 //!
 //! What the program hears it hears by a tap, of those who have agreed to that. Here it is only told that
 //! somebody speaks while it does ([`TalkEvent::Overlap`]), and then whether that was an interruption or a "mhm".
+//! Where a line has an echo, a tap that was made with a [`reference`](crate::tap::TapConfig::reference) gives what the
+//! program itself said beside each frame, for an echo canceller.
 
 mod config;
 mod end;

@@ -58,6 +58,12 @@ pub struct TapConfig {
     pub paused: bool,
     /// The host's own mark, told with every event.
     pub tag: u64,
+    /// A voice that a program makes ([`talk`](crate::talk)), to be given beside a member's
+    /// ([`TapReader::read_with_reference`]): as it was said, and silence while the others don't hear it.
+    /// Of [`TapSource::Member`] alone.
+    ///
+    /// [`TapReader::read_with_reference`]: super::TapReader::read_with_reference
+    pub reference: Option<MemberId>,
 }
 
 impl TapConfig {
@@ -71,6 +77,7 @@ impl TapConfig {
             buffer_ms: 1_000,
             paused: false,
             tag: 0,
+            reference: None,
         }
     }
 }

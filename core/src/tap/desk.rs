@@ -78,17 +78,21 @@ impl Desk {
 
     /// Whether a config makes sense.
     pub(crate) fn is_valid(config: &TapConfig) -> bool {
+        let of_member = matches!(config.source, TapSource::Member(_));
         CONVERTED_HZ.contains(&config.sample_rate_hz)
+            && (config.reference.is_none() || of_member)
             && (10..=MAX_BUFFER_MS).contains(&config.buffer_ms)
     }
 
-    /// Makes both ends of a tap of members at these rates; `None` if there is no place.
+    /// Makes both ends of a tap of members at these rates, beside a voice at `reference_hz` where the config names
+    /// one; `None` if there is no place.
     ///
     /// Real-time: no (allocates).
     pub(crate) fn make(
         &self,
         config: &TapConfig,
         rates_hz: &[u32],
+        reference_hz: u32,
     ) -> Option<(Box<Feed>, TapReader)> {
         self.collect();
         let index = self.free.pop()?;
@@ -100,11 +104,14 @@ impl Desk {
         let id = TapId { index, generation };
         let samples = match config.source {
             TapSource::Packets(_) => PACKET_WORDS,
-            _ => (config.sample_rate_hz / 100) as usize,
+            _ => {
+                let voices = 1 + usize::from(config.reference.is_some());
+                voices * (config.sample_rate_hz / 100) as usize
+            }
         };
         let (writer, reader) =
             overwriting::channel(config.buffer_ms.div_ceil(10) as usize, samples);
-        let Ok(feed) = Feed::new(id, config, writer, rates_hz) else {
+        let Ok(feed) = Feed::new(id, config, writer, rates_hz, reference_hz) else {
             self.give_up(id);
             return None;
         };
@@ -171,15 +178,15 @@ mod tests {
     fn a_name_reaches_its_own_tap_alone() {
         let (desk, mut ways) = Desk::new(1, 1);
         let config = TapConfig::new(TapSource::Mix, Purpose::Record, SinkId(1));
-        let (feed, reader) = desk.make(&config, &[8_000]).unwrap();
+        let (feed, reader) = desk.make(&config, &[8_000], 0).unwrap();
         let first = reader.id();
-        assert!(desk.make(&config, &[8_000]).is_none(), "one place");
+        assert!(desk.make(&config, &[8_000], 0).is_none(), "one place");
         assert!(desk.set_paused(first, true) && desk.asked(first) == Asked::Pause);
         assert!(desk.set_paused(first, false) && desk.asked(first) == Asked::Go);
         assert!(desk.end(first) && desk.asked(first) == Asked::End);
         assert!(!desk.end(first) && !desk.set_paused(first, true));
         let _ = ways.spent.push(feed);
-        let (_, reader) = desk.make(&config, &[8_000]).unwrap();
+        let (_, reader) = desk.make(&config, &[8_000], 0).unwrap();
         assert_ne!(reader.id(), first);
         assert!(!desk.end(first), "another has its place");
         assert_eq!(desk.asked(reader.id()), Asked::Go);

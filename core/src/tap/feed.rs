@@ -8,19 +8,17 @@ use core::fmt;
 use super::config::{TapConfig, TapEvent, TapId, TapSource, TapState};
 use super::frame::{Head, Sound, Writer};
 use super::packet::{PACKET_WORDS, pack};
+use super::reference::{FRAMES_HZ, Reference, filter_delay_samples};
 use crate::dsp::activity::Activity;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
 use crate::dsp::resample::{RATES_HZ, Resampler, UnsupportedRate};
 use crate::jitter::PacketMeta;
+use crate::member::MemberId;
 use crate::within::Within;
 
-/// Frames of a second.
-const FRAMES_HZ: u32 = 100;
 const FRAME_MS: u64 = 10;
 /// Ticks after which a filter that is fed silence gives silence: its delay is below 10 ms.
 const RINGING: u8 = 3;
-/// Samples of the lower rate that a resampler's filter delays by.
-const FILTER_DELAY: u64 = 16;
 
 /// Voices of one rate on their way to the tap's.
 struct Road {
@@ -45,6 +43,7 @@ pub(crate) struct Feed {
     /// Voices of another rate.
     crossed: Box<[i32]>,
     activity: Activity,
+    reference: Option<Box<Reference>>,
     /// What has been told.
     told: Option<TapState>,
     taken_frames: u64,
@@ -56,7 +55,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Makes a feed of members at these rates.
+    /// Makes a feed of members at these rates, beside a voice at `reference_hz` where there is to be one.
     ///
     /// Real-time: no (allocates).
     pub(crate) fn new(
@@ -64,8 +63,13 @@ impl Feed {
         config: &TapConfig,
         writer: Writer,
         rates_hz: &[u32],
+        reference_hz: u32,
     ) -> Result<Self, UnsupportedRate> {
         let to_hz = config.sample_rate_hz;
+        let near_hz = rates_hz.first().copied().unwrap_or(to_hz);
+        let reference = config
+            .reference
+            .map(|voice| Ok(Box::new(Reference::new(voice, reference_hz, near_hz, to_hz)?)));
         let used = RATES_HZ.into_iter().filter(|rate_hz| rates_hz.contains(rate_hz));
         let road = |from_hz: u32| {
             let resampler =
@@ -86,6 +90,7 @@ impl Feed {
             mix: vec![0; samples].into(),
             crossed: vec![0; samples].into(),
             activity: Activity::new(),
+            reference: reference.transpose()?,
             told: None,
             taken_frames: 0,
             under: 0,
@@ -152,9 +157,18 @@ impl Feed {
                 resampler.reset();
             }
         }
+        if let Some(reference) = &mut self.reference {
+            reference.forget();
+        }
     }
 
-    /// Takes 10 ms of a member.
+    /// Whose voice goes beside what is taken.
+    #[inline]
+    pub(crate) fn reference(&self) -> Option<MemberId> {
+        self.reference.as_ref().map(|reference| reference.voice)
+    }
+
+    /// Takes 10 ms of a member, and of what goes beside it, if that is heard.
     pub(crate) fn take(
         &mut self,
         pcm: &[i16],
@@ -162,6 +176,7 @@ impl Feed {
         time_ns: u64,
         sound: &mut Sound,
         muted: bool,
+        reference_pcm: Option<&[i16]>,
     ) {
         let mut head = self.head(time_ns, 1);
         // As it came in, at whatever rate it is read.
@@ -169,7 +184,7 @@ impl Feed {
         self.describe(&mut head, level_dbov);
         (head.sound, head.muted) = (*sound, muted);
         head.member = self.config.source.member();
-        let Self { roads, out, .. } = self;
+        let Self { roads, out, reference, .. } = self;
         let road = roads.iter_mut().find(|road| road.from_hz == from_hz);
         let pcm = match road.and_then(|road| Some((road.resampler.as_mut()?, &road.sum))) {
             None if muted => {
@@ -178,14 +193,23 @@ impl Feed {
             }
             None => pcm,
             Some((resampler, silence)) => {
-                let delay_ns = delay_ns(from_hz, self.config.sample_rate_hz);
-                head.time_ns = time_ns.saturating_sub(delay_ns);
+                let to_hz = self.config.sample_rate_hz;
+                let late_ns = ns(filter_delay_samples(from_hz, to_hz), to_hz);
+                head.time_ns = time_ns.saturating_sub(late_ns);
                 // Nothing is added up in a tap of one member.
                 match muted {
                     true => resampler.process(silence, out),
                     false => resampler.process(pcm, out),
                 };
                 out
+            }
+        };
+        let pcm = match reference {
+            None => pcm,
+            Some(reference) => {
+                let late_ns = ns(reference.near_delay_samples(), self.config.sample_rate_hz);
+                head.time_ns = head.time_ns.saturating_sub(late_ns);
+                reference.beside(pcm, reference_pcm)
             }
         };
         self.writer.write(&head.to_words(), pcm);
@@ -262,7 +286,11 @@ impl Feed {
         let mut head = self.head(time_ns, 0);
         (head.paused, head.level_dbov) = (true, SILENCE_DBOV);
         self.out.fill(0);
-        self.writer.write(&head.to_words(), &self.out);
+        let silence = match &mut self.reference {
+            Some(reference) => reference.forget(),
+            None => &self.out,
+        };
+        self.writer.write(&head.to_words(), silence);
         self.holds = true;
     }
 
@@ -277,10 +305,8 @@ impl Feed {
     }
 }
 
-/// How much later what comes out of a resampler is than what goes in.
-fn delay_ns(from_hz: u32, to_hz: u32) -> u64 {
-    let lower_hz = u64::from(from_hz.min(to_hz));
-    (FILTER_DELAY * 1_000_000_000).checked_div(lower_hz).unwrap_or(0)
+fn ns(samples: u64, rate_hz: u32) -> u64 {
+    (samples * 1_000_000_000).checked_div(rate_hz.into()).unwrap_or(0)
 }
 
 impl fmt::Debug for Feed {

@@ -13,6 +13,8 @@
 //! - **No hidden tap**: each change of a tap's state makes a [`TapEvent`], and no sound is taken before it has
 //!   found room.
 //! - **Time** is that of the ticks, the same for all members, so that what was said together lies together.
+//! - **A program's own voice** can come beside each frame ([`TapConfig::reference`]), so that an agent does not hear
+//!   itself over a line's echo.
 //! - **A slow reader** costs the call nothing: the oldest frames give way, and are counted.
 //!
 //! The audio thread's half is the conference's; [`TapReader`] is anybody's. A member that has agreed to be
@@ -60,6 +62,7 @@ mod frame;
 mod packet;
 mod preference;
 mod reader;
+mod reference;
 
 pub use config::{MAX_BUFFER_MS, TapConfig, TapEvent, TapId, TapSource, TapState};
 pub use consent::{Basis, Consent, Grant, Purpose, Purposes, Refusal, SinkId};

@@ -11,6 +11,7 @@ use super::consent::Withdrawals;
 use super::frame::{Head, Reader, TapFrame};
 use super::packet::{PACKET_WORDS, TapPacket, unpack};
 use crate::jitter::MAX_PAYLOAD_BYTES;
+use crate::within::Within;
 
 /// The end of a tap that is read. Dropped, the tap is over.
 pub struct TapReader {
@@ -20,7 +21,7 @@ pub struct TapReader {
     withdrawals: Arc<Withdrawals>,
     lost_frames: u64,
     withheld_frames: u64,
-    /// Room for a packet, where there are any.
+    /// Room for a packet, or for two voices, where there are any.
     words: Box<[i16]>,
 }
 
@@ -31,8 +32,9 @@ impl TapReader {
         frames: Reader,
         withdrawals: Arc<Withdrawals>,
     ) -> Self {
-        let words = match config.source {
-            TapSource::Packets(_) => PACKET_WORDS,
+        let words = match (config.source, config.reference) {
+            (TapSource::Packets(_), _) => PACKET_WORDS,
+            (_, Some(_)) => 2 * (config.sample_rate_hz / 100) as usize,
             _ => 0,
         };
         let words = vec![0; words].into();
@@ -66,6 +68,62 @@ impl TapReader {
         }
         let (head, lost) = self.next(pcm)?;
         Some(head.frame(samples, lost))
+    }
+
+    /// As [`TapReader::read`], and to the front of `reference` what the voice of [`TapConfig::reference`] said in just
+    /// these samples; `None` also where there is no reference. Both are one frame of the ring: they come, are lost
+    /// and are wiped together.
+    ///
+    /// Real-time: yes.
+    ///
+    /// An agent that a line's echo gives back to its own ear takes itself out, with the engines of this build:
+    ///
+    /// ```
+    /// use ale_media::conference::{Conference, ConferenceConfig, JoinOptions, LinkEnd};
+    /// use ale_media::talk::{Talk, TalkConfig};
+    /// use ale_media::tap::{Purpose, SinkId, TapConfig, TapSource};
+    /// use ale_media::voice::{self, Settings};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (conference, control) = Conference::new(&ConferenceConfig::default())?;
+    /// let (line, end) = LinkEnd::pair(8_000)?;
+    /// let caller = control.join_link(Box::new(end), JoinOptions::default()).map_err(|(e, _)| e)?;
+    /// let (voice, end) = Talk::new(&TalkConfig::default())?;
+    /// let agent = control.join_talk(Box::new(end), JoinOptions::default()).map_err(|(e, _)| e)?;
+    /// let mut config = TapConfig::new(TapSource::Member(caller), Purpose::Assist, SinkId(1));
+    /// config.reference = Some(agent);
+    /// let mut tap = control.tap(&config)?;
+    /// let mut settings = Settings::off();
+    /// settings.echo_cancellation = true;
+    /// let engines = voice::engines(config.sample_rate_hz)?;
+    /// let (mut render, mut capture) = voice::create(config.sample_rate_hz, 0, &settings, engines)?;
+    /// let (mut pcm, mut reference) = ([0; 160], [0; 160]);
+    /// // On the program's thread, as often as there is something:
+    /// while let Some(frame) = tap.read_with_reference(&mut pcm, &mut reference) {
+    ///     render.push(&reference);
+    ///     capture.process(&mut pcm)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read_with_reference(
+        &mut self,
+        pcm: &mut [i16],
+        reference: &mut [i16],
+    ) -> Option<TapFrame> {
+        let samples = self.frame_samples();
+        let (pcm, reference) = (pcm.get_mut(..samples)?, reference.get_mut(..samples)?);
+        self.config.reference?;
+        let mut both = core::mem::take(&mut self.words);
+        let next = self.next(&mut both);
+        if next.is_some() {
+            let (near, far) = both.cut(samples);
+            pcm.copy_of(near);
+            reference.copy_of(far);
+        }
+        both.fill(0);
+        self.words = both;
+        next.map(|(head, lost)| head.frame(samples, lost))
     }
 
     /// Reads the oldest packet of [`TapSource::Packets`], its payload to the front of `payload`, which has room for

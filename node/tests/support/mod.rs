@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test uses a part.
 
 pub mod browser;
+pub mod certificate;
 pub mod program;
 pub mod talker;
 pub mod taps;

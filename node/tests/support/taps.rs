@@ -48,21 +48,26 @@ impl Drop for Folder {
 
 /// A node with sinks: files, and where there is a server, what goes there.
 pub fn node(folder: &Folder, ports: (u16, u16), server: Option<&TcpListener>) -> Node {
-    let mut text = format!(
-        "[tap]\naudit = {:?}\naudit_key = {:?}\n\
+    let more = server.map(|server| {
+        let address = server.local_addr().unwrap();
+        format!(
+            "[[sink]]\nname = \"words\"\nid = 2\npurpose = \"transcribe\"\nkind = \"audiosocket\"\n\
+             address = \"{address}\"\n"
+        )
+    });
+    with(folder, ports, "", &more.unwrap_or_default())
+}
+
+/// A node with files, more of what is said about taps, and more sinks.
+pub fn with(folder: &Folder, ports: (u16, u16), tap: &str, more: &str) -> Node {
+    let text = format!(
+        "[tap]\naudit = {:?}\naudit_key = {:?}\n{tap}\
          [[sink]]\nname = \"archive\"\nid = 1\npurpose = \"record\"\nkind = \"files\"\nfolder = {:?}\n\
-         sample_rate_hz = 8000\n",
+         sample_rate_hz = 8000\n{more}",
         folder.at("audit"),
         folder.at("key"),
         folder.at("calls"),
     );
-    if let Some(server) = server {
-        let address = server.local_addr().unwrap();
-        text += &format!(
-            "[[sink]]\nname = \"words\"\nid = 2\npurpose = \"transcribe\"\nkind = \"audiosocket\"\n\
-             address = \"{address}\"\n"
-        );
-    }
     let media = Media { port_min: ports.0, port_max: ports.1, workers: 1, ..Media::default() };
     let interfaces = vec![Interface::from_argument("127.0.0.1").unwrap()];
     Node::of(Config { interfaces, media, ..Config::parse(&text).unwrap() })

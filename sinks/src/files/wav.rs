@@ -166,4 +166,70 @@ mod tests {
             assert_eq!(parse(&bytes), Err(Malformed), "byte {at}");
         }
     }
+
+    /// A file of these chunks, by the format's description.
+    fn file(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+        let mut bytes = b"RIFF\0\0\0\0WAVE".to_vec();
+        for (name, body) in chunks {
+            bytes.extend(*name);
+            bytes.extend((body.len() as u32).to_le_bytes());
+            bytes.extend(*body);
+            bytes.resize((bytes.len() + 1) & !1, 0);
+        }
+        bytes
+    }
+
+    const FORMAT: [u8; 16] = [1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0];
+
+    #[test]
+    fn another_writers_file_is_read() {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let (channels, bits_per_sample) = (1, 16);
+        let sample_format = hound::SampleFormat::Int;
+        let spec = hound::WavSpec { channels, sample_rate: 12_000, bits_per_sample, sample_format };
+        let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
+        (0..300_i16).for_each(|sample| writer.write_sample(sample).unwrap());
+        writer.finalize().unwrap();
+        let bytes = bytes.into_inner();
+        let found = parse(&bytes).unwrap();
+        assert_eq!((found.sample_rate_hz, found.comment, found.data_bytes), (12_000, "", 600));
+        assert_eq!(bytes[found.data_at + 2..found.data_at + 4], [1, 0]);
+    }
+
+    #[test]
+    fn chunks_of_others_are_passed_over_and_their_words_are_no_comment() {
+        let ours: &[u8] = b"INFOICMT\x04\0\0\0who\0";
+        let software: &[u8] = b"INFOISFT\x04\0\0\0them";
+        let longer = [&FORMAT[..], &[0, 0]].concat();
+        for (chunks, comment) in [
+            // Of odd length: what fills it up belongs to it.
+            (&[(b"junk", &b"abc"[..]), (b"fmt ", &FORMAT), (b"LIST", ours)][..], "who"),
+            (&[(b"LIST", ours), (b"fmt ", &longer), (b"LIST", b"adtl")], "who"),
+            (&[(b"fmt ", &FORMAT), (b"LIST", software)], ""),
+            (&[(b"LIST", ours), (b"LIST", software), (b"fmt ", &FORMAT)], "who"),
+        ] {
+            let bytes = file(&[chunks, &[(b"data", &[7; 4])]].concat());
+            let found = parse(&bytes).unwrap();
+            assert_eq!((found.sample_rate_hz, found.comment), (8_000, comment));
+            assert_eq!((bytes.len() - found.data_at, found.data_bytes), (4, 4));
+        }
+    }
+
+    #[test]
+    fn what_would_have_to_be_guessed_is_refused() {
+        let mut silent = FORMAT;
+        silent[4..8].fill(0);
+        let far = vec![0; MAX_HEADER_BYTES];
+        for chunks in [
+            &[(b"data", &[7_u8; 4][..]), (b"fmt ", &FORMAT)][..],
+            &[(b"fmt ", &silent), (b"data", &[7; 4])],
+            &[(b"fmt ", &FORMAT[..14]), (b"data", &[7; 4])],
+            &[(b"fmt ", &FORMAT), (b"LIST", &far), (b"data", &[7; 4])],
+        ] {
+            assert_eq!(parse(&file(chunks)), Err(Malformed), "{chunks:?}");
+        }
+        let mut bytes = file(&[(b"junk", &[0; 4]), (b"fmt ", &FORMAT), (b"data", &[])]);
+        bytes[16..20].fill(0xff);
+        assert_eq!(parse(&bytes), Err(Malformed), "a chunk as long as can be told");
+    }
 }

@@ -222,6 +222,102 @@ fn what_is_not_of_the_dialect_is_refused_and_what_is_new_passed_over() {
     assert_eq!(twilio.hear_text(r#"{"event":"stop"}"#), Err(Refused::HangUp));
 }
 
+/// Words that tell the same of marks, and differ in what becomes of the voice.
+#[test]
+fn a_flush_takes_the_voice_back_and_forgotten_marks_leave_it() {
+    let fork = (Dialect::Binary, Some("{}"));
+    for ((dialect, preamble), word, is_heard) in [
+        ((Dialect::Binary, None), r#"{"command":"FLUSH_MEDIA"}"#, false),
+        (fork, r#"{"type":"killAudio"}"#, false),
+        (fork, r#"{"type":"clearMarks"}"#, true),
+        ((TWILIO, None), r#"{"event":"clear"}"#, false),
+    ] {
+        let (mut session, mut end) = session(dialect, preamble);
+        let half_a_second =
+            format!(r#"{{"event":"media","media":{{"payload":"{}gA=="}}}}"#, "gICA".repeat(1_333));
+        match dialect {
+            Dialect::Binary => session.hear_binary(&[7; 8_000]).unwrap(),
+            _ => session.hear_text(&half_a_second).unwrap(),
+        }
+        assert_ne!(heard(&mut end), [0; 80]);
+        session.hear_text(word).unwrap();
+        // Over the fade.
+        for _ in 0..10 {
+            heard(&mut end);
+        }
+        assert_eq!(heard(&mut end) != [0; 80], is_heard, "{word}");
+    }
+}
+
+#[test]
+fn a_voice_that_was_held_goes_on_when_it_is_told_to_and_with_another_connection() {
+    for goes_on in ["CONTINUE_MEDIA", ""] {
+        let (mut session, mut end) = session(Dialect::Binary, None);
+        let words: Vec<u8> = (1..=240_i16).flat_map(i16::to_le_bytes).collect();
+        session.hear_binary(&words).unwrap();
+        assert_eq!(heard(&mut end)[0], 1);
+        say(&mut session, "PAUSE_MEDIA");
+        assert_eq!(heard(&mut end), [0; 80]);
+        match goes_on {
+            "" => session.connect(),
+            command => say(&mut session, command),
+        }
+        assert_eq!(heard(&mut end)[..2], [81, 82], "where it was");
+    }
+}
+
+#[test]
+fn half_a_sample_goes_with_what_is_flushed() {
+    let (mut session, mut end) = session(Dialect::Binary, None);
+    session.hear_binary(&[1]).unwrap();
+    say(&mut session, "FLUSH_MEDIA");
+    session.hear_binary(&[7; 160]).unwrap();
+    assert_eq!(heard(&mut end), [0x0707; 80]);
+}
+
+#[test]
+fn each_connection_is_told_that_too_much_waits() {
+    let (mut session, _end) = session(Dialect::Binary, None);
+    session.hear_binary(&[1; 9_600]).unwrap();
+    assert_eq!(sent(&mut session), [json!({ "event": "MEDIA_XOFF" })]);
+    session.connect();
+    session.hear_binary(&[1; 2]).unwrap();
+    let told = sent(&mut session);
+    assert_eq!((told.len(), &told[1]), (2, &json!({ "event": "MEDIA_XOFF" })), "{told:?}");
+}
+
+#[test]
+fn servers_of_each_kind_hang_up_by_their_own_word() {
+    for (dialect, word) in [
+        (Dialect::Binary, r#"{"command":"HANGUP"}"#),
+        (Dialect::Binary, r#"{"type":"disconnect"}"#),
+        (TWILIO, r#"{"event":"stop"}"#),
+    ] {
+        let (mut session, _end) = session(dialect, None);
+        assert_eq!(session.hear_text(word), Err(Refused::HangUp), "{word}");
+    }
+}
+
+#[test]
+fn sound_is_what_its_message_and_dialect_say_and_no_other() {
+    let (mut twilio, mut end) = session(Dialect::Twilio(Encoding::L16), None);
+    twilio.hear_text(r#"{"event":"media","media":{"payload":"AQIDBA=="}}"#).unwrap();
+    assert_eq!(heard(&mut end)[..3], [0x0201, 0x0403, 0]);
+    let play = |kind: &str, rate: &str| {
+        let data = r#"{"audioContentType":"KIND","sampleRate":RATE,"audioContent":"AQIDBA=="}"#;
+        let data = data.replace("KIND", kind).replace("RATE", rate);
+        let (mut fork, _end) = session(Dialect::Binary, Some("{}"));
+        let taken = fork.hear_text(&format!(r#"{{"type":"playAudio","data":{data}}}"#));
+        (taken, fork.samples(), fork.refused())
+    };
+    assert_eq!(play("raw", "8000"), (Ok(()), 2, 0));
+    assert_eq!(play("wav", "8000"), (Ok(()), 0, 1), "passed over");
+    // 2^32 and 8000: no rate is cut to one that there is.
+    for rate in ["4294975296", "-8000", "8000.5", "\"8000\""] {
+        assert_eq!(play("raw", rate), (Err(Refused::Malformed), 0, 1), "{rate}");
+    }
+}
+
 #[test]
 fn a_server_that_asks_and_does_not_read_is_left() {
     let (mut session, _end) = session(Dialect::Binary, None);
