@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use ale_media::rtp::RtpPacket;
+use ale_media::srtp::checkpoint::Restored;
+use ale_media_node::failover::{CallRecord, FailoverError, MAX_AGE_MS, Vault};
 use ale_media_node::http::{self, MAX_BODY_BYTES, MAX_HEAD_BYTES};
 use ale_media_node::ng::bencode::{self, DictionaryWriter, Value};
 use ale_media_node::ng::command::{Codecs, Flags, Request};
@@ -170,6 +172,32 @@ pub fn stun(data: &[u8]) {
     assert!(authentic || checked.is_none());
     assert_eq!(checked.is_some_and(|checked| checked.moved), ice.address(false).is_some());
     assert_eq!(ice.knows(from, false), ice.address(false).is_some());
+}
+
+/// What is kept of a call: a record that can be read is the same when it was sealed and is opened again, by its own name and
+/// while it is young, and refused otherwise. What is not sealed is none, and what stands in place of a checkpoint is taken for
+/// no more than it is.
+pub fn failover(data: &[u8]) {
+    let key = [7; 32];
+    let mut vault = Vault::new(&key).expect("a system with random numbers");
+    assert_eq!(vault.open("name", data, 0), Err(FailoverError::Sealed));
+    let Some(record) = CallRecord::read(data) else { return };
+    for end in record.lines.iter().flatten().flat_map(|line| &line.ends) {
+        for checkpoint in end.srtp.iter().flat_map(|srtp| [&srtp.send, &srtp.receive]) {
+            if let Ok(restored) = Restored::open(&key, checkpoint) {
+                let _ = restored.into_sender();
+            }
+        }
+    }
+    let written_ms = record.written_ms;
+    let Ok(mut sealed) = vault.seal("name", &record) else { return };
+    assert_eq!(vault.open("name", &sealed, written_ms), Ok(record));
+    assert_eq!(vault.open("another", &sealed, written_ms), Err(FailoverError::Sealed));
+    let later_ms = written_ms.wrapping_add(MAX_AGE_MS + 1);
+    assert_eq!(vault.open("name", &sealed, later_ms), Err(FailoverError::Stale));
+    let at = usize::from(data[0]) * sealed.len() / 256;
+    sealed[at] ^= 1;
+    assert_eq!(vault.open("name", &sealed, written_ms), Err(FailoverError::Sealed));
 }
 
 /// A member's video, as datagrams of up to 255 bytes, each behind its length: whatever comes from a camera and from who

@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 30] = [
+const TARGETS: [Target; 31] = [
     ("rtp", ale_media_fuzz::rtp),
     ("rtcp", ale_media_fuzz::rtcp),
     ("capture", ale_media_fuzz::capture),
@@ -32,6 +32,7 @@ const TARGETS: [Target; 30] = [
     ("stun", ale_media_fuzz::node::stun),
     ("video", ale_media_fuzz::node::video),
     ("http", ale_media_fuzz::node::http),
+    ("failover", ale_media_fuzz::node::failover),
     ("sdp", ale_media_fuzz::node::description),
     ("audiosocket", ale_media_fuzz::sinks::audiosocket),
     ("audit", ale_media_fuzz::sinks::audit),

@@ -156,7 +156,7 @@ impl Vault {
         self.records.open_in_place(nonce, name.as_bytes(), &mut text, tag).map_err(|_| refused)?;
         let record = CallRecord::read(&text).ok_or(FailoverError::Content)?;
         // One of the future is of another clock: nobody knows how old it is.
-        if record.written_ms > now_ms + MAX_AGE_MS || now_ms > record.written_ms + MAX_AGE_MS {
+        if record.written_ms.abs_diff(now_ms) > MAX_AGE_MS {
             return Err(FailoverError::Stale);
         }
         Ok(record)

@@ -112,7 +112,8 @@ impl CallRecord {
         (text.len() <= MAX_RECORD_BYTES / 2).then_some(text)
     }
 
-    pub(super) fn read(text: &[u8]) -> Option<Self> {
+    /// Reads the text of a record; `None` for one that is none, or has what this version does not know.
+    pub fn read(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text).ok()
     }
 }
