@@ -6,6 +6,14 @@ use ale_media::rtp::telephone_event::event_of_digit;
 use super::bencode::Value;
 use super::flags::Flags;
 
+/// Both ends of a media line are one worker's, with their keys and codecs: a party can't be put beside that of
+/// another call.
+const CONNECT: &str = "who is to talk across calls joins one conference";
+/// A party without a peer is a member's case.
+const PUBLISH: &str = "who has no peer yet joins a conference";
+/// Nobody listens unseen: members see each other, and sinks take who has agreed.
+const SUBSCRIBE: &str = "who listens joins the conference, and programs are sinks, by consent";
+
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
@@ -41,8 +49,8 @@ pub enum Command {
     Tap(Leads, TapOrder),
     /// What a party agrees to, or takes back: a command of this node's own.
     Consent,
-    /// A command of the protocol that is not done here.
-    NotDone,
+    /// A command of the protocol that is not done here, with what stands in its place.
+    NotDone(&'static str),
 }
 
 /// Where taps lead, by the protocol's words for it.
@@ -92,9 +100,9 @@ impl Command {
             "start forwarding" => Self::Tap(Leads::Program, TapOrder::Start),
             "stop forwarding" => Self::Tap(Leads::Program, TapOrder::Stop),
             "consent" => Self::Consent,
-            "publish" | "subscribe request" | "subscribe answer" | "unsubscribe" | "connect" => {
-                Self::NotDone
-            }
+            "connect" | "mesh" => Self::NotDone(CONNECT),
+            "create" | "publish" => Self::NotDone(PUBLISH),
+            "subscribe request" | "subscribe answer" | "unsubscribe" => Self::NotDone(SUBSCRIBE),
             _ => return None,
         })
     }
