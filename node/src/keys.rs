@@ -7,7 +7,7 @@ use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{MasterKey, Policy, Suite, wiping_stack};
 
 use crate::failover::KeysRecord;
-use crate::ng::command::Flags;
+use crate::ng::flags::Flags;
 use crate::random;
 
 /// Longest key and salt of a suite.

@@ -139,6 +139,7 @@ fn serve(config: &Config, restore: bool) -> Result<(), Box<dyn Error>> {
         web::serve(Port { address: listen, tls }, &config.http, ask)
             .map_err(|error| format!("HTTP on {listen}: {error}"))?;
     }
+    tracing::info!(ng = %config.ng.listen, http = ?config.http.listen, "listening");
     let mut request = vec![0; MAX_REQUEST_BYTES];
     let mut answer = Vec::new();
     let (mut swept_ns, mut listened_ns) = (0, 0);

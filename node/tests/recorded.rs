@@ -203,6 +203,41 @@ fn errors_and_small_answers_are_those_of_rtpengine() {
     assert_eq!(node.control.calls(), 0);
 }
 
+/// What rtpengine 10.5 or a later one does and this node does not; `docs/ng.md` has the reasons.
+#[test]
+fn commands_that_are_not_done_say_what_is_and_leave_the_call_as_it_was() {
+    let node = &mut node();
+    let flags = [REPLACE, Text("from-tag", "a")];
+    let sdp = described(4000, "0 8 101").sdp();
+    let reply = described(5000, "0 101").sdp();
+    for id in ["c", "d"] {
+        ask(node, "offer", id, &sdp, &flags).sdp();
+        ask(node, "answer", id, &reply, &[Text("from-tag", "a"), Text("to-tag", "b")]).sdp();
+    }
+    let before = shape(&node.ask("query", &[Text("call-id", "c")]).value());
+    let ports = node.control.ports_taken();
+    for (command, instead) in [
+        ("connect", "joins one conference"),
+        ("mesh", "joins one conference"),
+        ("create", "joins a conference"),
+        ("publish", "joins a conference"),
+        ("subscribe request", "are sinks, by consent"),
+        ("subscribe answer", "are sinks, by consent"),
+        ("unsubscribe", "are sinks, by consent"),
+    ] {
+        let said = [Text("from-tag", "a"), Text("to-tag", "b"), Text("to-call-id", "d")];
+        let refused = ask(node, command, "c", &sdp, &said);
+        assert_eq!(refused.text("result").as_deref(), Some("error"), "{command}");
+        let reason = refused.text("error-reason").unwrap();
+        assert!(reason.starts_with("Command is not done by this node: "), "{command}: {reason}");
+        assert!(reason.ends_with(instead), "{command}: {reason}");
+        // No SDP that a proxy could pass on.
+        assert_eq!(refused.text("sdp"), None, "{command}");
+    }
+    assert_eq!((node.control.calls(), node.control.ports_taken()), (2, ports));
+    assert_eq!(shape(&node.ask("query", &[Text("call-id", "c")]).value()), before);
+}
+
 #[test]
 fn a_query_has_what_rtpengine_tells_of_each_stream() {
     let recorded: Json = serde_json::from_str(RECORDED).unwrap();

@@ -9,7 +9,7 @@ use super::line::CallLine;
 use super::voice::Speech;
 use super::{Call, CallError, Offer, Onward, Room, peer, rewrite, told};
 use crate::keys;
-use crate::ng::command::{Flags, Ice, Transport};
+use crate::ng::flags::{Flags, Ice, Transport};
 use crate::sdp::{self, Formats, Line, LineKind, RewrittenLine, Rtcp};
 use crate::worker::Worker;
 

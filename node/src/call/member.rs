@@ -13,7 +13,7 @@ use super::line::CallLine;
 use super::voice::{self, Speech};
 use super::{Call, CallError, Room, peer, rewrite, told};
 use crate::keys;
-use crate::ng::command::{Flags, Ice, Transport};
+use crate::ng::flags::{Flags, Ice, Transport};
 use crate::peer::ice::Credentials;
 use crate::random;
 use crate::sdp::fragment::Fragment;

@@ -33,7 +33,8 @@ use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::Interface;
-use crate::ng::command::{Digit, Flags, RtcpMux, Transport};
+use crate::ng::command::Digit;
+use crate::ng::flags::{Flags, RtcpMux, Transport};
 use crate::peer::dtls::Identity;
 use crate::peer::ice::Credentials;
 use crate::play::{Player, Rounds, Sound};

@@ -5,7 +5,7 @@
 use super::line::CallLine;
 use super::{Call, CallError, Offer, Onward, Room, peer, rewrite, told, voice};
 use crate::keys;
-use crate::ng::command::{Flags, Ice};
+use crate::ng::flags::{Flags, Ice};
 use crate::sdp::{self, Formats, Line, LineKind, RewrittenLine, Rtcp, Setup};
 
 /// What a line is to be.

@@ -6,7 +6,7 @@ use ale_media::srtp::dtls::Role;
 
 use super::error::CallError;
 use crate::failover::EndRecord;
-use crate::ng::command::{Flags, Transport};
+use crate::ng::flags::{Flags, Transport};
 use crate::peer::Change;
 use crate::peer::dtls::Identity;
 use crate::peer::ice::Credentials;

@@ -5,7 +5,7 @@ use ale_media::codec::CodecSpec;
 use ale_media::leg::{Direction, LegConfig, ReceiveCodec, TelephoneEvents};
 
 use super::error::CallError;
-use crate::ng::command::Codecs;
+use crate::ng::flags::Codecs;
 use crate::random;
 use crate::sdp::{Extensions, Format, Line, NamedFormat};
 

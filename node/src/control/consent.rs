@@ -9,7 +9,8 @@ use super::taps::{Tapped, Taps, Voice, uuid};
 use super::{Control, Means, addressed, name};
 use crate::call::Call;
 use crate::ng::bencode::DictionaryWriter;
-use crate::ng::command::{Consent, Flags, Leads, Request, TapOrder};
+use crate::ng::command::{Leads, Request, TapOrder};
+use crate::ng::flags::{Consent, Flags};
 
 /// What a party has said about taps, read whole before anything is done by it.
 #[derive(Debug, Default)]

@@ -528,7 +528,9 @@ impl Handler for Control {
             Command::StopMedia => self.stop_media(request, answer),
             Command::Tap(leads, order) => self.tap(request, leads, order, now_ns, answer),
             Command::Consent => self.consent(request, answer),
-            Command::NotDone => Err(String::from("Command is not done by this node")),
+            Command::NotDone(instead) => {
+                Err(format!("Command is not done by this node: {instead}"))
+            }
         };
         if let Err(reason) = done {
             let call_id = request.call_id.unwrap_or_default();

@@ -10,7 +10,7 @@ use super::Control;
 use super::conferences::Refused;
 use crate::call::{Call, CallError, Entrance};
 use crate::metrics;
-use crate::ng::command::{Consent, Flags};
+use crate::ng::flags::{Consent, Flags};
 use crate::ng::server::ServerStats;
 use crate::random;
 use crate::sdp::fragment::credentials;

@@ -6,6 +6,7 @@
 
 pub mod bencode;
 pub mod command;
+pub mod flags;
 pub mod listen;
 pub mod retransmission;
 pub mod server;

@@ -8,7 +8,7 @@ use sdp_types::{AddrType, Attribute, Connection, Media, Session};
 use serde::{Deserialize, Serialize};
 
 use super::extensions::Extensions;
-use crate::ng::command::Transport;
+use crate::ng::flags::Transport;
 use crate::peer::dtls::Fingerprint;
 use crate::peer::ice::Credentials;
 

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use sdp_types::{Attribute, Connection, Media, Session};
 
 use super::line::{self, Line, Setup};
-use crate::ng::command::{Codecs, Transport};
+use crate::ng::flags::{Codecs, Transport};
 use crate::peer::dtls::Fingerprint;
 use crate::peer::ice::Credentials;
 

@@ -2,7 +2,7 @@
 use core::net::SocketAddr;
 
 use super::*;
-use crate::ng::command::Codecs;
+use crate::ng::flags::Codecs;
 
 const HEAD: &str =
     "v=0\r\no=- 77 1 IN IP4 198.51.100.10\r\ns=-\r\nc=IN IP4 198.51.100.10\r\nt=0 0\r\n";

@@ -162,6 +162,11 @@ impl Output {
         if self.wanted != Some(run.path) || !head.key || shown == Some(run) {
             return None;
         }
+        // A key frame that comes after what followed it had been shown: the member does not see it all again.
+        if self.epochs.iter().flatten().any(|epoch| epoch.run == run && head.sequence < epoch.from)
+        {
+            return None;
+        }
         self.turn_to(run, head, now_ns);
         Some(head.sequence..=highest)
     }

@@ -257,6 +257,35 @@ proptest! {
 }
 
 #[test]
+fn a_key_frame_from_before_what_was_shown_shows_nothing_again() {
+    let mut cameras = [Camera::new(1, 0), Camera::new(2, 0)];
+    let mut inputs = [input(1), input(2)];
+    let mut output = output(100);
+    let late = cameras[0].picture();
+    let mut show = |n: usize, packets: &[Vec<u8>], output: &mut Output, ms| -> Vec<Vec<u8>> {
+        let shown = packets.iter().flat_map(|one| forward(&mut inputs[n], one, output, ms * MS));
+        shown.collect()
+    };
+    output.want(Some(1));
+    cameras[0].wants_key = true;
+    let first = show(0, &cameras[0].picture(), &mut output, 1_000);
+    output.want(Some(2));
+    assert_eq!([first.len(), show(1, &cameras[1].picture(), &mut output, 1_033).len()], [2, 2]);
+    output.want(Some(1));
+    assert!(show(0, &late, &mut output, 1_066).is_empty());
+    assert_eq!(output.shown(), Some(2), "until a new one comes");
+    cameras[0].wants_key = true;
+    assert_eq!(show(0, &cameras[0].picture(), &mut output, 1_100).len(), 2);
+    // What was shown first is still sent again with the time that it had.
+    let (run, sequence) = output.original(100).unwrap();
+    let mut out = [0; 1_500];
+    let (bytes, _) =
+        output.write_again(run, inputs[0].kept(sequence), 1_133 * MS, &mut out).unwrap();
+    let before = RtpPacket::parse(&first[0]).unwrap();
+    assert_eq!(RtpPacket::parse(&out[..bytes]).unwrap().timestamp(), before.timestamp());
+}
+
+#[test]
 fn a_request_for_a_key_frame_is_sent_once_until_it_is_answered_or_time_has_passed() {
     let (mut camera, mut input) = (Camera::new(1, 5), input(1));
     let mut take = |input: &mut Input, now_ns| {

@@ -10,7 +10,7 @@ use ale_media::session::Keying;
 use super::Member;
 use crate::call::line::CallLine;
 use crate::call::{Call, CallError, Room, peer, voice};
-use crate::ng::command::Codecs;
+use crate::ng::flags::Codecs;
 use crate::peer::check::Checks;
 use crate::random;
 use crate::sdp::{self, Line, LineKind, Origin, Setup};

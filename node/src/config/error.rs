@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Why a node can't run on a configuration.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use super::{FEWEST_CHARACTERS, MOST_MEMBERS};
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// It is not what the file should hold; with the place.
+    Toml(String),
+    /// An address or a network that is none.
+    Network(String),
+    /// There is no address for media.
+    NoInterface,
+    /// Two interfaces of one name and family.
+    SameInterface(String),
+    /// An address that no socket can be bound to, or peers can't send to.
+    Address(IpAddr),
+    /// The range of ports begins odd, ends even, or is empty.
+    Ports,
+    /// A limit of nothing.
+    Zero(&'static str),
+    /// A token that can be guessed, or can't be said in a field of HTTP.
+    Token,
+    /// A link to nowhere, with why; or two of one conference.
+    Link(&'static str),
+    /// No key for calls that are kept, or none of 32 bytes; or they are to be kept more often than ten times a second.
+    Failover,
+    /// More members of a conference than the engine mixes, or more speakers than members.
+    Members,
+    /// What is wrong with a sink.
+    Sink(String),
+    /// An audit without a key, or a key without an audit.
+    Audit,
+    /// TLS without a certificate and its key, or something of it where there is no TLS.
+    Tls,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Toml(message) => f.write_str(message.trim_end()),
+            Self::Network(text) => write!(f, "{text:?} is not an address or network"),
+            Self::NoInterface => f.write_str("no [[interface]]: media has no address"),
+            Self::SameInterface(name) => {
+                write!(f, "two interfaces named {name:?} of the same address family")
+            }
+            Self::Address(address) => write!(f, "peers can't send to {address}"),
+            Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
+            Self::Zero(name) => write!(f, "{name} must not be 0"),
+            Self::Token => {
+                write!(f, "token: {FEWEST_CHARACTERS} visible ASCII characters at least")
+            }
+            Self::Link(why) => write!(f, "link: {why}"),
+            Self::Failover => f.write_str(
+                "failover: a folder wants a key of 64 hexadecimal digits, and interval_ms is 100 at least",
+            ),
+            Self::Members => write!(
+                f,
+                "max_members at most {MOST_MEMBERS}, and max_speakers not above max_members"
+            ),
+            Self::Sink(what) => f.write_str(what),
+            Self::Tls => f.write_str(
+                "tls = true needs certificate and key of [tls], and client_authority needs tls = true",
+            ),
+            Self::Audit => f.write_str("audit and audit_key go together"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
