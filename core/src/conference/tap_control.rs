@@ -15,7 +15,8 @@ impl ConferenceControl {
     ///
     /// # Errors
     /// [`ConferenceError::InvalidConfig`] for a rate or a length that there is not, and for a reference that is no
-    /// program's voice or stands beside more than one voice; [`ConferenceError::UnknownMember`], [`ConferenceError::Busy`]; [`ConferenceError::Full`] where there are
+    /// program's voice or stands beside more than one voice; [`ConferenceError::UnknownMember`],
+    /// [`ConferenceError::Busy`]; [`ConferenceError::Full`] where there are
     /// [`ConferenceConfig::max_taps`](super::ConferenceConfig::max_taps).
     pub fn tap(&self, config: &TapConfig) -> Result<TapReader, ConferenceError> {
         self.try_tap(config).map_err(|error| self.refused(error))
