@@ -226,6 +226,7 @@ pub fn compare(filter: &str) {
         }
     }
     tapped(filter);
+    dead_sinks(filter);
     few_talk(filter);
     levels(filter);
     idle(filter);
@@ -251,6 +252,46 @@ fn tapped(filter: &str) {
             Side::new("not tapped", || (0..repeats).map(|_| plain.packet_time()).sum()),
         ];
         harness::compare(&row, repeats * legs as u64, &mut sides);
+    }
+}
+
+/// The 99th percentile of a tick with a thousand taps that nobody reads any more, beside the same whose readers keep up,
+/// and beside none.
+fn dead_sinks(filter: &str) {
+    const PACKET_TIMES: usize = 500;
+    let row = "p99 of a tick, 1000 legs, dead sinks";
+    if !row.contains(filter) {
+        return;
+    }
+    let mut rooms = [(); 3].map(|()| Room::new(CodecSpec::Pcma, None, 1_000));
+    let [_dead, mut live] = [0, 1].map(|n| rooms[n].tap(8_000));
+    let mut ticks_us = [(); 3].map(|()| Vec::with_capacity(2 * PACKET_TIMES));
+    let mut pcm = [0; 80];
+    // The first hundred fill the rings.
+    for n in 0..PACKET_TIMES + 100 {
+        for (room, ticks_us) in rooms.iter_mut().zip(&mut ticks_us) {
+            let now_ns = room.talk();
+            room.receive(now_ns);
+            for half in 0..2 {
+                let begin = Instant::now();
+                room.tick(now_ns + half * TICK_NS);
+                if n >= 100 {
+                    ticks_us.push(begin.elapsed().as_nanos() as f64 / 1e3);
+                }
+            }
+        }
+        for tap in &mut live {
+            while std::hint::black_box(tap.read(&mut pcm)).is_some() {}
+        }
+    }
+    let [dead, live, none] = ticks_us.map(|mut ticks_us| {
+        ticks_us.sort_by(f64::total_cmp);
+        [50, 99].map(|percent| ticks_us[ticks_us.len() * percent / 100])
+    });
+    for (name, one) in [("dead", dead), ("read", live), ("no taps", none)] {
+        let [p50, p99] = one;
+        let ratio = p99 / dead[1];
+        println!("{row:<44} {name:<10} p50 {p50:>8.1} us  p99 {p99:>8.1} us  ratio {ratio:.2}");
     }
 }
 
