@@ -290,6 +290,16 @@ fn filter_body(
     }
 }
 
+/// How much later what comes out of a [`Resampler`] is than what goes in, in samples of what comes out, and less the half
+/// step that the module's head tells of.
+pub(crate) fn delay_samples(from_hz: u32, to_hz: u32) -> u64 {
+    if from_hz == to_hz {
+        return 0;
+    }
+    // Half the filter, at the lower rate: whole for all rates that there are.
+    (TAPS as u64 / 2 * u64::from(to_hz)).checked_div(from_hz.min(to_hz).into()).unwrap_or(0)
+}
+
 const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
     while b != 0 {
         (a, b) = (b, a % b);

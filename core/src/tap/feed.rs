@@ -8,10 +8,10 @@ use core::fmt;
 use super::config::{TapConfig, TapEvent, TapId, TapSource, TapState};
 use super::frame::{Head, Sound, Writer};
 use super::packet::{PACKET_WORDS, pack};
-use super::reference::{FRAMES_HZ, Reference, filter_delay_samples};
+use super::reference::{FRAMES_HZ, Reference};
 use crate::dsp::activity::Activity;
 use crate::dsp::level::{SILENCE_DBOV, level_dbov};
-use crate::dsp::resample::{RATES_HZ, Resampler, UnsupportedRate};
+use crate::dsp::resample::{RATES_HZ, Resampler, UnsupportedRate, delay_samples};
 use crate::jitter::PacketMeta;
 use crate::member::MemberId;
 use crate::within::Within;
@@ -194,7 +194,7 @@ impl Feed {
             None => pcm,
             Some((resampler, silence)) => {
                 let to_hz = self.config.sample_rate_hz;
-                let late_ns = ns(filter_delay_samples(from_hz, to_hz), to_hz);
+                let late_ns = ns(delay_samples(from_hz, to_hz), to_hz);
                 head.time_ns = time_ns.saturating_sub(late_ns);
                 // Nothing is added up in a tap of one member.
                 match muted {

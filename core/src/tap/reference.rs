@@ -4,14 +4,12 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::dsp::resample::{Resampler, UnsupportedRate};
+use crate::dsp::resample::{Resampler, UnsupportedRate, delay_samples};
 use crate::member::MemberId;
 use crate::within::Within;
 
 /// Frames of a second.
 pub(super) const FRAMES_HZ: u32 = 100;
-/// Samples of the lower rate that a resampler's filter delays by.
-const FILTER_DELAY: u64 = 16;
 
 /// A delay of whole samples.
 struct DelayLine {
@@ -57,7 +55,7 @@ impl Reference {
         near_hz: u32,
         to_hz: u32,
     ) -> Result<Self, UnsupportedRate> {
-        let delay = |from_hz: u32| filter_delay_samples(from_hz, to_hz);
+        let delay = |from_hz: u32| delay_samples(from_hz, to_hz);
         let most = delay(far_hz).max(delay(near_hz));
         let rest = |from_hz: u32| DelayLine::new((most - delay(from_hz)) as usize);
         Ok(Self {
@@ -100,15 +98,5 @@ impl Reference {
             resampler.reset();
         }
         &self.both
-    }
-}
-
-/// How much later what comes out of a resampler is than what goes in, in samples of what comes out.
-pub(super) fn filter_delay_samples(from_hz: u32, to_hz: u32) -> u64 {
-    let (lower_hz, to_hz) = (u64::from(from_hz.min(to_hz)), u64::from(to_hz));
-    match from_hz == to_hz as u32 {
-        true => 0,
-        // Whole for all rates that there are.
-        false => (FILTER_DELAY * to_hz).checked_div(lower_hz).unwrap_or(0),
     }
 }
