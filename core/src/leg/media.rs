@@ -19,7 +19,7 @@ use super::recording::Recorder;
 use super::stats::MediaStats;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
-use crate::dsp::level::{SILENCE_DBOV, dbov, energy, level_dbov};
+use crate::dsp::level::{SILENCE_DBOV, dbov, energy};
 use crate::jitter::{DelayMode, JitterReader, Missing, PacketMeta, PullError, PullInfo};
 use crate::session::{
     EventSink, MOST_REQUESTS, Passed, ReceiverStats, SenderReportClock, SessionSender, ntp_time,
@@ -88,6 +88,11 @@ pub struct LegMedia {
     commands: Consumer<MediaCommand>,
     spent: Producer<LegSpent>,
     stats: MediaStats,
+    /// The energy of what was pulled last, and its samples.
+    pulled_energy: u64,
+    pulled_samples: u32,
+    /// Something has been sent, or a tick has gone by, since the counters were published.
+    to_publish: bool,
     muted: bool,
     direction: Direction,
     timeout: MediaTimeout,
@@ -131,7 +136,6 @@ impl LegMedia {
         let stats = MediaStats {
             expected_loss_percent: u64::from(config.send.codec.expected_loss_percent()),
             pushed_level_dbov: silent,
-            pulled_level_dbov: silent,
             ..MediaStats::default()
         };
         let parts = MediaUpdate::new(config, digits, None)?;
@@ -149,6 +153,9 @@ impl LegMedia {
             commands,
             spent,
             stats,
+            pulled_energy: 0,
+            pulled_samples: 0,
+            to_publish: true,
             muted: false,
             direction: parts.direction,
             timeout: parts.timeout,
@@ -225,7 +232,7 @@ impl LegMedia {
             // A tone that is kept from the others has been taken out.
             info.energy = energy(pcm);
         }
-        self.stats.pulled_level_dbov = u64::from(dbov(info.energy, pcm.len()));
+        (self.pulled_energy, self.pulled_samples) = (info.energy, pcm.len() as u32);
         if let Some(recorder) = &mut self.recorder {
             recorder.hear(pcm);
         }
@@ -234,8 +241,9 @@ impl LegMedia {
     }
 
     /// How loud the last pull was, in -dBov.
+    #[inline]
     pub(crate) fn pulled_level_dbov(&self) -> u8 {
-        self.stats.pulled_level_dbov as u8
+        dbov(self.pulled_energy, self.pulled_samples as usize)
     }
 
     /// From the next pull on, does not decode what the peer says is as soft as `dbov` in -dBov or
@@ -304,10 +312,8 @@ impl LegMedia {
         }
         if self.muted {
             room.head_mut(count).fill(0);
-            self.stats.pushed_level_dbov = u64::from(SILENCE_DBOV);
         } else {
             room.head_mut(count).copy_of(pcm.head(count));
-            self.stats.pushed_level_dbov = u64::from(level_dbov(pcm));
         }
         self.backlog_samples += count;
         self.stats.overrun_samples += (pcm.len() - count) as u64;
@@ -359,17 +365,18 @@ impl LegMedia {
     }
 
     /// As [`LegMedia::poll_transmit`], into `out`, sharing payloads with others and leaving RTP to be
-    /// protected together with others'. `out` has room for [`MAX_DATAGRAM_BYTES`].
+    /// protected together with others'. `out` has room for [`MAX_DATAGRAM_BYTES`]. What was ordered
+    /// has been carried out by [`LegMedia::pull`] in the same tick.
     pub(crate) fn poll_plain(
         &mut self,
         now_ns: u64,
         once: &mut EncodeOnce,
         out: &mut [u8],
     ) -> Option<Plain> {
-        self.apply_commands();
         let whole = |bytes| Plain { bytes, room: bytes, unprotected: None };
         let waits = self.session.batches();
         while let Some(made) = self.make(now_ns, Some(&mut *once), out) {
+            self.to_publish = true;
             match made {
                 Made::Rtp(packet) if waits => {
                     self.session.count(packet.payload_bytes);
@@ -388,7 +395,7 @@ impl LegMedia {
                 Made::Rtcp(bytes) => return Some(whole(bytes)),
             }
         }
-        self.publish();
+        self.publish_lately();
         None
     }
 
@@ -414,11 +421,13 @@ impl LegMedia {
 
     fn poll(&mut self, now_ns: u64) -> Option<&[u8]> {
         self.apply_commands();
+        self.hear(now_ns);
         let mut out = core::mem::take(&mut self.datagram);
         let mut sealed = None;
         while sealed.is_none()
             && let Some(made) = self.make(now_ns, None, &mut out)
         {
+            self.to_publish = true;
             sealed = match made {
                 Made::Rtp(packet) => {
                     self.session.seal(packet.bytes, packet.payload_bytes, &mut out)
@@ -428,7 +437,7 @@ impl LegMedia {
         }
         self.datagram = out;
         if sealed.is_none() {
-            self.publish();
+            self.publish_lately();
         }
         self.datagram.get(..sealed?)
     }
@@ -440,7 +449,6 @@ impl LegMedia {
         mut once: Option<&mut EncodeOnce>,
         out: &mut [u8],
     ) -> Option<Made> {
-        self.hear(now_ns);
         if let Some(next) = self.session.next_ssrc() {
             // RFC 3550 section 8.2: the old source leaves with a BYE.
             let farewell = self.report(now_ns, true, out);
@@ -520,7 +528,16 @@ impl LegMedia {
 
     /// Counters.
     pub fn stats(&self) -> MediaStats {
-        self.stats.with(&self.session.stats())
+        self.own_stats().with(&self.session.stats())
+    }
+
+    /// The same without what the session counts, which who reads them adds.
+    fn own_stats(&self) -> MediaStats {
+        MediaStats {
+            pulled_level_dbov: self.pulled_level_dbov().into(),
+            events_dropped: self.events.dropped(),
+            ..self.stats
+        }
     }
 
     /// Encodes one packet time of the backlog; `None` if there is nothing to send.
@@ -591,10 +608,19 @@ impl LegMedia {
         self.assessor.voip_metrics(heard, &self.reader.stats(), self.pulled_level_dbov())
     }
 
+    /// Publishes behind what has been sent, or in each second tick.
+    fn publish_lately(&mut self) {
+        if self.to_publish {
+            self.publish();
+        } else {
+            self.to_publish = true;
+        }
+    }
+
     fn publish(&mut self) {
+        self.to_publish = false;
         self.session.publish();
-        self.stats.events_dropped = self.events.dropped();
-        self.publisher.publish(&self.stats);
+        self.publisher.publish(&self.own_stats());
     }
 
     fn apply_commands(&mut self) {

@@ -315,10 +315,27 @@ impl Mixer {
     /// [`MixerError::UnknownParticipant`], [`MixerError::InvalidLength`]; `pcm` is not touched
     /// then.
     pub fn output(&mut self, id: ParticipantId, pcm: &mut [i16]) -> Result<(), MixerError> {
-        let place = *self.place(id)?;
-        if pcm.len() != self.samples {
+        let (samples, limited) = (self.samples, self.held.is_some());
+        let place = self.place(id)?;
+        if pcm.len() != samples {
             return Err(MixerError::InvalidLength);
         }
+        if limited || !place.hears_plainly() {
+            return self.output_specially(id, pcm);
+        }
+        let mixed = place.mixed;
+        self.stats.outputs += 1;
+        if mixed {
+            kernel::subtract(self.unit, &self.bus, self.arena.row(id.index as usize), pcm);
+        } else {
+            pcm.copy_of(self.common());
+        }
+        Ok(())
+    }
+
+    /// As [`Mixer::output`], with gains, pair gains or a limiter.
+    fn output_specially(&mut self, id: ParticipantId, pcm: &mut [i16]) -> Result<(), MixerError> {
+        let place = *self.place(id)?;
         self.stats.outputs += 1;
         if self.held.is_some() {
             self.output_limited(id.index, &place, pcm);

@@ -247,7 +247,12 @@ impl Estimator {
         self.second = self.second.max(second);
         let bucket = &mut self.second_minima_ms[(self.second % BASE_SECONDS as u64) as usize];
         *bucket = bucket.min(delay_ms);
-        self.base_ms = least(&self.second_minima_ms);
+        // Nothing else has changed within a second.
+        self.base_ms = if elapsed > 0 || self.packets == 0 {
+            least(&self.second_minima_ms)
+        } else {
+            self.base_ms.min(delay_ms)
+        };
         // The latest end at `next_recent`, and may begin at the far end.
         let (late, early) = self.recent_ms.cut(self.next_recent + 1);
         let before = self.level_packets.saturating_sub(late.len());
