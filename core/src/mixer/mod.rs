@@ -446,9 +446,8 @@ impl Mixer {
         } else if place.heard.is_unity() {
             kernel::difference(self.unit, &self.bus, row, &mut self.mix);
         } else {
-            self.mix.copy_of(self.bus.head(self.samples));
             let ramp = place.heard.ramp(self.instants, self.channels);
-            kernel::take_ramp(self.unit, &mut self.mix, row, ramp);
+            kernel::difference_ramp(self.unit, &self.bus, row, ramp, &mut self.mix);
         }
         let mut next = place.pairs;
         while let Some(pair) = self.pairs.at(next) {
