@@ -30,9 +30,10 @@ impl DelayMeter {
     pub(crate) fn add(&mut self, delay_ms: f32) {
         let delay_ms = delay_ms.max(0.0);
         self.last_ms = delay_ms;
-        self.sum_us += (delay_ms * 1000.0) as u64;
+        // By 32 bits, which processors convert at half the price: 71 minutes.
+        self.sum_us += u64::from((delay_ms * 1000.0) as u32);
         self.count += 1;
-        let step = ((delay_ms / METER_STEP_MS) as usize).min(METER_STEPS - 1);
+        let step = ((delay_ms / METER_STEP_MS) as u32 as usize).min(METER_STEPS - 1);
         self.steps[step] = self.steps[step].saturating_add(1);
         self.end = self.end.max(step as u32 + 1);
     }
