@@ -424,6 +424,16 @@ impl Conference {
         (member.id == id).then(|| self.rates.mixer(rate).level_dbov(place).ok())?
     }
 
+    /// The half of a member's leg that the conference has, between two ticks: for checkpoints of it. `None` for who
+    /// is not there, or is no leg.
+    pub fn leg(&mut self, id: MemberId) -> Option<&mut LegMedia> {
+        let member = self.members.get_mut(id.index as usize)?.as_mut()?;
+        match &mut member.attached {
+            Attached::Leg(media) if member.id == id => Some(media),
+            _ => None,
+        }
+    }
+
     /// Counters.
     pub fn stats(&self) -> ConferenceStats {
         self.ways.shared.with_refused(self.stats)

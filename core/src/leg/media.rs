@@ -13,7 +13,7 @@ use super::digits::{Digit, DigitTimer, Ends};
 use super::encode_once::EncodeOnce;
 use super::event::LegEvent;
 use super::keepalive::Keepalive;
-use super::packetizer::{Packet, Packetizer};
+use super::packetizer::{Packet, Packetizer, StreamPosition};
 use super::quality::Assessor;
 use super::recording::Recorder;
 use super::stats::MediaStats;
@@ -524,6 +524,30 @@ impl LegMedia {
         self.datagram = out;
         self.publish();
         self.datagram.get(..made?)
+    }
+
+    /// Where the stream stands that is sent.
+    ///
+    /// Real-time: yes.
+    pub fn position(&self) -> StreamPosition {
+        self.packetizer.position()
+    }
+
+    /// Goes on with a stream from there.
+    pub(super) fn go_on_at(&mut self, position: StreamPosition) {
+        self.packetizer.go_on_at(position);
+    }
+
+    /// Whether packets can be sent: there are keys, or plain RTP was asked for.
+    ///
+    /// Real-time: yes.
+    pub fn is_ready(&self) -> bool {
+        self.session.is_ready()
+    }
+
+    /// What protects what is sent, once there are keys: for checkpoints of it.
+    pub fn srtp_mut(&mut self) -> Option<&mut srtp::Sender> {
+        self.session.srtp_mut()
     }
 
     /// Counters.

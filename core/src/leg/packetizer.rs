@@ -31,6 +31,17 @@ pub(super) struct Packet {
     pub(super) payload_bytes: usize,
 }
 
+/// Where the RTP stream stands that a leg sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamPosition {
+    /// Its source.
+    pub ssrc: u32,
+    /// Sequence number of the next packet.
+    pub sequence: u16,
+    /// RTP timestamp of the next sample that is sent.
+    pub timestamp: u32,
+}
+
 pub(super) struct Packetizer {
     encoder: LegEncoder,
     expected_loss_percent: u8,
@@ -145,6 +156,15 @@ impl Packetizer {
     /// Whether the peer is told who is heard.
     pub(super) fn tells_contributors(&self) -> bool {
         self.extensions.mixer_levels.is_some()
+    }
+
+    pub(super) fn position(&self) -> StreamPosition {
+        let Self { ssrc, sequence, timestamp, .. } = *self;
+        StreamPosition { ssrc, sequence, timestamp }
+    }
+
+    pub(super) fn go_on_at(&mut self, position: StreamPosition) {
+        (self.sequence, self.timestamp) = (position.sequence, position.timestamp);
     }
 
     /// Goes on where `before` was: sequence numbers, timestamps, digits, the encoder's state where the

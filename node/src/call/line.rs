@@ -86,7 +86,7 @@ pub(crate) struct CallLine {
     /// Whether RTCP shares RTP's port, at each end.
     muxed: [bool; 2],
     /// What its sessions are kept as for another process.
-    checkpoint: Option<Box<[EndCheckpoint; 2]>>,
+    checkpoint: Option<Vec<EndCheckpoint>>,
     /// What is spoken at each end, where that is not the same.
     pub(super) speeches: Option<[Speech; 2]>,
 }
@@ -553,7 +553,10 @@ impl LineEnd {
     /// Its leg, for the worker.
     fn make_voice(&mut self, rtcp_mux: bool, speech: &Speech) -> Result<End<Voice>, CallError> {
         let (receiver, media) = self.make_leg(speech)?;
-        Ok(End { facing: self.make_facing(rtcp_mux)?, media: Voice { receiver, media } })
+        Ok(End {
+            facing: self.make_facing(rtcp_mux)?,
+            media: Voice { receiver, media, at_checkpoint: 0 },
+        })
     }
 
     /// A leg that speaks this with its peer.

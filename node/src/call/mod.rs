@@ -26,6 +26,7 @@ use line::CallLine;
 pub(crate) use line::LineEnd;
 pub use member::{Entrance, Member};
 pub use overhear::{Heard, Overheard};
+pub(crate) use resume::Resumed;
 
 use core::net::IpAddr;
 use std::sync::Arc;
