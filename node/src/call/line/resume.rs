@@ -6,13 +6,16 @@ use std::sync::Arc;
 use ale_media::session::{self, Keying, RestoredSrtp, SessionConfig, SessionControl, SessionError};
 use ale_media::srtp::checkpoint::Restored;
 
-use super::{CallLine, EndControl, LineEnd, payload_types, remote};
+use super::end::{payload_types, remote};
+use super::{CallLine, EndControl, LineEnd};
+use crate::call::numbers::numbers;
 use crate::call::peer::EndPeer;
 use crate::call::{CallError, Room};
 use crate::failover::{EndRecord, LineRecord};
 use crate::keys::EndKeys;
 use crate::peer::Peer;
 use crate::random;
+use crate::sdp::Line;
 use crate::worker::{End, EndCheckpoint, Ends, Facing, Path, Relay};
 
 impl CallLine {
@@ -46,8 +49,9 @@ impl CallLine {
     ) -> Result<(Self, Path), CallError> {
         let [first, second] = &record.ends;
         let [muxed, other_muxed] = record.muxed;
-        let (first, near) = LineEnd::resume(first, muxed, room, key)?;
-        let (second, far) = LineEnd::resume(second, other_muxed, room, key)?;
+        let [one, other] = [&first.said, &second.said];
+        let (first, near) = LineEnd::resume(first, other, muxed, room, key)?;
+        let (second, far) = LineEnd::resume(second, one, other_muxed, room, key)?;
         let mut line = Self { ends: [Some(first), Some(second)], ..Self::default() };
         line.muxed = record.muxed;
         let path = line.begin(Ends::Relay([near, far]), room);
@@ -75,6 +79,7 @@ impl LineEnd {
 
     fn resume(
         record: &EndRecord,
+        other: &Line,
         rtcp_mux: bool,
         room: &Room,
         key: &[u8; 32],
@@ -87,7 +92,7 @@ impl LineEnd {
         let [rtp, rtcp] = record.remote;
         let mut config = SessionConfig::new(random::number().ok_or(CallError::Random)?);
         config.remote = remote(rtp.or(said.rtp), rtcp.or(said.rtcp));
-        config.payload_types = payload_types(said);
+        config.payload_types = payload_types(said, other);
         config.rtcp_interval_ms = 0;
         config.extended_reports = false;
         let srtp = |error| CallError::Session(SessionError::Srtp(error));
@@ -116,6 +121,7 @@ impl LineEnd {
             keys: EndKeys::of(&record.keys).ok_or(CallError::Keys)?,
             peer,
             passing: record.passing,
+            numbers: numbers(said, other),
             change: None,
             moved: None,
             chosen: rtp.filter(|_| facing_peer.is_some()),
@@ -139,6 +145,7 @@ impl LineEnd {
             ear: None,
             counters: Arc::clone(&end.counters),
         };
-        Ok((end, End { facing, media: Relay { receiver, sender, at_checkpoint: 0 } }))
+        let numbering = end.numbering();
+        Ok((end, End { facing, media: Relay { receiver, sender, at_checkpoint: 0, numbering } }))
     }
 }
