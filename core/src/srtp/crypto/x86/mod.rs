@@ -4,7 +4,8 @@
 //! - [`key`]: round keys and powers of the hash key, in one layout for all kernels.
 //! - [`aesni`]: AES-NI and PCLMULQDQ, 128 bits at a time; every x86-64 of the last decade.
 //! - [`vaes256`], [`vaes512`]: the same with two and four blocks in a register.
-//! - [`sha1`]: HMAC-SHA1 of one packet with SHA-NI; [`sha1x16`]: of 16 packets in AVX-512 lanes.
+//! - [`sha1`]: HMAC-SHA1 of one packet with SHA-NI; [`sha1x8`]: of 8 packets in AVX2 lanes; [`sha1x16`]: of 16 in
+//!   AVX-512 lanes; [`sha1_rounds`]: what is the same in both.
 //!
 //! Nothing in here branches on, or addresses memory by, keys or plaintext; lengths are public.
 #![allow(unsafe_code)] // calls functions that need processor features, after checking for them
@@ -12,7 +13,9 @@
 mod aesni;
 mod key;
 mod sha1;
+mod sha1_rounds;
 mod sha1x16;
+mod sha1x8;
 mod vaes256;
 mod vaes512;
 
@@ -118,7 +121,8 @@ impl Key {
     /// Whether [`lane_tags`] takes messages of such keys.
     #[inline(always)]
     pub(crate) fn has_lanes(&self) -> bool {
-        self.tier() == Tier::Vaes512 && self.cipher() != Cipher::Gcm
+        let wide = self.tier() != Tier::AesNi || has!("avx2");
+        wide && self.cipher() != Cipher::Gcm
     }
 }
 
@@ -165,15 +169,26 @@ pub(crate) fn lane_tags(
     if !lanes.iter().flatten().all(|(key, _)| key.has_lanes()) {
         return false;
     }
-    if lanes.iter().flatten().count() >= MIN_LANES {
-        // SAFETY: keys with lanes are of the tier that needs everything that the function needs.
+    let count = lanes.iter().flatten().count();
+    let widest = lanes.iter().flatten().all(|(key, _)| key.tier() == Tier::Vaes512);
+    if widest && count >= MIN_LANES {
+        // SAFETY: keys of this tier are only made where everything is that the function needs.
         unsafe { sha1x16::hmac16(lanes, tags) };
         return true;
     }
-    for (lane, tag) in lanes.iter().zip(tags) {
-        if let Some((key, Message { bytes, tail })) = lane {
-            // SAFETY: the same; the pointer and length are a slice's.
-            *tag = unsafe { hmac(key, key.tier(), bytes.as_ptr(), bytes.len(), *tail) };
+    let (lanes, _) = lanes.as_chunks::<{ sha1x8::LANES }>();
+    let (tags, _) = tags.as_chunks_mut::<{ sha1x8::LANES }>();
+    for (lanes, tags) in lanes.iter().zip(tags) {
+        if !widest && lanes.iter().flatten().count() >= MIN_LANES {
+            // SAFETY: keys have lanes where there is AVX2.
+            unsafe { sha1x8::hmac8(lanes, tags) };
+            continue;
+        }
+        for (lane, tag) in lanes.iter().zip(tags) {
+            if let Some((key, Message { bytes, tail })) = lane {
+                // SAFETY: the key's tier is available; the pointer and length are a slice's.
+                *tag = unsafe { hmac(key, key.tier(), bytes.as_ptr(), bytes.len(), *tail) };
+            }
         }
     }
     true

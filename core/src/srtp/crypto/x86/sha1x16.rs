@@ -9,6 +9,7 @@
 use core::arch::x86_64::*;
 
 use super::key::Key;
+use super::sha1_rounds::rounds;
 use crate::srtp::crypto::{LANES, Message, Tag};
 
 /// What a lane still has to hash.
@@ -202,58 +203,52 @@ fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
     r
 }
 
-/// One block in every lane (FIPS 180-4 section 6.1.2).
+/// One block in every lane.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn compress(state: &mut [__m512i; 5], mut w: [__m512i; 16]) {
-    let [mut a, mut b, mut c, mut d, mut e] = *state;
-    // Choose, parity, majority, parity, as truth tables of three operands.
-    macro_rules! round {
-        ($i:expr, $function:expr, $constant:expr) => {
-            let i: usize = $i;
-            if i >= 16 {
-                let t = _mm512_ternarylogic_epi32::<0x96>(
-                    w[(i + 13) % 16],
-                    w[(i + 8) % 16],
-                    w[(i + 2) % 16],
-                );
-                w[i % 16] = _mm512_rol_epi32::<1>(_mm512_xor_si512(t, w[i % 16]));
-            }
-            let f = _mm512_ternarylogic_epi32::<$function>(b, c, d);
-            let we = _mm512_add_epi32(
-                _mm512_add_epi32(w[i % 16], _mm512_set1_epi32($constant as u32 as i32)),
-                e,
-            );
-            let t = _mm512_add_epi32(_mm512_add_epi32(_mm512_rol_epi32::<5>(a), f), we);
-            e = d;
-            d = c;
-            c = _mm512_rol_epi32::<30>(b);
-            b = a;
-            a = t;
-        };
-    }
-    macro_rules! five {
-        ($i:expr, $function:expr, $constant:expr) => {
-            round!($i, $function, $constant);
-            round!($i + 1, $function, $constant);
-            round!($i + 2, $function, $constant);
-            round!($i + 3, $function, $constant);
-            round!($i + 4, $function, $constant);
-        };
-    }
-    macro_rules! twenty {
-        ($i:expr, $function:expr, $constant:expr) => {
-            five!($i, $function, $constant);
-            five!($i + 5, $function, $constant);
-            five!($i + 10, $function, $constant);
-            five!($i + 15, $function, $constant);
-        };
-    }
-    twenty!(0, 0xca, 0x5a82_7999_u32);
-    twenty!(20, 0x96, 0x6ed9_eba1_u32);
-    twenty!(40, 0xe8, 0x8f1b_bcdc_u32);
-    twenty!(60, 0x96, 0xca62_c1d6_u32);
-    for (old, new) in state.iter_mut().zip([a, b, c, d, e]) {
-        *old = _mm512_add_epi32(*old, new);
-    }
+    rounds!(state, w);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn splat(word: u32) -> __m512i {
+    _mm512_set1_epi32(word as i32)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn add(a: __m512i, b: __m512i) -> __m512i {
+    _mm512_add_epi32(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn rotate<const BITS: i32>(a: __m512i) -> __m512i {
+    _mm512_rol_epi32::<BITS>(a)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn schedule(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m512i {
+    _mm512_xor_si512(parity(a, b, c), d)
+}
+
+// As truth tables of three operands.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn choose(b: __m512i, c: __m512i, d: __m512i) -> __m512i {
+    _mm512_ternarylogic_epi32::<0xca>(b, c, d)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn parity(b: __m512i, c: __m512i, d: __m512i) -> __m512i {
+    _mm512_ternarylogic_epi32::<0x96>(b, c, d)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn majority(b: __m512i, c: __m512i, d: __m512i) -> __m512i {
+    _mm512_ternarylogic_epi32::<0xe8>(b, c, d)
 }
