@@ -10,6 +10,7 @@ pub use network::Network;
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+use std::net::UdpSocket;
 use std::path::PathBuf;
 
 use ale_media_sinks::named::{SinkConfig, SinkKind, Sinks};
@@ -324,7 +325,19 @@ impl Config {
         toml::from_str(text).map_err(|error| ConfigError::Toml(error.to_string()))
     }
 
-    /// Whether a node can run on this.
+    /// Whether this machine has the addresses that media is to go by: a socket is bound to each, on any port.
+    ///
+    /// # Errors
+    /// [`ConfigError::NotHere`] for the first that it has not.
+    pub fn check_addresses(&self) -> Result<(), ConfigError> {
+        for Interface { name, address, .. } in &self.interfaces {
+            UdpSocket::bind((*address, 0))
+                .map_err(|error| ConfigError::NotHere(name.clone(), *address, error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a node can run on this, on a machine that has its addresses.
     ///
     /// # Errors
     /// [`ConfigError`].

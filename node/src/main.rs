@@ -100,6 +100,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         config.failover.key = Some(Secret(key));
     }
     config.check()?;
+    config.check_addresses()?;
     if arguments.check {
         println!("the configuration is fit to run");
         return Ok(());

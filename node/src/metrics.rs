@@ -73,6 +73,12 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
         &[("", totals.errors)],
     );
     family(
+        "ale_unnegotiated_packets",
+        "counter",
+        "Of those, RTP packets whose payload type the other party had not negotiated.",
+        &[("", totals.unnegotiated)],
+    );
+    family(
         "ale_dtls_handshakes",
         "counter",
         "Handshakes, by whether they ended in keys.",

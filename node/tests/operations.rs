@@ -57,3 +57,23 @@ fn files_that_are_installed_are_fit_to_run() {
     let stop_s: u32 = rest.lines().next().unwrap().parse().unwrap();
     assert!(stop_s > installed.media.drain_s);
 }
+
+#[test]
+fn an_address_that_the_machine_does_not_have_is_named_before_anything_begins() {
+    use std::process::Command;
+    // Kept for documents (RFC 5737, RFC 3849): nobody has them.
+    for (address, here) in [("192.0.2.7", false), ("2001:db8::7", false), ("127.0.0.1", true)] {
+        for check in [true, false] {
+            if here && !check {
+                continue;
+            }
+            let mut node = Command::new(env!("CARGO_BIN_EXE_ale-media-node"));
+            node.args(["--interface", "127.0.0.1", "--interface", &format!("far/{address}")]);
+            node.args(["--listen-ng", "127.0.0.1:0"]).args(check.then_some("--check"));
+            let ended = node.output().unwrap();
+            assert_eq!(ended.status.success(), here, "{address}");
+            let told = String::from_utf8(ended.stderr).unwrap();
+            assert_eq!(told.contains(&format!("\"far\": no socket on {address}")), !here, "{told}");
+        }
+    }
+}

@@ -128,6 +128,32 @@ fn plain_and_every_suite_reach_each_other_with_reports() {
 }
 
 #[test]
+fn a_payload_type_is_changed_before_its_packet_is_sealed() {
+    let mut node = Node::on("127.0.0.1", (24_700, 24_749));
+    let (alice, bob) = (Phone::new(), Phone::new());
+    let flags = [Text("transport-protocol", "RTP/SAVP")];
+    let mut bobs = None;
+    let [to_bob, to_alice] = node.call("c", (&alice.sdp("RTP/AVP", ""), &flags), |to_bob| {
+        let offered = lines(to_bob).remove(0);
+        let ours = line(offered.tag, offered.suite);
+        bobs = Some(Srtp::new(&ours, &offered));
+        let sdp = bob.sdp("RTP/SAVP", &format!("{}\r\n", &*ours.line()));
+        sdp.replace(" 0 8 101", " 0 8 126").replace(":101 ", ":126 ")
+    });
+    let (mut bobs, facing_alice) = (bobs.unwrap(), addresses(&to_alice).0);
+    let digit = |n, payload_type| {
+        let mut packet = rtp(1, n);
+        packet[1] = payload_type;
+        packet
+    };
+    let (n, packet) = through(&alice.rtp, facing_alice, &bob.rtp, |n| digit(n, 101));
+    assert_eq!(bobs.open(packet, false), digit(n, 126));
+    let (n, packet) =
+        through(&bob.rtp, addresses(&to_bob).0, &alice.rtp, |n| bobs.seal(&digit(n, 126), false));
+    assert_eq!(packet, digit(n, 101));
+}
+
+#[test]
 fn one_suite_is_translated_into_another() {
     let mut node = Node::on("127.0.0.1", (21_500, 21_599));
     let (alice, bob) = (Phone::new(), Phone::new());

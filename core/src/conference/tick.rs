@@ -235,6 +235,8 @@ impl Conference {
     /// Plays every member into its row.
     fn pull(&mut self, now_ns: u64) {
         let selective = self.speakers.is_selective();
+        // Only taps and voices that programs make ask how loud each member is.
+        let listened = self.taps.any() || self.synthetic > 0;
         for index in &self.present {
             let Some(Some(member)) = self.members.get_mut(*index as usize) else { continue };
             let (id, to) = (member.id, member.packets_to.take());
@@ -257,7 +259,7 @@ impl Conference {
                         concealed: pulled.operation == Operation::Conceal,
                         gap: pulled.operation == Operation::Silence,
                         synthetic: false,
-                        level_dbov: Some(media.pulled_level_dbov()),
+                        level_dbov: listened.then(|| media.pulled_level_dbov()),
                     };
                 }
                 Attached::Link(end) => {

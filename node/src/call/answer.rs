@@ -111,7 +111,7 @@ fn plan(
     if answered_transport.secure != onward.transport.secure {
         return Err(CallError::Keys);
     }
-    let speeches = line.speeches(offer.by, offered, &answered)?;
+    let speeches = line.speeches(offer.by, (offered, &offer.flags.codecs), &answered)?;
     let [Some(near), Some(far)] = [offer.by, 1 - offer.by].map(|party| line.end(party)) else {
         return Err(CallError::NoOffer);
     };

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A media line of a call as the control thread has it: ports, keys and sessions' control halves.
 
+mod end;
 mod resume;
 
 use core::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use ale_media::leg::{
-    Leg, LegControl, LegEvent, LegMedia, LegReceiver, MAX_DIGIT_MS, MIN_DIGIT_MS,
-};
-use ale_media::session::{
-    self, Keying, PayloadTypes, RemoteConfig, Role, SessionConfig, SessionControl, SessionError,
-    SrtpConfig,
-};
-use ale_media::srtp::dtls::{self, Role as Side};
-use ale_media::srtp::{self, Suite, wiping_stack};
+use ale_media::leg::{LegControl, LegEvent, LegMedia, MAX_DIGIT_MS, MIN_DIGIT_MS};
+use ale_media::session::{Keying, SessionControl};
 
 use super::Room;
 use super::error::CallError;
@@ -23,21 +16,17 @@ use super::peer::EndPeer;
 use super::voice::{self, Speech};
 use crate::keys::EndKeys;
 use crate::ng::command::Digit;
-use crate::peer::dtls::{Agreed, Identity};
-use crate::peer::{Change, Peer};
+use crate::ng::flags::Codecs;
+use crate::peer::Change;
 use crate::play::Player;
 use crate::ports::Pair;
 use crate::random;
 use crate::sdp::{Line, NamedFormat};
 use crate::worker::{
-    Clock, End, EndCheckpoint, EndCounters, Ends, Facing, Happened, Heard, Passing, Path, Playing,
-    Relay, Source, Voice, Worker,
+    End, EndCheckpoint, EndCounters, Ends, Happened, Heard, Numbers, Passing, Path, Playing,
+    Source, Worker,
 };
 
-/// The clock of payload types that nobody has described.
-const UNKNOWN_CLOCK_HZ: u32 = 8_000;
-/// Packets of video that may come late.
-const VIDEO_REPLAY_WINDOW: usize = 1_024;
 /// Volume of digits, in -dBm0.
 const DIGIT_VOLUME_DBM0: u8 = 10;
 
@@ -52,6 +41,8 @@ pub(crate) struct LineEnd {
     pub(super) peer: EndPeer,
     /// What is passed on of what its peer says.
     pub(super) passing: Passing,
+    /// By which payload types, where it goes on undecoded.
+    numbers: Numbers,
     /// What the worker is to know of ICE and DTLS.
     change: Option<Change>,
     /// Where it has been said that the peer is now, of RTP and of RTCP.
@@ -118,6 +109,7 @@ impl CallLine {
                 keys: EndKeys::default(),
                 peer: EndPeer::default(),
                 passing: Passing::default(),
+                numbers: Numbers::none(),
                 change: None,
                 moved: None,
                 chosen: None,
@@ -184,12 +176,19 @@ impl CallLine {
         worker: &Worker,
     ) -> Result<(), CallError> {
         self.muxed = muxed;
+        self.renumber();
         if self.goes_on(muxed, worker) {
             return Ok(());
         }
         let [Some(first), Some(second)] = &mut self.ends else { return Ok(()) };
         let ends = match &speeches {
-            None => Ends::Relay([first.make(muxed[0])?, second.make(muxed[1])?]),
+            None => {
+                let [Some(one), Some(other)] = [&first.said, &second.said].map(Option::clone)
+                else {
+                    return Err(CallError::NoOffer);
+                };
+                Ends::Relay([first.make(muxed[0], &other)?, second.make(muxed[1], &one)?])
+            }
             Some([one, other]) => Ends::Translate([
                 first.make_voice(muxed[0], one)?,
                 second.make_voice(muxed[1], other)?,
@@ -198,6 +197,17 @@ impl CallLine {
         self.speeches = speeches;
         worker.open(self.begin(ends, room));
         Ok(())
+    }
+
+    /// Both parties' descriptions say by which numbers each takes what the other sends.
+    fn renumber(&mut self) {
+        let [Some(first), Some(second)] = &mut self.ends else { return };
+        if let Some(other) = &second.said {
+            first.renumber(other);
+        }
+        if let Some(other) = &first.said {
+            second.renumber(other);
+        }
     }
 
     /// The leg of a conference's member: what its worker has, and what the conference takes in.
@@ -230,6 +240,7 @@ impl CallLine {
             if let Some(change) = end.change.take() {
                 worker.change_peer(id, n, change);
             }
+            worker.set_numbers(id, n, end.numbers.clone());
         }
         // Of two, the halves that send know it from the session.
         if let [Some(only), None] = &mut self.ends
@@ -246,7 +257,7 @@ impl CallLine {
     pub(super) fn speeches(
         &self,
         by: usize,
-        offered: &Line,
+        (offered, codecs): (&Line, &Codecs),
         answered: &Line,
     ) -> Result<Option<[Speech; 2]>, CallError> {
         let lines = if by == 0 { [offered, answered] } else { [answered, offered] };
@@ -255,7 +266,7 @@ impl CallLine {
         {
             return Ok(Some(now.clone()));
         }
-        let then = voice::translation(offered, answered)?;
+        let then = voice::translation(offered, &voice::added(offered, codecs), answered)?;
         if self.path.is_some() && (self.speeches.is_some() || then.is_some()) {
             return Err(CallError::NotDone("A change of what is translated within a call"));
         }
@@ -381,231 +392,6 @@ impl CallLine {
         self.speeches = None;
         self.checkpoint = None;
     }
-}
-
-impl LineEnd {
-    /// Whether packets may be plain from now on, or their keys come by DTLS.
-    pub(super) fn check(&self, plain: bool, by_dtls: bool) -> Result<(), CallError> {
-        let what = match &self.control {
-            Some(_) if by_dtls && !self.by_dtls => "A change to DTLS within a call",
-            Some(EndControl::Leg(_)) if plain && self.secure => {
-                "Leaving SRTP in a call that is translated"
-            }
-            _ => return Ok(()),
-        };
-        Err(CallError::NotDone(what))
-    }
-
-    /// The peer has said this, and how packets are protected has been agreed on. With DTLS, of which the node
-    /// is on this side, keys come later.
-    pub(super) fn agree(
-        &mut self,
-        said: &Line,
-        muxed: bool,
-        keying: Keying,
-        ice: bool,
-        dtls: Option<Side>,
-        identity: &Identity,
-    ) -> Result<(), CallError> {
-        self.check(matches!(keying, Keying::Plain), dtls.is_some())?;
-        let rtcp = if muxed { said.rtp } else { said.rtcp };
-        let change = self.peer.agree(said, ice, dtls, identity)?;
-        let checked = change.ice.is_some();
-        // One that runs is told also that there is no ICE any more.
-        let told = self.control.is_some() || !change.is_nothing();
-        self.change = told.then_some(change);
-        self.by_dtls = dtls.is_some();
-        // Its keys have been taken over.
-        let before = self.said.replace(Line { rtcp, crypto: Vec::new(), ..said.clone() });
-        let Some(control) = &mut self.control else {
-            self.secure = !matches!(keying, Keying::Plain);
-            self.keying = Some(keying);
-            return Ok(());
-        };
-        match (&keying, &mut *control) {
-            (Keying::Srtp(srtp), EndControl::Session(control)) => {
-                control.set_keys(srtp).map_err(CallError::Session)?;
-            }
-            (Keying::Srtp(srtp), EndControl::Leg(control)) => {
-                control.set_keys(srtp).map_err(CallError::LegChange)?;
-            }
-            (Keying::Plain, EndControl::Session(control)) if self.secure => {
-                control.set_plain().map_err(CallError::Session)?;
-                // A session that is made with these keys later would begin their key stream again.
-                self.keys = EndKeys::default();
-            }
-            _ => {}
-        }
-        self.secure = !matches!(keying, Keying::Plain);
-        if checked {
-            return Ok(());
-        }
-        let addresses = |line: &Line| (line.rtp, line.rtcp);
-        let now = self.said.as_ref().map(addresses);
-        // On hold by address, the peer is where it was.
-        if let Some((Some(rtp), rtcp)) = now
-            && now != before.as_ref().map(addresses)
-        {
-            self.moved = Some((rtp, rtcp));
-            match control {
-                EndControl::Session(control) => {
-                    control.relatch(Some(rtp), rtcp).map_err(CallError::Session)?;
-                }
-                EndControl::Leg(control) => {
-                    control.relatch(rtp, rtcp).map_err(CallError::LegChange)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Keys have been agreed on by DTLS.
-    fn take_keys(&mut self, agreed: &Agreed) -> Result<(), CallError> {
-        let split = wiping_stack(|| dtls::split(agreed.suite, &agreed.exported, agreed.role));
-        let keys = split.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
-        let config = |key| srtp::SessionConfig::new(agreed.suite, key);
-        let srtp = SrtpConfig { send: config(keys.send), receive: config(keys.receive) };
-        if let Some(camera) = &mut self.camera {
-            let mut srtp = srtp.clone();
-            // Of a picture many packets come at once, and what was lost comes late.
-            srtp.receive.replay_window = VIDEO_REPLAY_WINDOW;
-            camera.set_keys(&srtp).map_err(CallError::Session)?;
-        }
-        match &mut self.control {
-            Some(EndControl::Session(control)) => {
-                control.set_keys(&srtp).map_err(CallError::Session)
-            }
-            Some(EndControl::Leg(control)) => control.set_keys(&srtp).map_err(CallError::LegChange),
-            None => Ok(()),
-        }
-    }
-
-    /// The control half of its leg, if it has one.
-    pub(crate) fn leg(&self) -> Option<&LegControl> {
-        match self.control.as_ref()? {
-            EndControl::Leg(control) => Some(control),
-            EndControl::Session(_) => None,
-        }
-    }
-
-    /// The suite of what its peer sends; none in plain RTP, or before keys have been agreed on.
-    pub(crate) fn suite(&self) -> Option<&'static str> {
-        match self.control.as_ref()? {
-            EndControl::Session(control) => control.receive_suite().map(Suite::sdes_name),
-            EndControl::Leg(control) => control.quality_report().suite,
-        }
-    }
-
-    /// Whether there are to be keys by DTLS, and none have come.
-    pub(crate) fn waits_for_keys(&self) -> bool {
-        self.by_dtls && !self.has_keys
-    }
-
-    /// Where the peer sends from, as far as known: RTP, or RTCP.
-    pub(crate) fn heard_from(&self, rtcp: bool) -> Option<SocketAddr> {
-        if let Some(chosen) = self.chosen {
-            return Some(chosen);
-        }
-        match self.control.as_ref()? {
-            EndControl::Session(control) if rtcp => control.remote_rtcp_address(),
-            EndControl::Session(control) => control.remote_address(),
-            EndControl::Leg(control) if rtcp => control.remote_rtcp_address(),
-            EndControl::Leg(control) => control.remote_address(),
-        }
-    }
-
-    /// When RTP last came, in seconds since 1970; 0 if none did.
-    pub(crate) fn last_arrival_s(&self, clock: &Clock) -> u64 {
-        match self.counters.last_arrival_ns.load(Ordering::Relaxed) {
-            0 => 0,
-            at_ns => clock.unix_s(at_ns),
-        }
-    }
-
-    /// Its session, for the worker.
-    fn make(&mut self, rtcp_mux: bool) -> Result<End<Relay>, CallError> {
-        let said = self.said.as_ref().ok_or(CallError::NoOffer)?;
-        let mut config = SessionConfig::new(random::number().ok_or(CallError::Random)?);
-        config.keying = self.keying.take().ok_or(CallError::NoOffer)?;
-        config.remote = remote(said.rtp, said.rtcp);
-        config.payload_types = payload_types(said);
-        // What is forwarded brings its own reports.
-        config.rtcp_interval_ms = 0;
-        config.extended_reports = false;
-        let made = session::create(&config);
-        let (receiver, sender, control) =
-            made.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
-        self.control = Some(EndControl::Session(control));
-        Ok(End {
-            facing: self.make_facing(rtcp_mux)?,
-            media: Relay { receiver, sender, at_checkpoint: 0 },
-        })
-    }
-
-    /// What faces its peer, for the worker.
-    fn make_facing(&mut self, rtcp_mux: bool) -> Result<Facing, CallError> {
-        let pair = self.pair.take().ok_or(CallError::NoOffer)?;
-        let peer = self.change.take().map(|change| Box::new(Peer::new(change)));
-        let (passing, counters) = (self.passing, Arc::clone(&self.counters));
-        Ok(Facing { pair, rtcp_mux, peer, passing, playing: None, ear: None, counters })
-    }
-
-    /// Its leg, for the worker.
-    fn make_voice(&mut self, rtcp_mux: bool, speech: &Speech) -> Result<End<Voice>, CallError> {
-        let (receiver, media) = self.make_leg(speech)?;
-        Ok(End {
-            facing: self.make_facing(rtcp_mux)?,
-            media: Voice { receiver, media, at_checkpoint: 0 },
-        })
-    }
-
-    /// A leg that speaks this with its peer.
-    fn make_leg(&mut self, speech: &Speech) -> Result<(LegReceiver, LegMedia), CallError> {
-        let said = self.said.as_ref().ok_or(CallError::NoOffer)?;
-        let mut config = speech.leg().ok_or(CallError::Random)?;
-        match self.keying.take().ok_or(CallError::NoOffer)? {
-            Keying::Srtp(srtp) => config.srtp = Some(*srtp),
-            Keying::Plain => config.plain = true,
-            Keying::Pending => {}
-        }
-        config.remote = remote(said.rtp, said.rtcp);
-        let (receiver, media, control) = Leg::new(&config).map_err(CallError::Leg)?;
-        self.control = Some(EndControl::Leg(control));
-        Ok((receiver, media))
-    }
-}
-
-fn remote(rtp: Option<SocketAddr>, rtcp: Option<SocketAddr>) -> RemoteConfig {
-    let mut config = RemoteConfig::default();
-    (config.rtp, config.rtcp) = (rtp, rtcp);
-    config
-}
-
-/// What each payload type is to a session that forwards: all of them are its peer's voice, whichever were
-/// agreed on, so that a re-INVITE that renumbers them loses no packet. Events and repair packets, which may
-/// come as other sources beside the voice, don't compete with it.
-fn payload_types(line: &Line) -> PayloadTypes {
-    let mut types = PayloadTypes::new();
-    for payload_type in 0..128 {
-        types.set(payload_type, Role::Voice, UNKNOWN_CLOCK_HZ);
-    }
-    for format in &line.formats {
-        let named = |name: &str| format.name.eq_ignore_ascii_case(name);
-        let role = if named("telephone-event") {
-            Role::Event
-        } else if ["rtx", "ulpfec", "flexfec-03", "flexfec"].into_iter().any(named) {
-            Role::PassThrough
-        } else {
-            Role::Voice
-        };
-        let known = format.clock_hz != 0;
-        types.set(
-            format.payload_type,
-            role,
-            if known { format.clock_hz } else { UNKNOWN_CLOCK_HZ },
-        );
-    }
-    types
 }
 
 /// Says at one end what digits have come at the other, if they are passed on.

@@ -12,6 +12,7 @@ mod consent;
 mod error;
 mod line;
 mod member;
+mod numbers;
 mod offer;
 mod overhear;
 mod peer;

@@ -76,6 +76,7 @@ impl Call {
                     suite: end.suite(),
                     packets: counted(&end.counters.rtp_packets),
                     refused: counted(&end.counters.refused),
+                    unnegotiated: counted(&end.counters.unnegotiated),
                     silent,
                 });
             }
@@ -111,6 +112,14 @@ impl LineEnd {
             }
             at_ns if now_ns.saturating_sub(at_ns) > SILENCE_NS => {
                 Some(format!("nothing has come for {} s", (now_ns - at_ns) / 1_000_000_000))
+            }
+            _ if counters.rtp_packets.load(Ordering::Relaxed) == 0 => {
+                let packets = counters.unnegotiated.load(Ordering::Relaxed);
+                (packets > 0).then(|| {
+                    format!(
+                        "the other party has not negotiated the payload types of {packets} packets"
+                    )
+                })
             }
             _ => None,
         }

@@ -5,6 +5,7 @@ use ale_media::codec::CodecSpec;
 use ale_media::leg::{Direction, LegConfig, ReceiveCodec, TelephoneEvents};
 
 use super::error::CallError;
+use super::numbers::is_events;
 use crate::failover::SpeechRecord;
 use crate::ng::flags::Codecs;
 use crate::random;
@@ -26,6 +27,8 @@ pub(super) struct Speech {
     /// All that the peer may send.
     understood: Vec<ReceiveCodec>,
     events: Option<(u8, u32)>,
+    /// By which the peer may send them, too.
+    more_events: Option<(u8, u32)>,
     comfort_noise: Option<u8>,
     /// Of the PCM between the ends.
     pub(super) sample_rate_hz: u32,
@@ -34,11 +37,11 @@ pub(super) struct Speech {
 }
 
 fn codec(format: &Format) -> Option<CodecSpec> {
-    CodecSpec::from_rtpmap(&format!("{}/{}", format.name, format.clock_hz))
+    codec_of(&format!("{}/{}", format.name, format.clock_hz))
 }
 
-fn is_events(format: &Format) -> bool {
-    format.name.eq_ignore_ascii_case("telephone-event")
+fn codec_of(encoding: &str) -> Option<CodecSpec> {
+    CodecSpec::from_rtpmap(encoding)
 }
 
 /// The formats that an offer gets beside those that stay.
@@ -72,10 +75,11 @@ pub(super) fn added(line: &Line, codecs: &Codecs) -> Vec<NamedFormat> {
     added
 }
 
-/// What is spoken at the offerer's end and at the answerer's; `None` if what the answerer sends can be passed
-/// on as it is.
+/// What is spoken at the offerer's end and at the answerer's, to whom `added` was offered, too; `None` if what the
+/// answerer sends can be passed on as it is.
 pub(super) fn translation(
     offered: &Line,
+    added: &[NamedFormat],
     answered: &Line,
 ) -> Result<Option<[Speech; 2]>, CallError> {
     let sound = |format: &&Format| !is_events(format) && !format.name.eq_ignore_ascii_case("CN");
@@ -98,15 +102,34 @@ pub(super) fn translation(
     let events =
         |line: &Line| line.formats.iter().find(|f| both_have_events && is_events(f)).cloned();
     let understood = answered.formats.iter().filter_map(known);
+    let mut understood: Vec<_> =
+        understood.map(|(payload_type, codec)| ReceiveCodec { payload_type, codec }).collect();
+    // Who answers with other numbers sends by those that it was offered (RFC 3264 section 6.1), or by its own.
+    let is_free = |number: u8| answered.formats.iter().all(|f| f.payload_type != number);
+    let told = added.iter().filter_map(|f| Some((f.payload_type, codec_of(&f.encoding)?)));
+    for (payload_type, codec) in offered.formats.iter().filter_map(known).chain(told) {
+        let is_agreed = understood.iter().any(|agreed| agreed.codec == codec);
+        let is_new = understood.iter().all(|known| known.payload_type != payload_type);
+        if is_agreed && is_new && is_free(payload_type) {
+            understood.push(ReceiveCodec { payload_type, codec });
+        }
+    }
+    let (own_events, agreed_events) = (events(offered), events(answered));
+    let more_events = own_events.clone().zip(agreed_events.clone()).and_then(|(own, agreed)| {
+        let number = own.payload_type;
+        let is_more = own.clock_hz == agreed.clock_hz
+            && is_free(number)
+            && understood.iter().all(|known| known.payload_type != number);
+        is_more.then_some((number, own.clock_hz))
+    });
     let noise = answered.formats.iter().find(|f| f.name == "CN" && f.clock_hz == 8_000);
     Ok(Some([
-        Speech::of_one(near_type, near, events(offered), sample_rate_hz),
+        Speech::of_one(near_type, near, own_events, sample_rate_hz),
         Speech {
-            understood: understood
-                .map(|(payload_type, codec)| ReceiveCodec { payload_type, codec })
-                .collect(),
+            understood,
+            more_events,
             comfort_noise: noise.map(|format| format.payload_type),
-            ..Speech::of_one(chosen.payload_type, far, events(answered), sample_rate_hz)
+            ..Speech::of_one(chosen.payload_type, far, agreed_events, sample_rate_hz)
         },
     ]))
 }
@@ -173,6 +196,7 @@ impl Speech {
             understood: vec![ReceiveCodec { payload_type, codec: codec.clone() }],
             codec,
             events: events.map(|format| (format.payload_type, format.clock_hz)),
+            more_events: None,
             comfort_noise: None,
             sample_rate_hz,
             extensions: Extensions::default(),
@@ -187,6 +211,7 @@ impl Speech {
                 .map(|known| (known.payload_type, known.codec.rtpmap()))
                 .collect(),
             events: self.events,
+            more_events: self.more_events,
             comfort_noise: self.comfort_noise,
             sample_rate_hz: self.sample_rate_hz,
             extensions: self.extensions,
@@ -205,6 +230,7 @@ impl Speech {
             codec: codec(sent)?,
             understood: understood.collect::<Result<_, CallError>>()?,
             events: record.events,
+            more_events: record.more_events,
             comfort_noise: record.comfort_noise,
             sample_rate_hz: record.sample_rate_hz,
             extensions: record.extensions,
@@ -253,10 +279,11 @@ impl Speech {
             format!("{:08x}{:08x}{:08x}", random::number()?, random::number()?, random::number()?);
         config.receive.clone_from(&self.understood);
         config.comfort_noise_payload_type = self.comfort_noise;
-        let events = self
-            .events
-            .map(|(payload_type, clock_hz)| TelephoneEvents::new(payload_type, clock_hz));
-        config.telephone_events = events.into_iter().collect();
+        // By the first it sends.
+        let events = [self.events, self.more_events].into_iter().flatten();
+        let events =
+            events.map(|(payload_type, clock_hz)| TelephoneEvents::new(payload_type, clock_hz));
+        config.telephone_events = events.collect();
         config.sample_rate_hz = Some(self.sample_rate_hz);
         config.header_extensions.audio_level = self.extensions.audio_level;
         config.header_extensions.mixer_levels = self.extensions.mixer_levels;
@@ -307,22 +334,44 @@ mod tests {
     }
 
     #[test]
+    fn who_answers_with_other_numbers_is_understood_by_those_that_it_was_offered_too() {
+        let offered = line("0 101", EVENTS);
+        let codecs = Codecs { transcode: vec![String::from("opus")], ..Codecs::default() };
+        let added = added(&offered, &codecs);
+        let maps = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:126 telephone-event/8000\r\n";
+        let [near, far] = translation(&offered, &added, &line("111 126", maps)).unwrap().unwrap();
+        let numbers: Vec<_> = far.understood.iter().map(|known| known.payload_type).collect();
+        assert_eq!((far.payload_type, &numbers[..]), (111, &[111, 96][..]));
+        assert_eq!((far.events, far.more_events), (Some((126, 8_000)), Some((101, 8_000))));
+        assert_eq!((near.events, near.more_events), (Some((101, 8_000)), None));
+        // What it means by a number itself is not taken for something else.
+        let maps = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 speex/8000\r\n";
+        let [_, far] = translation(&offered, &added, &line("111 96", maps)).unwrap().unwrap();
+        assert_eq!(far.understood.len(), 1);
+        for speech in [near, far] {
+            let mut config = speech.leg().unwrap();
+            config.plain = true;
+            assert!(ale_media::leg::Leg::new(&config).is_ok());
+        }
+    }
+
+    #[test]
     fn only_what_the_offerer_does_not_have_is_translated() {
         let offered = line("0 101", EVENTS);
         for same in [line("0 101", EVENTS), line("0", ""), line("101", EVENTS), line("77", "")] {
-            assert_eq!(translation(&offered, &same).unwrap(), None);
+            assert_eq!(translation(&offered, &[], &same).unwrap(), None);
         }
         let answered = line("96 8 101", &format!("{OPUS}{EVENTS}"));
-        let [near, far] = translation(&offered, &answered).unwrap().unwrap();
+        let [near, far] = translation(&offered, &[], &answered).unwrap().unwrap();
         assert_eq!((near.payload_type, far.payload_type), (0, 96));
         assert_eq!((near.sample_rate_hz, far.sample_rate_hz), (8_000, 8_000));
         assert_eq!((near.events, far.events), (Some((101, 8_000)), Some((101, 8_000))));
         assert_eq!((near.understood.len(), far.understood.len()), (1, 2));
         let without = line("96", OPUS);
-        let [near, _] = translation(&offered, &without).unwrap().unwrap();
+        let [near, _] = translation(&offered, &[], &without).unwrap().unwrap();
         assert_eq!(near.events, None, "nobody would hear them");
-        assert!(translation(&line("18", ""), &without).is_err(), "G.729 is not known here");
-        let [near, far] = translation(&without, &line("9", "")).unwrap().unwrap();
+        assert!(translation(&line("18", ""), &[], &without).is_err(), "G.729 is not known here");
+        let [near, far] = translation(&without, &[], &line("9", "")).unwrap().unwrap();
         assert_eq!((near.sample_rate_hz, far.sample_rate_hz), (16_000, 16_000));
         for speech in [near, far] {
             let mut config = speech.leg().unwrap();

@@ -20,6 +20,8 @@ pub enum ConfigError {
     SameInterface(String),
     /// An address that no socket can be bound to, or peers can't send to.
     Address(IpAddr),
+    /// An interface whose address this machine does not have, or may not use, with what the system says.
+    NotHere(String, IpAddr, String),
     /// The range of ports begins odd, ends even, or is empty.
     Ports,
     /// A limit of nothing.
@@ -50,6 +52,9 @@ impl fmt::Display for ConfigError {
                 write!(f, "two interfaces named {name:?} of the same address family")
             }
             Self::Address(address) => write!(f, "peers can't send to {address}"),
+            Self::NotHere(name, address, why) => {
+                write!(f, "interface {name:?}: no socket on {address}: {why}")
+            }
             Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
             Self::Zero(name) => write!(f, "{name} must not be 0"),
             Self::Token => {

@@ -68,6 +68,8 @@ pub struct Totals {
     pub bytes: u64,
     /// Datagrams of ended calls that were refused or could not be sent.
     pub errors: u64,
+    /// Of those, RTP packets whose payload type the party that they were for had not negotiated.
+    pub unnegotiated: u64,
     /// Handshakes (DTLS) that ended in keys.
     pub handshakes: u64,
     /// Handshakes that ended without.
@@ -552,6 +554,7 @@ impl Totals {
         self.packets += rtp.packets + rtcp.packets;
         self.bytes += rtp.bytes + rtcp.bytes;
         self.errors += rtp.errors + rtcp.errors;
+        self.unnegotiated += report::unnegotiated(call);
         add_video(&mut self.video, call);
     }
 }

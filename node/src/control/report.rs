@@ -45,6 +45,12 @@ pub(super) fn totals_of(call: &Call) -> [Traffic; 2] {
     sum
 }
 
+/// RTP packets of a call whose payload type the party that they are for has not negotiated.
+pub(super) fn unnegotiated(call: &Call) -> u64 {
+    let ends = call.lines.iter().flat_map(|line| line.ends.iter().flatten());
+    ends.map(|end| end.counters.unnegotiated.load(Ordering::Relaxed)).sum()
+}
+
 /// How much has been done, in those of rtpengine's groups and names that mean the same here.
 pub(super) fn statistics(control: &Control, now_ns: u64, answer: &mut DictionaryWriter<'_>) {
     let totals = control.totals();
@@ -121,7 +127,7 @@ fn totals(end: &LineEnd) -> [Traffic; 2] {
         Traffic {
             packets: read(&counters.rtp_packets),
             bytes: read(&counters.rtp_bytes),
-            errors: read(&counters.refused),
+            errors: read(&counters.refused) + read(&counters.unnegotiated),
         },
         Traffic {
             packets: read(&counters.rtcp_packets),
@@ -146,6 +152,10 @@ fn media(n: usize, end: &LineEnd, room: &Room, clock: &Clock, out: &mut ListWrit
         });
         if let Some(reason) = &end.failure {
             media.string("no keys", reason);
+        }
+        let unnegotiated = end.counters.unnegotiated.load(Ordering::Relaxed);
+        if unnegotiated > 0 {
+            media.number("not negotiated", unnegotiated);
         }
         media.list("streams", |streams| {
             for (kind, totals, after, peer) in [

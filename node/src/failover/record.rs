@@ -52,6 +52,8 @@ pub struct SpeechRecord {
     pub understood: Vec<(u8, String)>,
     /// Payload type and clock of events (RFC 4733), in Hz.
     pub events: Option<(u8, u32)>,
+    /// By which the peer may send them, too.
+    pub more_events: Option<(u8, u32)>,
     /// Payload type of comfort noise (RFC 3389).
     pub comfort_noise: Option<u8>,
     /// Of the PCM between the ends, in Hz.

@@ -45,6 +45,7 @@ fn record() -> CallRecord {
                     sent: (9, String::from("G722/8000")),
                     understood: vec![(9, String::from("G722/8000"))],
                     events: Some((101, 8_000)),
+                    more_events: None,
                     comfort_noise: Some(13),
                     sample_rate_hz: 16_000,
                     extensions: sdp::Extensions { audio_level: Some(1), mixer_levels: None },

@@ -30,6 +30,25 @@ pub(crate) struct Format {
     /// Encoding name; empty for a dynamic one without `a=rtpmap`.
     pub(crate) name: String,
     pub(crate) clock_hz: u32,
+    /// Channels of audio.
+    #[serde(default = "one")]
+    pub(crate) channels: u8,
+    /// As in `a=fmtp`.
+    #[serde(default)]
+    pub(crate) parameters: Option<String>,
+}
+
+fn one() -> u8 {
+    1
+}
+
+impl Format {
+    /// What a parameter of `a=fmtp` says.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let words = self.parameters.as_deref()?.split(';');
+        let mut pairs = words.filter_map(|word| word.trim().split_once('='));
+        pairs.find(|(named, _)| named.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
 }
 
 /// What a description says about ICE (RFC 8839).
@@ -135,22 +154,22 @@ mod preference {
 /// Fingerprints of one certificate; aiortc tells three.
 const MAX_FINGERPRINTS: usize = 8;
 
-/// Encodings of static payload types (RFC 3551 section 6).
-const STATIC: [(u8, &str, u32); 14] = [
-    (0, "PCMU", 8_000),
-    (3, "GSM", 8_000),
-    (4, "G723", 8_000),
-    (5, "DVI4", 8_000),
-    (8, "PCMA", 8_000),
-    (9, "G722", 8_000),
-    (10, "L16", 44_100),
-    (11, "L16", 44_100),
-    (13, "CN", 8_000),
-    (15, "G728", 8_000),
-    (18, "G729", 8_000),
-    (26, "JPEG", 90_000),
-    (31, "H261", 90_000),
-    (34, "H263", 90_000),
+/// Encodings of static payload types (RFC 3551 section 6), their clocks and channels.
+const STATIC: [(u8, &str, u32, u8); 14] = [
+    (0, "PCMU", 8_000, 1),
+    (3, "GSM", 8_000, 1),
+    (4, "G723", 8_000, 1),
+    (5, "DVI4", 8_000, 1),
+    (8, "PCMA", 8_000, 1),
+    (9, "G722", 8_000, 1),
+    (10, "L16", 44_100, 2),
+    (11, "L16", 44_100, 1),
+    (13, "CN", 8_000, 1),
+    (15, "G728", 8_000, 1),
+    (18, "G729", 8_000, 1),
+    (26, "JPEG", 90_000, 1),
+    (31, "H261", 90_000, 1),
+    (34, "H263", 90_000, 1),
 ];
 
 impl Line {
@@ -302,19 +321,24 @@ pub(super) fn formats(media: &Media) -> Vec<Format> {
                 let (number, encoding) = map.split_once(' ')?;
                 (number.parse() == Ok(payload_type)).then_some(encoding.trim())
             });
-            let (name, clock_hz) = match mapped {
+            let (name, clock_hz, channels) = match mapped {
                 Some(encoding) => {
                     let mut parts = encoding.split('/');
                     let name = parts.next().unwrap_or_default();
                     let clock = parts.next().and_then(|clock| clock.parse().ok());
-                    (name, clock.unwrap_or(0))
+                    let channels = parts.next().and_then(|channels| channels.parse().ok());
+                    (name, clock.unwrap_or(0), channels.unwrap_or(1))
                 }
                 None => STATIC
                     .iter()
                     .find(|(number, ..)| *number == payload_type)
-                    .map_or(("", 0), |(_, name, clock)| (*name, *clock)),
+                    .map_or(("", 0, 1), |(_, name, clock, channels)| (*name, *clock, *channels)),
             };
-            Format { payload_type, name: name.to_owned(), clock_hz }
+            let parameters = values(media, "fmtp").find_map(|said| {
+                let (number, parameters) = said.split_once(' ')?;
+                (number.parse() == Ok(payload_type)).then(|| parameters.trim().to_owned())
+            });
+            Format { payload_type, name: name.to_owned(), clock_hz, channels, parameters }
         })
         .collect()
 }

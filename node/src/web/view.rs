@@ -60,6 +60,8 @@ pub struct Stream {
     pub packets: u64,
     /// Datagrams that were refused.
     pub refused: u64,
+    /// RTP packets that were not passed on, since the other party has not negotiated their payload type.
+    pub unnegotiated: u64,
     /// Why nothing is heard of it, if nothing is.
     pub silent: Option<String>,
 }

@@ -11,6 +11,7 @@ mod clock;
 mod ear;
 mod handshakes;
 mod mix;
+mod numbers;
 mod path;
 mod play;
 mod relay;
@@ -23,6 +24,7 @@ use clock::Beat;
 pub use clock::Clock;
 pub use ear::Ear;
 pub use mix::{Heard, Mix};
+pub use numbers::{Kind, Numbers, Renumbering};
 use path::{Admitted, order};
 pub use path::{End, EndCounters, Ends, Facing, Passing, Path};
 pub use play::{Playing, Source};
@@ -70,6 +72,7 @@ enum Order {
     SetRtcpMux { id: u64, muxed: [bool; 2] },
     Relatch { id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr> },
     SetPassing { id: u64, end: usize, passing: Passing },
+    SetNumbers { id: u64, end: usize, numbers: Box<Numbers> },
     ChangePeer { id: u64, end: usize, change: Change },
     Play { id: u64, end: usize, playing: Option<Box<Playing>> },
     Checkpoint { id: u64, seat: Option<Seat>, call_id: String, key: Arc<Zeroizing<[u8; 32]>> },
@@ -152,6 +155,11 @@ impl Worker {
     /// Changes what is passed on of what comes at an end.
     pub fn set_passing(&self, id: u64, end: usize, passing: Passing) {
         self.order(Order::SetPassing { id, end, passing });
+    }
+
+    /// Changes by which payload types what comes at an end goes on, where it goes on undecoded.
+    pub fn set_numbers(&self, id: u64, end: usize, numbers: Numbers) {
+        self.order(Order::SetNumbers { id, end, numbers: Box::new(numbers) });
     }
 
     /// Plays something to the peer at an end, in place of what the other says; nothing more if it is nothing.
@@ -417,6 +425,13 @@ impl Forwarder {
                 Ok(Order::SetPassing { id, end, passing }) => {
                     if let Some(facing) = self.path(id).and_then(|p| p.ends.facing_mut(end)) {
                         facing.passing = passing;
+                    }
+                }
+                Ok(Order::SetNumbers { id, end, numbers }) => {
+                    if let Some(Path { ends: Ends::Relay(ends), .. }) = self.path(id)
+                        && let Some(end) = ends.get_mut(end)
+                    {
+                        end.media.numbering.numbers = *numbers;
                     }
                 }
                 Ok(Order::Overhear { id, end, ear }) => {

@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
-use ale_media::session::{Incoming, Role, SessionReceiver, SessionSender, Standing};
+use ale_media::session::{Incoming, SessionReceiver, SessionSender, Standing};
 
+use super::numbers::{Renumbering, Unnumbered};
 use super::{End, MAX_DATAGRAM_BYTES, Playing, count, send};
 
 #[cfg(test)]
@@ -21,6 +22,8 @@ pub struct Relay {
     pub sender: SessionSender,
     /// Packets that had been sent at the last checkpoint.
     pub at_checkpoint: u64,
+    /// By which payload types what comes from the peer goes on.
+    pub numbering: Renumbering,
 }
 
 /// What silence is made of in the codec of a static payload type, where that is one byte (G.711).
@@ -52,6 +55,7 @@ pub(super) fn forward(
     let sent = match near.media.receiver.receive(datagram, from, now_ns) {
         Ok(Incoming::Rtp(rtp)) => {
             let (plain_bytes, payload_bytes) = (rtp.packet.datagram().len(), rtp.payload.len());
+            let payload = rtp.payload_offset..rtp.payload_offset + payload_bytes;
             // A source proves itself with its second packet; the first goes on only from where the peer is.
             let proven = rtp.standing == Standing::Heard
                 || from.is_none()
@@ -59,21 +63,29 @@ pub(super) fn forward(
             if !proven {
                 return count(&near.facing.counters.refused, 1);
             }
+            // Also by what only keeps a path open (RFC 6263 section 4.6).
             near.facing.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
+            let digits = match near.media.numbering.apply(buffer, payload.clone()) {
+                Ok(digits) => digits,
+                Err(Unnumbered::Unnegotiated) => {
+                    return count(&near.facing.counters.unnegotiated, 1);
+                }
+                Err(Unnumbered::Malformed) => return count(&near.facing.counters.refused, 1),
+            };
             count(&near.facing.counters.rtp_packets, 1);
             count(&near.facing.counters.rtp_bytes, bytes as u64);
-            if let Some(ear) = &mut near.facing.ear {
-                ear.packet(rtp.packet.datagram(), now_ns);
+            if let (Some(ear), Some(packet)) = (&mut near.facing.ear, buffer.get(..plain_bytes)) {
+                ear.packet(packet, now_ns);
             }
             let passing = near.facing.passing;
             // Its peer hears something else just now.
             let covered = far.facing.playing.as_deref().is_some_and(Playing::is_heard);
-            if covered || passing.blocked || (passing.no_digits && rtp.role == Role::Event) {
+            if covered || passing.blocked || (passing.no_digits && digits) {
                 return;
             }
             if passing.silenced {
-                let (from, silence) = (rtp.payload_offset, silence(rtp.packet.payload_type()));
-                let payload = buffer.get_mut(from..from + payload_bytes);
+                let silence = buffer.get(1).and_then(|second| silence(second & 0x7f));
+                let payload = buffer.get_mut(payload);
                 let (Some(payload), Some(silence)) = (payload, silence) else { return };
                 payload.fill(silence);
             }

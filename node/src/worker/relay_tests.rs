@@ -42,7 +42,7 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
                 ear: None,
                 counters,
             },
-            media: Relay { receiver, sender, at_checkpoint: 0 },
+            media: Relay { receiver, sender, at_checkpoint: 0, numbering: Renumbering::default() },
         },
         control,
     )

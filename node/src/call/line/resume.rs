@@ -7,7 +7,9 @@ use ale_media::leg::{Leg, LegControl, LegMedia, LegReceiver, StreamPosition};
 use ale_media::session::{self, Keying, RestoredSrtp, SessionConfig, SessionControl, SessionError};
 use ale_media::srtp::checkpoint::Restored;
 
-use super::{CallLine, EndControl, LineEnd, payload_types, remote};
+use super::end::{payload_types, remote};
+use super::{CallLine, EndControl, LineEnd};
+use crate::call::numbers::numbers;
 use crate::call::peer::EndPeer;
 use crate::call::voice::Speech;
 use crate::call::{CallError, Room};
@@ -15,7 +17,10 @@ use crate::failover::{EndRecord, LineRecord};
 use crate::keys::EndKeys;
 use crate::peer::Peer;
 use crate::random;
-use crate::worker::{End, EndCheckpoint, Ends, Facing, Heard, Path, Relay, Voice};
+use crate::sdp::Line;
+use crate::worker::{
+    End, EndCheckpoint, Ends, Facing, Heard, Numbers, Path, Relay, Renumbering, Voice,
+};
 
 impl CallLine {
     /// Whether it is one that is kept: what its packets go through is there.
@@ -64,14 +69,15 @@ impl CallLine {
         let mut line = Self { muxed: record.muxed, ..Self::default() };
         let (ends, seated) = match (&record.ends[..], &spoken[..]) {
             ([first, second], []) => {
-                let relay = |end: &EndRecord, muxed| {
-                    let (media, line, facing) =
-                        LineEnd::resume(end, muxed, room, || relayed(end, key))?;
+                let relay = |end: &EndRecord, other: &EndRecord, muxed| {
+                    let make = || relayed(end, &other.said, key);
+                    let (media, line, facing) = LineEnd::resume(end, muxed, room, make)?;
                     Ok::<_, CallError>((line, End { facing, media }))
                 };
                 let ((one, near), (other, far)) =
-                    (relay(first, muxed)?, relay(second, other_muxed)?);
+                    (relay(first, second, muxed)?, relay(second, first, other_muxed)?);
                 line.ends = [Some(one), Some(other)];
+                line.renumber();
                 (Ends::Relay([near, far]), None)
             }
             ([first, second], [one, other]) => {
@@ -109,13 +115,17 @@ fn restored(record: &EndRecord, key: &[u8; 32]) -> Result<Option<RestoredSrtp>, 
     Ok(Some(RestoredSrtp { send: open(&kept.send)?, receive: open(&kept.receive)? }))
 }
 
-/// The session of an end whose packets go on as they are.
-fn relayed(record: &EndRecord, key: &[u8; 32]) -> Result<(Relay, EndControl), CallError> {
+/// The session of an end whose packets go on as they are, to a peer that has said this.
+fn relayed(
+    record: &EndRecord,
+    other: &Line,
+    key: &[u8; 32],
+) -> Result<(Relay, EndControl), CallError> {
     let said = &record.said;
     let [rtp, rtcp] = record.remote;
     let mut config = SessionConfig::new(random::number().ok_or(CallError::Random)?);
     config.remote = remote(rtp.or(said.rtp), rtcp.or(said.rtcp));
-    config.payload_types = payload_types(said);
+    config.payload_types = payload_types(said, other);
     config.rtcp_interval_ms = 0;
     config.extended_reports = false;
     let made = match restored(record, key)? {
@@ -127,7 +137,9 @@ fn relayed(record: &EndRecord, key: &[u8; 32]) -> Result<(Relay, EndControl), Ca
     };
     let (receiver, sender, control) =
         made.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
-    Ok((Relay { receiver, sender, at_checkpoint: 0 }, EndControl::Session(control)))
+    let numbering = Renumbering::by(numbers(said, other));
+    let relay = Relay { receiver, sender, at_checkpoint: 0, numbering };
+    Ok((relay, EndControl::Session(control)))
 }
 
 /// The leg of an end that speaks this.
@@ -200,6 +212,7 @@ impl LineEnd {
             keys: EndKeys::of(&record.keys).ok_or(CallError::Keys)?,
             peer,
             passing: record.passing,
+            numbers: Numbers::none(),
             change: None,
             moved: None,
             chosen: rtp.filter(|_| facing_peer.is_some()),
