@@ -98,6 +98,12 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
             ("{state=\"paused\"}", paused),
         ],
     );
+    family(
+        "ale_subscriptions",
+        "gauge",
+        "Who is sent what parties of a call say, or has been offered it.",
+        &[("", control.subscriptions() as u64)],
+    );
     let taps = control.tap_totals();
     family(
         "ale_taps_asked",

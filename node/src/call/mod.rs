@@ -17,6 +17,7 @@ mod offer;
 mod overhear;
 mod peer;
 mod resume;
+mod subscriber;
 mod view;
 mod voice;
 
@@ -27,6 +28,7 @@ use line::CallLine;
 pub(crate) use line::LineEnd;
 pub use member::{Entrance, Member};
 pub use overhear::{Heard, Overheard};
+pub use subscriber::{Lead, Subscriber};
 
 use core::net::IpAddr;
 use std::sync::Arc;

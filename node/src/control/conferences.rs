@@ -261,6 +261,7 @@ impl Conferences {
             who: &member.name,
             call_id,
             tag: call.tags[0].as_deref().unwrap_or_default(),
+            party: 0,
             consents: call.consents(0),
         };
         Some((&mut meeting.tapped, voice))

@@ -11,8 +11,8 @@ use super::flags::Flags;
 const CONNECT: &str = "who is to talk across calls joins one conference";
 /// A party without a peer is a member's case.
 const PUBLISH: &str = "who has no peer yet joins a conference";
-/// Nobody listens unseen: members see each other, and sinks take who has agreed.
-const SUBSCRIBE: &str = "who listens joins the conference, and programs are sinks, by consent";
+/// Most tags that are read of a list: a call has two.
+const MAX_TAGS: usize = 8;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,12 @@ pub enum Command {
     Tap(Leads, TapOrder),
     /// What a party agrees to, or takes back: a command of this node's own.
     Consent,
+    /// Somebody wants to hear what parties of a call say: an offer for it.
+    SubscribeRequest,
+    /// Its answer.
+    SubscribeAnswer,
+    /// It hears nothing more.
+    Unsubscribe,
     /// A command of the protocol that is not done here, with what stands in its place.
     NotDone(&'static str),
 }
@@ -60,6 +66,8 @@ pub enum Leads {
     Files,
     /// To another program: `forwarding`.
     Program,
+    /// To who has subscribed.
+    Subscriber,
 }
 
 /// What is to become of taps.
@@ -102,7 +110,9 @@ impl Command {
             "consent" => Self::Consent,
             "connect" | "mesh" => Self::NotDone(CONNECT),
             "create" | "publish" => Self::NotDone(PUBLISH),
-            "subscribe request" | "subscribe answer" | "unsubscribe" => Self::NotDone(SUBSCRIBE),
+            "subscribe request" => Self::SubscribeRequest,
+            "subscribe answer" => Self::SubscribeAnswer,
+            "unsubscribe" => Self::Unsubscribe,
             _ => return None,
         })
     }
@@ -179,6 +189,8 @@ pub struct Request<'a> {
     pub call_id: Option<&'a str>,
     /// Tag of who sent the request or the offer.
     pub from_tag: Option<&'a str>,
+    /// Tags of several, in place of that.
+    pub from_tags: Vec<&'a str>,
     /// Tag of who answered.
     pub to_tag: Option<&'a str>,
     /// A description in SDP.
@@ -235,11 +247,13 @@ impl<'a> Request<'a> {
             Some(Value::Bytes(bytes)) => Some(*bytes),
             _ => None,
         };
+        let tags = message.entry("from-tags");
         let supports = |value: &Value<'_>| value.texts().any(|known| known == "load limit");
         Ok(Self {
             command,
             call_id: text("call-id"),
             from_tag: text("from-tag"),
+            from_tags: tags.map(|tags| tags.texts().take(MAX_TAGS).collect()).unwrap_or_default(),
             to_tag: text("to-tag").filter(|tag| !tag.is_empty()),
             sdp,
             limit: message.entry("limit").and_then(|limit| limit.number()?.try_into().ok()),
