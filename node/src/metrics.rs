@@ -75,7 +75,7 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
     family(
         "ale_unnegotiated_packets",
         "counter",
-        "Of those, RTP packets whose payload type the other party had not negotiated.",
+        "RTP packets of those that went on by a payload type that the other party had not negotiated.",
         &[("", totals.unnegotiated)],
     );
     family(

@@ -24,7 +24,7 @@ pub struct Totals {
     pub bytes: u64,
     /// Datagrams of ended calls that were refused or could not be sent.
     pub errors: u64,
-    /// Of those, RTP packets whose payload type the party that they were for had not negotiated.
+    /// RTP packets that went on by a payload type that their receiver had not negotiated.
     pub unnegotiated: u64,
     /// Handshakes (DTLS) that ended in keys.
     pub handshakes: u64,
