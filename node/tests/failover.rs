@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A node that is killed with fifty calls, one of them a browser's, and another that takes them over.
+//! A node that is killed with fifty calls, one of them a browser's, and with a conference and a call that is
+//! translated, and another that takes them over.
 #![allow(missing_docs, unreachable_pub)]
 
 mod support;
@@ -12,6 +13,7 @@ use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{MasterKey, Receiver, Sender, SrtpError, Suite};
 use ale_media_node::config::{Config, Failover, Interface, Media, Secret};
 use ale_media_node::control::Kept;
+use ale_media_node::ng::bencode::Value;
 use ale_media_node::peer::dtls::Identity;
 use support::Said::{List, Text};
 use support::browser::{Keyed, checked, fingerprint, offer};
@@ -29,9 +31,12 @@ const AT_MOST: Duration = Duration::from_secs(15);
 struct Party {
     socket: UdpSocket,
     node: SocketAddr,
+    payload_type: u8,
     srtp: Option<(Sender, Receiver)>,
-    /// When it last heard the other.
+    /// When it last heard somebody.
     heard: Option<Instant>,
+    /// Packets of the node's in which nobody was heard.
+    silent: usize,
     /// Packets that had been sent under the same key and index before.
     twice: usize,
 }
@@ -39,11 +44,12 @@ struct Party {
 impl Party {
     fn new(socket: UdpSocket, node: SocketAddr, srtp: Option<(Sender, Receiver)>) -> Self {
         socket.set_nonblocking(true).unwrap();
-        Self { socket, node, srtp, heard: None, twice: 0 }
+        Self { socket, node, payload_type: 0, srtp, heard: None, silent: 0, twice: 0 }
     }
 
     fn say(&mut self, packet: &[u8]) {
         let mut out = packet.to_vec();
+        out[1] = self.payload_type;
         if let Some((sender, _)) = &mut self.srtp {
             out.resize(packet.len() + 64, 0);
             let sealed = sender.protect(&mut out, packet.len()).unwrap();
@@ -67,21 +73,31 @@ impl Party {
             }
             let heard = match &mut self.srtp {
                 Some((_, receiver)) => match receiver.unprotect(&mut packet[..bytes]) {
-                    Ok(bytes) => bytes == 172,
+                    Ok(bytes) => Some(bytes),
                     Err(SrtpError::Replayed | SrtpError::TooOld) => {
                         self.twice += 1;
-                        false
+                        None
                     }
                     // The end of a handshake.
-                    Err(_) => false,
+                    Err(_) => None,
                 },
-                None => bytes == 172,
+                None => Some(bytes),
             };
-            if heard {
+            if heard != Some(172) {
+                continue;
+            }
+            if is_sound(&packet[12..172]) {
                 self.heard = Some(Instant::now());
+            } else {
+                self.silent += 1;
             }
         }
     }
+}
+
+/// Whether G.711 is more than its zeros, by either law and of either sign (ITU-T G.711, tables 1 and 2).
+fn is_sound(payload: &[u8]) -> bool {
+    payload.iter().filter(|byte| !matches!(**byte & 0x7f, 0x7f | 0x55)).count() > 20
 }
 
 fn line(tag: u32, n: usize) -> CryptoAttribute {
@@ -90,29 +106,62 @@ fn line(tag: u32, n: usize) -> CryptoAttribute {
     CryptoAttribute::new(tag, suite, MasterKey::from_concatenated(suite, &bytes).unwrap())
 }
 
-/// A plain phone that calls one with SDES.
-fn phones(program: &mut Program, n: usize) -> [Party; 2] {
+/// A plain phone that calls one with SDES; or, if they are to have no codec in common, one that speaks A-law alone.
+fn phones(program: &mut Program, n: usize, translated: bool) -> Vec<Party> {
     let (alice, bob) = (Phone::new(), Phone::new());
     let mut keys = None;
     let only = ["pad", "only-AES_CM_128_HMAC_SHA1_80"];
-    let flags = [Text("transport-protocol", "RTP/SAVP"), List("SDES", &only)];
-    let offered = alice.sdp("RTP/AVP", "");
+    let mut flags = vec![Text("transport-protocol", "RTP/SAVP"), List("SDES", &only)];
+    let (mut offered, mut spoken) = (alice.sdp("RTP/AVP", ""), " 0 8 101");
+    if translated {
+        flags.push(List("flags", &["codec-mask-all", "codec-transcode-PCMA"]));
+        (offered, spoken) = (offered.replace(" 0 8 101", " 0"), " 8");
+    }
     let [to_bob, to_alice] = program.call(&format!("call-{n}"), (&offered, &flags), |to_bob| {
         let theirs = to_bob.lines().find(|line| line.starts_with("a=crypto:")).unwrap();
         let theirs = CryptoAttribute::parse(theirs).unwrap();
         let ours = line(theirs.tag, n);
         let sender = Sender::new(&ours.to_config().unwrap()).unwrap();
         keys = Some((sender, Receiver::new(&theirs.to_config().unwrap()).unwrap()));
-        bob.sdp("RTP/SAVP", &format!("{}\r\n", &*ours.line()))
+        bob.sdp("RTP/SAVP", &format!("{}\r\n", &*ours.line())).replace(" 0 8 101", spoken)
     });
-    [
-        Party::new(alice.rtp, addresses(&to_alice).0, None),
-        Party::new(bob.rtp, addresses(&to_bob).0, keys),
-    ]
+    let mut alice = Party::new(alice.rtp, addresses(&to_alice).0, None);
+    let mut bob = Party::new(bob.rtp, addresses(&to_bob).0, keys);
+    (alice.payload_type, bob.payload_type) = (0, if translated { 8 } else { 0 });
+    vec![alice, bob]
+}
+
+/// Two plain phones and one with SDES in a conference.
+fn members(program: &mut Program) -> Vec<Party> {
+    let member = |n: usize| {
+        let phone = Phone::new();
+        let ours = line(1, n);
+        let secure = n == 2;
+        let offered = match secure {
+            true => phone.sdp("RTP/SAVP", &format!("{}\r\n", &*ours.line())),
+            false => phone.sdp("RTP/AVP", ""),
+        };
+        let id = format!("member-{n}");
+        let said = [
+            Text("call-id", &id),
+            Text("from-tag", &id),
+            Text("conference", "room"),
+            Text("sdp", &offered),
+        ];
+        let answer = program.ask("conference join", &said).sdp();
+        let keys = secure.then(|| {
+            let theirs = answer.lines().find(|line| line.starts_with("a=crypto:")).unwrap();
+            let theirs = CryptoAttribute::parse(theirs).unwrap().to_config().unwrap();
+            let sender = Sender::new(&ours.to_config().unwrap()).unwrap();
+            (sender, Receiver::new(&theirs).unwrap())
+        });
+        Party::new(phone.rtp, addresses(&answer).0, keys)
+    };
+    (0..3).map(member).collect()
 }
 
 /// A browser that calls a plain phone.
-fn browser(program: &mut Program) -> [Party; 2] {
+fn browser(program: &mut Program) -> Vec<Party> {
     let (browser, phone) = (Identity::new().unwrap(), Phone::new());
     let flags = [
         Text("ICE", "remove"),
@@ -125,7 +174,7 @@ fn browser(program: &mut Program) -> [Party; 2] {
     let (socket, to) = checked(&answer);
     let mut hands = browser.handshake(Role::Server, fingerprint(&answer));
     let Keyed { socket, node, sender, receiver } = Keyed::agree(|| true, socket, to, &mut *hands);
-    [
+    vec![
         Party::new(socket, node, Some((sender, receiver))),
         Party::new(phone.rtp, addresses(&to_phone).0, None),
     ]
@@ -133,9 +182,9 @@ fn browser(program: &mut Program) -> [Party; 2] {
 
 /// Everybody talks until it is enough; whether it was before too much time has passed.
 fn talk(
-    calls: &mut [[Party; 2]],
+    calls: &mut [Vec<Party>],
     number: &mut u16,
-    enough: impl Fn(&[[Party; 2]]) -> bool,
+    enough: impl Fn(&[Vec<Party>]) -> bool,
 ) -> bool {
     let begun = Instant::now();
     let mut next = begun;
@@ -154,6 +203,38 @@ fn talk(
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
     false
+}
+
+/// Kills the node while everybody talks, until all hear somebody again in time; how long each try took.
+fn survived(program: &mut Program, calls: &mut [Vec<Party>], number: &mut u16) -> Vec<Duration> {
+    let parties =
+        |calls: &[Vec<Party>]| calls.iter().flatten().map(|p| p.heard).collect::<Vec<_>>();
+    let mut slowest = Vec::new();
+    for _ in 0..ROUNDS {
+        let since = Instant::now();
+        let settled = talk(calls, number, |calls| {
+            let heard = parties(calls).into_iter().all(|at| at.is_some_and(|at| at > since));
+            heard && since.elapsed() > Duration::from_millis(1_500)
+        });
+        assert!(settled, "all hear each other");
+        let died = Instant::now();
+        program.die();
+        calls.iter_mut().flatten().for_each(|party| party.heard = None);
+        // What lay in the sockets is of before.
+        for party in calls.iter_mut().flatten() {
+            party.hear();
+            party.heard = None;
+        }
+        let again = talk(calls, number, |calls| parties(calls).into_iter().all(|at| at.is_some()));
+        assert!(again, "all hear each other again");
+        slowest.push(parties(calls).into_iter().flatten().max().unwrap() - died);
+        if slowest.last().is_some_and(|slowest| *slowest <= HEARD_AGAIN) {
+            break;
+        }
+    }
+    assert!(slowest.iter().any(|slowest| *slowest <= HEARD_AGAIN), "{slowest:?}");
+    assert!(calls.iter().flatten().all(|party| party.twice == 0), "a key stream twice");
+    slowest
 }
 
 #[test]
@@ -216,6 +297,37 @@ fn a_call_that_can_not_be_kept_goes_on_and_one_whose_record_nobody_confirms_stop
 }
 
 #[test]
+fn a_conference_and_a_translated_call_are_heard_again_and_who_was_muted_stays_so() {
+    let config = "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 2\nport_min = 27400\n\
+         port_max = 27499\n[failover]\nfolder = \"FOLDER/kept\"\n";
+    let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "6b".repeat(32));
+    let mut program = Program::start("failover-voices", config, vec![key]);
+    let mut calls = vec![members(&mut program), phones(&mut program, 1, true)];
+    let muted = [Text("call-id", "member-2"), Text("from-tag", "member-2")];
+    assert_eq!(program.ask("block media", &muted).text("result").as_deref(), Some("ok"));
+    let mut number = 100;
+    let slowest = survived(&mut program, &mut calls, &mut number);
+    println!("all heard again after {slowest:?}");
+    // Those of the conference who are left hear nobody when the muted one is alone with them, and are sent to.
+    for (id, tag) in [("member-0", "member-0"), ("call-1", "a")] {
+        let ended = program.ask("delete", &[Text("call-id", id), Text("from-tag", tag)]);
+        assert_eq!(ended.text("result").as_deref(), Some("ok"), "{id}");
+    }
+    calls.truncate(1);
+    calls[0].remove(0);
+    let silent = |calls: &[Vec<Party>]| calls[0][0].silent;
+    talk(&mut calls, &mut number, |calls| silent(calls) > 25);
+    calls[0].iter_mut().for_each(|party| (party.heard, party.silent) = (None, 0));
+    assert!(talk(&mut calls, &mut number, |calls| silent(calls) > 50), "the conference goes on");
+    assert!(calls[0][0].heard.is_none(), "who was muted is heard");
+    assert!(calls[0][1].heard.is_some(), "the muted one hears");
+    let query = program.ask("query", &[Text("call-id", "member-2")]);
+    let about = query.value().entry("conference").cloned().unwrap();
+    assert_eq!(about.entry("members"), Some(&Value::Integer(2)));
+    assert_eq!(about.entry("muted"), Some(&Value::Integer(1)));
+}
+
+#[test]
 fn fifty_calls_are_heard_again_when_their_node_was_killed_and_no_key_stream_comes_twice() {
     let config = format!(
         "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = {}\nport_max = {}\n\
@@ -224,39 +336,10 @@ fn fifty_calls_are_heard_again_when_their_node_was_killed_and_no_key_stream_come
     );
     let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "5a".repeat(32));
     let mut program = Program::start("failover", &config, vec![key]);
-    let mut calls: Vec<_> = (1..CALLS).map(|n| phones(&mut program, n)).collect();
+    let mut calls: Vec<_> = (1..CALLS).map(|n| phones(&mut program, n, false)).collect();
     calls.push(browser(&mut program));
-    let mut number = 100;
-    let parties =
-        |calls: &[[Party; 2]]| calls.iter().flatten().map(|p| p.heard).collect::<Vec<_>>();
-    let mut slowest = Vec::new();
-    for _ in 0..ROUNDS {
-        let since = Instant::now();
-        let settled = talk(&mut calls, &mut number, |calls| {
-            let heard = parties(calls).into_iter().all(|at| at.is_some_and(|at| at > since));
-            heard && since.elapsed() > Duration::from_millis(1_500)
-        });
-        assert!(settled, "all hear each other");
-        let died = Instant::now();
-        program.die();
-        calls.iter_mut().flatten().for_each(|party| party.heard = None);
-        // What lay in the sockets is of before.
-        for party in calls.iter_mut().flatten() {
-            party.hear();
-            party.heard = None;
-        }
-        let again = talk(&mut calls, &mut number, |calls| {
-            parties(calls).into_iter().all(|at| at.is_some())
-        });
-        assert!(again, "all hear each other again");
-        slowest.push(parties(&calls).into_iter().flatten().max().unwrap() - died);
-        if slowest.last().is_some_and(|slowest| *slowest <= HEARD_AGAIN) {
-            break;
-        }
-    }
+    let slowest = survived(&mut program, &mut calls, &mut 100);
     println!("all heard again after {slowest:?}");
-    assert!(slowest.iter().any(|slowest| *slowest <= HEARD_AGAIN), "{slowest:?}");
-    assert!(calls.iter().flatten().all(|party| party.twice == 0), "a key stream twice");
     // They are calls like others to the proxy.
     for call in 1..CALLS {
         let id = format!("call-{call}");

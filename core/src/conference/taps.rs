@@ -48,6 +48,11 @@ impl Taps {
     }
 
     /// Takes a tap in.
+    /// Whether there are any.
+    pub(super) fn any(&self) -> bool {
+        !self.feeds.is_empty()
+    }
+
     pub(super) fn add(&mut self, feed: Box<Feed>) {
         self.of_packets += usize::from(is_of_packets(&feed));
         push_in(&mut self.feeds, feed);

@@ -235,6 +235,8 @@ impl Conference {
     /// Plays every member into its row.
     fn pull(&mut self, now_ns: u64) {
         let selective = self.speakers.is_selective();
+        // Only taps and voices that programs make ask how loud each member is.
+        let listened = self.taps.any() || self.synthetic > 0;
         for index in &self.present {
             let Some(Some(member)) = self.members.get_mut(*index as usize) else { continue };
             let (id, to) = (member.id, member.packets_to.take());
@@ -257,7 +259,7 @@ impl Conference {
                         concealed: pulled.operation == Operation::Conceal,
                         gap: pulled.operation == Operation::Silence,
                         synthetic: false,
-                        level_dbov: Some(media.pulled_level_dbov()),
+                        level_dbov: listened.then(|| media.pulled_level_dbov()),
                     };
                 }
                 Attached::Link(end) => {
@@ -420,6 +422,16 @@ impl Conference {
         let member = self.members.get(id.index as usize)?.as_ref()?;
         let (rate, place) = (member.rate(), member.place);
         (member.id == id).then(|| self.rates.mixer(rate).level_dbov(place).ok())?
+    }
+
+    /// The half of a member's leg that the conference has, between two ticks: for checkpoints of it. `None` for who
+    /// is not there, or is no leg.
+    pub fn leg(&mut self, id: MemberId) -> Option<&mut LegMedia> {
+        let member = self.members.get_mut(id.index as usize)?.as_mut()?;
+        match &mut member.attached {
+            Attached::Leg(media) if member.id == id => Some(media),
+            _ => None,
+        }
     }
 
     /// Counters.

@@ -2,9 +2,9 @@
 //! Audio levels as RFC 6464 counts them: in dB below the overload point of 16-bit PCM, 0 for the
 //! loudest square wave that fits and 127 for digital silence.
 
-#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
+#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it, and their loads.
 
-use super::versions::{Unit, versions};
+use super::versions::Unit;
 
 /// The level of digital silence, and the lowest there is.
 pub const SILENCE_DBOV: u8 = 127;
@@ -24,19 +24,50 @@ pub fn energy(samples: &[i16]) -> u64 {
     energy_with(Unit::widest(), samples)
 }
 
-versions! {
-    /// [`energy`], by a vector unit of the caller's choice.
-    pub(crate) fn energy_with(unit, samples: &[i16]) -> u64 = energy_body;
+/// [`energy`], by a vector unit of the caller's choice.
+#[inline]
+pub(crate) fn energy_with(unit: Unit, samples: &[i16]) -> u64 {
+    match unit {
+        Unit::Baseline => energy_portable(samples),
+        // SAFETY: a `Unit` other than the baseline is only made where the CPU has it, and AVX-512 has AVX2.
+        #[cfg(all(target_arch = "x86_64", feature = "std"))]
+        Unit::Avx2 | Unit::Avx512 => unsafe { x86::energy(samples) },
+    }
 }
 
-#[inline(always)]
-fn energy_body(samples: &[i16]) -> u64 {
+fn energy_portable(samples: &[i16]) -> u64 {
     let (pairs, rest) = samples.as_chunks::<2>();
     let square = |s: i16| i32::from(s) * i32::from(s);
     let last = rest.iter().map(|s| square(*s)).sum::<i32>();
     // Two squares fit 32 bits without a sign.
     let two = |[a, b]: &[i16; 2]| u64::from(square(*a).wrapping_add(square(*b)) as u32);
     pairs.iter().map(two).sum::<u64>() + last as u64
+}
+
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+mod x86 {
+    use core::arch::x86_64::*;
+
+    /// Sixteen samples at a time. From the portable loop compilers make twice the instructions.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn energy(samples: &[i16]) -> u64 {
+        let (vectors, rest) = samples.as_chunks::<16>();
+        let low = _mm256_set1_epi64x(0xffff_ffff);
+        let mut energy = _mm256_setzero_si256();
+        for vector in vectors {
+            // SAFETY: a vector is 32 bytes; unaligned loads ask for no more.
+            let samples = unsafe { _mm256_loadu_si256(vector.as_ptr().cast()) };
+            // Two squares fit 32 bits without a sign.
+            let squares = _mm256_madd_epi16(samples, samples);
+            energy = _mm256_add_epi64(energy, _mm256_and_si256(squares, low));
+            energy = _mm256_add_epi64(energy, _mm256_srli_epi64::<32>(squares));
+        }
+        let halves =
+            _mm_add_epi64(_mm256_castsi256_si128(energy), _mm256_extracti128_si256::<1>(energy));
+        let whole = _mm_add_epi64(halves, _mm_unpackhi_epi64(halves, halves));
+        let whole = _mm_cvtsi128_si64(whole) as u64;
+        if rest.is_empty() { whole } else { whole + super::energy_portable(rest) }
+    }
 }
 
 /// Mean squares between two levels, the loudest first: halfway in dB.

@@ -2,6 +2,7 @@
 //! The audio thread's half: [`JitterReader`]. Hands packets from the ring to their places and the delay
 //! control's goal to the playout, pulls PCM, and counts. Touches its parts through their functions only.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use super::arrival::ingest::PacketMeta;
@@ -49,9 +50,10 @@ pub struct JitterReader {
     shared: Arc<Shared>,
     publisher: Publisher<{ JitterStats::WORDS }>,
     frames: u32,
-    black_box: Option<BlackBox>,
+    /// Few have one: apart, since what each pull touches is to lie together.
+    black_box: Option<Box<BlackBox>>,
     /// What follows the sender's clock where splices must not.
-    varispeed: Option<Varispeed>,
+    varispeed: Option<Box<Varispeed>>,
     delay: DelayMeter,
 }
 
@@ -64,14 +66,14 @@ impl JitterReader {
     ) -> Self {
         let steered = config.drift == DriftMode::Resample;
         Self {
-            varispeed: steered.then(|| Varispeed::new(playout.frame_samples())),
+            varispeed: steered.then(|| Box::new(Varispeed::new(playout.frame_samples()))),
             playout,
             placing: Placing::new(config.sample_rate_hz),
             aim: Aim::new(config.outside_delay_ms, steered),
             shared,
             publisher,
             frames: 0,
-            black_box: BlackBox::new(config),
+            black_box: BlackBox::new(config).map(Box::new),
             delay: DelayMeter::default(),
         }
     }
@@ -119,7 +121,7 @@ impl JitterReader {
             info.delay_ms = self.delay_ms(now_ns);
             self.count(out.len(), info.delay_ms);
         }
-        info.target_delay_ms = self.aim.goal_ms - self.aim.estimator.base_ms();
+        info.target_delay_ms = self.aim.goal_ms() - self.aim.estimator.base_ms();
         info.waiting_packets = self.playout.window.entries().len() as u16;
         if let Some(black_box) = &mut self.black_box {
             black_box.pull(now_ns, settings, (pcm.len() / frame) as u16, &info);
@@ -141,7 +143,7 @@ impl JitterReader {
     ///
     /// Real-time: yes.
     pub fn skip_softer_than(&mut self, dbov: Option<u8>) {
-        let replayed = self.black_box.as_ref().is_some_and(BlackBox::has_audio);
+        let replayed = self.black_box.as_ref().is_some_and(|black_box| black_box.has_audio());
         self.playout.sleep.set_threshold(dbov.filter(|_| !replayed));
     }
 
@@ -182,15 +184,21 @@ impl JitterReader {
     ///
     /// Real-time: yes.
     pub fn stats(&self) -> JitterStats {
-        let mut stats = self.playout.stats;
+        let mut stats = self.own_stats();
         self.shared.add_to(&mut stats);
+        stats
+    }
+
+    /// The same without what the network thread counts, which who reads them adds.
+    fn own_stats(&self) -> JitterStats {
+        let mut stats = self.playout.stats;
         let packets = self.playout.window.entries().iter().filter(|e| !e.redundant).count();
         stats.waiting = packets as u64 + self.placing.held();
         let to_us = |ms: f32| (ms.max(0.0) * 1000.0) as u64;
         (stats.mean_delay_us, stats.delay_p95_us) = self.delay.mean_and_p95_us();
         stats.drift_ppm_bits = self.placing.drift.ppm() as i64 as u64;
         stats.delay_us = to_us(self.delay.last_ms);
-        stats.target_delay_us = to_us(self.aim.goal_ms - self.aim.estimator.base_ms());
+        stats.target_delay_us = to_us(self.aim.goal_ms() - self.aim.estimator.base_ms());
         stats
     }
 
@@ -228,7 +236,7 @@ impl JitterReader {
     ///
     /// Real-time: no (allocates).
     pub fn black_box(&self) -> alloc::vec::Vec<u8> {
-        self.black_box.as_ref().map(BlackBox::to_vec).unwrap_or_default()
+        self.black_box.as_ref().map(|black_box| black_box.to_vec()).unwrap_or_default()
     }
 
     /// How late packets came, older ones weighing less: for steps of delay over the fastest lately,
@@ -271,7 +279,7 @@ impl JitterReader {
             self.playout.stats.silence_samples += samples as u64;
         }
         if self.frames.is_multiple_of(PUBLISH_FRAMES) {
-            let stats = self.stats();
+            let stats = self.own_stats();
             self.publisher.publish(&stats);
         }
     }

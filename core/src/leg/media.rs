@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The audio thread's half: PCM out of the jitter buffer, PCM into packets, reports.
+//! The audio thread's half: PCM out of the jitter buffer and into packets, reports.
+
+mod orders;
+mod send;
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -10,20 +13,17 @@ use super::command::{LegSpent, MediaCommand, MediaUpdate, Note};
 use super::config::{Direction, LegConfig, MAX_DATAGRAM_BYTES};
 use super::contributors::Contributors;
 use super::digits::{Digit, DigitTimer, Ends};
-use super::encode_once::EncodeOnce;
 use super::event::LegEvent;
 use super::keepalive::Keepalive;
-use super::packetizer::{Packet, Packetizer};
+use super::packetizer::{Packetizer, StreamPosition};
 use super::quality::Assessor;
 use super::recording::Recorder;
 use super::stats::MediaStats;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
-use crate::dsp::level::{SILENCE_DBOV, dbov, energy, level_dbov};
-use crate::jitter::{DelayMode, JitterReader, Missing, PacketMeta, PullError, PullInfo};
-use crate::session::{
-    EventSink, MOST_REQUESTS, Passed, ReceiverStats, SenderReportClock, SessionSender, ntp_time,
-};
+use crate::dsp::level::{SILENCE_DBOV, dbov, energy};
+use crate::jitter::{DelayMode, JitterReader, PacketMeta, PullError, PullInfo};
+use crate::session::{EventSink, SessionSender};
 use crate::srtp;
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::snapshot::Publisher;
@@ -54,13 +54,6 @@ impl From<PullError> for MediaError {
     }
 }
 
-/// A datagram that [`LegMedia::make`] has made.
-#[derive(Clone, Copy)]
-enum Made {
-    Rtp(Packet),
-    Rtcp(usize),
-}
-
 /// A datagram that [`LegMedia::poll_plain`] has made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plain {
@@ -88,6 +81,11 @@ pub struct LegMedia {
     commands: Consumer<MediaCommand>,
     spent: Producer<LegSpent>,
     stats: MediaStats,
+    /// The energy of what was pulled last, and its samples.
+    pulled_energy: u64,
+    pulled_samples: u32,
+    /// Something has been sent, or a tick has gone by, since the counters were published.
+    to_publish: bool,
     muted: bool,
     direction: Direction,
     timeout: MediaTimeout,
@@ -131,7 +129,6 @@ impl LegMedia {
         let stats = MediaStats {
             expected_loss_percent: u64::from(config.send.codec.expected_loss_percent()),
             pushed_level_dbov: silent,
-            pulled_level_dbov: silent,
             ..MediaStats::default()
         };
         let parts = MediaUpdate::new(config, digits, None)?;
@@ -149,6 +146,9 @@ impl LegMedia {
             commands,
             spent,
             stats,
+            pulled_energy: 0,
+            pulled_samples: 0,
+            to_publish: true,
             muted: false,
             direction: parts.direction,
             timeout: parts.timeout,
@@ -225,7 +225,7 @@ impl LegMedia {
             // A tone that is kept from the others has been taken out.
             info.energy = energy(pcm);
         }
-        self.stats.pulled_level_dbov = u64::from(dbov(info.energy, pcm.len()));
+        (self.pulled_energy, self.pulled_samples) = (info.energy, pcm.len() as u32);
         if let Some(recorder) = &mut self.recorder {
             recorder.hear(pcm);
         }
@@ -234,8 +234,9 @@ impl LegMedia {
     }
 
     /// How loud the last pull was, in -dBov.
+    #[inline]
     pub(crate) fn pulled_level_dbov(&self) -> u8 {
-        self.stats.pulled_level_dbov as u8
+        dbov(self.pulled_energy, self.pulled_samples as usize)
     }
 
     /// From the next pull on, does not decode what the peer says is as soft as `dbov` in -dBov or
@@ -304,10 +305,8 @@ impl LegMedia {
         }
         if self.muted {
             room.head_mut(count).fill(0);
-            self.stats.pushed_level_dbov = u64::from(SILENCE_DBOV);
         } else {
             room.head_mut(count).copy_of(pcm.head(count));
-            self.stats.pushed_level_dbov = u64::from(level_dbov(pcm));
         }
         self.backlog_samples += count;
         self.stats.overrun_samples += (pcm.len() - count) as u64;
@@ -350,202 +349,42 @@ impl LegMedia {
         self.session.heard()?.remote_rtcp_address()
     }
 
-    /// The next datagram to send, RTP or RTCP ([`is_rtcp`](crate::rtp::is_rtcp) tells which);
-    /// `None` when there is nothing more to send at `now_ns`. To be called until it says so.
+    /// Where the stream stands that is sent.
     ///
     /// Real-time: yes.
-    pub fn poll_transmit(&mut self, now_ns: u64) -> Option<&[u8]> {
-        self.poll(now_ns)
+    pub fn position(&self) -> StreamPosition {
+        self.packetizer.position()
     }
 
-    /// As [`LegMedia::poll_transmit`], into `out`, sharing payloads with others and leaving RTP to be
-    /// protected together with others'. `out` has room for [`MAX_DATAGRAM_BYTES`].
-    pub(crate) fn poll_plain(
-        &mut self,
-        now_ns: u64,
-        once: &mut EncodeOnce,
-        out: &mut [u8],
-    ) -> Option<Plain> {
-        self.apply_commands();
-        let whole = |bytes| Plain { bytes, room: bytes, unprotected: None };
-        let waits = self.session.batches();
-        while let Some(made) = self.make(now_ns, Some(&mut *once), out) {
-            match made {
-                Made::Rtp(packet) if waits => {
-                    self.session.count(packet.payload_bytes);
-                    return Some(Plain {
-                        bytes: packet.bytes,
-                        room: (packet.bytes + self.trailer_bytes).min(out.len()),
-                        unprotected: Some(packet.payload_bytes),
-                    });
-                }
-                Made::Rtp(packet) => {
-                    if let Some(bytes) = self.session.seal(packet.bytes, packet.payload_bytes, out)
-                    {
-                        return Some(whole(bytes));
-                    }
-                }
-                Made::Rtcp(bytes) => return Some(whole(bytes)),
-            }
-        }
-        self.publish();
-        None
+    /// Goes on with a stream from there.
+    pub(super) fn go_on_at(&mut self, position: StreamPosition) {
+        self.packetizer.go_on_at(position);
     }
 
-    /// The session that protects what [`LegMedia::poll_plain`] leaves to be protected.
-    pub(crate) fn protector(&self) -> Option<&srtp::Sender> {
-        self.session.protector()
-    }
-
-    /// The same, to be changed.
-    pub(crate) fn protector_mut(&mut self) -> Option<&mut srtp::Sender> {
-        self.session.protector_mut()
-    }
-
-    /// A packet that [`LegMedia::poll_plain`] made could not be protected, and is not sent.
-    pub(crate) fn refused(&mut self, payload_bytes: usize) {
-        self.session.uncount(payload_bytes);
-    }
-
-    /// Samples of a packet's audio.
-    pub(crate) fn packet_samples(&self) -> usize {
-        self.packetizer.packet_samples
-    }
-
-    fn poll(&mut self, now_ns: u64) -> Option<&[u8]> {
-        self.apply_commands();
-        let mut out = core::mem::take(&mut self.datagram);
-        let mut sealed = None;
-        while sealed.is_none()
-            && let Some(made) = self.make(now_ns, None, &mut out)
-        {
-            sealed = match made {
-                Made::Rtp(packet) => {
-                    self.session.seal(packet.bytes, packet.payload_bytes, &mut out)
-                }
-                Made::Rtcp(bytes) => Some(bytes),
-            };
-        }
-        self.datagram = out;
-        if sealed.is_none() {
-            self.publish();
-        }
-        self.datagram.get(..sealed?)
-    }
-
-    /// Makes the next datagram: RTP in plain, or RTCP as it is sent.
-    fn make(
-        &mut self,
-        now_ns: u64,
-        mut once: Option<&mut EncodeOnce>,
-        out: &mut [u8],
-    ) -> Option<Made> {
-        self.hear(now_ns);
-        if let Some(next) = self.session.next_ssrc() {
-            // RFC 3550 section 8.2: the old source leaves with a BYE.
-            let farewell = self.report(now_ns, true, out);
-            self.session.go_on_as(next);
-            self.packetizer.ssrc = next;
-            if let Some(bytes) = farewell {
-                return Some(Made::Rtcp(bytes));
-            }
-        }
-        if !self.session.is_ready() {
-            // No keys yet: time goes by, and nothing is said.
-            let waiting = self.backlog_samples;
-            if waiting >= self.packetizer.packet_samples {
-                let packets = waiting.checked_div(self.packetizer.packet_samples);
-                self.session.skip(packets.unwrap_or(0) as u64);
-                self.backlog_samples = 0;
-                self.rested_samples += waiting;
-                self.rest_whole_packets();
-            }
-            return None;
-        }
-        while self.backlog_samples >= self.packetizer.packet_samples {
-            if let Some(packet) = self.next_packet(now_ns, once.as_deref_mut(), out) {
-                self.keepalive.sent(now_ns);
-                return Some(Made::Rtp(packet));
-            }
-        }
-        if self.keepalive.is_due(now_ns)
-            && let Some(packet) = self.keep_alive(now_ns, out)
-        {
-            return Some(Made::Rtp(packet));
-        }
-        if core::mem::take(&mut self.may_ask)
-            && let Some(bytes) = self.request(now_ns, out)
-        {
-            return Some(Made::Rtcp(bytes));
-        }
-        if self.session.is_report_due(now_ns) {
-            return self.report(now_ns, false, out).map(Made::Rtcp);
-        }
-        None
-    }
-
-    /// Makes the datagram of a packet that another leg passes through
-    /// ([`Received::PassThrough`](super::Received)): its payload untouched (or another in its place,
-    /// as from a [`Repacketizer`](crate::codec::Repacketizer)) under `passed.payload_type`, which may
-    /// be changed to what this leg's peer calls it. Source, keys and statistics are this leg's;
-    /// sequence numbers and timestamps keep their distances, also when they come out of order.
-    /// `None` if it is too large, or the keys are used up.
+    /// Whether packets can be sent: there are keys, or plain RTP was asked for.
     ///
     /// Real-time: yes.
-    pub fn relay(&mut self, passed: &Passed, payload: &[u8]) -> Option<&[u8]> {
-        self.apply_commands();
-        if !self.direction.sends() {
-            return None;
-        }
-        let limit = self.datagram.len().saturating_sub(self.trailer_bytes);
-        let packet = self.packetizer.relay(passed, payload, self.datagram.get_mut(..limit)?)?;
-        let mut out = core::mem::take(&mut self.datagram);
-        let sealed = self.session.seal(packet.bytes, packet.payload_bytes, &mut out);
-        self.keepalive.sent_lately();
-        self.datagram = out;
-        self.publish();
-        self.datagram.get(..sealed?)
+    pub fn is_ready(&self) -> bool {
+        self.session.is_ready()
     }
 
-    /// A last report with a BYE (RFC 3550 section 6.6), to be sent when the leg ends.
-    ///
-    /// Real-time: yes.
-    pub fn goodbye(&mut self, now_ns: u64) -> Option<&[u8]> {
-        let mut out = core::mem::take(&mut self.datagram);
-        let made = self.report(now_ns, true, &mut out);
-        self.datagram = out;
-        self.publish();
-        self.datagram.get(..made?)
+    /// What protects what is sent, once there are keys: for checkpoints of it.
+    pub fn srtp_mut(&mut self) -> Option<&mut srtp::Sender> {
+        self.session.srtp_mut()
     }
 
     /// Counters.
     pub fn stats(&self) -> MediaStats {
-        self.stats.with(&self.session.stats())
+        self.own_stats().with(&self.session.stats())
     }
 
-    /// Encodes one packet time of the backlog; `None` if there is nothing to send.
-    fn next_packet(
-        &mut self,
-        now_ns: u64,
-        once: Option<&mut EncodeOnce>,
-        out: &mut [u8],
-    ) -> Option<Packet> {
-        let limit = out.len().saturating_sub(self.trailer_bytes);
-        let out = out.get_mut(..limit)?;
-        let samples = self.packetizer.packet_samples;
-        let pcm = self.backlog.head(samples);
-        let ntp = ntp_time(self.ntp_at_zero, now_ns);
-        let packet = self.packetizer.packet(pcm, ntp, out, &mut self.stats, once);
-        self.backlog.shift(samples..self.backlog_samples, 0);
-        self.backlog_samples -= samples;
-        packet
-    }
-
-    /// A packet that says nothing, for want of others.
-    fn keep_alive(&mut self, now_ns: u64, out: &mut [u8]) -> Option<Packet> {
-        self.keepalive.sent(now_ns);
-        let limit = out.len().saturating_sub(self.trailer_bytes);
-        self.packetizer.empty(self.keepalive.payload_type, out.get_mut(..limit)?)
+    /// The same without what the session counts, which who reads them adds.
+    fn own_stats(&self) -> MediaStats {
+        MediaStats {
+            pulled_level_dbov: self.pulled_level_dbov().into(),
+            events_dropped: self.events.dropped(),
+            ..self.stats
+        }
     }
 
     /// Tells what did not come.
@@ -559,99 +398,6 @@ impl LegMedia {
         {
             self.events.emit(event);
         }
-    }
-
-    /// Asks for packets that are missing; `None` if there is nothing to ask for.
-    fn request(&mut self, now_ns: u64, out: &mut [u8]) -> Option<usize> {
-        let mut missing = [Missing::default(); MOST_REQUESTS];
-        let count = self.reader.missing(now_ns, &mut missing);
-        self.session.request(missing.head(count), now_ns, out)
-    }
-
-    fn report(&mut self, now_ns: u64, goodbye: bool, out: &mut [u8]) -> Option<usize> {
-        let heard = self.session.heard().unwrap_or_default();
-        if heard.reports_received != self.reports_seen {
-            self.reports_seen = heard.reports_received;
-            let expected = self.packetizer.expect_loss(
-                heard.remote_fraction_lost as u8,
-                heard.remote_burst_density_x256.min(255) as u8,
-            );
-            self.stats.expected_loss_percent = u64::from(expected);
-        }
-        let metrics =
-            (self.extended_reports && heard.source_valid != 0).then(|| self.metrics(&heard));
-        let clock = SenderReportClock::new(self.packetizer.timestamp_at_rest(
-            (self.backlog_samples + self.rested_samples) as u32,
-            self.sample_rate_hz,
-        ));
-        self.session.report(now_ns, clock, metrics.as_ref(), goodbye, out)
-    }
-
-    fn metrics(&self, heard: &ReceiverStats) -> crate::rtp::rtcp::xr::VoipMetrics {
-        self.assessor.voip_metrics(heard, &self.reader.stats(), self.pulled_level_dbov())
-    }
-
-    fn publish(&mut self) {
-        self.session.publish();
-        self.stats.events_dropped = self.events.dropped();
-        self.publisher.publish(&self.stats);
-    }
-
-    fn apply_commands(&mut self) {
-        if !self.session.apply_commands() {
-            return;
-        }
-        while let Some(note) = self.notes.pop() {
-            match note {
-                Note::Digit(press) => self.digits.note(press),
-                Note::Goodbye => self.source_gone = true,
-            }
-        }
-        while let Some(command) = self.commands.pop() {
-            match command {
-                MediaCommand::SetMuted(muted) => self.muted = muted,
-                MediaCommand::StopDigits { given } => self.packetizer.digits.clear(given),
-                MediaCommand::Update(update) => self.update(update),
-                MediaCommand::Record(recorder) => {
-                    if let Some(before) = core::mem::replace(&mut self.recorder, recorder) {
-                        let _ = self.spent.push(LegSpent::Recorder(before));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Puts what an update brings in the place of what there is, which goes back with it.
-    fn update(&mut self, mut update: Box<MediaUpdate>) {
-        update.packetizer.continue_from(&mut self.packetizer);
-        core::mem::swap(&mut self.packetizer, &mut update.packetizer);
-        if let Some(decoders) = update.decoders.take() {
-            update.decoders = Some(self.reader.replace_decoders(decoders));
-        }
-        // What waits goes on waiting, as far as there is room.
-        let waiting = self.backlog_samples.min(update.backlog.len());
-        update.backlog.head_mut(waiting).copy_of(self.backlog.head(waiting));
-        self.backlog_samples = waiting;
-        core::mem::swap(&mut self.backlog, &mut update.backlog);
-        core::mem::swap(&mut self.tones, &mut update.tones);
-        self.freeze_for_modems = update.freeze_for_modems;
-        self.trailer_bytes = update.trailer_bytes;
-        self.asks = update.asks;
-        self.assessor = update.assessor;
-        if self.direction.receives() && !update.direction.receives() {
-            self.reader.source_gone();
-        }
-        self.direction = update.direction;
-        if !self.direction.sends() {
-            self.rested_samples += self.backlog_samples;
-            self.backlog_samples = 0;
-            self.rest_whole_packets();
-        }
-        self.timeout = update.timeout;
-        update.keepalive.continue_from(&self.keepalive);
-        self.keepalive = update.keepalive;
-        // A full ring means that nobody collects; then it is freed here after all.
-        let _ = self.spent.push(LegSpent::Media(update));
     }
 }
 

@@ -84,6 +84,7 @@ pub use digits::{MAX_DIGIT_MS, MIN_DIGIT_MS};
 pub use event::LegEvent;
 pub(crate) use media::Plain;
 pub use media::{LegMedia, MediaError};
+pub use packetizer::StreamPosition;
 pub use quality_report::CallQualityReport;
 pub use receiver::LegReceiver;
 pub use recording::Recorded;
@@ -145,6 +146,35 @@ impl Leg {
         new_control.continue_from(control);
         (*receiver, *media, *control) = (new_receiver, new_media, new_control);
         Ok(())
+    }
+
+    /// Makes a leg that goes on where another process' has ended: its stream where that stood, and its SRTP by
+    /// checkpoints of it ([`session::resume`]), behind all that they reserve. Without checkpoints it is protected as
+    /// `config` says. The voice begins anew.
+    ///
+    /// Real-time: no (takes all memory).
+    ///
+    /// # Errors
+    /// As [`Leg::new`]; [`LegError::Srtp`] for checkpoints that are none of a sender and a receiver.
+    pub fn resume(
+        config: &LegConfig,
+        position: StreamPosition,
+        restored: Option<session::RestoredSrtp>,
+    ) -> Result<(LegReceiver, LegMedia, LegControl), LegError> {
+        config.check()?;
+        let mut config = config.clone();
+        config.local_ssrc = position.ssrc;
+        let session = match restored {
+            Some(restored) => session::resume(&config.session(), restored),
+            None => session::create(&config.session()),
+        };
+        let mut halves = Self::on(&config, session.map_err(LegError::Srtp)?)?;
+        let media = &mut halves.1;
+        let sent = media.srtp_mut().and_then(|srtp| srtp.stream(position.ssrc));
+        let reserved = sent.and_then(|stream| stream.highest_sequence);
+        let sequence = reserved.map_or(position.sequence, |last| last.wrapping_add(1));
+        media.go_on_at(StreamPosition { sequence, ..position });
+        Ok(halves)
     }
 
     fn on(

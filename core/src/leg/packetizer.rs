@@ -31,6 +31,17 @@ pub(super) struct Packet {
     pub(super) payload_bytes: usize,
 }
 
+/// Where the RTP stream stands that a leg sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamPosition {
+    /// Its source.
+    pub ssrc: u32,
+    /// Sequence number of the next packet.
+    pub sequence: u16,
+    /// RTP timestamp of the next sample that is sent.
+    pub timestamp: u32,
+}
+
 pub(super) struct Packetizer {
     encoder: LegEncoder,
     expected_loss_percent: u8,
@@ -147,6 +158,15 @@ impl Packetizer {
         self.extensions.mixer_levels.is_some()
     }
 
+    pub(super) fn position(&self) -> StreamPosition {
+        let Self { ssrc, sequence, timestamp, .. } = *self;
+        StreamPosition { ssrc, sequence, timestamp }
+    }
+
+    pub(super) fn go_on_at(&mut self, position: StreamPosition) {
+        (self.sequence, self.timestamp) = (position.sequence, position.timestamp);
+    }
+
     /// Goes on where `before` was: sequence numbers, timestamps, digits, the encoder's state where the
     /// codec is the same.
     ///
@@ -259,6 +279,7 @@ impl Packetizer {
         if self.relayed.take().is_some() {
             self.marker = true;
         }
+        stats.pushed_level_dbov = level_dbov(pcm).into();
         let timestamp = self.timestamp;
         self.timestamp = timestamp.wrapping_add(self.packet_ticks);
         if let Some(digit) = self.digits.next(timestamp, &self.events) {
@@ -297,6 +318,7 @@ impl Packetizer {
         once: Option<&mut EncodeOnce>,
     ) -> Option<Packet> {
         let mut room = [0; EXTENSION_BYTES];
+        let level_dbov = stats.pushed_level_dbov as u8;
         let payload_type = self
             .redundancy
             .as_ref()
@@ -308,7 +330,12 @@ impl Packetizer {
         };
         let header = RtpHeader {
             contributing_sources: sources.get(..count).unwrap_or(&[]),
-            extension: self.extension(&mut room, pcm, ntp, levels.get(..count).unwrap_or(&[])),
+            extension: self.extension(
+                &mut room,
+                level_dbov,
+                ntp,
+                levels.get(..count).unwrap_or(&[]),
+            ),
             ..self.header(self.marker, payload_type, timestamp)
         };
         let header_bytes = header.write(out).ok()?;
@@ -364,13 +391,12 @@ impl Packetizer {
     fn extension<'a>(
         &self,
         room: &'a mut [u8],
-        pcm: &[i16],
+        level_dbov: u8,
         ntp: u64,
         contributors_dbov: &[u8],
     ) -> Option<(u16, &'a [u8])> {
         let mut writer = Writer::new(room);
         if let Some(id) = self.extensions.audio_level {
-            let level_dbov = level_dbov(pcm);
             // Whoever does not look for speech says that there may be some (RFC 6464 section 4).
             let level = AudioLevel { level_dbov, voice: level_dbov < 127 };
             writer.push(id, &[level.to_byte()]);

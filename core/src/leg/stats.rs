@@ -37,7 +37,7 @@ counters! {
         pub events_dropped,
         /// Loss that the encoder prepares for, in percent; a gauge.
         pub expected_loss_percent,
-        /// Level of what was pushed last, in -dBov; a gauge.
+        /// Level of the last packet time of what was pushed, in -dBov; a gauge.
         pub pushed_level_dbov,
         /// Level of what was pulled last, in -dBov; a gauge.
         pub pulled_level_dbov,

@@ -71,6 +71,13 @@ pub(super) struct Ramp {
 }
 
 impl Ramp {
+    /// The factor of all samples, if it is one.
+    #[inline(always)]
+    pub(super) fn steady(self) -> Option<i32> {
+        // As in `Ramp::at`.
+        (self.step == 0).then_some(i32::from(self.from as i16))
+    }
+
     /// The factor of the sample at `index`.
     #[inline(always)]
     pub(super) fn at(self, index: usize) -> i32 {

@@ -43,6 +43,9 @@ versions! {
     /// `out = clamp(bus - row * ramp)`.
     pub(super) fn subtract_ramp(unit, bus: &[i32], row: &[i16], ramp: Ramp, out: &mut [i16])
         = subtract_ramp_body;
+    /// `mix = bus - row * ramp`.
+    pub(super) fn difference_ramp(unit, bus: &[i32], row: &[i16], ramp: Ramp, mix: &mut [i32])
+        = difference_ramp_body;
     /// `mix = bus - row`.
     pub(super) fn difference(unit, bus: &[i32], row: &[i16], mix: &mut [i32]) = difference_body;
     /// `out = clamp(bus)`.
@@ -91,22 +94,38 @@ fn clamp_body(bus: &[i32], out: &mut [i16]) {
 
 #[inline(always)]
 fn give_ramp_body(mix: &mut [i32], row: &[i16], ramp: Ramp) {
-    for (index, (mix, sample)) in mix.iter_mut().zip(row).enumerate() {
-        *mix = mix.wrapping_add(apply(*sample, ramp.at(index)));
-    }
+    for_each_factor(ramp, mix.iter_mut().zip(row), |(mix, sample), factor| {
+        *mix = mix.wrapping_add(apply(*sample, factor));
+    });
 }
 
 #[inline(always)]
 fn take_ramp_body(mix: &mut [i32], row: &[i16], ramp: Ramp) {
-    for (index, (mix, sample)) in mix.iter_mut().zip(row).enumerate() {
-        *mix = mix.wrapping_sub(apply(*sample, ramp.at(index)));
-    }
+    for_each_factor(ramp, mix.iter_mut().zip(row), |(mix, sample), factor| {
+        *mix = mix.wrapping_sub(apply(*sample, factor));
+    });
+}
+
+#[inline(always)]
+fn difference_ramp_body(bus: &[i32], row: &[i16], ramp: Ramp, mix: &mut [i32]) {
+    for_each_factor(ramp, mix.iter_mut().zip(bus).zip(row), |((mix, bus), own), factor| {
+        *mix = bus.wrapping_sub(apply(*own, factor));
+    });
 }
 
 #[inline(always)]
 fn subtract_ramp_body(bus: &[i32], row: &[i16], ramp: Ramp, out: &mut [i16]) {
-    for (index, ((out, bus), own)) in out.iter_mut().zip(bus).zip(row).enumerate() {
-        *out = saturate(bus.wrapping_sub(apply(*own, ramp.at(index))));
+    for_each_factor(ramp, out.iter_mut().zip(bus).zip(row), |((out, bus), own), factor| {
+        *out = saturate(bus.wrapping_sub(apply(*own, factor)));
+    });
+}
+
+/// Goes through samples with the factor of each. A gain that stays as it is saves a multiplication a sample.
+#[inline(always)]
+fn for_each_factor<T>(ramp: Ramp, samples: impl Iterator<Item = T>, each: impl Fn(T, i32)) {
+    match ramp.steady() {
+        Some(factor) => samples.for_each(|sample| each(sample, factor)),
+        None => samples.enumerate().for_each(|(n, sample)| each(sample, ramp.at(n))),
     }
 }
 

@@ -90,13 +90,8 @@ versions! {
 #[inline(always)]
 fn process_body(limiter: &mut Limiter, held: &mut [i32], mix: &[i32], out: &mut [i16]) {
     let Some(block) = NonZeroUsize::new(held.len()).map(NonZeroUsize::get) else { return };
-    let idle = *limiter == Limiter::default() && peak(mix) as f32 <= CEILING;
     let (early, last) = mix.cut(mix.len() - block);
-    if idle {
-        let (first, rest) = out.cut_mut(block);
-        copy(held, first);
-        copy(early, rest);
-    } else {
+    if *limiter != Limiter::default() || copied(held, early, last, out) as f32 > CEILING {
         // Each block goes out once the peak of the next is known.
         let (mut before, mut out) = (&*held, out);
         for next in mix.chunks_exact(block) {
@@ -120,12 +115,20 @@ fn peak(mix: &[i32]) -> u32 {
     mix.iter().fold(0, |peak, sample| peak.max(sample.unsigned_abs()))
 }
 
-/// What is known to fit.
+/// Passes on what was held and what comes early, as it is where that fits; the loudest sample that came.
 #[inline(always)]
-fn copy(mix: &[i32], out: &mut [i16]) {
-    for (out, mix) in out.iter_mut().zip(mix) {
-        *out = (*mix).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+fn copied(held: &[i32], early: &[i32], last: &[i32], out: &mut [i16]) -> u32 {
+    let fitted = |sample: i32| sample.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+    let (first, rest) = out.cut_mut(held.len());
+    for (out, held) in first.iter_mut().zip(held) {
+        *out = fitted(*held);
     }
+    let mut loudest = peak(last);
+    for (out, mix) in rest.iter_mut().zip(early) {
+        loudest = loudest.max(mix.unsigned_abs());
+        *out = fitted(*mix);
+    }
+    loudest
 }
 
 /// `out = mix` times a line that ends at `end`, rounded to nearest.

@@ -315,10 +315,27 @@ impl Mixer {
     /// [`MixerError::UnknownParticipant`], [`MixerError::InvalidLength`]; `pcm` is not touched
     /// then.
     pub fn output(&mut self, id: ParticipantId, pcm: &mut [i16]) -> Result<(), MixerError> {
-        let place = *self.place(id)?;
-        if pcm.len() != self.samples {
+        let (samples, limited) = (self.samples, self.held.is_some());
+        let place = self.place(id)?;
+        if pcm.len() != samples {
             return Err(MixerError::InvalidLength);
         }
+        if limited || !place.hears_plainly() {
+            return self.output_specially(id, pcm);
+        }
+        let mixed = place.mixed;
+        self.stats.outputs += 1;
+        if mixed {
+            kernel::subtract(self.unit, &self.bus, self.arena.row(id.index as usize), pcm);
+        } else {
+            pcm.copy_of(self.common());
+        }
+        Ok(())
+    }
+
+    /// As [`Mixer::output`], with gains, pair gains or a limiter.
+    fn output_specially(&mut self, id: ParticipantId, pcm: &mut [i16]) -> Result<(), MixerError> {
+        let place = *self.place(id)?;
         self.stats.outputs += 1;
         if self.held.is_some() {
             self.output_limited(id.index, &place, pcm);
@@ -429,9 +446,8 @@ impl Mixer {
         } else if place.heard.is_unity() {
             kernel::difference(self.unit, &self.bus, row, &mut self.mix);
         } else {
-            self.mix.copy_of(self.bus.head(self.samples));
             let ramp = place.heard.ramp(self.instants, self.channels);
-            kernel::take_ramp(self.unit, &mut self.mix, row, ramp);
+            kernel::difference_ramp(self.unit, &self.bus, row, ramp, &mut self.mix);
         }
         let mut next = place.pairs;
         while let Some(pair) = self.pairs.at(next) {

@@ -74,6 +74,12 @@ impl Place {
         self.listening.step(if self.deaf { 0 } else { gain::UNITY });
     }
 
+    /// Whether it hears the others as they are, and is heard so: no gain moves, and none is its own.
+    #[inline]
+    pub(super) fn hears_plainly(&self) -> bool {
+        self.pairs == pairs::NONE && self.heard.is_unity() && self.listening.is_unity()
+    }
+
     /// Whether it hears what everybody hears who contributes nothing.
     #[inline]
     pub(super) fn hears_common(&self) -> bool {

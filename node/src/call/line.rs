@@ -77,7 +77,7 @@ pub(crate) struct CallLine {
     /// Whether RTCP shares RTP's port, at each end.
     muxed: [bool; 2],
     /// What its sessions are kept as for another process.
-    checkpoint: Option<Box<[EndCheckpoint; 2]>>,
+    checkpoint: Option<Vec<EndCheckpoint>>,
     /// What is spoken at each end, where that is not the same.
     pub(super) speeches: Option<[Speech; 2]>,
 }

@@ -12,6 +12,7 @@ use super::camera::{Told, Video};
 use super::line::CallLine;
 use super::voice::{self, Speech};
 use super::{Call, CallError, Room, peer, rewrite, told};
+use crate::failover::{MemberRecord, SpeechRecord};
 use crate::keys;
 use crate::ng::flags::{Flags, Ice, Transport};
 use crate::peer::ice::Credentials;
@@ -84,6 +85,52 @@ impl Member {
     /// Samples a second of what it hears.
     pub fn sample_rate_hz(&self) -> u32 {
         self.speech.sample_rate_hz
+    }
+
+    /// Whether it is another node's conference, which this node has called.
+    pub(super) fn is_link(&self) -> bool {
+        self.answer.is_empty()
+    }
+
+    /// What is spoken with it.
+    pub(super) fn speech(&self) -> &Speech {
+        &self.speech
+    }
+
+    /// What is kept of it for another process.
+    pub(super) fn record(&self) -> MemberRecord {
+        let Origin { session, version, address } = self.origin;
+        MemberRecord {
+            conference: self.conference.clone(),
+            name: self.name.clone(),
+            says: self.says,
+            hears: self.hears,
+            listens_only: self.listens_only,
+            origin: (session, version, address),
+            answer: self.answer.clone(),
+        }
+    }
+
+    /// What another process has kept, in its new place. Its video ended with that process.
+    pub(super) fn of(
+        record: &MemberRecord,
+        speech: &SpeechRecord,
+        id: MemberId,
+    ) -> Result<Self, CallError> {
+        let (session, version, address) = record.origin;
+        Ok(Self {
+            conference: record.conference.clone(),
+            name: record.name.clone(),
+            id,
+            speech: Speech::of(speech)?,
+            told: None,
+            says: record.says,
+            hears: record.hears,
+            listens_only: record.listens_only,
+            spoke_ns: None,
+            origin: Origin { session, version, address },
+            answer: record.answer.clone(),
+        })
     }
 
     /// What is spoken with it, as in `a=rtpmap`.

@@ -28,6 +28,7 @@ use line::CallLine;
 pub(crate) use line::LineEnd;
 pub use member::{Entrance, Member};
 pub use overhear::{Heard, Overheard};
+pub(crate) use resume::Resumed;
 pub use subscriber::{Lead, Subscriber};
 
 use core::net::IpAddr;

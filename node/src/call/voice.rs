@@ -6,6 +6,7 @@ use ale_media::leg::{Direction, LegConfig, ReceiveCodec, TelephoneEvents};
 
 use super::error::CallError;
 use super::numbers::is_events;
+use crate::failover::SpeechRecord;
 use crate::ng::flags::Codecs;
 use crate::random;
 use crate::sdp::{Extensions, Format, Line, NamedFormat};
@@ -224,6 +225,45 @@ impl Speech {
             sample_rate_hz,
             extensions: Extensions::default(),
         }
+    }
+
+    /// What is kept of it for another process.
+    pub(super) fn record(&self) -> SpeechRecord {
+        SpeechRecord {
+            sent: (self.payload_type, self.codec.rtpmap()),
+            understood: (self.understood.iter())
+                .map(|known| (known.payload_type, known.codec.rtpmap()))
+                .collect(),
+            events: self.events,
+            more_events: self.more_events,
+            comfort_noise: self.comfort_noise,
+            sample_rate_hz: self.sample_rate_hz,
+            extensions: self.extensions,
+        }
+    }
+
+    /// What another process has kept.
+    pub(super) fn of(record: &SpeechRecord) -> Result<Self, CallError> {
+        let codec = |encoding: &str| CodecSpec::from_rtpmap(encoding).ok_or(CallError::NoCodec);
+        let (payload_type, sent) = &record.sent;
+        let understood = record.understood.iter().map(|(payload_type, encoding)| {
+            Ok(ReceiveCodec { payload_type: *payload_type, codec: codec(encoding)? })
+        });
+        Ok(Self {
+            payload_type: *payload_type,
+            codec: codec(sent)?,
+            understood: understood.collect::<Result<_, CallError>>()?,
+            events: record.events,
+            more_events: record.more_events,
+            comfort_noise: record.comfort_noise,
+            sample_rate_hz: record.sample_rate_hz,
+            extensions: record.extensions,
+        })
+    }
+
+    /// Ticks of its RTP clock in so many ms.
+    pub(super) fn ticks(&self, ms: u64) -> u32 {
+        (ms * u64::from(self.codec.format().rtp_clock_hz) / 1_000) as u32
     }
 
     /// Whether a description still has it, events included.

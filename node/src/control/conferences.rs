@@ -2,6 +2,8 @@
 //! Conferences, by name: who is let in, who leaves, and what is known of them. Each lives whole on one worker, and
 //! the calls of its members with it; it begins with its first member and ends with its last.
 
+mod seats;
+
 use std::collections::HashMap;
 
 use ale_media::conference::{

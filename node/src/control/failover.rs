@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Control;
-use crate::call::{Call, CallError};
+use crate::call::{Call, CallError, Resumed};
 use crate::config;
 use crate::failover::{self, CallRecord, Folder, Store, Vault};
-use crate::worker::{EndCheckpoint, Ends, checkpoint};
+use crate::worker::{EndCheckpoint, Path, checkpoint};
 
 /// What has been done about calls that are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,18 +94,19 @@ impl Control {
             }
             call.checkpointed_ns = now_ns;
             let Some(worker) = self.workers.get(call.worker) else { continue };
+            let seat = call.member.as_ref().and_then(|member| self.conferences.seat(member));
             for path in call.paths() {
-                worker.checkpoint(path, call_id, Arc::clone(keeper.vault.session_key()));
+                worker.checkpoint(path, seat, call_id, Arc::clone(keeper.vault.session_key()));
             }
         }
     }
 
     /// A worker has taken checkpoints of a path's ends.
-    pub(super) fn keep(&mut self, path: u64, call_id: &str, taken: [EndCheckpoint; 2]) {
+    pub(super) fn keep(&mut self, path: u64, call_id: &str, taken: Vec<EndCheckpoint>) {
         let (Some(keeper), Some(call)) = (&mut self.keeper, self.calls.get_mut(call_id)) else {
             return;
         };
-        let generations = taken.each_ref().map(|end| end.generation);
+        let generations = taken.iter().map(|end| end.generation).collect();
         if !call.set_checkpoint(path, taken) {
             return;
         }
@@ -113,7 +114,8 @@ impl Control {
         if keeper.keep(&record)
             && let Some(worker) = self.workers.get(call.worker)
         {
-            worker.confirm(path, generations);
+            let seat = call.member.as_ref().and_then(|member| self.conferences.seat(member));
+            worker.confirm(path, seat, generations);
         }
     }
 
@@ -165,30 +167,42 @@ impl Control {
             return Err(CallError::NotDone("More calls than may be"));
         }
         let key = Arc::clone(keeper.vault.session_key());
-        let worker = self.next_worker;
-        let (mut call, mut paths) = Call::resume(record, worker, &mut self.room, &key, now_ns)?;
-        let mut generations = Vec::new();
-        for path in &mut paths {
-            let Ends::Relay(ends) = &mut path.ends else { continue };
-            let taken = checkpoint::take(ends, &key).ok_or(CallError::Keys)?;
-            generations.push(taken.each_ref().map(|end| end.generation));
-            call.set_checkpoint(path.id, taken);
-        }
-        let call_id = &record.call_id;
-        let own = call.record(call_id, &self.room, unix_ms()).ok_or(CallError::Keys)?;
-        if !keeper.keep(&own) {
+        let conference = record.member.as_ref().map(|member| &member.conference[..]);
+        let there = conference.and_then(|name| self.conferences.worker(name));
+        let number = there.unwrap_or(self.next_worker);
+        let now_ms = unix_ms();
+        let elapsed_ms = now_ms.saturating_sub(record.written_ms);
+        let resumed = Call::resume(record, elapsed_ms, number, &mut self.room, &key, now_ns)?;
+        let Resumed { mut call, mut paths, mut media } = resumed;
+        let take = |path: &mut Path| checkpoint::take(&mut path.ends, media.as_mut(), &key);
+        let taken = paths.iter_mut().map(take).collect::<Option<Vec<_>>>();
+        let taken = taken.ok_or(CallError::Keys)?;
+        if !keeper.keep(&record.again(taken.iter().map(Vec::as_slice), now_ms)) {
             return Err(CallError::NotDone("Taking over what can't be kept"));
         }
-        let worker =
-            self.workers.get(worker).ok_or(CallError::NotDone("A call without a worker"))?;
-        for (mut path, generations) in paths.into_iter().zip(generations) {
-            if let Ends::Relay(ends) = &mut path.ends {
-                checkpoint::confirm(ends, generations);
-            }
-            worker.open(path);
+        for (path, taken) in paths.iter_mut().zip(taken) {
+            let generations: Vec<_> = taken.iter().map(|end| end.generation).collect();
+            checkpoint::confirm(&mut path.ends, media.as_mut(), &generations);
+            call.set_checkpoint(path.id, taken);
         }
-        self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
+        let worker =
+            self.workers.get(number).ok_or(CallError::NotDone("A call without a worker"))?;
+        if let (Some(name), Some(media)) = (conference, media) {
+            self.conferences.take_in(name, (number, worker), |control| {
+                call.enter_again(record, media, |media, options| {
+                    let joined = control.join(Box::new(media), options);
+                    joined.map_err(|(error, _)| CallError::Conference(error))
+                })
+            })?;
+        }
+        paths.into_iter().for_each(|path| worker.open(path));
+        if there.is_none() {
+            self.next_worker = (self.next_worker + 1) % self.workers.len().max(1);
+        }
+        let call_id = &record.call_id;
         tracing::info!(call_id, "taken over");
+        // What a description asks of recordings is its author's, now as before.
+        let _ = self.conferences.follow(&call);
         self.calls.insert(call_id.clone(), call);
         Ok(())
     }

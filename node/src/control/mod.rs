@@ -240,7 +240,7 @@ impl Control {
         let _ = rustix::io::read(&*self.bell, &mut [0_u8; 8]);
         while let Ok((path, end, happened)) = self.told.try_recv() {
             if let Happened::Checkpointed { call_id, taken } = happened {
-                self.keep(path, &call_id, *taken);
+                self.keep(path, &call_id, taken);
                 continue;
             }
             match &happened {

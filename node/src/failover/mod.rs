@@ -26,7 +26,10 @@ use rtc_crypto::{AeadAlgorithm, AeadCipher};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-pub use record::{CallRecord, EndRecord, KeysRecord, LineRecord, SrtpRecord};
+pub use record::{
+    CallRecord, EndRecord, KeysRecord, LineRecord, MemberRecord, SpeechRecord, SrtpRecord,
+    StreamRecord,
+};
 pub use store::{Folder, Store};
 
 use crate::random;
@@ -34,7 +37,7 @@ use crate::random;
 /// A record of this age is not taken over any more.
 pub const MAX_AGE_MS: u64 = 10_000;
 /// What records begin with: a name and a version.
-const MAGIC: [u8; 8] = *b"ALECALL\x01";
+const MAGIC: [u8; 8] = *b"ALECALL\x02";
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 /// Longest record: of a call with the most media lines.

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is kept of a call between two parties whose packets go on as they are.
+//! What is kept of a call: of two parties, or of one and a conference.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
+use ale_media::leg::StreamPosition;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::MAX_RECORD_BYTES;
 use crate::peer::ice::Credentials;
-use crate::sdp::{DtlsLine, Line};
-use crate::worker::Passing;
+use crate::sdp::{DtlsLine, Extensions, Line};
+use crate::worker::{EndCheckpoint, Passing};
 
 /// A call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct CallRecord {
     pub tags: [Option<String>; 2],
     /// Its media lines in their order; none for one that is refused.
     pub lines: Vec<Option<LineRecord>>,
+    /// What it has of a conference, if it is with one.
+    pub member: Option<MemberRecord>,
 }
 
 /// A media line.
@@ -33,8 +36,70 @@ pub struct CallRecord {
 pub struct LineRecord {
     /// Whether RTCP shares RTP's port, at each end.
     pub muxed: [bool; 2],
-    /// Towards who offered first, and towards the other.
-    pub ends: [EndRecord; 2],
+    /// Towards who offered first, and towards the other; of a member there is no other.
+    pub ends: Vec<EndRecord>,
+    /// What is spoken at each end, where voices are decoded.
+    pub spoken: Vec<SpeechRecord>,
+}
+
+/// What is spoken at an end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpeechRecord {
+    /// What is sent: a payload type, and the codec as in `a=rtpmap`.
+    pub sent: (u8, String),
+    /// What the peer may send.
+    pub understood: Vec<(u8, String)>,
+    /// Payload type and clock of events (RFC 4733), in Hz.
+    pub events: Option<(u8, u32)>,
+    /// By which the peer may send them, too.
+    pub more_events: Option<(u8, u32)>,
+    /// Payload type of comfort noise (RFC 3389).
+    pub comfort_noise: Option<u8>,
+    /// Of the PCM between the ends, in Hz.
+    pub sample_rate_hz: u32,
+    /// Header extensions, spoken both ways.
+    pub extensions: Extensions,
+}
+
+/// A stream that the node makes for a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamRecord {
+    /// Its source.
+    pub ssrc: u32,
+    /// The sequence number that another process goes on with.
+    pub sequence: u16,
+    /// The RTP timestamp of when this was taken.
+    pub timestamp: u32,
+}
+
+impl From<StreamPosition> for StreamRecord {
+    fn from(position: StreamPosition) -> Self {
+        let StreamPosition { ssrc, sequence, timestamp, .. } = position;
+        Self { ssrc, sequence, timestamp }
+    }
+}
+
+/// A member of a conference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRecord {
+    /// The conference's name.
+    pub conference: String,
+    /// What the others are told who it is.
+    pub name: String,
+    /// Whether it wants to be heard, and to hear.
+    pub says: bool,
+    /// The same.
+    pub hears: bool,
+    /// Whether it says nothing, whatever it offers.
+    pub listens_only: bool,
+    /// Number, version and address of the node's description (RFC 8866 section 5.2).
+    pub origin: (u32, u64, IpAddr),
+    /// The last answer.
+    #[serde(with = "bytes")]
+    pub answer: Vec<u8>,
 }
 
 /// One end of a media line.
@@ -59,6 +124,8 @@ pub struct EndRecord {
     pub passing: Passing,
     /// Its session, if packets are SRTP.
     pub srtp: Option<SrtpRecord>,
+    /// The stream that the node makes for the peer, where it makes one.
+    pub stream: Option<StreamRecord>,
 }
 
 /// Lines of SDES at an end; secrets.
@@ -110,6 +177,23 @@ impl CallRecord {
     pub(super) fn written(&self) -> Option<Zeroizing<Vec<u8>>> {
         let text = Zeroizing::new(serde_json::to_vec(self).ok()?);
         (text.len() <= MAX_RECORD_BYTES / 2).then_some(text)
+    }
+
+    /// The same call with these checkpoints of its lines, taken now.
+    pub(crate) fn again<'c>(
+        &self,
+        taken: impl Iterator<Item = &'c [EndCheckpoint]>,
+        now_ms: u64,
+    ) -> Self {
+        let mut again = self.clone();
+        again.written_ms = now_ms;
+        for (line, taken) in again.lines.iter_mut().flatten().zip(taken) {
+            for (end, taken) in line.ends.iter_mut().zip(taken) {
+                end.srtp.clone_from(&taken.srtp);
+                end.stream = taken.stream;
+            }
+        }
+        again
     }
 
     /// Reads the text of a record; `None` for one that is none, or has what this version does not know.

@@ -28,6 +28,7 @@ fn record() -> CallRecord {
         },
         passing: Passing { silenced: true, ..Passing::default() },
         srtp: Some(SrtpRecord { send: vec![0, 255, 7], receive: vec![] }),
+        stream: Some(StreamRecord { ssrc: 1, sequence: u16::MAX, timestamp: 3 }),
         said: said.clone(),
     };
     CallRecord {
@@ -37,8 +38,29 @@ fn record() -> CallRecord {
         tags: [Some(String::from("a")), None],
         lines: vec![
             None,
-            Some(LineRecord { muxed: [true, false], ends: [end(30_000), end(30_002)] }),
+            Some(LineRecord {
+                muxed: [true, false],
+                ends: vec![end(30_000), end(30_002)],
+                spoken: vec![SpeechRecord {
+                    sent: (9, String::from("G722/8000")),
+                    understood: vec![(9, String::from("G722/8000"))],
+                    events: Some((101, 8_000)),
+                    more_events: None,
+                    comfort_noise: Some(13),
+                    sample_rate_hz: 16_000,
+                    extensions: sdp::Extensions { audio_level: Some(1), mixer_levels: None },
+                }],
+            }),
         ],
+        member: Some(MemberRecord {
+            conference: String::from("1000"),
+            name: String::from("Ann"),
+            says: true,
+            hears: false,
+            listens_only: false,
+            origin: (7, 2, [192, 0, 2, 9].into()),
+            answer: b"v=0\r\n".to_vec(),
+        }),
     }
 }
 

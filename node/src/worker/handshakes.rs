@@ -24,12 +24,12 @@ pub enum Happened {
     Failed(String),
     /// ICE says that the peer is there.
     Moved(SocketAddr),
-    /// Checkpoints of both ends have been taken, as was ordered for this call.
+    /// Checkpoints of the ends have been taken, as was ordered for this call.
     Checkpointed {
         /// `Call-ID`.
         call_id: String,
         /// Of each end.
-        taken: Box<[EndCheckpoint; 2]>,
+        taken: Vec<EndCheckpoint>,
     },
 }
 

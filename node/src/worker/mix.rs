@@ -27,12 +27,14 @@ pub struct Heard {
     moved_to: Option<SocketAddr>,
     /// Its video, if it has any.
     pub camera: Option<Box<Camera>>,
+    /// Packets that it had been sent at the last checkpoint.
+    pub(super) at_checkpoint: u64,
 }
 
 impl Heard {
     /// A receiver of who is said to take reports there.
     pub fn new(receiver: LegReceiver, reports_to: Option<SocketAddr>) -> Self {
-        Self { receiver, reports_to, moved_to: None, camera: None }
+        Self { receiver, reports_to, moved_to: None, camera: None, at_checkpoint: 0 }
     }
 
     pub(super) fn relatch(&mut self, rtp: SocketAddr, rtcp: Option<SocketAddr>) {

@@ -19,7 +19,7 @@ mod translate;
 
 pub use camera::{Camera, CameraCounters, Counted};
 use camera::{Stages, Whose};
-pub use checkpoint::EndCheckpoint;
+pub use checkpoint::{EndCheckpoint, Seat};
 use clock::Beat;
 pub use clock::Clock;
 pub use ear::Ear;
@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 
+use ale_media::leg::LegMedia;
 use ale_media::srtp::MAX_TRAILER_BYTES;
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
@@ -74,8 +75,8 @@ enum Order {
     SetNumbers { id: u64, end: usize, numbers: Box<Numbers> },
     ChangePeer { id: u64, end: usize, change: Change },
     Play { id: u64, end: usize, playing: Option<Box<Playing>> },
-    Checkpoint { id: u64, call_id: String, key: Arc<Zeroizing<[u8; 32]>> },
-    Confirm { id: u64, generations: [u64; 2] },
+    Checkpoint { id: u64, seat: Option<Seat>, call_id: String, key: Arc<Zeroizing<[u8; 32]>> },
+    Confirm { id: u64, seat: Option<Seat>, generations: Vec<u64> },
     Overhear { id: u64, end: usize, ear: Option<Ear> },
     Close(u64),
     Stop,
@@ -196,14 +197,21 @@ impl Worker {
         self.order(Order::Relatch { id, rtp, rtcp });
     }
 
-    /// Takes checkpoints of both ends of a line of a call, wrapped with this key, and tells them.
-    pub fn checkpoint(&self, id: u64, call_id: &str, key: Arc<Zeroizing<[u8; 32]>>) {
-        self.order(Order::Checkpoint { id, call_id: call_id.to_owned(), key });
+    /// Takes checkpoints of the ends of a line of a call, wrapped with this key, and tells them; of a member with its
+    /// seat.
+    pub fn checkpoint(
+        &self,
+        id: u64,
+        seat: Option<Seat>,
+        call_id: &str,
+        key: Arc<Zeroizing<[u8; 32]>>,
+    ) {
+        self.order(Order::Checkpoint { id, seat, call_id: call_id.to_owned(), key });
     }
 
-    /// The checkpoints of these generations are kept.
-    pub fn confirm(&self, id: u64, generations: [u64; 2]) {
-        self.order(Order::Confirm { id, generations });
+    /// The checkpoints of these generations are kept, in the order of the ends.
+    pub fn confirm(&self, id: u64, seat: Option<Seat>, generations: Vec<u64>) {
+        self.order(Order::Confirm { id, seat, generations });
     }
 
     /// Forwards nothing more of a line, and closes its sockets.
@@ -374,6 +382,17 @@ impl Forwarder {
         self.paths.get_mut(place)?.as_deref_mut()
     }
 
+    /// The path of a number, and the sending half of a member's leg.
+    fn seated(
+        &mut self,
+        id: u64,
+        seat: Option<Seat>,
+    ) -> (Option<&mut Path>, Option<&mut LegMedia>) {
+        let place = self.places.get(&id).copied();
+        let path = place.and_then(|place| self.paths.get_mut(place)?.as_deref_mut());
+        (path, checkpoint::seated(&mut self.mixes, seat))
+    }
+
     /// Carries out what was ordered; `false` to end.
     fn obey(&mut self) -> bool {
         let _ = rustix::io::read(&*self.bell, &mut [0_u8; 8]);
@@ -429,17 +448,16 @@ impl Forwarder {
                         self.handshakes.watch(place);
                     }
                 }
-                Ok(Order::Checkpoint { id, call_id, key }) => {
-                    if let Some(Path { ends: Ends::Relay(ends), .. }) = self.path(id)
-                        && let Some(taken) = checkpoint::take(ends, &key)
-                    {
-                        let taken = Box::new(taken);
+                Ok(Order::Checkpoint { id, seat, call_id, key }) => {
+                    let (path, media) = self.seated(id, seat);
+                    let taken = path.and_then(|path| checkpoint::take(&mut path.ends, media, &key));
+                    if let Some(taken) = taken {
                         self.handshakes.tell(id, 0, Happened::Checkpointed { call_id, taken });
                     }
                 }
-                Ok(Order::Confirm { id, generations }) => {
-                    if let Some(Path { ends: Ends::Relay(ends), .. }) = self.path(id) {
-                        checkpoint::confirm(ends, generations);
+                Ok(Order::Confirm { id, seat, generations }) => {
+                    if let (Some(path), media) = self.seated(id, seat) {
+                        checkpoint::confirm(&mut path.ends, media, &generations);
                     }
                 }
                 Ok(Order::Close(id)) => {

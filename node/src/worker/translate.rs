@@ -23,6 +23,8 @@ pub struct Voice {
     pub receiver: LegReceiver,
     /// What is heard of it, and said to it.
     pub media: LegMedia,
+    /// Packets that had been sent at the last checkpoint.
+    pub at_checkpoint: u64,
 }
 
 /// A datagram of `bytes` in `buffer` came for a leg, from there; without an address if ICE says that it is the

@@ -31,7 +31,7 @@ fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, Leg
                 ear: None,
                 counters,
             },
-            media: Voice { receiver, media },
+            media: Voice { receiver, media, at_checkpoint: 0 },
         },
         control,
     )

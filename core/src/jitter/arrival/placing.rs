@@ -147,7 +147,7 @@ impl Placing {
         let delays = Delays {
             base_ms: aim.estimator.base_ms(),
             level_ms: aim.estimator.level_ms(),
-            due_ms: (!held && playout.has_started()).then_some(aim.goal_ms),
+            due_ms: (!held && playout.has_started()).then_some(aim.goal_ms()),
             out_of_reach_ms: is_over(self.out_of_reach_since_ns, meta.arrival_ns)
                 .then_some(reach_ms),
         };

@@ -47,8 +47,8 @@ pub(crate) fn bin_edge_ms(bin: usize) -> f32 {
 }
 
 fn bin_of(excess_ms: f32) -> usize {
-    // Saturates: a negative excess is 0.
-    let ms = excess_ms as usize;
+    // Saturates: a negative excess is 0. By 32 bits, which processors convert at half the price.
+    let ms = excess_ms as u32 as usize;
     if ms < FINE_BINS {
         ms
     } else {
@@ -86,6 +86,9 @@ pub(crate) struct Estimator {
     /// Where the next goes, and how many of the latest count.
     next_recent: usize,
     level_packets: usize,
+    /// The least of the latest, and how many packets ago it was.
+    least_recent_ms: f32,
+    least_age: u32,
     packets: u32,
     second_minima_ms: [f32; BASE_SECONDS],
     second: u64,
@@ -112,6 +115,8 @@ impl Estimator {
             recent_ms: [f32::MAX; MOST_PACKETS],
             next_recent: 0,
             level_packets: 25,
+            least_recent_ms: f32::MAX,
+            least_age: 0,
             packets: 0,
             second_minima_ms: [f32::MAX; BASE_SECONDS],
             second: 0,
@@ -197,6 +202,7 @@ impl Estimator {
     pub(crate) fn set_packet_ms(&mut self, packet_ms: f32) {
         let packets = (LEVEL_MS / packet_ms.max(1.0)) as usize;
         self.level_packets = packets.clamp(LEAST_PACKETS, MOST_PACKETS);
+        self.look_for_least_recent();
         self.packet_ms = packet_ms;
     }
 
@@ -247,12 +253,19 @@ impl Estimator {
         self.second = self.second.max(second);
         let bucket = &mut self.second_minima_ms[(self.second % BASE_SECONDS as u64) as usize];
         *bucket = bucket.min(delay_ms);
-        self.base_ms = least(&self.second_minima_ms);
-        // The latest end at `next_recent`, and may begin at the far end.
-        let (late, early) = self.recent_ms.cut(self.next_recent + 1);
-        let before = self.level_packets.saturating_sub(late.len());
-        let recent_ms = least(late.last_of(self.level_packets.min(late.len())))
-            .min(least(early.last_of(before.min(early.len()))));
+        // Nothing else has changed within a second.
+        self.base_ms = if elapsed > 0 || self.packets == 0 {
+            least(&self.second_minima_ms)
+        } else {
+            self.base_ms.min(delay_ms)
+        };
+        self.least_age += 1;
+        if delay_ms <= self.least_recent_ms {
+            (self.least_recent_ms, self.least_age) = (delay_ms, 0);
+        } else if self.least_age as usize >= self.level_packets {
+            self.look_for_least_recent();
+        }
+        let recent_ms = self.least_recent_ms;
         self.packets = self.packets.saturating_add(1);
         if self.packets <= 5
             || recent_ms < self.level_ms
@@ -261,6 +274,19 @@ impl Estimator {
             self.level_ms = recent_ms;
         }
         self.level_ms = self.level_ms.max(self.base_ms);
+    }
+
+    /// Looks through the latest delays for the least, the newest of them where several are.
+    fn look_for_least_recent(&mut self) {
+        // The latest end at `next_recent`, and may begin at the far end.
+        let (late, early) = self.recent_ms.cut(self.next_recent + 1);
+        let latest = late.iter().rev().chain(early.iter().rev()).take(self.level_packets);
+        (self.least_recent_ms, self.least_age) = (f32::MAX, 0);
+        for (age, delay_ms) in latest.enumerate() {
+            if *delay_ms < self.least_recent_ms {
+                (self.least_recent_ms, self.least_age) = (*delay_ms, age as u32);
+            }
+        }
     }
 
     /// Keeps the weights in the range of the type.
@@ -320,6 +346,8 @@ impl Estimator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     const MS: u64 = 1_000_000;
 
@@ -374,6 +402,26 @@ mod tests {
             }
             let took = at - begun;
             assert!((400..=500).contains(&took) || took == 4 * packet_ms, "{packet_ms}: {took}");
+        }
+    }
+
+    proptest! {
+        /// Whatever comes, and however long packets are said to be meanwhile.
+        #[test]
+        fn the_least_of_the_latest_is_that_of_a_list(
+            delays in prop::collection::vec((0_u8..30, prop::option::weighted(0.1, 5_u8..130)), 1..300),
+        ) {
+            let mut estimator = Estimator::new();
+            let mut list = Vec::new();
+            for (n, (delay, packet_ms)) in delays.into_iter().enumerate() {
+                if let Some(ms) = packet_ms {
+                    estimator.set_packet_ms(f32::from(ms));
+                }
+                list.push(f32::from(delay));
+                estimator.observe(n as u64 * 20 * MS, f32::from(delay));
+                let latest = list.iter().rev().take(estimator.level_packets).copied();
+                prop_assert_eq!(estimator.least_recent_ms, latest.fold(f32::MAX, f32::min));
+            }
         }
     }
 

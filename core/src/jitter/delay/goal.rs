@@ -27,7 +27,7 @@ const START_MS: f32 = 10.0;
 const STEERED_MARGIN_MS: f32 = 12.0;
 
 /// What the delay control wants.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Goal {
     /// Lateness to aim at, to start at, and never to exceed.
     pub(crate) target_ms: f32,
@@ -54,6 +54,15 @@ impl Goal {
     }
 }
 
+/// What a goal follows from, but for what the target's choice changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Grounds {
+    settings: Settings,
+    level_ms: f32,
+    base_ms: f32,
+    ahead_ms: f32,
+}
+
 /// Where the delay is to be, and what that is reckoned from.
 #[derive(Debug)]
 pub(crate) struct Aim {
@@ -68,7 +77,9 @@ pub(crate) struct Aim {
     pub(crate) choose_soon: bool,
     /// Excess delay of the latest packets.
     latest_ms: f32,
-    pub(crate) goal_ms: f32,
+    /// What is wanted, and what it was reckoned from since the target was chosen.
+    goal: Goal,
+    reckoned_from: Option<Grounds>,
     /// The lateness that was chosen when the buffer froze; over the base where the speed is chosen.
     frozen_ms: Option<f32>,
     /// How long before it is due the last frame of a pull is made.
@@ -85,25 +96,49 @@ impl Aim {
             unchosen_frames: CHOOSE_FRAMES,
             choose_soon: false,
             latest_ms: 0.0,
-            goal_ms: 0.0,
+            goal: Goal::default(),
+            reckoned_from: None,
             frozen_ms: None,
             ahead_ms: 0.0,
         }
     }
 
+    /// The lateness that was aimed at last.
+    #[inline]
+    pub(crate) fn goal_ms(&self) -> f32 {
+        self.goal.target_ms
+    }
+
     /// What the delay control wants now.
+    #[inline]
     pub(crate) fn goal(&mut self, settings: Settings) -> Goal {
         self.unchosen_frames += 1;
         let enough = if self.choose_soon { CHOOSE_SOON_FRAMES } else { CHOOSE_FRAMES };
         let bursts = self.estimator.burst_ms() > self.target.margin_ms();
         if bursts || self.unchosen_frames >= enough {
-            let elapsed_ms = 10.0 * self.unchosen_frames as f32;
-            self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
-            self.latest_ms = self.estimator.excess_of_ms(TOO_LATE);
-            self.unchosen_frames = 0;
-            self.choose_soon = false;
+            self.choose();
         }
         let (level_ms, base_ms) = (self.estimator.level_ms(), self.estimator.base_ms());
+        let from = Grounds { settings, level_ms, base_ms, ahead_ms: self.ahead_ms };
+        // A frozen buffer's goal depends on the past, too.
+        if self.reckoned_from != Some(from) || settings.mode == DelayMode::Frozen {
+            self.goal = self.reckon(from);
+            self.reckoned_from = Some(from);
+        }
+        self.goal
+    }
+
+    fn choose(&mut self) {
+        let elapsed_ms = 10.0 * self.unchosen_frames as f32;
+        self.target.choose(&mut self.estimator, self.outside_ms, elapsed_ms);
+        self.latest_ms = self.estimator.excess_of_ms(TOO_LATE);
+        self.unchosen_frames = 0;
+        self.choose_soon = false;
+        self.reckoned_from = None;
+    }
+
+    fn reckon(&mut self, from: Grounds) -> Goal {
+        let Grounds { settings, level_ms, base_ms, ahead_ms } = from;
         let (min_ms, max_ms) = (f32::from(settings.min_ms), f32::from(settings.max_ms));
         let mut fixed_ms = base_ms + f32::from(settings.target_ms);
         if settings.mode != DelayMode::Frozen {
@@ -119,7 +154,7 @@ impl Aim {
             DelayMode::Adaptive => {
                 let bounds = (base_ms + min_ms, base_ms + max_ms);
                 let within = |ms: f32| ms.max(bounds.0).min(bounds.1);
-                let level_ms = level_ms + self.ahead_ms;
+                let level_ms = level_ms + ahead_ms;
                 if self.steered {
                     let steered_ms = self.target.margin_ms() + STEERED_MARGIN_MS;
                     (within(level_ms + steered_ms), within(level_ms + steered_ms))
@@ -130,7 +165,6 @@ impl Aim {
             }
             _ => (fixed_ms, fixed_ms),
         };
-        self.goal_ms = target_ms;
         let max_ms = base_ms + max_ms;
         let rewind = settings.mode == DelayMode::Adaptive;
         let settles = rewind && self.target.is_settling();

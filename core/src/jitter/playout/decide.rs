@@ -132,6 +132,24 @@ pub(super) fn is_pause(quiet_frames: u32, goal: &Goal) -> bool {
     goal.adapt && quiet_frames >= PAUSE_FRAMES
 }
 
+/// Whether none of [`in_pause`], [`Excess::cut`] and [`over`] would do anything.
+#[inline]
+pub(super) fn is_steady(late_ms: f32, quiet_frames: u32, goal: &Goal) -> bool {
+    let excess_ms = late_ms - goal.target_ms;
+    let shorten_ms = if goal.settles { SETTLED_MS } else { SHORTEN_MS };
+    let far = if is_pause(quiet_frames, goal) {
+        !(-LENGTHEN_MS..=shorten_ms).contains(&excess_ms)
+    } else {
+        excess_ms > cut_ms(goal)
+    };
+    goal.adapt && !far && late_ms <= goal.max_ms
+}
+
+/// A delay so far above the target is cut in speech, too.
+fn cut_ms(goal: &Goal) -> f32 {
+    if goal.settles { SETTLED_MS } else { CUT_MS }
+}
+
 /// How long the delay has been too long.
 #[derive(Debug, Default)]
 pub(super) struct Excess {
@@ -146,8 +164,7 @@ impl Excess {
             return None;
         }
         let excess_ms = late_ms - goal.target_ms;
-        let cut_ms = if goal.settles { SETTLED_MS } else { CUT_MS };
-        if excess_ms <= cut_ms && late_ms <= goal.max_ms {
+        if excess_ms <= cut_ms(goal) && late_ms <= goal.max_ms {
             self.frames = 0;
             return None;
         }
@@ -342,6 +359,29 @@ mod tests {
     }
 
     proptest! {
+        /// What is steady is what each of the others leaves as it is.
+        #[test]
+        fn nothing_is_done_about_what_is_steady(
+            late_ms in -100.0_f32..700.0,
+            quiet_frames in 0_u32..8,
+            settles: bool,
+            frozen: bool,
+            frames in 0_u32..30,
+        ) {
+            let goal = Goal { settles, ..if frozen { FROZEN } else { GOAL } };
+            let mut excess = Excess { frames };
+            let cut = excess.cut(late_ms, &goal);
+            let paused = is_pause(quiet_frames, &goal)
+                && in_pause(late_ms, &goal, || true).is_some();
+            let still = cut.is_none()
+                && excess.frames == 0
+                && !paused
+                && over(late_ms, goal.max_ms, &goal).is_none();
+            prop_assert!(!is_steady(late_ms, quiet_frames, &goal) || still);
+            // Of a buffer that is not frozen, nothing else is either.
+            prop_assert!(frozen || is_steady(late_ms, quiet_frames, &goal) == still);
+        }
+
         /// Whatever fails is not tried again before something else was: a frame is always made.
         #[test]
         fn what_fails_gives_way(

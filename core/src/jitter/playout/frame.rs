@@ -33,20 +33,42 @@ impl Playout {
         }
         self.discard_lost(now_ns, goal);
         self.decode_ahead(&mut budget);
-        let mut operation = self.adapt(now_ns, goal, &mut budget);
-        operation = operation.max(self.cut(now_ns, goal));
-        operation = operation.max(self.complete(now_ns, goal, out.len()));
-        // A join or a new talk spurt may have gone over the maximum.
-        if let Some(Action::Skip { ms }) = decide::over(self.late_ms(now_ns), goal.max_ms, goal) {
-            self.skip_to(self.head() + self.clock.samples(ms) as i64 + 1);
-            operation = operation.max(self.complete(now_ns, goal, out.len()));
-        }
+        let mut operation = if self.is_steady(now_ns, goal, out.len()) {
+            self.excess.is_gone();
+            Operation::Normal
+        } else {
+            self.steer(now_ns, goal, out.len(), budget)
+        };
         self.pcm.play(out);
         let energy = self.loudness.play(out);
         if self.stats.merges != merges {
             operation = operation.max(Operation::Merge);
         }
         (operation, energy)
+    }
+
+    /// Whether `count` samples of sound are there and nothing is to be done about the delay: what
+    /// [`Playout::steer`] would find, too.
+    #[inline]
+    fn is_steady(&self, now_ns: u64, goal: &Goal, count: usize) -> bool {
+        self.pcm.pending().len() >= count
+            && self.made_up.samples == 0
+            && !self.comfort
+            && !self.ending.is_gone()
+            && decide::is_steady(self.late_ms(now_ns), self.loudness.quiet_frames, goal)
+    }
+
+    /// Brings the delay towards the target, and makes sure of `count` samples.
+    fn steer(&mut self, now_ns: u64, goal: &Goal, count: usize, mut budget: u32) -> Operation {
+        let mut operation = self.adapt(now_ns, goal, &mut budget);
+        operation = operation.max(self.cut(now_ns, goal));
+        operation = operation.max(self.complete(now_ns, goal, count));
+        // A join or a new talk spurt may have gone over the maximum.
+        if let Some(Action::Skip { ms }) = decide::over(self.late_ms(now_ns), goal.max_ms, goal) {
+            self.skip_to(self.head() + self.clock.samples(ms) as i64 + 1);
+            operation = operation.max(self.complete(now_ns, goal, count));
+        }
+        operation
     }
 
     /// How late the sample is that is heard next.
@@ -69,6 +91,7 @@ impl Playout {
         while !self.comfort
             && *budget > 0
             && self.pcm.pending().len() < AHEAD * self.clock.unit
+            && self.window.first().is_some()
             && self.take()
         {
             *budget -= 1;

@@ -4,6 +4,7 @@
 mod arrivals;
 mod keepalive;
 mod relay;
+mod resume;
 mod robustness;
 mod sizes;
 mod tones;

@@ -214,7 +214,10 @@ impl LineEnd {
         speech: &Speech,
     ) -> Result<End<Voice>, CallError> {
         let (receiver, media) = self.make_leg(speech)?;
-        Ok(End { facing: self.make_facing(rtcp_mux)?, media: Voice { receiver, media } })
+        Ok(End {
+            facing: self.make_facing(rtcp_mux)?,
+            media: Voice { receiver, media, at_checkpoint: 0 },
+        })
     }
 
     /// A leg that speaks this with its peer.
