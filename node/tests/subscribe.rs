@@ -310,3 +310,49 @@ fn of_a_conference_the_member_is_heard_that_was_asked_for_and_not_the_others() {
     }
     assert!(is_heard(&line, TONES_HZ[1]) && !is_heard(&line, TONES_HZ[0]));
 }
+
+#[test]
+fn who_publishes_is_sent_nothing_and_heard_by_who_subscribes_once_it_has_agreed() {
+    let folder = Folder::new("published");
+    let mut node = with(&folder, (28_500, 28_599), "", SERVER);
+    let pace = Phone::new();
+    let answer = join(&mut node, "metronome", "alone", &pace.sdp("RTP/AVP", ""), &[]).sdp();
+    let mut pace = Talker::new(pace, &answer, Law::Mu, 100.0);
+    let phone = Phone::new();
+    let ids = [Text("call-id", "p"), Text("from-tag", "studio")];
+    for direction in ["", "a=recvonly\r\n", "a=inactive\r\n"] {
+        let offer = phone.sdp("RTP/AVP", direction);
+        let refused = node.ask("publish", &[ids[0], ids[1], Text("sdp", &offer)]);
+        assert_eq!(reason(&refused), "What is published is sendonly");
+    }
+    let offer = phone.sdp("RTP/AVP", "a=sendonly\r\n");
+    let answer = node.ask("publish", &[ids[0], ids[1], Text("sdp", &offer)]).sdp();
+    assert!(answer.contains("a=recvonly\r\n") && answer.contains(" RTP/AVP 0 101\r\n"), "{answer}");
+    let mut studio = Talker::new(phone, &answer, Law::Mu, TONES_HZ[0]);
+    let asked = node.ask("subscribe request", &ids);
+    let (offer, tag) = (asked.sdp(), to_tag(&asked));
+    let mut line = Line::new();
+    let answer = answering(&offer, &[Some(&line)], "");
+    let of = [ids[0], Text("to-tag", &tag), Text("sdp", &answer)];
+    let unasked = [("studio".to_owned(), "unasked".to_owned())];
+    assert_eq!(states(&node.ask("subscribe answer", &of)), unasked);
+    for agreed in [false, true] {
+        if agreed {
+            ok(&node.ask("consent", &[ids[0], ids[1], Text("consent", "srs")]));
+        }
+        for n in 0..40 {
+            pace.hear();
+            studio.say();
+            line.hear();
+            if n % 5 == 0 {
+                node.control.listen(0);
+            }
+        }
+        assert_eq!(!line.heard.is_empty(), agreed);
+    }
+    assert!(is_heard(&line, TONES_HZ[0]));
+    studio.phone.rtp.set_nonblocking(true).unwrap();
+    assert!(studio.phone.rtp.recv(&mut [0; 64]).is_err(), "it is sent nothing");
+    ok(&node.ask("delete", &[ids[0]]));
+    assert_eq!((node.control.subscriptions(), node.control.conferences()), (0, 1));
+}

@@ -26,6 +26,7 @@ pub use consent::Consents;
 pub use error::CallError;
 use line::CallLine;
 pub(crate) use line::LineEnd;
+pub(crate) use member::is_sent_only;
 pub use member::{Entrance, Member};
 pub use overhear::{Heard, Overheard};
 pub(crate) use resume::Resumed;

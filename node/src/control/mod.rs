@@ -477,7 +477,7 @@ impl Handler for Control {
             }
             Command::Offer => self.offer(request, now_ns, answer),
             Command::Answer => self.answer(request, now_ns, answer),
-            Command::Join => self.join(request, now_ns, answer),
+            Command::Join | Command::Publish => self.join(request, now_ns, answer),
             Command::Delete => self.delete(request, answer),
             Command::Query => self.query(request, answer),
             Command::List => {

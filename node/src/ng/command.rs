@@ -9,8 +9,8 @@ use super::flags::Flags;
 /// Both ends of a media line are one worker's, with their keys and codecs: a party can't be put beside that of
 /// another call.
 const CONNECT: &str = "who is to talk across calls joins one conference";
-/// A party without a peer is a member's case.
-const PUBLISH: &str = "who has no peer yet joins a conference";
+/// The node offers nothing to whom nobody is to be joined with.
+const CREATE: &str = "who has no peer yet joins a conference";
 /// Most tags that are read of a list: a call has two.
 const MAX_TAGS: usize = 8;
 
@@ -45,6 +45,8 @@ pub enum Command {
     StopMedia,
     /// An offer of who wants to be in a conference, to be answered by the node: a command of this node's own.
     Join,
+    /// The same of who only speaks, in a conference of its own.
+    Publish,
     /// Voices go to a sink that keeps them, or to one that takes them on.
     Tap(Leads, TapOrder),
     /// What a party agrees to, or takes back: a command of this node's own.
@@ -109,7 +111,8 @@ impl Command {
             "stop forwarding" => Self::Tap(Leads::Program, TapOrder::Stop),
             "consent" => Self::Consent,
             "connect" | "mesh" => Self::NotDone(CONNECT),
-            "create" | "publish" => Self::NotDone(PUBLISH),
+            "publish" => Self::Publish,
+            "create" => Self::NotDone(CREATE),
             "subscribe request" => Self::SubscribeRequest,
             "subscribe answer" => Self::SubscribeAnswer,
             "unsubscribe" => Self::Unsubscribe,
