@@ -75,7 +75,7 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
     family(
         "ale_unnegotiated_packets",
         "counter",
-        "Of those, RTP packets whose payload type the other party had not negotiated.",
+        "RTP packets of those that went on by a payload type that the other party had not negotiated.",
         &[("", totals.unnegotiated)],
     );
     family(
@@ -97,6 +97,12 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
             ("{state=\"waiting\"}", waiting),
             ("{state=\"paused\"}", paused),
         ],
+    );
+    family(
+        "ale_subscriptions",
+        "gauge",
+        "Who is sent what parties of a call say, or has been offered it.",
+        &[("", control.subscriptions() as u64)],
     );
     let taps = control.tap_totals();
     family(

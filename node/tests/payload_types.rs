@@ -72,7 +72,7 @@ fn unnegotiated(node: &mut Node, tag: &str) -> i64 {
 }
 
 #[test]
-fn each_party_gets_the_numbers_that_it_has_named_and_nothing_by_others() {
+fn each_party_gets_the_numbers_that_it_has_named_and_what_it_has_not_as_it_came() {
     let mut node = Node::on("127.0.0.1", (24_600, 24_649));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = describe(&alice, " 96 0 101", PHONES);
@@ -80,19 +80,20 @@ fn each_party_gets_the_numbers_that_it_has_named_and_nothing_by_others() {
     let [to_bob, to_alice] = node.call("c", (&offer, &[]), |_| answer.clone());
     let (facing_bob, facing_alice) = (addresses(&to_bob).0, addresses(&to_alice).0);
     // By its own numbers, as many phones send, and by the other's, as RFC 3264 has it. What Bob has not named, comfort
-    // noise and A-law, goes nowhere.
+    // noise and A-law, he may take nevertheless.
     let to_bob = [
         (96, Some(111)),
         (0x80 | 96, Some(0x80 | 111)),
-        (13, None),
-        (8, None),
+        (13, Some(13)),
+        (8, Some(8)),
         (111, Some(111)),
         (0x80 | 101, Some(0x80 | 126)),
         (126, Some(126)),
         (0, Some(0)),
     ];
     cross(&alice, facing_alice, &bob, &to_bob, 100);
-    let to_alice = [(111, Some(96)), (63, None), (126, Some(101)), (101, Some(101)), (0, Some(0))];
+    let to_alice =
+        [(111, Some(96)), (97, Some(97)), (126, Some(101)), (101, Some(101)), (0, Some(0))];
     cross(&bob, facing_bob, &alice, &to_alice, 100);
     assert_eq!((unnegotiated(&mut node, "a"), unnegotiated(&mut node, "b")), (2, 1));
 
@@ -135,6 +136,30 @@ fn each_party_gets_the_numbers_that_it_has_named_and_nothing_by_others() {
     assert_eq!(node.control.totals().unnegotiated, 3);
     let text = ale_media_node::metrics::text(&node.control, Default::default(), 0);
     assert!(text.contains("\nale_unnegotiated_packets_total 3\n"), "{text}");
+}
+
+#[test]
+fn digits_are_blocked_also_towards_who_has_named_none() {
+    let mut node = Node::on("127.0.0.1", (24_750, 24_799));
+    let (alice, bob) = (Phone::new(), Phone::new());
+    let offer = describe(&alice, " 0 101", PHONES);
+    let [to_bob, to_alice] = node.call("c", (&offer, &[]), |_| describe(&bob, " 0", ""));
+    let (facing_bob, facing_alice) = (addresses(&to_bob).0, addresses(&to_alice).0);
+    cross(&alice, facing_alice, &bob, &[(0, Some(0)), (101, Some(101))], 100);
+    // Orders are carried out one after the other: where the second is seen the first has been.
+    for (command, tag) in [("block DTMF", "a"), ("silence media", "b")] {
+        let done = node.ask(command, &[Text("call-id", "c"), Text("from-tag", tag)]);
+        assert_eq!(done.text("result").as_deref(), Some("ok"));
+    }
+    let obeyed = (0..400).any(|n| {
+        bob.rtp.send_to(&packet(0, 1_000 + n), facing_bob).unwrap();
+        Phone::receive(&alice.rtp).0[12..] == [0xff; 8]
+    });
+    assert!(obeyed);
+    for (payload_type, sequence) in [(101, 2_000), (101, 2_001), (0, 2_002)] {
+        alice.rtp.send_to(&packet(payload_type, sequence), facing_alice).unwrap();
+    }
+    assert_eq!(Phone::receive(&bob.rtp).0[1..4], [0, 0x07, 0xd2], "2002, and nothing before it");
 }
 
 #[test]

@@ -220,10 +220,6 @@ fn commands_that_are_not_done_say_what_is_and_leave_the_call_as_it_was() {
         ("connect", "joins one conference"),
         ("mesh", "joins one conference"),
         ("create", "joins a conference"),
-        ("publish", "joins a conference"),
-        ("subscribe request", "are sinks, by consent"),
-        ("subscribe answer", "are sinks, by consent"),
-        ("unsubscribe", "are sinks, by consent"),
     ] {
         let said = [Text("from-tag", "a"), Text("to-tag", "b"), Text("to-call-id", "d")];
         let refused = ask(node, command, "c", &sdp, &said);

@@ -23,10 +23,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ale_media::leg::LegConfig;
 use ale_media::talk::TalkWriter;
 use ale_media::tap::{Purpose, SinkId, TapConfig, TapId, TapReader, TapSource};
 use serde::Deserialize;
@@ -34,6 +35,7 @@ use serde::Deserialize;
 use crate::audiosocket_client;
 use crate::client::ClientStats;
 use crate::files::{Clock, Format, RecordError, Recorder, RecordingConfig, Speaker};
+use crate::rtp_fork::Fork;
 use crate::websocket::{self, Dialect, Encoding, SessionConfig};
 
 /// What an operator writes about a sink.
@@ -89,6 +91,12 @@ pub enum SinkKind {
         #[serde(default = "wide")]
         sample_rate_hz: u32,
     },
+    /// Who subscribes to a voice, by RTP: where to and how is agreed on by signalling ([`Sinks::start_fork`]).
+    Rtp {
+        /// Samples a second, whichever codec is agreed on.
+        #[serde(default = "narrow")]
+        sample_rate_hz: u32,
+    },
 }
 
 fn narrow() -> u32 {
@@ -104,7 +112,8 @@ impl SinkKind {
         match self {
             Self::AudioSocket { sample_rate_hz, .. }
             | Self::WebSocket { sample_rate_hz, .. }
-            | Self::Files { sample_rate_hz, .. } => *sample_rate_hz,
+            | Self::Files { sample_rate_hz, .. }
+            | Self::Rtp { sample_rate_hz } => *sample_rate_hz,
         }
     }
 }
@@ -132,6 +141,9 @@ pub enum SinkError {
     Unknown(String),
     /// No sink has this name.
     NotFound,
+    /// The sink is another's than who is asked to start it: [`Sinks::start_fork`] takes those of RTP alone, and
+    /// [`Sinks::start`] all others.
+    OtherKind,
     /// The tap is not for this sink: another receiver, purpose or rate ([`Sinks::tap_config`]).
     OtherTap,
     /// A recording could not be begun.
@@ -146,6 +158,7 @@ impl fmt::Display for SinkError {
             Self::Twice(name) => write!(f, "two sinks are called {name}"),
             Self::Unknown(name) => write!(f, "sink {name}: no such purpose or dialect"),
             Self::NotFound => f.write_str("no sink has this name"),
+            Self::OtherKind => f.write_str("the sink is of another kind"),
             Self::OtherTap => f.write_str("the tap was made for another sink"),
             Self::Record(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
@@ -173,6 +186,7 @@ struct Running {
 enum Client {
     AudioSocket(audiosocket_client::Client),
     WebSocket(websocket::Client),
+    Rtp(Fork),
 }
 
 impl Client {
@@ -180,6 +194,7 @@ impl Client {
         match self {
             Self::AudioSocket(client) => client.is_ended(),
             Self::WebSocket(client) => client.is_ended(),
+            Self::Rtp(fork) => fork.is_ended(),
         }
     }
 
@@ -187,6 +202,7 @@ impl Client {
         match self {
             Self::AudioSocket(client) => client.stats(),
             Self::WebSocket(client) => client.stats(),
+            Self::Rtp(fork) => fork.stats(),
         }
     }
 }
@@ -270,13 +286,7 @@ impl Sinks {
         voice: Option<TalkWriter>,
     ) -> Result<(), SinkError> {
         self.sweep();
-        let (config, purpose) = self.known.get(name).ok_or(SinkError::NotFound)?;
-        let asked = tap.config();
-        if (asked.sink, asked.purpose) != (SinkId(config.id), *purpose)
-            || asked.sample_rate_hz != config.kind.sample_rate_hz()
-        {
-            return Err(SinkError::OtherTap);
-        }
+        let config = self.fitting(name, &tap)?;
         let id = tap.id();
         let client = match &config.kind {
             SinkKind::AudioSocket { address, .. } => {
@@ -312,9 +322,42 @@ impl Sinks {
                 recorder.add(Speaker { who, call, notice_version }, tap)?;
                 return Ok(());
             }
+            SinkKind::Rtp { .. } => return Err(SinkError::OtherKind),
         };
         self.running.push(Running { name: name.to_owned(), tap: id, client });
         Ok(())
+    }
+
+    /// Sends a tap of [`Sinks::tap_config`] to who has subscribed, over a socket and by a leg that were agreed on with
+    /// it ([`Fork::over`]). It runs until the tap ends.
+    ///
+    /// # Errors
+    /// [`SinkError`].
+    pub fn start_fork(
+        &mut self,
+        name: &str,
+        tap: TapReader,
+        socket: UdpSocket,
+        to: SocketAddr,
+        leg: &LegConfig,
+    ) -> Result<(), SinkError> {
+        self.sweep();
+        let SinkKind::Rtp { .. } = self.fitting(name, &tap)?.kind else {
+            return Err(SinkError::OtherKind);
+        };
+        let (name, id) = (name.to_owned(), tap.id());
+        let client = Client::Rtp(Fork::over(socket, to, leg, tap)?);
+        self.running.push(Running { name, tap: id, client });
+        Ok(())
+    }
+
+    /// The sink of a name, if a tap was made for it.
+    fn fitting(&self, name: &str, tap: &TapReader) -> Result<&SinkConfig, SinkError> {
+        let (config, purpose) = self.known.get(name).ok_or(SinkError::NotFound)?;
+        let asked = tap.config();
+        let fits = (asked.sink, asked.purpose) == (SinkId(config.id), *purpose)
+            && asked.sample_rate_hz == config.kind.sample_rate_hz();
+        if fits { Ok(config) } else { Err(SinkError::OtherTap) }
     }
 
     /// Forgets clients whose taps have ended.

@@ -45,14 +45,27 @@ impl Fork {
     /// [`io::ErrorKind::InvalidInput`] for a leg's configuration that is refused; the system's, if the address is
     /// not to be had, or no thread.
     pub fn start(config: &ForkConfig, tap: TapReader) -> io::Result<Self> {
-        let mut of_leg = config.leg.clone();
+        Self::over(UdpSocket::bind(config.from)?, config.to, &config.leg, tap)
+    }
+
+    /// The same over a socket that is bound already, as the session's description has promised it.
+    ///
+    /// # Errors
+    /// See [`Fork::start`].
+    pub fn over(
+        socket: UdpSocket,
+        to: SocketAddr,
+        leg: &LegConfig,
+        tap: TapReader,
+    ) -> io::Result<Self> {
+        let mut of_leg = leg.clone();
         of_leg.direction = Direction::SendOnly;
         of_leg.sample_rate_hz = Some(tap.config().sample_rate_hz);
         let leg = Leg::new(&of_leg);
         let (receiver, media, _) =
             leg.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let socket = UdpSocket::bind(config.from)?;
-        socket.connect(config.to)?;
+        socket.connect(to)?;
+        socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(LOOK))?;
         let stream = Stream { socket, tap, receiver, media, began: Instant::now(), next_ns: None };
         Ok(Self(Running::start("rtp fork", stream)?))

@@ -2,8 +2,10 @@
 //! Sinks by their names: what each wants of a tap, and that a tap for another is refused.
 
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 
+use ale_media::codec::CodecSpec;
+use ale_media::leg::LegConfig;
 use ale_media::tap::{Purpose, SinkId, TapSource};
 use ale_media_sinks::named::{SinkConfig, SinkError, Sinks, TapLabel};
 
@@ -23,7 +25,8 @@ fn a_tap_goes_where_its_name_leads() {
     let text = format!(
         r#"[{{"name": "words", "id": 1, "purpose": "transcribe", "kind": "audiosocket", "address": "{}"}},
             {{"name": "archive", "id": 1, "purpose": "record", "kind": "files", "folder": "{}",
-              "opus_bit_rate_bps": 24000, "sample_rate_hz": 8000}}]"#,
+              "opus_bit_rate_bps": 24000, "sample_rate_hz": 8000}},
+            {{"name": "who asks", "id": 1, "purpose": "assist", "kind": "rtp"}}]"#,
         server.local_addr().unwrap(),
         folder.0.display()
     );
@@ -47,6 +50,18 @@ fn a_tap_goes_where_its_name_leads() {
     let refused =
         sinks.start("none", TapLabel::default(), room.control.tap(&config).unwrap(), None);
     assert!(matches!(refused, Err(SinkError::NotFound)));
+    // Where to is agreed on for the one kind, and configured for the others.
+    let leg = LegConfig::plain(7, 0, CodecSpec::from_rtpmap("PCMU/8000").unwrap());
+    let to = server.local_addr().unwrap();
+    for (name, fits) in [("words", false), ("who asks", true)] {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let tap = room.control.tap(&sinks.tap_config(name, source).unwrap()).unwrap();
+        let started = sinks.start_fork(name, tap, socket, to, &leg);
+        assert_eq!(started.is_ok(), fits, "{started:?}");
+    }
+    let tap = room.control.tap(&sinks.tap_config("who asks", source).unwrap()).unwrap();
+    let refused = sinks.start("who asks", TapLabel::default(), tap, None);
+    assert!(matches!(refused, Err(SinkError::OtherKind)), "{refused:?}");
     let (mut stream, _) = server.accept().unwrap();
     for _ in 0..2 {
         room.tick(1_000);
@@ -54,7 +69,7 @@ fn a_tap_goes_where_its_name_leads() {
     let mut received = [0; 19 + 3 + 320];
     stream.read_exact(&mut received).unwrap();
     assert_eq!((&received[..4], received[19]), (&[1, 0, 16, 3][..], 0x10));
-    assert_eq!(sinks.stats().map(|(name, ..)| name).collect::<Vec<_>>(), ["words"]);
+    assert_eq!(sinks.stats().map(|(name, ..)| name).collect::<Vec<_>>(), ["words", "who asks"]);
     drop(sinks);
     assert!(folder.0.join("0000-Anna.opus").exists());
 }

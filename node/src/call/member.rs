@@ -293,6 +293,14 @@ impl Call {
     }
 }
 
+/// Whether who offers this only says something, by its first line of audio.
+pub(crate) fn is_sent_only(text: &[u8], max_lines: usize) -> bool {
+    let Ok(session) = sdp::parse(text, max_lines) else { return false };
+    let mut lines = (0..session.medias.len()).filter_map(|number| Line::of(&session, number));
+    let audio = lines.find(|line| line.media == "audio" && matches!(line.kind, LineKind::Rtp(_)));
+    audio.is_some_and(|line| line.sends && !line.receives)
+}
+
 /// What is to become of an offer; what is spoken already goes on.
 fn plan(
     text: &[u8],

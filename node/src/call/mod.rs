@@ -17,6 +17,7 @@ mod offer;
 mod overhear;
 mod peer;
 mod resume;
+mod subscriber;
 mod view;
 mod voice;
 
@@ -25,9 +26,11 @@ pub use consent::Consents;
 pub use error::CallError;
 use line::CallLine;
 pub(crate) use line::LineEnd;
+pub(crate) use member::is_sent_only;
 pub use member::{Entrance, Member};
 pub use overhear::{Heard, Overheard};
 pub(crate) use resume::Resumed;
+pub use subscriber::{Lead, Subscriber};
 
 use core::net::IpAddr;
 use std::sync::Arc;

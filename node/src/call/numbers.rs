@@ -23,7 +23,7 @@ const PROFILE_DIGITS: usize = 4;
 const MAX_DEPTH: u8 = 2;
 
 /// By which numbers of `to`'s a packet of `from`'s goes on. What `to` has named is by its numbers, as RFC 3264 has it;
-/// else it may be by those that its sender has named.
+/// else it may be by those that its sender has named, and what `to` has not named at all goes on as it came.
 pub(super) fn numbers(from: &Line, to: &Line) -> Numbers {
     // Who names none is told nothing else.
     if to.formats.is_empty() {
@@ -32,8 +32,9 @@ pub(super) fn numbers(from: &Line, to: &Line) -> Numbers {
     let mut numbers = Numbers::none();
     for own in &from.formats {
         let known = to.formats.iter().find(|format| are_same((own, from), (format, to), MAX_DEPTH));
-        if let Some(known) = known {
-            numbers.set(own.payload_type, known.payload_type, kind(known, to));
+        match known {
+            Some(known) => numbers.set(own.payload_type, known.payload_type, kind(known, to)),
+            None => numbers.set_unnegotiated(own.payload_type, kind(own, from)),
         }
     }
     for known in &to.formats {

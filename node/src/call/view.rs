@@ -113,15 +113,12 @@ impl LineEnd {
             at_ns if now_ns.saturating_sub(at_ns) > SILENCE_NS => {
                 Some(format!("nothing has come for {} s", (now_ns - at_ns) / 1_000_000_000))
             }
-            _ if counters.rtp_packets.load(Ordering::Relaxed) == 0 => {
-                let packets = counters.unnegotiated.load(Ordering::Relaxed);
-                (packets > 0).then(|| {
-                    format!(
-                        "the other party has not negotiated the payload types of {packets} packets"
-                    )
-                })
+            _ => {
+                let packets = counters.rtp_packets.load(Ordering::Relaxed);
+                let all = packets > 0 && packets == counters.unnegotiated.load(Ordering::Relaxed);
+                let told = "the other party has not negotiated what comes";
+                all.then(|| String::from(told))
             }
-            _ => None,
         }
     }
 }

@@ -147,6 +147,30 @@ fn first_of(line: &Line, codecs: &Codecs) -> Option<(u8, CodecSpec)> {
     })
 }
 
+/// What somebody is offered who is to hear the author of a line: its own codecs, as far as they are known here and not
+/// taken out, and those that are added.
+pub(super) fn mirrored(line: &Line, codecs: &Codecs) -> Vec<NamedFormat> {
+    let known = line.formats.iter().filter_map(|format| {
+        let named = |(name, ..): &(&str, &str, _)| name.eq_ignore_ascii_case(&format.name);
+        let is_known = ADDED.iter().any(named) && !codecs.removes(&format.name);
+        let encoding = codec(format).filter(|_| is_known)?.rtpmap();
+        Some(NamedFormat { payload_type: format.payload_type, encoding, fmtp: None })
+    });
+    known.chain(added(line, codecs)).collect()
+}
+
+/// What is spoken with who has answered this to such an offer: the first that was offered, by the number that the answer
+/// has for it.
+pub(super) fn one_of(answered: &Line, offered: &[NamedFormat]) -> Option<Speech> {
+    answered.formats.iter().find_map(|format| {
+        let codec = codec(format)?;
+        let is_it = |offered: &NamedFormat| codec_of(&offered.encoding).as_ref() == Some(&codec);
+        let sample_rate_hz = codec.format().sample_rate_hz;
+        let speech = offered.iter().any(is_it);
+        speech.then(|| Speech::of_one(format.payload_type, codec, None, sample_rate_hz))
+    })
+}
+
 /// What a conference speaks with who has offered this: of the codecs that are known here and not taken out, the
 /// one that the offer prefers.
 pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError> {

@@ -182,7 +182,7 @@ impl Pair {
         let tag = call.tags.get(party)?.as_deref().unwrap_or_default();
         let member = *open.members.get(party)?;
         let consents = call.consents(party);
-        Some((&mut open.tapped, Voice { member, who: tag, call_id, tag, consents }))
+        Some((&mut open.tapped, Voice { member, who: tag, call_id, tag, party, consents }))
     }
 }
 

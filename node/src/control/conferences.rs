@@ -14,10 +14,10 @@ use ale_media::conference::{
 use super::play::Announcement;
 use super::taps::{Tapped, Taps, Voice};
 use super::{Control, Party, Totals, Want};
-use crate::call::{Call, CallError, Entrance, Member, Video};
+use crate::call::{self, Call, CallError, Entrance, Member, Video};
 use crate::config;
 use crate::ng::bencode::DictionaryWriter;
-use crate::ng::command::{Request, TapOrder};
+use crate::ng::command::{Command, Request, TapOrder};
 use crate::video::key_frame::Codec;
 use crate::web::view;
 use crate::worker::{Mix, Worker};
@@ -263,6 +263,7 @@ impl Conferences {
             who: &member.name,
             call_id,
             tag: call.tags[0].as_deref().unwrap_or_default(),
+            party: 0,
             consents: call.consents(0),
         };
         Some((&mut meeting.tapped, voice))
@@ -327,8 +328,12 @@ impl Control {
         answer: &mut DictionaryWriter<'_>,
     ) -> Result<(), String> {
         let Party { call_id, from_tag, sdp } = Party::of(request)?;
-        let conference =
-            super::name(request.flags.conference.as_deref(), "No conference in message")?;
+        let publishes = request.command == Command::Publish;
+        let conference = request.flags.conference.as_deref().or(publishes.then_some(call_id));
+        let conference = super::name(conference, "No conference in message")?;
+        if publishes && !call::is_sent_only(sdp, self.room.max_lines) {
+            return Err(String::from("What is published is sendonly"));
+        }
         if self.calls.contains_key(call_id) {
             let declared = self.declared(&request.flags.consent)?;
             let sdp = self.offer_again(call_id, from_tag, conference, sdp, request, now_ns)?;

@@ -27,6 +27,19 @@ pub(super) struct Ordered {
     refused: Option<String>,
 }
 
+impl Ordered {
+    /// Adds these to others, if none was refused.
+    pub(super) fn all_done(done: Vec<Self>, to: &mut Vec<Self>) -> Result<(), String> {
+        match done.iter().find_map(|one| one.refused.clone()) {
+            Some(reason) => Err(reason),
+            None => {
+                to.extend(done);
+                Ok(())
+            }
+        }
+    }
+}
+
 impl Control {
     /// Reads what a party says.
     pub(super) fn declared(&self, said: &Consent) -> Result<Declared, String> {
@@ -183,14 +196,8 @@ impl Control {
         let ordered = match (request.call_id, request.flags.conference.as_deref()) {
             (None, Some(conference)) => self.tap_conference(conference, &sink, order, now_ns)?,
             _ => {
-                let (call, party, _) = addressed(&mut self.calls, &self.workers, request)?;
-                let (call_id, between) =
-                    (request.call_id.unwrap_or_default(), call.member.is_none());
-                if between {
-                    self.tap_between(call_id, party, &sink, order, now_ns)?
-                } else {
-                    vec![self.tap_member(call_id, &sink, order, now_ns)?]
-                }
+                let (_, party, _) = addressed(&mut self.calls, &self.workers, request)?;
+                self.tap_voice(request.call_id.unwrap_or_default(), party, &sink, order, now_ns)?
             }
         };
         if let Some(Ordered { refused: Some(reason), .. }) =
@@ -198,20 +205,25 @@ impl Control {
         {
             return Err(reason.clone());
         }
-        answer.string("sink", &sink).list("taps", |taps| {
-            for Ordered { call_id, tag, state, refused } in &ordered {
-                taps.dictionary(|tap| {
-                    tap.string("call-id", call_id).string("from-tag", tag);
-                    tap.string("uuid", hyphened(uuid(call_id, tag)));
-                    match refused {
-                        None => tap.string("state", state),
-                        Some(reason) => tap.string("error-reason", reason),
-                    };
-                });
-            }
-        });
+        write_ordered(&sink, &ordered, answer);
         answer.string("result", "ok");
         Ok(())
+    }
+
+    /// Has a party of a call go to a sink, or both, or the member that it is of.
+    pub(super) fn tap_voice(
+        &mut self,
+        call_id: &str,
+        party: Option<usize>,
+        sink: &str,
+        order: TapOrder,
+        now_ns: u64,
+    ) -> Result<Vec<Ordered>, String> {
+        let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
+        if call.member.is_some() {
+            return Ok(vec![self.tap_member(call_id, sink, order, now_ns)?]);
+        }
+        self.tap_between(call_id, party, sink, order, now_ns)
     }
 
     fn tap_member(
@@ -304,6 +316,22 @@ fn ordered(
         state: voice.consents.word(purpose, receiver, now_ns),
         refused,
     })
+}
+
+/// Tells what has become of orders about voices.
+pub(super) fn write_ordered(sink: &str, ordered: &[Ordered], answer: &mut DictionaryWriter<'_>) {
+    answer.string("sink", sink).list("taps", |taps| {
+        for Ordered { call_id, tag, state, refused } in ordered {
+            taps.dictionary(|tap| {
+                tap.string("call-id", call_id).string("from-tag", tag);
+                tap.string("uuid", hyphened(uuid(call_id, tag)));
+                match refused {
+                    None => tap.string("state", state),
+                    Some(reason) => tap.string("error-reason", reason),
+                };
+            });
+        }
+    });
 }
 
 fn basis(word: &str) -> Option<Basis> {

@@ -10,7 +10,9 @@ mod links;
 mod load;
 mod play;
 mod report;
+mod subscriptions;
 mod taps;
+mod totals;
 mod want;
 mod web;
 
@@ -42,41 +44,14 @@ pub use links::Linked;
 use load::Load;
 pub use taps::TapTotals;
 use taps::Taps;
+pub use totals::Totals;
+use totals::add_video;
 pub use want::Want;
 
 /// Longest `Call-ID` and tag.
 const MAX_NAME_BYTES: usize = 255;
 /// Calls that a list has where nobody says how many.
 const LISTED: usize = 32;
-
-/// What has been done since the node began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Calls that began.
-    pub begun: u64,
-    /// Calls that were ended by `delete`.
-    pub deleted: u64,
-    /// Calls of which nothing came for too long.
-    pub timed_out: u64,
-    /// Calls that were refused for want of room, in the order of [`Want::ALL`].
-    pub refused: [u64; Want::ALL.len()],
-    /// Ticks of conferences that have ended which did not come.
-    pub missed_ticks: u64,
-    /// Packets of ended calls, RTP and RTCP.
-    pub packets: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Datagrams of ended calls that were refused or could not be sent.
-    pub errors: u64,
-    /// Of those, RTP packets whose payload type the party that they were for had not negotiated.
-    pub unnegotiated: u64,
-    /// Handshakes (DTLS) that ended in keys.
-    pub handshakes: u64,
-    /// Handshakes that ended without.
-    pub handshakes_failed: u64,
-    /// What became of video in calls that ended, in the order of [`Counted::ALL`].
-    pub video: [u64; Counted::ALL.len()],
-}
 
 /// The control thread's state.
 #[derive(Debug)]
@@ -240,6 +215,7 @@ impl Control {
                 totals.add(call);
                 conferences.leave(call, worker, taps, totals);
                 between.leave(call_id, worker, taps);
+                taps.subscriptions.forget(call_id);
                 call.end(worker);
                 if let Some(keeper) = keeper {
                     keeper.forget(call_id);
@@ -433,6 +409,7 @@ impl Control {
         if let Some(worker) = self.workers.get(call.worker) {
             self.conferences.leave(&call, worker, &mut self.taps, &mut self.totals);
             self.between.leave(call_id, worker, &mut self.taps);
+            self.taps.subscriptions.forget(call_id);
             call.end(worker);
         }
         if let Some(keeper) = &mut self.keeper {
@@ -500,7 +477,7 @@ impl Handler for Control {
             }
             Command::Offer => self.offer(request, now_ns, answer),
             Command::Answer => self.answer(request, now_ns, answer),
-            Command::Join => self.join(request, now_ns, answer),
+            Command::Join | Command::Publish => self.join(request, now_ns, answer),
             Command::Delete => self.delete(request, answer),
             Command::Query => self.query(request, answer),
             Command::List => {
@@ -530,6 +507,9 @@ impl Handler for Control {
             Command::StopMedia => self.stop_media(request, answer),
             Command::Tap(leads, order) => self.tap(request, leads, order, now_ns, answer),
             Command::Consent => self.consent(request, answer),
+            Command::SubscribeRequest => self.subscribe(request, answer),
+            Command::SubscribeAnswer => self.subscribed(request, now_ns, answer),
+            Command::Unsubscribe => self.unsubscribe(request, answer),
             Command::NotDone(instead) => {
                 Err(format!("Command is not done by this node: {instead}"))
             }
@@ -540,30 +520,6 @@ impl Handler for Control {
             error(answer, &reason);
         }
     }
-}
-
-impl Totals {
-    fn refuse(&mut self, want: Want) {
-        let counters = self.refused.iter_mut().zip(Want::ALL);
-        counters.filter(|(_, of)| *of == want).for_each(|(counter, _)| *counter += 1);
-    }
-
-    /// A call has ended.
-    fn add(&mut self, call: &Call) {
-        let [rtp, rtcp] = report::totals_of(call);
-        self.packets += rtp.packets + rtcp.packets;
-        self.bytes += rtp.bytes + rtcp.bytes;
-        self.errors += rtp.errors + rtcp.errors;
-        self.unnegotiated += report::unnegotiated(call);
-        add_video(&mut self.video, call);
-    }
-}
-
-fn add_video(sums: &mut [u64; Counted::ALL.len()], call: &Call) {
-    let Some(counters) = call.member.as_ref().and_then(|member| member.video_counters()) else {
-        return;
-    };
-    sums.iter_mut().zip(counters.read()).for_each(|(sum, count)| *sum += count);
 }
 
 /// Who asks for a description to be taken.

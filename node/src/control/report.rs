@@ -45,7 +45,7 @@ pub(super) fn totals_of(call: &Call) -> [Traffic; 2] {
     sum
 }
 
-/// RTP packets of a call whose payload type the party that they are for has not negotiated.
+/// RTP packets of a call that went on by payload types that their receivers have not negotiated.
 pub(super) fn unnegotiated(call: &Call) -> u64 {
     let ends = call.lines.iter().flat_map(|line| line.ends.iter().flatten());
     ends.map(|end| end.counters.unnegotiated.load(Ordering::Relaxed)).sum()
@@ -127,7 +127,7 @@ fn totals(end: &LineEnd) -> [Traffic; 2] {
         Traffic {
             packets: read(&counters.rtp_packets),
             bytes: read(&counters.rtp_bytes),
-            errors: read(&counters.refused) + read(&counters.unnegotiated),
+            errors: read(&counters.refused),
         },
         Traffic {
             packets: read(&counters.rtcp_packets),

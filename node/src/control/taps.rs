@@ -13,7 +13,8 @@ use ale_media_sinks::named::{SinkConfig, SinkKind, Sinks, TapLabel};
 use sha2::{Digest, Sha256};
 
 use super::audit::AuditFile;
-use crate::call::Consents;
+use super::subscriptions::Subscriptions;
+use crate::call::{Consents, Lead};
 use crate::config::Config;
 use crate::ng::command::{Leads, TapOrder};
 use crate::tls;
@@ -52,6 +53,8 @@ pub(super) struct Voice<'v> {
     pub(super) who: &'v str,
     pub(super) call_id: &'v str,
     pub(super) tag: &'v str,
+    /// Which party of the call it is.
+    pub(super) party: usize,
     pub(super) consents: Consents,
 }
 
@@ -77,6 +80,8 @@ pub struct TapTotals {
 pub(super) struct Taps {
     sinks: Sinks,
     audit: Option<AuditFile>,
+    /// Where voices go whose receivers have subscribed.
+    pub(super) subscriptions: Subscriptions,
     /// Conferences that are over once their taps have told their ends.
     ending: Vec<Tapped>,
     pub(super) totals: TapTotals,
@@ -117,7 +122,8 @@ impl Taps {
             }
         }
         let audit = AuditFile::open(&config.tap, clock)?;
-        Ok(Self { sinks, audit, ending: Vec::new(), totals: TapTotals::default() })
+        let (subscriptions, totals) = (Subscriptions::default(), TapTotals::default());
+        Ok(Self { sinks, audit, subscriptions, ending: Vec::new(), totals })
     }
 
     /// What there is to agree to.
@@ -128,8 +134,12 @@ impl Taps {
     /// The sink of a name; without a name the only one that leads there.
     pub(super) fn sink(&self, name: Option<&str>, leads: Leads) -> Result<String, String> {
         let wanted = |config: &SinkConfig| {
-            let keeps = matches!(config.kind, SinkKind::Files { .. });
-            keeps == (leads == Leads::Files) && name.is_none_or(|name| config.name == name)
+            let to = match config.kind {
+                SinkKind::Files { .. } => Leads::Files,
+                SinkKind::Rtp { .. } => Leads::Subscriber,
+                _ => Leads::Program,
+            };
+            to == leads && name.is_none_or(|name| config.name == name)
         };
         let mut found = self.sinks.configs().map(|(config, _)| config).filter(|one| wanted(one));
         match (found.next(), found.next()) {
@@ -211,6 +221,14 @@ impl Taps {
     fn begin(&mut self, tapped: &mut Tapped, sink: &str, voice: &Voice<'_>) -> Result<(), String> {
         self.is_written()?;
         let (purpose, receiver) = self.terms(sink).ok_or("No such sink")?;
+        let of_subscriber =
+            self.sinks.config(sink).is_some_and(|(it, _)| matches!(it.kind, SinkKind::Rtp { .. }));
+        let lead = if of_subscriber {
+            let lead = self.subscriptions.lead(voice.call_id, voice.party, sink);
+            Some(lead.ok_or("Nobody has subscribed to this voice")?)
+        } else {
+            None
+        };
         let config = self.sinks.tap_config(sink, TapSource::Member(voice.member));
         let config = config.ok_or("No such sink")?;
         let tap = tapped.control.tap(&config);
@@ -226,7 +244,11 @@ impl Taps {
         };
         // A tap whose sink does not start ends with its reader.
         let id = tap.id();
-        self.sinks.start(sink, label, tap, None).map_err(|error| error.to_string())?;
+        let started = match lead {
+            Some(Lead { socket, to, leg }) => self.sinks.start_fork(sink, tap, socket, to, &leg),
+            None => self.sinks.start(sink, label, tap, None),
+        };
+        started.map_err(|error| error.to_string())?;
         let (sink, member) = (sink.to_owned(), voice.member);
         tapped.taps.push(Tap { id, sink, member, state: TapState::Waiting(None), ends: false });
         Ok(())

@@ -9,10 +9,10 @@ use super::flags::Flags;
 /// Both ends of a media line are one worker's, with their keys and codecs: a party can't be put beside that of
 /// another call.
 const CONNECT: &str = "who is to talk across calls joins one conference";
-/// A party without a peer is a member's case.
-const PUBLISH: &str = "who has no peer yet joins a conference";
-/// Nobody listens unseen: members see each other, and sinks take who has agreed.
-const SUBSCRIBE: &str = "who listens joins the conference, and programs are sinks, by consent";
+/// The node offers nothing to whom nobody is to be joined with.
+const CREATE: &str = "who has no peer yet joins a conference";
+/// Most tags that are read of a list: a call has two.
+const MAX_TAGS: usize = 8;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +45,18 @@ pub enum Command {
     StopMedia,
     /// An offer of who wants to be in a conference, to be answered by the node: a command of this node's own.
     Join,
+    /// The same of who only speaks, in a conference of its own.
+    Publish,
     /// Voices go to a sink that keeps them, or to one that takes them on.
     Tap(Leads, TapOrder),
     /// What a party agrees to, or takes back: a command of this node's own.
     Consent,
+    /// Somebody wants to hear what parties of a call say: an offer for it.
+    SubscribeRequest,
+    /// Its answer.
+    SubscribeAnswer,
+    /// It hears nothing more.
+    Unsubscribe,
     /// A command of the protocol that is not done here, with what stands in its place.
     NotDone(&'static str),
 }
@@ -60,6 +68,8 @@ pub enum Leads {
     Files,
     /// To another program: `forwarding`.
     Program,
+    /// To who has subscribed.
+    Subscriber,
 }
 
 /// What is to become of taps.
@@ -101,8 +111,11 @@ impl Command {
             "stop forwarding" => Self::Tap(Leads::Program, TapOrder::Stop),
             "consent" => Self::Consent,
             "connect" | "mesh" => Self::NotDone(CONNECT),
-            "create" | "publish" => Self::NotDone(PUBLISH),
-            "subscribe request" | "subscribe answer" | "unsubscribe" => Self::NotDone(SUBSCRIBE),
+            "publish" => Self::Publish,
+            "create" => Self::NotDone(CREATE),
+            "subscribe request" => Self::SubscribeRequest,
+            "subscribe answer" => Self::SubscribeAnswer,
+            "unsubscribe" => Self::Unsubscribe,
             _ => return None,
         })
     }
@@ -179,6 +192,8 @@ pub struct Request<'a> {
     pub call_id: Option<&'a str>,
     /// Tag of who sent the request or the offer.
     pub from_tag: Option<&'a str>,
+    /// Tags of several, in place of that.
+    pub from_tags: Vec<&'a str>,
     /// Tag of who answered.
     pub to_tag: Option<&'a str>,
     /// A description in SDP.
@@ -235,11 +250,13 @@ impl<'a> Request<'a> {
             Some(Value::Bytes(bytes)) => Some(*bytes),
             _ => None,
         };
+        let tags = message.entry("from-tags");
         let supports = |value: &Value<'_>| value.texts().any(|known| known == "load limit");
         Ok(Self {
             command,
             call_id: text("call-id"),
             from_tag: text("from-tag"),
+            from_tags: tags.map(|tags| tags.texts().take(MAX_TAGS).collect()).unwrap_or_default(),
             to_tag: text("to-tag").filter(|tag| !tag.is_empty()),
             sdp,
             limit: message.entry("limit").and_then(|limit| limit.number()?.try_into().ok()),

@@ -128,6 +128,8 @@ pub struct Flags {
     pub no_dtls: bool,
     /// The node waits for the peer to begin the handshake, where it may choose.
     pub dtls_passive: bool,
+    /// All parties of the call are meant.
+    pub all: bool,
     /// Each line that is passed on has a name (`a=mid`).
     pub generate_mid: bool,
     /// Keys of SDES are not offered.
@@ -205,9 +207,10 @@ impl Flags {
         for (key, value) in message.entries() {
             let Ok(key) = core::str::from_utf8(key) else { continue };
             match &normal(key)[..] {
-                "command" | "call-id" | "from-tag" | "to-tag" | "sdp" | "via-branch" | "limit"
-                | "supports" | "received-from" | "code" | "duration" | "volume" | "file"
-                | "blob" | "db-id" | "start-pos" | "repeat-times" | "repeat-duration" => {}
+                "command" | "call-id" | "from-tag" | "from-tags" | "to-tag" | "sdp"
+                | "via-branch" | "limit" | "supports" | "received-from" | "code" | "duration"
+                | "volume" | "file" | "blob" | "db-id" | "start-pos" | "repeat-times"
+                | "repeat-duration" => {}
                 "flags" => value.texts().for_each(|word| flags.word(word)),
                 "rtpp-flags" => {
                     let words = value.text().unwrap_or_default().split_ascii_whitespace();
@@ -248,6 +251,7 @@ impl Flags {
         match &word[..] {
             "no-rtcp-attribute" => return self.no_rtcp_attribute = true,
             "generate-mid" => return self.generate_mid = true,
+            "all" => return self.all = true,
             // What the node does anyway: it learns addresses, rewrites what it passes on, and tells all
             // candidates at once.
             "trickle-ICE" | "trust-address" | "symmetric" | "generate-rtcp" | "force" => return,
@@ -276,6 +280,7 @@ impl Flags {
             ("ICE", "default" | "optional") => self.ice = Ice::Unsaid,
             ("conference", _) => self.conference = Some(value.to_owned()),
             ("name", _) => self.name = Some(value.to_owned()),
+            ("all", "all" | "yes" | "offer-answer") => self.all = true,
             ("record-call", "yes" | "on") => self.record = true,
             ("record-call", "no" | "off") => self.record = false,
             ("sink", _) => self.sink = Some(value.to_owned()),

@@ -10,6 +10,7 @@ mod extensions;
 pub mod fragment;
 mod line;
 mod rewrite;
+mod sending;
 #[cfg(test)]
 mod tests;
 mod video;
@@ -21,6 +22,7 @@ pub use line::{DtlsLine, IceLine, Line, LineKind, Setup};
 pub use rewrite::{
     Formats, IceTold, NamedFormat, Rewrite, RewrittenLine, Rtcp, refuse_data_channels, rewrite,
 };
+pub use sending::sending;
 pub use video::{VideoLine, video};
 
 use line::values;

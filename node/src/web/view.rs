@@ -60,7 +60,7 @@ pub struct Stream {
     pub packets: u64,
     /// Datagrams that were refused.
     pub refused: u64,
-    /// RTP packets that were not passed on, since the other party has not negotiated their payload type.
+    /// RTP packets that were passed on by a payload type that the other party has not negotiated.
     pub unnegotiated: u64,
     /// Why nothing is heard of it, if nothing is.
     pub silent: Option<String>,

@@ -25,7 +25,7 @@ pub struct EndCounters {
     pub rtcp_bytes: AtomicU64,
     /// Datagrams that the session refused, or that are not media.
     pub refused: AtomicU64,
-    /// RTP packets that were not forwarded, since the other party has not negotiated their payload type.
+    /// RTP packets that were forwarded by a payload type that the other party has not negotiated.
     pub unnegotiated: AtomicU64,
     /// What could not be sent on: the peer's address is not known yet, or the system refused.
     pub unsent: AtomicU64,

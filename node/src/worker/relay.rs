@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use ale_media::session::{Incoming, SessionReceiver, SessionSender, Standing};
 
-use super::numbers::{Renumbering, Unnumbered};
+use super::numbers::{Numbered, Renumbering};
 use super::{End, MAX_DATAGRAM_BYTES, Playing, count, send};
 
 #[cfg(test)]
@@ -63,15 +63,12 @@ pub(super) fn forward(
             if !proven {
                 return count(&near.facing.counters.refused, 1);
             }
-            // Also by what only keeps a path open (RFC 6263 section 4.6).
             near.facing.counters.last_arrival_ns.store(now_ns, Ordering::Relaxed);
-            let digits = match near.media.numbering.apply(buffer, payload.clone()) {
-                Ok(digits) => digits,
-                Err(Unnumbered::Unnegotiated) => {
-                    return count(&near.facing.counters.unnegotiated, 1);
-                }
-                Err(Unnumbered::Malformed) => return count(&near.facing.counters.refused, 1),
+            let numbered = near.media.numbering.apply(buffer, payload.clone());
+            let Ok(Numbered { digits, unnegotiated }) = numbered else {
+                return count(&near.facing.counters.refused, 1);
             };
+            count(&near.facing.counters.unnegotiated, unnegotiated.into());
             count(&near.facing.counters.rtp_packets, 1);
             count(&near.facing.counters.rtp_bytes, bytes as u64);
             if let (Some(ear), Some(packet)) = (&mut near.facing.ear, buffer.get(..plain_bytes)) {
