@@ -470,7 +470,8 @@ impl LegControl {
         &mut self.jitter
     }
 
-    /// What can be said of the leg just now.
+    /// What can be said of the leg just now. The audio half's counters are those of its last packet, or of 20 ms
+    /// before.
     ///
     /// Real-time: yes, but meant for anybody else.
     pub fn stats(&self) -> LegStats {

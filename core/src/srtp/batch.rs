@@ -4,7 +4,7 @@
 //! The results and the bytes are those of calling [`Sender::protect`] or [`Receiver::unprotect`]
 //! for one job after the other. What is gained lies in the HMAC suites: SHA-1 is a chain of
 //! dependent steps, so one packet leaves most of the processor idle, and sixteen side by side fill
-//! it. An outside backend is given many jobs at once, too, and may work on them beside the
+//! it, or eight where there is no AVX-512. An outside backend is given many jobs at once, too, and may work on them beside the
 //! processor. All others are done one after the other, which leaves a processor that reorders
 //! instructions nothing to wait for. Runs on the thread that owns the sessions; nothing is
 //! allocated.

@@ -166,11 +166,15 @@ pub(crate) fn lane_tags(
     lanes: &[Option<(&Key, Message<'_>)>; LANES],
     tags: &mut [Tag; LANES],
 ) -> bool {
-    if !lanes.iter().flatten().all(|(key, _)| key.has_lanes()) {
+    let (mut all, mut widest, mut count) = (true, true, 0);
+    for (key, _) in lanes.iter().flatten() {
+        all &= key.has_lanes();
+        widest &= key.tier() == Tier::Vaes512;
+        count += 1;
+    }
+    if !all {
         return false;
     }
-    let count = lanes.iter().flatten().count();
-    let widest = lanes.iter().flatten().all(|(key, _)| key.tier() == Tier::Vaes512);
     if widest && count >= MIN_LANES {
         // SAFETY: keys of this tier are only made where everything is that the function needs.
         unsafe { sha1x16::hmac16(lanes, tags) };
