@@ -155,7 +155,7 @@ impl LegMedia {
     }
 
     /// Makes the datagram of a packet that another leg passes through
-    /// ([`Received::PassThrough`](super::Received)): its payload untouched (or another in its place,
+    /// ([`Received::PassThrough`](crate::leg::Received)): its payload untouched (or another in its place,
     /// as from a [`Repacketizer`](crate::codec::Repacketizer)) under `passed.payload_type`, which may
     /// be changed to what this leg's peer calls it. Source, keys and statistics are this leg's;
     /// sequence numbers and timestamps keep their distances, also when they come out of order.
