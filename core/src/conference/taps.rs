@@ -47,12 +47,12 @@ impl Taps {
         Self { ways, feeds: Vec::with_capacity(room), of_packets: 0, time_ns: None }
     }
 
-    /// Takes a tap in.
     /// Whether there are any.
     pub(super) fn any(&self) -> bool {
         !self.feeds.is_empty()
     }
 
+    /// Takes a tap in.
     pub(super) fn add(&mut self, feed: Box<Feed>) {
         self.of_packets += usize::from(is_of_packets(&feed));
         push_in(&mut self.feeds, feed);

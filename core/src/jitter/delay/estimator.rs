@@ -406,21 +406,31 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes, and however long packets are said to be meanwhile.
+        /// Whatever comes, in seconds forth and back, with pauses, and however long packets are said to be
+        /// meanwhile.
         #[test]
-        fn the_least_of_the_latest_is_that_of_a_list(
-            delays in prop::collection::vec((0_u8..30, prop::option::weighted(0.1, 5_u8..130)), 1..300),
+        fn what_is_least_is_that_of_lists(
+            delays in prop::collection::vec(
+                (0_u8..30, 0_u64..900, prop::option::weighted(0.1, 5_u8..130)), 1..300
+            ),
         ) {
             let mut estimator = Estimator::new();
             let mut list = Vec::new();
-            for (n, (delay, packet_ms)) in delays.into_iter().enumerate() {
-                if let Some(ms) = packet_ms {
+            let mut at_ms = 10_000;
+            for (delay, later_ms, said) in delays {
+                if let Some(ms) = said {
                     estimator.set_packet_ms(f32::from(ms));
+                    if ms > 110 {
+                        estimator.stood_still(f32::from(ms));
+                    }
                 }
+                at_ms = (at_ms + later_ms).saturating_sub(300);
                 list.push(f32::from(delay));
-                estimator.observe(n as u64 * 20 * MS, f32::from(delay));
+                estimator.observe(at_ms * MS, f32::from(delay));
                 let latest = list.iter().rev().take(estimator.level_packets).copied();
                 prop_assert_eq!(estimator.least_recent_ms, latest.fold(f32::MAX, f32::min));
+                let seconds = estimator.second_minima_ms.iter().copied();
+                prop_assert_eq!(estimator.base_ms, seconds.fold(f32::MAX, f32::min));
             }
         }
     }
