@@ -84,7 +84,7 @@ pub struct LegMedia {
     /// The energy of what was pulled last, and its samples.
     pulled_energy: u64,
     pulled_samples: u32,
-    /// Something has been sent, or a tick has gone by, since the counters were published.
+    /// Something has been counted, or a tick has gone by, since the counters were published.
     to_publish: bool,
     muted: bool,
     direction: Direction,
@@ -310,6 +310,7 @@ impl LegMedia {
         }
         self.backlog_samples += count;
         self.stats.overrun_samples += (pcm.len() - count) as u64;
+        self.to_publish |= count < pcm.len();
         Ok(())
     }
 

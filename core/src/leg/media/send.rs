@@ -126,6 +126,7 @@ impl LegMedia {
             if waiting >= self.packetizer.packet_samples {
                 let packets = waiting.checked_div(self.packetizer.packet_samples);
                 self.session.skip(packets.unwrap_or(0) as u64);
+                self.to_publish = true;
                 self.backlog_samples = 0;
                 self.rested_samples += waiting;
                 self.rest_whole_packets();
@@ -201,6 +202,8 @@ impl LegMedia {
         let pcm = self.backlog.head(samples);
         let ntp = ntp_time(self.ntp_at_zero, now_ns);
         let packet = self.packetizer.packet(pcm, ntp, out, &mut self.stats, once);
+        // Also where nothing is to be sent, which is counted.
+        self.to_publish = true;
         self.backlog.shift(samples..self.backlog_samples, 0);
         self.backlog_samples -= samples;
         packet
@@ -243,7 +246,7 @@ impl LegMedia {
         self.assessor.voip_metrics(heard, &self.reader.stats(), self.pulled_level_dbov())
     }
 
-    /// Publishes behind what has been sent, or in each second tick.
+    /// Publishes behind what has been counted, or in each second tick.
     fn publish_lately(&mut self) {
         if self.to_publish {
             self.publish();
