@@ -72,27 +72,29 @@ impl<'m> Lane<'m> {
 pub(super) fn hmac8(messages: &[Option<(&Key, Message<'_>)>; LANES], tags: &mut [Tag; LANES]) {
     let mut lanes = [Lane::IDLE; LANES];
     let mut states = [_mm256_setzero_si256(); LANES];
-    let mut rest = [[0; LANES]; 2];
+    let (mut thirds, mut fourths) = ([0; LANES], [0; LANES]);
     let mut most = 0;
-    for (i, (message, lane)) in messages.iter().zip(&mut lanes).enumerate() {
+    let places = lanes.iter_mut().zip(&mut states).zip(thirds.iter_mut().zip(&mut fourths));
+    for (message, ((lane, state), (third, fourth))) in messages.iter().zip(places) {
         let Some((key, message)) = message else { continue };
         *lane = Lane::of(message);
         most = most.max(lane.blocks);
         let [inner, [o0, o1, o2, o3, o4]] = key.hmac_states();
         let [i0, i1, i2, i3, i4] = inner.map(|word| word as i32);
-        states[i] = _mm256_setr_epi32(i0, i1, i2, i3, i4, *o0 as i32, *o1 as i32, *o2 as i32);
-        (rest[0][i], rest[1][i]) = (*o3 as i32, *o4 as i32);
+        *state = _mm256_setr_epi32(i0, i1, i2, i3, i4, *o0 as i32, *o1 as i32, *o2 as i32);
+        (*third, *fourth) = (*o3 as i32, *o4 as i32);
     }
     let [i0, i1, i2, i3, i4, o0, o1, o2] = transpose(states);
     let mut state = [i0, i1, i2, i3, i4];
-    let mut digest = [o0, o1, o2, load_words(&rest[0]), load_words(&rest[1])];
+    let mut digest = [o0, o1, o2, load_words(&thirds), load_words(&fourths)];
     let blocks = load_words(&lanes.each_ref().map(|lane| lane.blocks));
     for block in 0..most {
         let mut halves = [[_mm256_setzero_si256(); LANES]; 2];
-        for (i, lane) in lanes.iter().enumerate() {
+        let [lows, highs] = &mut halves;
+        for (lane, (to_low, to_high)) in lanes.iter().zip(lows.iter_mut().zip(highs)) {
             let (bytes, _) = lane.block(block as usize).as_chunks::<32>();
             if let [low, high] = bytes {
-                (halves[0][i], halves[1][i]) = (load(low), load(high));
+                (*to_low, *to_high) = (load(low), load(high));
             }
         }
         let mut w = [_mm256_setzero_si256(); 16];
