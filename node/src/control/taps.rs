@@ -104,6 +104,15 @@ impl Tapped {
     }
 }
 
+/// Whom a sink is for.
+fn leads_to(config: &SinkConfig) -> Leads {
+    match config.kind {
+        SinkKind::Files { .. } => Leads::Files,
+        SinkKind::Rtp { .. } => Leads::Subscriber,
+        _ => Leads::Program,
+    }
+}
+
 impl Taps {
     /// Finishes the recordings that a crash has left, and goes on with the audit.
     pub(super) fn new(config: &Config, clock: Clock) -> io::Result<Self> {
@@ -134,12 +143,7 @@ impl Taps {
     /// The sink of a name; without a name the only one that leads there.
     pub(super) fn sink(&self, name: Option<&str>, leads: Leads) -> Result<String, String> {
         let wanted = |config: &SinkConfig| {
-            let to = match config.kind {
-                SinkKind::Files { .. } => Leads::Files,
-                SinkKind::Rtp { .. } => Leads::Subscriber,
-                _ => Leads::Program,
-            };
-            to == leads && name.is_none_or(|name| config.name == name)
+            leads_to(config) == leads && name.is_none_or(|name| config.name == name)
         };
         let mut found = self.sinks.configs().map(|(config, _)| config).filter(|one| wanted(one));
         match (found.next(), found.next()) {
@@ -222,7 +226,7 @@ impl Taps {
         self.is_written()?;
         let (purpose, receiver) = self.terms(sink).ok_or("No such sink")?;
         let of_subscriber =
-            self.sinks.config(sink).is_some_and(|(it, _)| matches!(it.kind, SinkKind::Rtp { .. }));
+            self.sinks.config(sink).is_some_and(|(it, _)| leads_to(it) == Leads::Subscriber);
         let lead = if of_subscriber {
             let lead = self.subscriptions.lead(voice.call_id, voice.party, sink);
             Some(lead.ok_or("Nobody has subscribed to this voice")?)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The rounds of SHA-1 (FIPS 180-4 section 6.1.2), one message in each lane of registers of any width.
+//! SHA-1 (FIPS 180-4 section 6.1.2) with one message in each lane of registers of any width: its rounds, what
+//! follows a message, and what becomes of the lanes' digests.
+
+use crate::srtp::crypto::Tag;
 
 /// `rounds!(state, w)` takes one block into the state of every lane: five registers, and sixteen with a word of
 /// every message each. Whoever calls it has the functions `splat`, `add`, `rotate::<N>`, `schedule` (the exclusive or
@@ -52,3 +55,22 @@ macro_rules! rounds {
 }
 
 pub(super) use rounds;
+
+/// The bytes that follow a message, the first in the low byte, and their number: its tail and the end mark.
+#[inline(always)]
+pub(super) fn suffix(tail: Option<u32>) -> (u64, usize) {
+    match tail {
+        Some(tail) => (u64::from(tail.swap_bytes()) | 0x80 << 32, 5),
+        None => (0x80, 1),
+    }
+}
+
+/// Gives each message its tag, of which each of the words has a part for all.
+#[inline(always)]
+pub(super) fn spread<const LANES: usize>(words: &[[u32; LANES]; 4], tags: &mut [Tag; LANES]) {
+    for (i, tag) in tags.iter_mut().enumerate() {
+        for (bytes, words) in tag.chunks_exact_mut(4).zip(words) {
+            bytes.copy_from_slice(&words[i].to_be_bytes());
+        }
+    }
+}

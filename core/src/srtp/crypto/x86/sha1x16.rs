@@ -9,7 +9,7 @@
 use core::arch::x86_64::*;
 
 use super::key::Key;
-use super::sha1_rounds::rounds;
+use super::sha1_rounds::{rounds, spread, suffix};
 use crate::srtp::crypto::{LANES, Message, Tag};
 
 /// What a lane still has to hash.
@@ -33,11 +33,7 @@ impl Lane {
     }
 
     pub(super) fn new(packet: *const u8, len: usize, tail: Option<u32>) -> Self {
-        // The end mark follows the tail.
-        let (suffix, suffix_bytes) = match tail {
-            Some(tail) => (u64::from(tail.swap_bytes()) | 0x80 << 32, 5),
-            None => (0x80, 1),
-        };
+        let (suffix, suffix_bytes) = suffix(tail);
         let blocks = (len + suffix_bytes + 8).div_ceil(64);
         Self { packet, len, suffix, suffix_bytes, blocks }
     }
@@ -109,11 +105,7 @@ pub(super) unsafe fn hmac16(
         // SAFETY: sixteen words are written to an array of sixteen.
         unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), *digest) };
     }
-    for (i, tag) in tags.iter_mut().enumerate() {
-        for (bytes, words) in tag.chunks_exact_mut(4).zip(&words) {
-            bytes.copy_from_slice(&words[i].to_be_bytes());
-        }
-    }
+    spread(&words, tags);
 }
 
 #[inline]

@@ -9,7 +9,7 @@
 use core::arch::x86_64::*;
 
 use super::key::Key;
-use super::sha1_rounds::rounds;
+use super::sha1_rounds::{rounds, spread, suffix};
 use crate::srtp::crypto::{Message, Tag};
 
 /// Messages at a time.
@@ -38,17 +38,13 @@ impl<'m> Lane<'m> {
         if let Some(place) = bytes.get_mut(..left.len()) {
             place.copy_from_slice(left);
         }
-        // The end mark follows the tail.
-        let (suffix, tail_bytes) = match message.tail {
-            Some(tail) => (u64::from(tail.swap_bytes()) | 0x80 << 32, 4),
-            None => (0x80, 0),
-        };
+        let (suffix, suffix_bytes) = suffix(message.tail);
         if let Some(place) = bytes.get_mut(left.len()..).and_then(<[u8]>::first_chunk_mut) {
             *place = suffix.to_le_bytes();
         }
-        let last = usize::from(left.len() + tail_bytes + 1 + 8 > BLOCK);
+        let last = usize::from(left.len() + suffix_bytes + 8 > BLOCK);
         // The block of the HMAC key counts, too.
-        let bits = (BLOCK + message.bytes.len() + tail_bytes) as u64 * 8;
+        let bits = (BLOCK + message.bytes.len() + suffix_bytes - 1) as u64 * 8;
         if let Some(place) = ending.get_mut(last).and_then(|block| block.last_chunk_mut()) {
             *place = bits.to_be_bytes();
         }
@@ -119,11 +115,7 @@ pub(super) fn hmac8(messages: &[Option<(&Key, Message<'_>)>; LANES], tags: &mut 
         // SAFETY: eight words are written to an array of eight.
         unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), *digest) };
     }
-    for (i, tag) in tags.iter_mut().enumerate() {
-        for (bytes, words) in tag.chunks_exact_mut(4).zip(&words) {
-            bytes.copy_from_slice(&words[i].to_be_bytes());
-        }
-    }
+    spread(&words, tags);
 }
 
 #[inline]
