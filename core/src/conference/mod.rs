@@ -71,6 +71,7 @@ mod control;
 mod link;
 mod member;
 mod outgoing;
+mod pace;
 mod pair_slots;
 mod partial_sums;
 mod rates;
@@ -81,7 +82,7 @@ mod tap_control;
 mod taps;
 mod tick;
 
-pub use config::ConferenceConfig;
+pub use config::{ConferenceConfig, JoinedTicks};
 pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions};
 pub use link::LinkEnd;
 pub use member::MemberId;
@@ -95,6 +96,8 @@ mod batch_tests;
 mod encode_once_tests;
 #[cfg(all(test, feature = "opus"))]
 mod level_tests;
+#[cfg(all(test, feature = "std"))]
+mod pace_tests;
 #[cfg(test)]
 mod shard_tests;
 #[cfg(all(test, feature = "opus"))]
