@@ -81,6 +81,7 @@ mod stats;
 mod tap_control;
 mod taps;
 mod tick;
+mod turn;
 
 pub use config::{ConferenceConfig, JoinedTicks};
 pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions};
