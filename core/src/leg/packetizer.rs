@@ -18,6 +18,7 @@ use crate::rtp::elements::{AudioLevel, absolute_send_time};
 use crate::rtp::extension::Writer;
 use crate::session::Passed;
 use crate::sync::ring::Consumer;
+use crate::within::Within;
 use alloc::boxed::Box;
 use alloc::vec;
 
@@ -327,18 +328,19 @@ impl Packetizer {
             .as_ref()
             .filter(|redundancy| redundancy.is_used())
             .map_or(self.payload_type, |redundancy| redundancy.payload_type);
-        let (sources, levels, count) = match self.contributors.as_slice() {
-            [] => Default::default(),
-            _ => self.contributors.to_wire(),
+        // Few packets have any, and room for them is not cleared for the others.
+        let on_wire;
+        let (sources, levels) = match self.contributors.as_slice() {
+            [] => (&[][..], &[][..]),
+            _ => {
+                on_wire = self.contributors.to_wire();
+                let (sources, levels, count) = &on_wire;
+                (sources.head(*count), levels.head(*count))
+            }
         };
         let header = RtpHeader {
-            contributing_sources: sources.get(..count).unwrap_or(&[]),
-            extension: self.extension(
-                &mut room,
-                level_dbov,
-                ntp,
-                levels.get(..count).unwrap_or(&[]),
-            ),
+            contributing_sources: sources,
+            extension: self.extension(&mut room, level_dbov, ntp, levels),
             ..self.header(self.marker, payload_type, timestamp)
         };
         let header_bytes = header.write(out).ok()?;
