@@ -201,7 +201,7 @@ impl Mixer {
     /// Real-time: yes.
     #[inline]
     pub(crate) fn set_frames(&mut self, frames: usize) {
-        let frames = frames.clamp(1, self.most_frames);
+        let frames = frames.min(self.most_frames);
         (self.samples, self.instants) = (self.ten_ms.0 * frames, self.ten_ms.1 * frames);
         self.arena.set_samples(self.samples);
     }
