@@ -13,7 +13,7 @@ use ale_media::rtp::rtcp::feedback::Nacks;
 use ale_media::session::{Incoming, SessionReceiver, SessionSender};
 
 use super::path::{Ends, Facing, Path};
-use super::{End, Heard, MAX_DATAGRAM_BYTES, MAX_TRAILER_BYTES, count, send};
+use super::{End, Heard, MAX_DATAGRAM_BYTES, MAX_TRAILER_BYTES, count};
 use crate::video::Run;
 use crate::video::feedback::{self, Feedback};
 use crate::video::input::Input;
@@ -188,14 +188,16 @@ impl Camera {
     fn send(&mut self, facing: &Facing, written: (usize, usize), out: &mut [u8]) {
         let (bytes, payload_bytes) = written;
         let sealed = self.sender.seal(bytes, payload_bytes, out);
-        if !send(&facing.pair.rtp, out, sealed, facing.to(false, self.receiver.remote_address())) {
+        let to = facing.to(false, self.receiver.remote_address());
+        if !facing.sockets.send(false, out, sealed, to) {
             self.counters.add(Counted::Unsent);
         }
     }
 
     fn send_rtcp(&mut self, facing: &Facing, bytes: usize, out: &mut [u8]) {
         let sealed = self.sender.seal_rtcp(bytes, out);
-        if !send(&facing.pair.rtp, out, sealed, facing.to(false, self.receiver.remote_address())) {
+        let to = facing.to(false, self.receiver.remote_address());
+        if !facing.sockets.send(false, out, sealed, to) {
             self.counters.add(Counted::Unsent);
         }
     }

@@ -10,7 +10,7 @@ use ale_media::rtp::{RtpHeader, RtpPacket};
 use ale_media::session::{Keying, PayloadTypes, Role, SessionConfig, create};
 
 use super::*;
-use crate::ports::Ports;
+use crate::ports::{Ports, Sockets};
 use crate::video::input::Formats;
 use crate::video::key_frame::Codec;
 use crate::video::output::Start;
@@ -60,9 +60,11 @@ fn path(id: u64, peer: SocketAddr, keying: Keying) -> Box<Path> {
     let mut leg = LegConfig::plain(1, 0, ale_media::codec::CodecSpec::Pcmu);
     leg.remote.rtp = Some(peer);
     let (receiver, _, _) = Leg::new(&leg).unwrap();
-    let pair = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_500, 23_599, 0).bind().unwrap();
+    let sockets =
+        Sockets::Own(Ports::new(IpAddr::from([127, 0, 0, 1]), 23_500, 23_599, 0).bind().unwrap());
     let (peer, passing, counters) = (None, Passing::default(), Arc::default());
-    let facing = Facing { pair, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
+    let facing =
+        Facing { sockets, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
     let mut media = Heard::new(receiver, None);
     media.camera = Some(Box::new(camera));
     Box::new(Path { id, ends: Ends::Mix(End { facing, media }) })
