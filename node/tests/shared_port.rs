@@ -18,10 +18,9 @@ use support::{Node, Phone, addresses, rtp};
 const TO_PHONE: [Said<'static>; 3] =
     [Text("ICE", "remove"), Text("transport-protocol", "RTP/AVP"), List("rtcp-mux", &["demux"])];
 
-/// A node on these addresses whose browsers have a port in common, and the first port of others.
-fn node(addresses: &[&str], port: u16, first: u16) -> Node {
+/// A node on these addresses whose browsers have a port in common, and the ports of others.
+fn node(addresses: &[&str], port: u16, (port_min, port_max): (u16, u16)) -> Node {
     let interfaces = addresses.iter().map(|text| Interface::from_argument(text).unwrap());
-    let (port_min, port_max) = (first, first + 49);
     Node::of(Config {
         interfaces: interfaces.collect(),
         media: Media { workers: 1, port_min, port_max, ..Media::default() },
@@ -94,7 +93,7 @@ fn checks(socket: &UdpSocket, to: SocketAddr, [fragment, password]: [&str; 2]) {
 
 #[test]
 fn browsers_on_one_port_reach_their_own_lines_wherever_they_are() {
-    let mut node = node(&["127.0.0.1"], 28_600, 28_610);
+    let mut node = node(&["127.0.0.1"], 28_600, (28_610, 28_659));
     let calls = [call(&mut node, "a"), call(&mut node, "b")];
     for Called { answer, .. } in &calls {
         assert_eq!(addresses(answer).0, SocketAddr::from(([127, 0, 0, 1], 28_600)));
@@ -145,7 +144,7 @@ fn browsers_on_one_port_reach_their_own_lines_wherever_they_are() {
 
 #[test]
 fn of_more_than_is_looked_at_at_a_time_none_is_forgotten() {
-    let node = node(&["127.0.0.1"], 28_800, 28_810);
+    let node = node(&["127.0.0.1"], 28_800, (28_810, 28_859));
     let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
     let destination = SocketAddr::from(([127, 0, 0, 1], 28_800));
     let state = UdpSocketState::new((&stranger).into()).unwrap();
@@ -163,7 +162,7 @@ fn of_more_than_is_looked_at_at_a_time_none_is_forgotten() {
 
 #[test]
 fn who_can_not_be_told_by_checks_has_ports_of_its_own() {
-    let mut node = node(&["127.0.0.1"], 28_660, 28_670);
+    let mut node = node(&["127.0.0.1"], 28_660, (28_670, 28_719));
     let (phone, browser) = (Phone::new(), Identity::new().unwrap());
     let fit = offer(&browser, "web", "");
     let port = |sdp: &str| addresses(sdp).0.port();
@@ -199,7 +198,7 @@ fn who_can_not_be_told_by_checks_has_ports_of_its_own() {
 
 #[test]
 fn a_browser_is_answered_by_ipv6_too_and_two_interfaces_of_one_address_have_one_port() {
-    let mut node = node(&["127.0.0.1", "again/127.0.0.1", "::1"], 28_730, 28_740);
+    let mut node = node(&["127.0.0.1", "again/127.0.0.1", "::1"], 28_730, (28_740, 28_789));
     let browser = Identity::new().unwrap();
     let offered = offer(&browser, "web", "").replace("IN IP4 127.0.0.1", "IN IP6 ::1");
     let offered = offered.replace("IN IP4 0.0.0.0", "IN IP6 ::");
@@ -218,4 +217,65 @@ fn a_browser_is_answered_by_ipv6_too_and_two_interfaces_of_one_address_have_one_
     let answer = join(&mut node, "four", &offered, &again[1..]);
     assert_eq!(addresses(&answer).0, SocketAddr::from(([127, 0, 0, 1], 28_730)));
     drop(checked(&answer));
+}
+
+/// Nanoseconds for which the worker has run.
+fn worker_ns() -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().map(|of| of.unwrap().path());
+    let is_it = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name == "media-0\n")
+    };
+    let scheduled = threads.filter(is_it).map(|path| {
+        let text = std::fs::read_to_string(path.join("schedstat")).unwrap();
+        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+    });
+    scheduled.sum()
+}
+
+/// Microseconds of a worker for each packet of browsers to phones, and of phones to browsers, a hundred a second each.
+fn microseconds(port: u16) -> [f64; 2] {
+    const CALLS: usize = 60;
+    const TICKS: u16 = 300;
+    let mut node = node(&["127.0.0.1"], port, (28_900, 29_199));
+    let calls: Vec<_> = (0..CALLS).map(|n| call(&mut node, &n.to_string())).collect();
+    let mut browsers: Vec<_> = calls.iter().map(|call| call.keyed(&mut node)).collect();
+    let sockets = calls.iter().map(|call| &call.phone.rtp);
+    for socket in sockets.chain(browsers.iter().map(|browser| &browser.socket)) {
+        socket.set_nonblocking(true).unwrap();
+    }
+    [true, false].map(|by_browsers| {
+        let (mut heard, mut buffer, before) = (0, [0; 2_048], worker_ns());
+        let begun = std::time::Instant::now();
+        for tick in 1..=TICKS {
+            for (browser, call) in browsers.iter_mut().zip(&calls) {
+                if by_browsers {
+                    browser.send(&rtp(1, tick), false);
+                } else {
+                    call.phone.rtp.send_to(&rtp(2, tick), call.facing_phone.0).unwrap();
+                }
+            }
+            for (browser, call) in browsers.iter().zip(&calls) {
+                let socket = if by_browsers { &call.phone.rtp } else { &browser.socket };
+                heard += std::iter::from_fn(|| socket.recv(&mut buffer).ok()).count();
+            }
+            let due = begun + Duration::from_millis(10) * u32::from(tick);
+            std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
+        }
+        let ran_ns = worker_ns() - before;
+        assert!(heard > CALLS * usize::from(TICKS) * 9 / 10, "{heard}");
+        ran_ns as f64 / 1_000.0 / (CALLS as f64 * f64::from(TICKS))
+    })
+}
+
+#[test]
+#[ignore = "measures, on a machine of its own: --release --ignored --nocapture"]
+fn what_a_packet_costs() {
+    let rounds: Vec<_> = (0..3).map(|_| [0, 28_890].map(microseconds)).collect();
+    for (shares, name) in ["ports of their own", "one port"].into_iter().enumerate() {
+        for (way, what) in ["browser to phone", "phone to browser"].into_iter().enumerate() {
+            let mut all: Vec<_> = rounds.iter().map(|round| round[shares][way]).collect();
+            all.sort_by(f64::total_cmp);
+            println!("{name}, {what}: {:.2} us, of {all:.2?}", all[1]);
+        }
+    }
 }

@@ -46,9 +46,26 @@ impl SharedPort {
     /// Sends a datagram; whether the system has taken it.
     ///
     /// Real-time: one call of the system that does not wait.
-    pub(crate) fn send(&self, contents: &[u8], to: SocketAddr) -> bool {
+    pub(crate) fn send(&self, datagram: &[u8], to: SocketAddr) -> bool {
+        self.transmit(datagram, None, to)
+    }
+
+    /// Sends datagrams of one size, of which the last may be shorter; how many the system has refused.
+    ///
+    /// Real-time: a call of the system that does not wait, one a datagram where it does not segment.
+    pub(crate) fn send_all(&self, datagrams: &[u8], size: usize, to: SocketAddr) -> u64 {
+        let segments = datagrams.len().div_ceil(size);
+        if (2..=self.state.max_gso_segments()).contains(&segments)
+            && self.transmit(datagrams, Some(size), to)
+        {
+            return 0;
+        }
+        datagrams.chunks(size).filter(|datagram| !self.send(datagram, to)).count() as u64
+    }
+
+    fn transmit(&self, contents: &[u8], segment_size: Option<usize>, to: SocketAddr) -> bool {
         let transmit =
-            Transmit { destination: to, ecn: None, contents, segment_size: None, src_ip: None };
+            Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
         self.state.try_send((&self.socket).into(), &transmit).is_ok()
     }
 }

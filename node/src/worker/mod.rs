@@ -5,6 +5,7 @@
 //! Orders come through a channel, with an event of the kernel's to wake the thread; figures go back through
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
+mod burst;
 mod camera;
 pub(crate) mod checkpoint;
 mod clock;
@@ -18,6 +19,7 @@ mod relay;
 mod routes;
 mod translate;
 
+pub use burst::Burst;
 pub use camera::{Camera, CameraCounters, Counted};
 use camera::{Stages, Whose};
 pub use checkpoint::{EndCheckpoint, Seat};
@@ -359,6 +361,7 @@ impl Forwarder {
                 }
             }
             self.forward_shared();
+            self.stages.send_bursts(&mut self.paths);
             self.tick();
             self.handshakes.run(&mut self.paths, self.clock);
             // After the packets: an order may give a place to another path, whose events those are not.
