@@ -34,38 +34,46 @@ class Network(threading.Thread):
     def __init__(self, loss):
         super().__init__(daemon=True)
         self.loss, self.random, self.ends = loss, random.Random(1), selectors.DefaultSelector()
-        self.passed, self.lost, self.browsers = 0, 0, {}
+        # By a browser's address and the port that it sends to: a socket each, as behind a NAT.
+        self.passed, self.lost, self.behind = 0, 0, {}
         for port in PORTS:
-            told, behind = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-            told.bind((TOLD, port))
-            behind.bind((TOLD, 0))
+            told = self.open((TOLD, port))
+            self.ends.register(told, selectors.EVENT_READ, (told, port, None))
+
+    @staticmethod
+    def open(address):
+        end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        end.bind(address)
+        end.setblocking(False)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        return end
+
+    def to_node(self, told, port, browser):
+        behind = self.behind.get((port, browser))
+        if behind is None:
+            behind = self.behind[port, browser] = self.open((TOLD, 0))
             behind.connect((NODE, port))
-            for end in (told, behind):
-                end.setblocking(False)
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-            self.ends.register(told, selectors.EVENT_READ, (told, behind, True))
-            self.ends.register(behind, selectors.EVENT_READ, (told, behind, False))
+            self.ends.register(behind, selectors.EVENT_READ, (told, port, browser))
+        return behind
 
     def run(self):
         while True:
             for key, _ in self.ends.select():
-                told, behind, from_browser = key.data
+                told, port, browser = key.data
                 try:
                     datagram, sender = key.fileobj.recvfrom(4_096)
                 except OSError:
                     continue
-                if from_browser:
-                    self.browsers[told] = sender
                 # Media alone: what is lost of a handshake is repeated by timers of whole seconds.
                 if 128 <= datagram[0] < 192 and self.random.random() < self.loss:
                     self.lost += 1
                     continue
                 self.passed += 1
                 try:
-                    if from_browser:
-                        behind.send(datagram)
-                    elif told in self.browsers:
-                        told.sendto(datagram, self.browsers[told])
+                    if browser is None:
+                        self.to_node(told, port, sender).send(datagram)
+                    else:
+                        told.sendto(datagram, browser)
                 except OSError:
                     pass
 
@@ -145,8 +153,11 @@ def run(program, work):
 address = "{NODE}"
 advertised = "{TOLD}"
 
+[webrtc]
+port = {PORTS.start}
+
 [media]
-port_min = {PORTS.start}
+port_min = {PORTS.stop - 20}
 port_max = {PORTS.stop - 1}
 drain_s = 0
 

@@ -4,9 +4,11 @@
 
 mod error;
 mod network;
+mod webrtc;
 
 pub use error::ConfigError;
 pub use network::Network;
+pub use webrtc::WebRtc;
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -41,6 +43,8 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// Media.
     pub media: Media,
+    /// Ports of browsers.
+    pub webrtc: WebRtc,
     /// Conferences.
     pub conference: Conference,
     /// Sound that is played.
@@ -288,6 +292,21 @@ impl Default for Media {
     }
 }
 
+impl Media {
+    /// How many threads forward media on this machine.
+    pub fn worker_count(&self) -> usize {
+        match usize::from(self.workers) {
+            0 => cores(),
+            workers => workers,
+        }
+    }
+}
+
+/// Cores that this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn default_name() -> String {
     String::from("default")
 }
@@ -364,6 +383,7 @@ impl Config {
         if port_min == 0 || port_min % 2 == 1 || port_max % 2 == 0 || port_max < port_min {
             return Err(ConfigError::Ports);
         }
+        self.webrtc.check(&self.media)?;
         for (limit, name) in [
             (timeout_s, "timeout_s"),
             (max_calls, "max_calls"),
@@ -478,6 +498,19 @@ mod tests {
         assert!(with(&["0.0.0.0"]).is_err());
         assert_eq!(with(&["0.0.0.0!192.0.2.1"]), Ok(()));
         assert!(with(&["192.0.2.1!::1"]).is_err());
+        let media = Media { workers: 4, ..fit.media.clone() };
+        for (port, is_fit) in [
+            (0, true),
+            (29_996, true),
+            (29_997, false),
+            (39_999, false),
+            (40_000, true),
+            (65_533, false),
+        ] {
+            let webrtc = WebRtc { port };
+            let checked = Config { webrtc, media: media.clone(), ..fit.clone() }.check();
+            assert_eq!(checked.is_ok(), is_fit, "{port}");
+        }
         for (token, is_fit) in
             [("x".repeat(15), false), ("x".repeat(16), true), ("x ".repeat(8), false)]
         {

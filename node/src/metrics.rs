@@ -87,6 +87,13 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
             ("{outcome=\"failed\"}", totals.handshakes_failed),
         ],
     );
+    let [checks, others] = control.unrouted();
+    family(
+        "ale_unrouted_datagrams",
+        "counter",
+        "Datagrams on ports that browsers have in common that were nobody's, by whether they were checks of ICE.",
+        &[("{what=\"check\"}", checks), ("{what=\"other\"}", others)],
+    );
     let [taking, waiting, paused] = control.taps();
     family(
         "ale_taps",

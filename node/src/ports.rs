@@ -4,10 +4,15 @@
 //! Who holds a [`Lease`] has its pair, on whatever thread; dropping it gives the pair back. So none is
 //! leaked whatever becomes of a call, and no thread waits for another.
 
+mod shared;
+
+pub(crate) use shared::Inbox;
+pub use shared::SharedPort;
+
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::io;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 /// Pairs that are tried when other programs hold the ports.
@@ -41,6 +46,15 @@ pub struct Pair {
     /// For RTCP.
     pub rtcp: UdpSocket,
     lease: Lease,
+}
+
+/// What a line's end sends by.
+#[derive(Debug)]
+pub enum Sockets {
+    /// Two of its own, on which it also receives.
+    Own(Pair),
+    /// Its worker's, which tells it what has come for it. RTCP is on the port of RTP.
+    Shared(Arc<SharedPort>),
 }
 
 /// Why there are no ports.
@@ -170,7 +184,39 @@ impl Drop for Lease {
     }
 }
 
+impl Sockets {
+    /// The port for RTP.
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Own(pair) => pair.port(),
+            Self::Shared(port) => port.port(),
+        }
+    }
+
+    /// Sends the first `bytes` of a buffer by the port of RTP or RTCP; whether there was something to be sent, an
+    /// address to send it to, and the system took it.
+    pub(crate) fn send(
+        &self,
+        rtcp: bool,
+        buffer: &[u8],
+        bytes: Option<usize>,
+        to: Option<SocketAddr>,
+    ) -> bool {
+        let datagram = bytes.and_then(|bytes| buffer.get(..bytes));
+        let (Some(datagram), Some(to)) = (datagram, to) else { return false };
+        match self {
+            Self::Own(pair) => pair.socket(rtcp).send_to(datagram, to).is_ok(),
+            Self::Shared(port) => port.send(datagram, to),
+        }
+    }
+}
+
 impl Pair {
+    /// The socket of RTP or of RTCP.
+    pub(crate) fn socket(&self, rtcp: bool) -> &UdpSocket {
+        if rtcp { &self.rtcp } else { &self.rtp }
+    }
+
     /// The port for RTP; RTCP's is the next.
     pub fn port(&self) -> u16 {
         self.lease.port()

@@ -315,7 +315,7 @@ fn a_call_that_can_not_be_kept_goes_on_and_one_whose_record_nobody_confirms_stop
 #[test]
 fn a_conference_and_a_translated_call_are_heard_again_and_who_was_muted_stays_so() {
     let config = "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 2\nport_min = 27400\n\
-         port_max = 27499\n[failover]\nfolder = \"FOLDER/kept\"\n";
+         port_max = 27499\n[webrtc]\nport = 27500\n[failover]\nfolder = \"FOLDER/kept\"\n";
     let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "6b".repeat(32));
     let mut program = Program::start("failover-voices", config, vec![key]);
     let mut calls = vec![members(&mut program), phones(&mut program, 1, true)];

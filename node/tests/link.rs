@@ -206,8 +206,10 @@ fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
     };
     let hub = format!(
         "[[interface]]\naddress = \"127.0.0.1\"\nadvertised = \"127.0.0.2\"\n\
-         [[interface]]\nname = \"inside\"\naddress = \"127.0.0.1\"\n{}[http]\nlisten = \"{http}\"\n",
-        media(HUB_PORTS)
+         [[interface]]\nname = \"inside\"\naddress = \"127.0.0.1\"\n{}[webrtc]\nport = {}\n[http]\n\
+         listen = \"{http}\"\n",
+        media((HUB_PORTS.0 + 2, HUB_PORTS.1)),
+        HUB_PORTS.0
     );
     let token = ("ALE_MEDIA_NODE_TOKEN", TOKEN.to_owned());
     let mut hub = Program::start("hub", &hub, vec![token]);

@@ -7,7 +7,7 @@ use ale_media::srtp::dtls::Role;
 
 use super::line::CallLine;
 use super::voice::Speech;
-use super::{Call, CallError, Offer, Onward, Room, peer, rewrite, told};
+use super::{Call, CallError, Offer, Onward, Room, peer, rewrite, shared, told};
 use crate::keys;
 use crate::ng::flags::{Flags, Ice, Transport};
 use crate::sdp::{self, Formats, Line, LineKind, RewrittenLine, Rtcp};
@@ -20,6 +20,8 @@ struct Plan {
     onward: Onward,
     /// Whether keys with who offered come by DTLS.
     by_dtls: bool,
+    /// Whether its checks tell it from others on a port.
+    by_checks: bool,
     speeches: Option<[Speech; 2]>,
     far_keying: Keying,
     far_role: Option<Role>,
@@ -62,12 +64,9 @@ impl Call {
             return Err(CallError::UnknownTag);
         }
         let mut session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
-        let plans = offer
-            .lines
-            .iter()
-            .enumerate()
-            .zip(&self.lines)
-            .map(|((n, offered), line)| plan(line, offer, n, offered, Line::of(&session, n)));
+        let plans = offer.lines.iter().enumerate().zip(&self.lines).map(|((n, offered), line)| {
+            plan(line, offer, n, (offered, Line::of(&session, n)), flags)
+        });
         let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
         self.set_tag(1 - by, to_tag);
         let answered = (0..session.medias.len()).filter_map(|n| Line::of(&session, n));
@@ -99,8 +98,8 @@ fn plan(
     line: &CallLine,
     offer: &Offer,
     n: usize,
-    offered: &Line,
-    answered: Option<Line>,
+    (offered, answered): (&Line, Option<Line>),
+    flags: &Flags,
 ) -> Result<Option<Plan>, CallError> {
     let (Some(answered), LineKind::Rtp(transport), Some(Some(onward))) =
         (answered, offered.kind, offer.onward.get(n).copied())
@@ -129,8 +128,19 @@ fn plan(
         _ => (Keying::Plain, None),
     };
     near.check(!transport.secure, by_dtls)?;
+    let by_checks = shared::is_told_by_checks(offered, by_dtls, flags) && !offer.rtcp_mux.reject;
+    near.check_shared(by_checks)?;
     far.check(!onward.transport.secure, onward.dtls)?;
-    Ok(Some(Plan { answered, transport, onward, by_dtls, speeches, far_keying, far_role }))
+    Ok(Some(Plan {
+        answered,
+        transport,
+        onward,
+        by_dtls,
+        by_checks,
+        speeches,
+        far_keying,
+        far_role,
+    }))
 }
 
 impl CallLine {
@@ -144,13 +154,15 @@ impl CallLine {
         room: &mut Room,
         worker: &Worker,
     ) -> Result<RewrittenLine, CallError> {
-        let Plan { answered, transport, onward, by_dtls, speeches, far_keying, far_role } = plan;
+        let Plan { answered, transport, onward, by_dtls, by_checks, speeches, .. } = plan;
+        let (far_keying, far_role) = (plan.far_keying, plan.far_role);
         let by = offer.by;
         let formats = match speeches.as_ref().and_then(|speeches| speeches.get(by)) {
             Some(speech) => Formats::Only(speech.formats()),
             None => Formats::And(Vec::new()),
         };
         let (near, far) = self.both(by).ok_or(CallError::NoOffer)?;
+        near.part(by_checks, room)?;
         let (near_keying, crypto) = if by_dtls {
             (Keying::Pending, Vec::new())
         } else if transport.secure {

@@ -14,7 +14,7 @@ use crate::video::CLOCK_HZ;
 use crate::video::input::Input;
 use crate::video::key_frame::Codec;
 use crate::video::output::{Output, Start};
-use crate::worker::{Camera, CameraCounters};
+use crate::worker::{Burst, Camera, CameraCounters};
 
 /// What a conference lets a member have of video.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +91,7 @@ impl Told {
             input: line.sends.then(|| Input::new(path, formats, start.ssrc, cname, limit_bps)),
             output: line.receives.then(|| Output::new(formats, *start, cname)),
             limit_bps,
+            burst: Burst::default(),
             is_watched: false,
             counters: Arc::clone(counters),
         };

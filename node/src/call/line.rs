@@ -19,7 +19,7 @@ use crate::ng::command::Digit;
 use crate::ng::flags::Codecs;
 use crate::peer::Change;
 use crate::play::Player;
-use crate::ports::Pair;
+use crate::ports::Sockets;
 use crate::random;
 use crate::sdp::{Line, NamedFormat};
 use crate::worker::{
@@ -35,8 +35,10 @@ const DIGIT_VOLUME_DBM0: u8 = 10;
 pub(crate) struct LineEnd {
     pub(crate) interface: usize,
     pub(crate) port: u16,
-    /// Until the worker has it.
-    pair: Option<Pair>,
+    /// Until the worker has them.
+    sockets: Option<Sockets>,
+    /// Whether they are those of others, too.
+    shares: bool,
     pub(super) keys: EndKeys,
     pub(super) peer: EndPeer,
     /// What is passed on of what its peer says.
@@ -98,14 +100,29 @@ impl CallLine {
         interface: usize,
         room: &Room,
     ) -> Result<(), CallError> {
+        self.ensure_end_of(party, interface, None, room)
+    }
+
+    /// The same, with the port that a worker's lines have in common, if there is a worker and it has one.
+    pub(super) fn ensure_end_of(
+        &mut self,
+        party: usize,
+        interface: usize,
+        worker: Option<usize>,
+        room: &Room,
+    ) -> Result<(), CallError> {
         let slot = self.ends.get_mut(party).ok_or(CallError::UnknownTag)?;
         if slot.is_none() {
-            let (_, ports) = room.interfaces.get(interface).ok_or(CallError::NoInterface)?;
-            let pair = ports.bind().map_err(CallError::Ports)?;
+            let shared = worker.and_then(|worker| room.shared.get(interface, worker));
+            let sockets = match shared {
+                Some(port) => Sockets::Shared(Arc::clone(port)),
+                None => room.own_ports(interface)?,
+            };
             *slot = Some(LineEnd {
                 interface,
-                port: pair.port(),
-                pair: Some(pair),
+                port: sockets.port(),
+                shares: shared.is_some(),
+                sockets: Some(sockets),
                 keys: EndKeys::default(),
                 peer: EndPeer::default(),
                 passing: Passing::default(),

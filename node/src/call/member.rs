@@ -11,7 +11,7 @@ use ale_media::session::Keying;
 use super::camera::{Told, Video};
 use super::line::CallLine;
 use super::voice::{self, Speech};
-use super::{Call, CallError, Room, peer, rewrite, told};
+use super::{Call, CallError, Room, peer, rewrite, shared, told};
 use crate::failover::{MemberRecord, SpeechRecord};
 use crate::keys;
 use crate::ng::flags::{Flags, Ice, Transport};
@@ -170,7 +170,8 @@ impl Call {
         let Entrance { conference, name, listens_only, offer, flags } = *entrance;
         let mut line = CallLine::default();
         let plan = plan(offer, flags, &line, None, listens_only, video.codecs(), room)?;
-        line.ensure_end(0, plan.interface, room)?;
+        let checks = shared::is_told_by_checks(&plan.offered, plan.by_dtls, flags);
+        line.ensure_end_of(0, plan.interface, checks.then_some(self.worker), room)?;
         let (told, muxed) = line.answer_alone(&plan, flags, room)?;
         let (mut path, media) = line.enter(muxed, &plan.speech, room)?;
         let told_video = match plan.video.clone() {
@@ -234,6 +235,7 @@ impl Call {
         let plan = plan(text, flags, line, speech, listens_only, codec.as_slice(), room)?;
         let near = line.end(0).ok_or(CallError::NoOffer)?;
         near.check(!plan.transport.secure, plan.by_dtls)?;
+        near.check_shared(shared::is_told_by_checks(&plan.offered, plan.by_dtls, flags))?;
         let (told, muxed) = line.answer_alone(&plan, flags, room)?;
         line.goes_on([muxed; 2], worker);
         (member.says, member.hears) = (plan.says, plan.hears);

@@ -17,6 +17,7 @@ mod offer;
 mod overhear;
 mod peer;
 mod resume;
+mod shared;
 mod subscriber;
 mod view;
 mod voice;
@@ -30,6 +31,7 @@ pub(crate) use member::is_sent_only;
 pub use member::{Entrance, Member};
 pub use overhear::{Heard, Overheard};
 pub(crate) use resume::Resumed;
+pub use shared::SharedPorts;
 pub use subscriber::{Lead, Subscriber};
 
 use core::net::IpAddr;
@@ -38,12 +40,13 @@ use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::Interface;
+use crate::failover::CallRecord;
 use crate::ng::command::Digit;
 use crate::ng::flags::{Flags, RtcpMux, Transport};
 use crate::peer::dtls::Identity;
 use crate::peer::ice::Credentials;
 use crate::play::{Player, Rounds, Sound};
-use crate::ports::Ports;
+use crate::ports::{Ports, Sockets};
 use crate::sdp::{IceTold, Line, Rewrite, RewrittenLine};
 use crate::worker::{Happened, Passing, Worker};
 
@@ -52,6 +55,8 @@ use crate::worker::{Happened, Passing, Worker};
 pub struct Room {
     /// Interfaces with their ports.
     pub interfaces: Vec<(Interface, Arc<Ports>)>,
+    /// Ports that lines of a worker have in common.
+    pub shared: SharedPorts,
     /// The certificate that peers are told.
     pub identity: Identity,
     /// Most media lines of a call.
@@ -284,6 +289,22 @@ impl Room {
             interface.told().is_ipv6() == ipv6 && name.is_none_or(|name| interface.name == name)
         };
         self.interfaces.iter().position(fits).ok_or(CallError::NoInterface)
+    }
+
+    /// Which worker a call that was kept must be at, by its ports.
+    pub(crate) fn worker_of(&self, record: &CallRecord) -> Option<usize> {
+        let ends = record.lines.iter().flatten().flat_map(|line| &line.ends);
+        ends.filter_map(|end| {
+            let (name, ipv6) = &end.interface;
+            self.shared.worker(self.interface(Some(name), *ipv6).ok()?, end.port)
+        })
+        .next()
+    }
+
+    /// Ports that are of one line alone.
+    fn own_ports(&self, interface: usize) -> Result<Sockets, CallError> {
+        let (_, ports) = self.interfaces.get(interface).ok_or(CallError::NoInterface)?;
+        ports.bind().map(Sockets::Own).map_err(CallError::Ports)
     }
 
     fn told(&self, interface: usize) -> Option<IpAddr> {

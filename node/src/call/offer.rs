@@ -3,7 +3,7 @@
 //! anything of the call changes.
 
 use super::line::CallLine;
-use super::{Call, CallError, Offer, Onward, Room, peer, rewrite, told, voice};
+use super::{Call, CallError, Offer, Onward, Room, peer, rewrite, shared, told, voice};
 use crate::keys;
 use crate::ng::flags::{Flags, Ice};
 use crate::sdp::{self, Formats, Line, LineKind, RewrittenLine, Rtcp, Setup};
@@ -13,6 +13,8 @@ struct Plan {
     onward: Onward,
     /// Whether keys with who offers come by DTLS.
     by_dtls: bool,
+    /// Whether its checks tell it from others on a port.
+    checks: bool,
     formats: Formats,
     /// Of the end towards who offers, and the other.
     interfaces: [usize; 2],
@@ -99,6 +101,7 @@ impl Call {
         plans: &[Option<Plan>],
         room: &Room,
     ) -> Result<(), CallError> {
+        let worker = self.worker;
         let there: Vec<_> =
             self.lines.iter().map(|line| line.ends.each_ref().map(Option::is_some)).collect();
         if self.lines.len() < plans.len() {
@@ -107,7 +110,7 @@ impl Call {
         let taken = plans.iter().zip(&mut self.lines).try_for_each(|(plan, line)| {
             let Some(plan) = plan else { return Ok(()) };
             let [near, far] = plan.interfaces;
-            line.ensure_end(by, near, room)?;
+            line.ensure_end_of(by, near, plan.checks.then_some(worker), room)?;
             line.ensure_end(1 - by, far, room)
         });
         if taken.is_err() {
@@ -167,7 +170,9 @@ fn plan(
     let far_ipv6 = flags.ipv6.unwrap_or(line.ipv6);
     let interfaces =
         [kept.interface(by, near, line.ipv6, room)?, kept.interface(1 - by, far, far_ipv6, room)?];
-    Ok(Some(Plan { onward: Onward { transport: to, ice, dtls }, by_dtls, formats, interfaces }))
+    let onward = Onward { transport: to, ice, dtls };
+    let checks = shared::offers_checks(line, by_dtls);
+    Ok(Some(Plan { onward, by_dtls, checks, formats, interfaces }))
 }
 
 /// A line's name where it is offered on: phones have never heard of them.

@@ -26,13 +26,19 @@ fn room(first: u16, last: u16) -> Room {
         (interface, ports)
     });
     let identity = Identity::new().unwrap();
-    Room { interfaces: interfaces.into(), identity, max_lines: 4, next_path: 0 }
+    let shared = SharedPorts::none();
+    Room { interfaces: interfaces.into(), shared, identity, max_lines: 4, next_path: 0 }
 }
 
 fn worker() -> Worker {
     let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
-    Worker::start(0, Clock::start(), News { told: channel().0, bell, alive: Arc::default() })
-        .unwrap()
+    Worker::start(
+        0,
+        Clock::start(),
+        News { told: channel().0, bell, alive: Arc::default() },
+        Vec::new(),
+    )
+    .unwrap()
 }
 
 fn flags(words: &str) -> Flags {

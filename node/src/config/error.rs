@@ -24,6 +24,8 @@ pub enum ConfigError {
     NotHere(String, IpAddr, String),
     /// The range of ports begins odd, ends even, or is empty.
     Ports,
+    /// Ports of browsers that are not above 0 and below 65,536, or among those of lines.
+    SharedPorts,
     /// A limit of nothing.
     Zero(&'static str),
     /// A token that can be guessed, or can't be said in a field of HTTP.
@@ -56,6 +58,9 @@ impl fmt::Display for ConfigError {
                 write!(f, "interface {name:?}: no socket on {address}: {why}")
             }
             Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
+            Self::SharedPorts => f.write_str(
+                "webrtc: as many ports from `port` on as there are workers, and none from port_min to port_max",
+            ),
             Self::Zero(name) => write!(f, "{name} must not be 0"),
             Self::Token => {
                 write!(f, "token: {FEWEST_CHARACTERS} visible ASCII characters at least")

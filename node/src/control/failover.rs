@@ -136,15 +136,24 @@ impl Control {
         resume: bool,
         now_ns: u64,
     ) -> io::Result<usize> {
-        for (name, sealed) in keeper.store.all()? {
-            let resumed = if resume {
-                match keeper.vault.open(&name, &sealed, unix_ms()) {
-                    Ok(record) => self.resume(keeper, &record, now_ns).map_err(|e| e.to_string()),
-                    Err(error) => Err(error.to_string()),
-                }
+        let opened = keeper.store.all()?.into_iter().map(|(name, sealed)| {
+            let record = if resume {
+                let opened = keeper.vault.open(&name, &sealed, unix_ms());
+                opened.map_err(|error| error.to_string())
             } else {
                 Err(String::from("calls are not taken over"))
             };
+            (name, record)
+        });
+        let mut kept: Vec<_> = opened.collect();
+        // Who can be at one worker only, by its port, says where its conference is to be.
+        kept.sort_by_key(|(_, record)| {
+            !record.as_ref().is_ok_and(|record| self.room.worker_of(record).is_some())
+        });
+        for (name, record) in kept {
+            let resumed = record.and_then(|record| {
+                self.resume(keeper, &record, now_ns).map_err(|error| error.to_string())
+            });
             match resumed {
                 Ok(()) => keeper.kept.resumed += 1,
                 Err(reason) => {
@@ -169,7 +178,12 @@ impl Control {
         let key = Arc::clone(keeper.vault.session_key());
         let conference = record.member.as_ref().map(|member| &member.conference[..]);
         let there = conference.and_then(|name| self.conferences.worker(name));
-        let number = there.unwrap_or(self.next_worker);
+        let number = match (there, self.room.worker_of(record)) {
+            (Some(there), Some(number)) if there != number => {
+                return Err(CallError::NotDone("A member that is not at its conference's worker"));
+            }
+            (there, number) => there.or(number).unwrap_or(self.next_worker),
+        };
         let now_ms = unix_ms();
         let elapsed_ms = now_ms.saturating_sub(record.written_ms);
         let resumed = Call::resume(record, elapsed_ms, number, &mut self.room, &key, now_ns)?;

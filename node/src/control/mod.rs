@@ -26,15 +26,15 @@ use std::sync::mpsc::{Receiver, channel};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::call::{Call, CallError, Room};
-use crate::config::Config;
+use crate::call::{Call, CallError, Room, SharedPorts};
+use crate::config::{self, Config};
 use crate::ng::bencode::DictionaryWriter;
 use crate::ng::command::{Command, Request};
 use crate::ng::server::{Handler, error};
 use crate::peer::dtls::Identity;
 use crate::ports::Ports;
 use crate::random;
-use crate::worker::{Clock, Counted, Happened, News, Passing, Worker};
+use crate::worker::{Clock, Counted, Happened, News, Passing, Unrouted, Worker};
 use between::{Between, Means};
 use conferences::Conferences;
 use failover::Keeper;
@@ -88,19 +88,15 @@ impl Control {
     /// # Errors
     /// What the system says.
     pub fn start(config: &Config, clock: Clock) -> io::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = match usize::from(config.media.workers) {
-            0 => cores,
-            workers => workers,
-        };
+        let (cores, count) = (config::cores(), config.media.worker_count());
         let taps = Taps::new(config, clock)?;
         let (tell, told) = channel();
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let alive = Arc::new(AtomicBool::new(true));
         let news = News { told: tell, bell: Arc::clone(&bell), alive: Arc::clone(&alive) };
-        let count = workers;
-        let start = |n| Worker::start(n % cores, clock, news.clone());
-        let workers = (0..workers).map(start).collect::<Result<_, _>>()?;
+        let shared = SharedPorts::bind(config)?;
+        let start = |n| Worker::start(n % cores, clock, news.clone(), shared.of_worker(n));
+        let workers = (0..count).map(start).collect::<Result<_, _>>()?;
         let identity = Identity::new().map_err(io::Error::other)?;
         let mut interfaces = Vec::new();
         for interface in &config.interfaces {
@@ -117,7 +113,7 @@ impl Control {
             taps,
             workers,
             next_worker: 0,
-            room: Room { interfaces, identity, max_lines, next_path: 0 },
+            room: Room { interfaces, shared, identity, max_lines, next_path: 0 },
             clock,
             max_calls: config.media.max_calls as usize,
             load: Load::new(config.admission, count),
@@ -197,6 +193,15 @@ impl Control {
     /// Pairs of ports that are taken, on all interfaces.
     pub fn ports_taken(&self) -> u32 {
         self.room.interfaces.iter().map(|(_, ports)| ports.taken()).sum()
+    }
+
+    /// Datagrams that were nobody's, on ports that lines have in common: checks, and others.
+    pub fn unrouted(&self) -> [u64; 2] {
+        let of = |worker: &Worker| {
+            let Unrouted { checks, others } = worker.unrouted();
+            [checks, others].map(|count| count.load(Ordering::Relaxed))
+        };
+        self.workers.iter().map(of).fold([0; 2], |[a, b], [x, y]| [a + x, b + y])
     }
 
     /// Ends the calls of which nothing has come for too long, neither media nor signalling.

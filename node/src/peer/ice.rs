@@ -8,9 +8,9 @@ use super::stun::{self, MAX_ANSWER_BYTES, Message, Password};
 use crate::random;
 
 /// Addresses of a peer that are known at a time; further ones push out the one that has rested longest.
-const MAX_ADDRESSES: usize = 8;
+pub(crate) const MAX_ADDRESSES: usize = 8;
 /// Characters of fragments and passwords: RFC 8445 section 5.3 wants 24 and 128 bits at least.
-const FRAGMENT_CHARACTERS: usize = 8;
+pub(crate) const FRAGMENT_CHARACTERS: usize = 8;
 const PASSWORD_CHARACTERS: usize = 24;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -105,8 +105,7 @@ impl Ice {
         out: &mut [u8; MAX_ANSWER_BYTES],
     ) -> Option<Checked> {
         let Message::Request(request) = stun::read(datagram)? else { return None };
-        let asked = request.username.split(|byte| *byte == b':').next();
-        if asked != Some(self.fragment.as_bytes()) || !request.is_authentic(&self.password) {
+        if request.asked() != self.fragment.as_bytes() || !request.is_authentic(&self.password) {
             return None;
         }
         // Of two sides one controls, and that is not the one that checks nothing.
@@ -138,6 +137,17 @@ impl Ice {
     /// Real-time: yes.
     pub fn address(&self, rtcp: bool) -> Option<SocketAddr> {
         self.components[usize::from(rtcp)].chosen
+    }
+
+    /// What it has told that checks are to name.
+    pub(crate) fn fragment(&self) -> &str {
+        &self.fragment
+    }
+
+    /// Whence checks of RTP have come, as far as they are kept.
+    pub(crate) fn addresses(&self) -> [Option<SocketAddr>; MAX_ADDRESSES] {
+        let [rtp, _] = &self.components;
+        rtp.known
     }
 
     /// Whether a check has come from there: media may, too.

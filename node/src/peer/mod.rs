@@ -206,6 +206,11 @@ impl Peer {
         self.ice.as_ref()?.address(rtcp)
     }
 
+    /// What it has of ICE.
+    pub(crate) fn ice(&self) -> Option<&Ice> {
+        self.ice.as_ref()
+    }
+
     /// Whether ICE says where the peer is; nothing else does then.
     ///
     /// Real-time: yes.

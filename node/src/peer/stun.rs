@@ -179,6 +179,11 @@ pub fn read(datagram: &[u8]) -> Option<Message<'_>> {
 }
 
 impl Request<'_> {
+    /// The fragment of who is asked (RFC 8445 section 7.2.2).
+    pub fn asked(&self) -> &[u8] {
+        self.username.split(|byte| *byte == b':').next().unwrap_or_default()
+    }
+
     /// Whether who asks has the password.
     pub fn is_authentic(&self, password: &Password) -> bool {
         is_authentic(self.before_integrity, self.integrity, password)
@@ -328,7 +333,7 @@ fn fingerprint(message: &[u8]) -> u32 {
 
 /// A request by the writer of answers, which the RFC's vector holds to it.
 #[cfg(test)]
-pub(super) fn written(attributes: &[(u16, &[u8])], password: &str) -> Vec<u8> {
+pub(crate) fn written(attributes: &[(u16, &[u8])], password: &str) -> Vec<u8> {
     let mut out = [0; MAX_ANSWER_BYTES];
     let mut message = Answer::new(kind::REQUEST, b"twelve bytes", &mut out);
     attributes.iter().for_each(|(name, value)| message.attribute(*name, value));

@@ -13,7 +13,8 @@ use ale_media::rtp::rtcp::feedback::Nacks;
 use ale_media::session::{Incoming, SessionReceiver, SessionSender};
 
 use super::path::{Ends, Facing, Path};
-use super::{End, Heard, MAX_DATAGRAM_BYTES, MAX_TRAILER_BYTES, count, send};
+use super::{Burst, End, Heard, MAX_DATAGRAM_BYTES, MAX_TRAILER_BYTES, count};
+use crate::ports::{SharedPort, Sockets};
 use crate::video::Run;
 use crate::video::feedback::{self, Feedback};
 use crate::video::input::Input;
@@ -126,6 +127,8 @@ pub struct Camera {
     pub output: Option<Output>,
     /// The most that its camera may send, in bits a second.
     pub limit_bps: u64,
+    /// What waits to be sent to the member with more of its size.
+    pub burst: Burst,
     /// Whether its camera is shown to anybody, or is to be.
     pub is_watched: bool,
     /// Figures.
@@ -146,6 +149,8 @@ pub(super) struct Stages {
     seats: Vec<Seat>,
     /// When cameras are next told what those who see them can take.
     limits_ns: u64,
+    /// Whether datagrams may wait for others of their size.
+    bursts: bool,
     out: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES]>,
 }
 
@@ -188,14 +193,33 @@ impl Camera {
     fn send(&mut self, facing: &Facing, written: (usize, usize), out: &mut [u8]) {
         let (bytes, payload_bytes) = written;
         let sealed = self.sender.seal(bytes, payload_bytes, out);
-        if !send(&facing.pair.rtp, out, sealed, facing.to(false, self.receiver.remote_address())) {
+        let to = facing.to(false, self.receiver.remote_address());
+        if let (Sockets::Shared(port), Some(to)) = (&facing.sockets, to)
+            && let Some(datagram) = sealed.and_then(|bytes| out.get(..bytes))
+        {
+            if self.burst.push(datagram, to) {
+                return;
+            }
+            self.send_burst(port);
+            if self.burst.push(datagram, to) {
+                return;
+            }
+        }
+        if !facing.sockets.send(false, out, sealed, to) {
+            self.counters.add(Counted::Unsent);
+        }
+    }
+
+    fn send_burst(&mut self, port: &SharedPort) {
+        for _ in 0..self.burst.send(port) {
             self.counters.add(Counted::Unsent);
         }
     }
 
     fn send_rtcp(&mut self, facing: &Facing, bytes: usize, out: &mut [u8]) {
         let sealed = self.sender.seal_rtcp(bytes, out);
-        if !send(&facing.pair.rtp, out, sealed, facing.to(false, self.receiver.remote_address())) {
+        let to = facing.to(false, self.receiver.remote_address());
+        if !facing.sockets.send(false, out, sealed, to) {
             self.counters.add(Counted::Unsent);
         }
     }
@@ -244,7 +268,7 @@ impl Camera {
 impl Stages {
     pub(super) fn new() -> Self {
         let out = Box::new([0; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES]);
-        Self { by_mix: HashMap::new(), seats: Vec::new(), limits_ns: 0, out }
+        Self { by_mix: HashMap::new(), seats: Vec::new(), limits_ns: 0, bursts: false, out }
     }
 
     /// The path in a place is one of a conference's; it may have video.
@@ -252,6 +276,9 @@ impl Stages {
         let path = paths.get(place).and_then(Option::as_deref);
         let Some(mix) = path.and_then(camera).map(|camera| camera.mix) else { return };
         self.by_mix.entry(mix).or_default().places.push(place);
+        if let Some((Facing { sockets: Sockets::Shared(_), .. }, camera)) = at(paths, place) {
+            camera.burst.reserve();
+        }
         self.arrange(paths, mix);
     }
 
@@ -359,6 +386,20 @@ impl Stages {
         for place in &stage.places {
             if let Some((facing, to)) = at(paths, *place) {
                 to.show(facing, input, came, now_ns, &mut self.out[..]);
+                self.bursts |= !to.burst.is_empty();
+            }
+        }
+    }
+
+    /// Sends what has waited for others of its size: the end of a wake-up.
+    pub(super) fn send_bursts(&mut self, paths: &mut [Option<Box<Path>>]) {
+        if !core::mem::take(&mut self.bursts) {
+            return;
+        }
+        for place in self.by_mix.values().flat_map(|stage| &stage.places) {
+            if let Some((Facing { sockets: Sockets::Shared(port), .. }, camera)) = at(paths, *place)
+            {
+                camera.send_burst(port);
             }
         }
     }
@@ -431,6 +472,7 @@ impl Stages {
                 camera.send(facing, written, out);
             }
         }
+        self.bursts |= !camera.burst.is_empty();
     }
 
     /// Tells cameras what they are to know, members what they are sent, and has cameras of which a key frame is

@@ -10,7 +10,7 @@ use ale_media::rtp::{RtpHeader, RtpPacket};
 use ale_media::session::{Keying, PayloadTypes, Role, SessionConfig, create};
 
 use super::*;
-use crate::ports::Ports;
+use crate::ports::{Ports, Sockets};
 use crate::video::input::Formats;
 use crate::video::key_frame::Codec;
 use crate::video::output::Start;
@@ -54,15 +54,18 @@ fn path(id: u64, peer: SocketAddr, keying: Keying) -> Box<Path> {
         input: Some(Input::new(id, formats, start.ssrc, "x", 500_000)),
         output: Some(Output::new(formats, start, "x")),
         limit_bps: 500_000,
+        burst: Burst::default(),
         is_watched: false,
         counters: Arc::default(),
     };
     let mut leg = LegConfig::plain(1, 0, ale_media::codec::CodecSpec::Pcmu);
     leg.remote.rtp = Some(peer);
     let (receiver, _, _) = Leg::new(&leg).unwrap();
-    let pair = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_500, 23_599, 0).bind().unwrap();
+    let sockets =
+        Sockets::Own(Ports::new(IpAddr::from([127, 0, 0, 1]), 23_500, 23_599, 0).bind().unwrap());
     let (peer, passing, counters) = (None, Passing::default(), Arc::default());
-    let facing = Facing { pair, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
+    let facing =
+        Facing { sockets, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
     let mut media = Heard::new(receiver, None);
     media.camera = Some(Box::new(camera));
     Box::new(Path { id, ends: Ends::Mix(End { facing, media }) })
@@ -178,6 +181,33 @@ impl Room {
     fn camera(&self, n: usize) -> &Camera {
         camera(self.paths[n].as_deref().unwrap()).unwrap()
     }
+}
+
+#[test]
+fn what_a_wake_up_has_for_a_browser_on_a_common_port_goes_with_its_end_and_in_order() {
+    let mut room = Room::of(2);
+    let port = Arc::new(SharedPort::bind(([127, 0, 0, 1], 0).into()).unwrap());
+    let (facing, camera) = at(&mut room.paths, 1).unwrap();
+    facing.sockets = Sockets::Shared(Arc::clone(&port));
+    camera.burst.reserve();
+    // More than go at a time, of one size: then one is sent before.
+    for n in 0..40 {
+        room.film(0, n == 0);
+    }
+    room.stages.send_bursts(&mut room.paths);
+    let mut bytes = [0; 2_048];
+    for n in 0..40 {
+        let (length, from) = room.browsers[1].recv_from(&mut bytes).expect("something comes");
+        assert_eq!(from.port(), port.port());
+        assert_eq!(RtpPacket::parse(&bytes[..length]).unwrap().sequence(), 10 + n);
+    }
+    room.film(0, false);
+    assert!(room.sees_nothing(1), "its wake-up has not ended");
+    room.stages.send_bursts(&mut room.paths);
+    assert_eq!(room.sees(1), (102, 50, 0));
+    room.stages.send_bursts(&mut room.paths);
+    assert!(room.sees_nothing(1), "once");
+    assert_eq!(room.camera(1).counters.read()[Counted::Unsent as usize], 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
-use super::{Clock, EndCheckpoint, Path, SocketAddr, send};
+use super::{Clock, EndCheckpoint, Path, SocketAddr};
 use crate::peer::dtls::{Agreed, Told};
 
 /// Time between two looks at what is to be repeated.
@@ -139,12 +139,12 @@ impl Handshakes {
     /// Sends what a handshake has to send, and tells what it tells.
     fn deliver(&self, path: &mut Path, end: usize) {
         let id = path.id;
-        let Some((peer, pair)) = path.ends.peer(end) else { return };
+        let Some((peer, sockets)) = path.ends.peer(end) else { return };
         while let Some(told) = peer.told() {
             match told {
                 Told::Send(datagram, to) => {
                     // What is lost is repeated.
-                    send(&pair.rtp, &datagram, Some(datagram.len()), Some(to));
+                    sockets.send(false, &datagram, Some(datagram.len()), Some(to));
                 }
                 Told::Agreed(agreed) => self.tell(id, end, Happened::Agreed(agreed)),
                 Told::Failed(reason) => self.tell(id, end, Happened::Failed(reason)),

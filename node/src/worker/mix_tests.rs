@@ -10,7 +10,7 @@ use ale_media::conference::{ConferenceConfig, ConferenceControl, JoinOptions, Me
 use ale_media::leg::{Leg, LegConfig};
 
 use super::*;
-use crate::ports::Ports;
+use crate::ports::{Ports, Sockets};
 use crate::worker::{Facing, MIX_TICK_NS, Passing};
 
 type Paths = Vec<Option<Box<Path>>>;
@@ -24,9 +24,11 @@ fn path(id: u64, peer: SocketAddr, control: &ConferenceControl) -> (Box<Path>, M
     config.rtcp_interval_ms = 0;
     let (receiver, media, _) = Leg::new(&config).unwrap();
     let member = control.join(Box::new(media), JoinOptions::tagged(id)).unwrap();
-    let pair = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_600, 23_699, 0).bind().unwrap();
+    let sockets =
+        Sockets::Own(Ports::new(IpAddr::from([127, 0, 0, 1]), 23_600, 23_699, 0).bind().unwrap());
     let (peer, passing, counters) = (None, Passing::default(), Arc::default());
-    let facing = Facing { pair, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
+    let facing =
+        Facing { sockets, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
     let media = Heard::new(receiver, None);
     (Box::new(Path { id, ends: Ends::Mix(End { facing, media }) }), member)
 }

@@ -5,18 +5,22 @@
 //! Orders come through a channel, with an event of the kernel's to wake the thread; figures go back through
 //! the engine's snapshots and through counters that one thread writes. Per packet nothing is allocated.
 
+mod burst;
 mod camera;
 pub(crate) mod checkpoint;
 mod clock;
 mod ear;
+mod handle;
 mod handshakes;
 mod mix;
 mod numbers;
 mod path;
 mod play;
 mod relay;
+mod routes;
 mod translate;
 
+pub use burst::Burst;
 pub use camera::{Camera, CameraCounters, Counted};
 use camera::{Stages, Whose};
 pub use checkpoint::{EndCheckpoint, Seat};
@@ -29,25 +33,27 @@ use path::{Admitted, order};
 pub use path::{End, EndCounters, Ends, Facing, Passing, Path};
 pub use play::{Playing, Source};
 pub use relay::Relay;
+use routes::Routes;
+pub use routes::Unrouted;
 pub use translate::Voice;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use ale_media::leg::LegMedia;
 use ale_media::srtp::MAX_TRAILER_BYTES;
 use rustix::buffer::spare_capacity;
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
-use rustix::thread::{CpuSet, sched_setaffinity};
-use zeroize::Zeroizing;
+use rustix::event::{Timespec, epoll};
 
-use crate::peer::Change;
+use crate::peer::Peer;
+use crate::ports::{Inbox, Pair, Sockets};
+use handle::Order;
+pub use handle::Worker;
 use handshakes::Handshakes;
 pub use handshakes::{Happened, News};
 
@@ -59,181 +65,12 @@ const TICK_NS: u64 = 20_000_000;
 const MIX_TICK_NS: u64 = 10_000_000;
 /// Sockets that are looked at after one wait.
 const EVENTS: usize = 256;
+/// Datagrams of a port of many lines that go on after one wait, so that no other socket and no tick waits long.
+const SHARED_DATAGRAMS: usize = 256;
 /// What the event for orders is known by; sockets have small numbers.
 const ORDERS: u64 = u64::MAX;
-
-/// What a worker is told.
-#[derive(Debug)]
-enum Order {
-    Open(Box<Path>),
-    OpenMix(Box<Mix>),
-    CloseMix(u64),
-    Speak { mix: u64, path: u64 },
-    SetRtcpMux { id: u64, muxed: [bool; 2] },
-    Relatch { id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr> },
-    SetPassing { id: u64, end: usize, passing: Passing },
-    SetNumbers { id: u64, end: usize, numbers: Box<Numbers> },
-    ChangePeer { id: u64, end: usize, change: Change },
-    Play { id: u64, end: usize, playing: Option<Box<Playing>> },
-    Checkpoint { id: u64, seat: Option<Seat>, call_id: String, key: Arc<Zeroizing<[u8; 32]>> },
-    Confirm { id: u64, seat: Option<Seat>, generations: Vec<u64> },
-    Overhear { id: u64, end: usize, ear: Option<Ear> },
-    Close(u64),
-    Stop,
-}
-
-/// The control thread's hold on a worker. Dropping it ends the thread, and with it the worker's sockets.
-#[derive(Debug)]
-pub struct Worker {
-    orders: Sender<Order>,
-    bell: Arc<OwnedFd>,
-    busy_ns: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// Says so when a worker ends that was not told to, by whatever way.
-struct Watch {
-    core: usize,
-    news: News,
-    told: bool,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if !self.told {
-            self.news.ended(self.core);
-        }
-    }
-}
-
-impl Worker {
-    /// Starts a worker on a core, if the system lets it choose; it tells what happens.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn start(core: usize, clock: Clock, news: News) -> io::Result<Self> {
-        let (orders, received) = channel();
-        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&poll, &bell, epoll::EventData::new_u64(ORDERS), epoll::EventFlags::IN)?;
-        let thread_bell = Arc::clone(&bell);
-        let busy_ns = Arc::new(AtomicU64::new(0));
-        let thread_busy_ns = Arc::clone(&busy_ns);
-        let thread = thread::Builder::new().name(format!("media-{core}")).spawn(move || {
-            let mut cores = CpuSet::new();
-            if core < CpuSet::MAX_CPU {
-                cores.set(core);
-                // A container may forbid it: unpinned then.
-                let _ = sched_setaffinity(None, &cores);
-            }
-            let mut watch = Watch { core, news: news.clone(), told: false };
-            let forwarder = Forwarder::new(poll, thread_bell, received, clock, news);
-            match forwarder.run(&thread_busy_ns) {
-                Ok(()) => watch.told = true,
-                Err(error) => tracing::error!(core, %error, "a worker has ended"),
-            }
-        })?;
-        Ok(Self { orders, bell, busy_ns, thread: Some(thread) })
-    }
-
-    /// How long it has been busy since it began.
-    pub fn busy_ns(&self) -> u64 {
-        self.busy_ns.load(Ordering::Relaxed)
-    }
-
-    /// Forwards a line's media from now on. What came before is not: it is of a time when nobody knew whom
-    /// it should be from.
-    pub fn open(&self, path: Path) {
-        self.order(Order::Open(Box::new(path)));
-    }
-
-    /// Changes whether RTCP goes out on RTP's port, at each end.
-    pub fn set_rtcp_mux(&self, id: u64, muxed: [bool; 2]) {
-        self.order(Order::SetRtcpMux { id, muxed });
-    }
-
-    /// Changes what is passed on of what comes at an end.
-    pub fn set_passing(&self, id: u64, end: usize, passing: Passing) {
-        self.order(Order::SetPassing { id, end, passing });
-    }
-
-    /// Changes by which payload types what comes at an end goes on, where it goes on undecoded.
-    pub fn set_numbers(&self, id: u64, end: usize, numbers: Numbers) {
-        self.order(Order::SetNumbers { id, end, numbers: Box::new(numbers) });
-    }
-
-    /// Plays something to the peer at an end, in place of what the other says; nothing more if it is nothing.
-    pub fn play(&self, id: u64, end: usize, playing: Option<Playing>) {
-        self.order(Order::Play { id, end, playing: playing.map(Box::new) });
-    }
-
-    /// Hands what comes at an end to somebody else as well; nobody any more if there is none.
-    pub fn overhear(&self, id: u64, end: usize, ear: Option<Ear>) {
-        self.order(Order::Overhear { id, end, ear });
-    }
-
-    /// What is known of the peer at an end has changed.
-    pub fn change_peer(&self, id: u64, end: usize, change: Change) {
-        self.order(Order::ChangePeer { id, end, change });
-    }
-
-    /// Ticks a conference from now on.
-    pub fn open_mix(&self, mix: Mix) {
-        self.order(Order::OpenMix(Box::new(mix)));
-    }
-
-    /// Ends a conference that nobody is in any more.
-    pub fn close_mix(&self, id: u64) {
-        self.order(Order::CloseMix(id));
-    }
-
-    /// A member of a conference leads the conversation there: it is shown to the others.
-    pub fn speak(&self, mix: u64, path: u64) {
-        self.order(Order::Speak { mix, path });
-    }
-
-    /// A member's description says that it is elsewhere.
-    pub fn relatch(&self, id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr>) {
-        self.order(Order::Relatch { id, rtp, rtcp });
-    }
-
-    /// Takes checkpoints of the ends of a line of a call, wrapped with this key, and tells them; of a member with its
-    /// seat.
-    pub fn checkpoint(
-        &self,
-        id: u64,
-        seat: Option<Seat>,
-        call_id: &str,
-        key: Arc<Zeroizing<[u8; 32]>>,
-    ) {
-        self.order(Order::Checkpoint { id, seat, call_id: call_id.to_owned(), key });
-    }
-
-    /// The checkpoints of these generations are kept, in the order of the ends.
-    pub fn confirm(&self, id: u64, seat: Option<Seat>, generations: Vec<u64>) {
-        self.order(Order::Confirm { id, seat, generations });
-    }
-
-    /// Forwards nothing more of a line, and closes its sockets.
-    pub fn close(&self, id: u64) {
-        self.order(Order::Close(id));
-    }
-
-    fn order(&self, order: Order) {
-        // The thread ends only when it is told to.
-        let _ = self.orders.send(order);
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.order(Order::Stop);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
+/// Above those of lines' sockets, the numbers of the ports that they have in common.
+const SHARED: u64 = 1 << 63;
 
 /// A socket's name among the events: the path's place, the end, and whether it is RTCP's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,6 +110,10 @@ struct Forwarder {
     ticks: Beat,
     stages: Stages,
     handshakes: Handshakes,
+    /// Ports of many lines, and whose is what comes there.
+    shared: Vec<Inbox>,
+    routes: Routes,
+    unrouted: Arc<Unrouted>,
     buffer: Box<[u8; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]>,
 }
 
@@ -299,6 +140,9 @@ impl Forwarder {
             ticks: Beat::every(MIX_TICK_NS),
             stages: Stages::new(),
             handshakes: Handshakes::new(news),
+            shared: Vec::new(),
+            routes: Routes::default(),
+            unrouted: Arc::default(),
             buffer: Box::new([0; MAX_DATAGRAM_BYTES + MAX_TRAILER_BYTES + 1]),
         }
     }
@@ -319,9 +163,12 @@ impl Forwarder {
             for event in &events {
                 match event.data.u64() {
                     ORDERS => ordered = true,
+                    data if data & SHARED != 0 => self.fill((data & !SHARED) as usize),
                     data => self.forward(Name::of(data)),
                 }
             }
+            self.forward_shared();
+            self.stages.send_bursts(&mut self.paths);
             self.tick();
             self.handshakes.run(&mut self.paths, self.clock);
             // After the packets: an order may give a place to another path, whose events those are not.
@@ -334,6 +181,9 @@ impl Forwarder {
 
     /// How long to wait for packets; for ever where nothing is translated or mixed and no hands are shaken.
     fn wait(&self) -> Option<Timespec> {
+        if self.shared.iter().any(|inbox| !inbox.is_empty()) {
+            return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
+        }
         let now_ns = self.clock.now_ns();
         let pull_ns = self.is_pulled().then(|| self.pulls.wait_ns(now_ns));
         let tick_ns = (!self.mixes.is_empty()).then(|| self.ticks.wait_ns(now_ns));
@@ -446,6 +296,7 @@ impl Forwarder {
                     if let (Some(place), Some(facing)) = (place, facing) {
                         facing.change_peer(change);
                         self.handshakes.watch(place);
+                        self.follow((place, end), None);
                     }
                 }
                 Ok(Order::Checkpoint { id, seat, call_id, key }) => {
@@ -470,6 +321,7 @@ impl Forwarder {
                         self.translated.retain(|translated| *translated != place);
                         self.played.retain(|(played, _)| *played != place);
                         self.handshakes.forget(place);
+                        (0..2).for_each(|end| self.routes.close((place, end)));
                     }
                 }
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
@@ -499,14 +351,18 @@ impl Forwarder {
             self.paths.len() - 1
         });
         for end in 0..2 {
-            let Some(Facing { pair, counters, .. }) = path.ends.facing(end) else { continue };
-            for (socket, rtcp) in [(&pair.rtp, false), (&pair.rtcp, true)] {
-                drain(socket, &mut self.buffer[..]);
-                let data = Name { place, end, rtcp }.data();
-                let flags = epoll::EventFlags::IN;
-                if epoll::add(&self.poll, socket.as_fd(), data, flags).is_err() {
-                    counters.unsent.fetch_add(1, Ordering::Relaxed);
+            let Some(facing) = path.ends.facing(end) else { continue };
+            let is_listened_to = match &facing.sockets {
+                Sockets::Own(pair) => self.listen(pair, place, end),
+                Sockets::Shared(port) => {
+                    let is_it = |inbox: &Inbox| Arc::ptr_eq(inbox.port(), port);
+                    let number = self.shared.iter().position(is_it);
+                    let ice = facing.peer.as_deref().and_then(Peer::ice);
+                    number.map(|number| self.routes.open((place, end), number, ice)).is_some()
                 }
+            };
+            if !is_listened_to {
+                count(&facing.counters.unsent, 1);
             }
         }
         if matches!(path.ends, Ends::Translate(_)) {
@@ -525,18 +381,63 @@ impl Forwarder {
         self.stages.enter(&mut self.paths, place);
     }
 
+    /// Waits for what comes on both sockets of an end, and throws away what has come; whether that can be.
+    fn listen(&mut self, pair: &Pair, place: usize, end: usize) -> bool {
+        [false, true].into_iter().all(|rtcp| {
+            drain(pair.socket(rtcp), &mut self.buffer[..]);
+            let data = Name { place, end, rtcp }.data();
+            epoll::add(&self.poll, pair.socket(rtcp), data, epoll::EventFlags::IN).is_ok()
+        })
+    }
+
     /// Takes a datagram that has come on a socket, and sends it out at the other end. If there are more the
     /// socket's turn comes again, after the others'.
     fn forward(&mut self, name: Name) {
+        let Some(Some(path)) = self.paths.get(name.place) else { return };
+        let Some(Facing { sockets: Sockets::Own(pair), .. }) = path.ends.facing(name.end) else {
+            return;
+        };
+        // Empty after all, or an ICMP error about what was sent before.
+        let received = pair.socket(name.rtcp).recv_from(&mut self.buffer[..=MAX_DATAGRAM_BYTES]);
+        let Ok((bytes, from)) = received else { return };
+        self.take(name, bytes, SocketAddr::new(from.ip().to_canonical(), from.port()));
+    }
+
+    /// Takes what has come on a port of many lines, if what had come before is gone.
+    fn fill(&mut self, number: usize) {
+        if let Some(inbox) = self.shared.get_mut(number).filter(|inbox| inbox.is_empty()) {
+            inbox.fill();
+        }
+    }
+
+    /// Sends out what has come on ports of many lines, a part at a time.
+    fn forward_shared(&mut self) {
+        for number in 0..self.shared.len() {
+            for _ in 0..SHARED_DATAGRAMS {
+                let Some(inbox) = self.shared.get_mut(number) else { break };
+                let room = &mut self.buffer[..=MAX_DATAGRAM_BYTES];
+                let Some((bytes, from)) = inbox.next(room) else { break };
+                let datagram = self.buffer.get(..bytes).unwrap_or_default();
+                let found = self.routes.find(number, from, datagram, &self.unrouted);
+                let Some((place, end)) = found else { continue };
+                self.take(Name { place, end, rtcp: false }, bytes, from);
+            }
+        }
+    }
+
+    /// ICE at an end knows something else than before, by a check from an address if there is one.
+    fn follow(&mut self, (place, end): routes::End, checked: Option<SocketAddr>) {
+        let path = self.paths.get(place).and_then(Option::as_deref);
+        let peer = path.and_then(|path| path.ends.facing(end)?.peer.as_deref());
+        self.routes.follow((place, end), peer.and_then(Peer::ice), checked);
+    }
+
+    /// Takes a datagram of `bytes` in the buffer that has come for an end, from there.
+    fn take(&mut self, name: Name, bytes: usize, from: SocketAddr) {
         let Some(Some(path)) = self.paths.get_mut(name.place) else { return };
         let Some(facing) = path.ends.facing_mut(name.end) else { return };
-        let socket = if name.rtcp { &facing.pair.rtcp } else { &facing.pair.rtp };
-        // Empty after all, or an ICMP error about what was sent before.
-        let received = socket.recv_from(&mut self.buffer[..=MAX_DATAGRAM_BYTES]);
-        let Ok((bytes, from)) = received else { return };
         let now_ns = self.clock.now_ns();
         let buffer = &mut self.buffer[..];
-        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         let datagram = buffer.get(..bytes).filter(|_| bytes <= MAX_DATAGRAM_BYTES);
         match facing.admit(datagram, from, name.rtcp) {
             Admitted::Media(from) => match &mut path.ends {
@@ -567,9 +468,12 @@ impl Forwarder {
                 },
             },
             Admitted::Handshake => self.handshakes.enqueue(name.place, name.end),
-            Admitted::Moved(to) => {
-                self.handshakes.watch(name.place);
-                self.handshakes.tell(path.id, name.end, Happened::Moved(to));
+            Admitted::Answered { at, moved } => {
+                if moved {
+                    self.handshakes.watch(name.place);
+                    self.handshakes.tell(path.id, name.end, Happened::Moved(at));
+                }
+                self.follow((name.place, name.end), Some(at));
             }
             Admitted::Done => {}
         }
@@ -592,30 +496,9 @@ fn count(counter: &AtomicU64, n: u64) {
     counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
 }
 
-fn send(socket: &UdpSocket, buffer: &[u8], bytes: Option<usize>, to: Option<SocketAddr>) -> bool {
-    let packet = bytes.and_then(|bytes| buffer.get(..bytes));
-    let (Some(packet), Some(to)) = (packet, to) else { return false };
-    socket.send_to(packet, to).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_worker_that_ends_untold_is_seen_and_one_that_was_told_is_not() {
-        for (told, panics) in [(true, false), (false, false), (false, true)] {
-            let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
-            let alive = Arc::new(std::sync::atomic::AtomicBool::new(true));
-            let news = News { told: channel().0, bell, alive: Arc::clone(&alive) };
-            let ended = thread::spawn(move || {
-                let _watch = Watch { core: 0, news, told };
-                assert!(!panics, "on purpose");
-            });
-            assert_eq!(ended.join().is_err(), panics);
-            assert_eq!(alive.load(Ordering::Relaxed), told);
-        }
-    }
 
     #[test]
     fn names_survive_the_way_through_the_kernel() {

@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicU64;
 
 use ale_media::rtp::is_rtcp;
 
-use super::{Ear, Heard, Playing, Relay, Voice, count, send};
+use super::{Ear, Heard, Playing, Relay, Voice, count};
 use crate::peer::stun::MAX_ANSWER_BYTES;
 use crate::peer::{Change, Peer, Taken};
-use crate::ports::Pair;
+use crate::ports::Sockets;
 
 /// What has come at one end of a media line; written by its worker alone.
 #[derive(Debug, Default)]
@@ -47,8 +47,8 @@ pub struct Passing {
 /// What stands between a peer and what becomes of its packets.
 #[derive(Debug)]
 pub struct Facing {
-    /// Its sockets.
-    pub pair: Pair,
+    /// What it sends by.
+    pub sockets: Sockets,
     /// Whether RTCP is sent on RTP's port.
     pub rtcp_mux: bool,
     /// ICE and DTLS, if the peer speaks either.
@@ -99,9 +99,9 @@ pub(super) enum Admitted {
     Media(Option<SocketAddr>),
     /// It waits for the handshake's turn.
     Handshake,
-    /// It was answered, and the peer is there now.
-    Moved(SocketAddr),
-    /// It was answered, or refused.
+    /// It was answered: the peer is also there, and is sent media there from now on if it has moved.
+    Answered { at: SocketAddr, moved: bool },
+    /// It was taken, or refused.
     Done,
 }
 
@@ -120,11 +120,13 @@ impl Facing {
             Some(Taken::Waits) => Admitted::Handshake,
             Some(Taken::Checked) => Admitted::Done,
             Some(Taken::Answer(checked)) => {
-                let socket = if rtcp { &self.pair.rtcp } else { &self.pair.rtp };
-                if !send(socket, &answer, Some(checked.answer_bytes), Some(from)) {
+                if !self.sockets.send(rtcp, &answer, Some(checked.answer_bytes), Some(from)) {
                     count(&self.counters.unsent, 1);
                 }
-                if checked.moved && !rtcp { Admitted::Moved(from) } else { Admitted::Done }
+                if rtcp {
+                    return Admitted::Done;
+                }
+                Admitted::Answered { at: from, moved: checked.moved }
             }
             Some(Taken::Refused) | None => {
                 count(&self.counters.refused, 1);
@@ -150,8 +152,8 @@ impl Facing {
     ) {
         let report = is_rtcp(datagram);
         let to = self.to(report, if report { rtcp } else { rtp });
-        let socket = if report && !self.rtcp_mux { &self.pair.rtcp } else { &self.pair.rtp };
-        if !send(socket, datagram, Some(datagram.len()), to) {
+        let by_rtcp = report && !self.rtcp_mux;
+        if !self.sockets.send(by_rtcp, datagram, Some(datagram.len()), to) {
             count(&self.counters.unsent, 1);
         }
     }
@@ -184,10 +186,10 @@ impl Ends {
         }
     }
 
-    /// ICE and DTLS at an end, with its socket.
-    pub(super) fn peer(&mut self, end: usize) -> Option<(&mut Peer, &Pair)> {
+    /// ICE and DTLS at an end, with what it sends by.
+    pub(super) fn peer(&mut self, end: usize) -> Option<(&mut Peer, &Sockets)> {
         let facing = self.facing_mut(end)?;
-        Some((facing.peer.as_deref_mut()?, &facing.pair))
+        Some((facing.peer.as_deref_mut()?, &facing.sockets))
     }
 
     pub(super) fn have_peers(&mut self) -> bool {

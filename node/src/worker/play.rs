@@ -4,7 +4,7 @@
 
 use ale_media::codec::Encoder;
 
-use super::{End, Relay, TICK_NS, count, send};
+use super::{End, Relay, TICK_NS, count};
 use crate::play::Player;
 
 /// Samples of a tick at the highest rate.
@@ -85,7 +85,7 @@ pub(super) fn send_on(end: &mut End<Relay>) -> bool {
     media.receiver.apply_commands();
     media.sender.apply_commands();
     let sealed = media.sender.seal(HEADER_BYTES + bytes, bytes, &mut packet);
-    if !send(&facing.pair.rtp, &packet, sealed, to) {
+    if !facing.sockets.send(false, &packet, sealed, to) {
         count(&facing.counters.unsent, 1);
     }
     playing.is_heard()

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use ale_media::session::{Incoming, SessionReceiver, SessionSender, Standing};
 
 use super::numbers::{Numbered, Renumbering};
-use super::{End, MAX_DATAGRAM_BYTES, Playing, count, send};
+use super::{End, MAX_DATAGRAM_BYTES, Playing, count};
 
 #[cfg(test)]
 #[path = "relay_tests.rs"]
@@ -88,16 +88,14 @@ pub(super) fn forward(
             }
             let to = far.facing.to(false, far.media.receiver.remote_address());
             let sealed = far.media.sender.seal(plain_bytes, payload_bytes, buffer);
-            send(&far.facing.pair.rtp, buffer, sealed, to)
+            far.facing.sockets.send(false, buffer, sealed, to)
         }
         Ok(Incoming::Rtcp { bytes: plain_bytes, .. }) => {
             count(&near.facing.counters.rtcp_packets, 1);
             count(&near.facing.counters.rtcp_bytes, bytes as u64);
             let to = far.facing.to(true, far.media.receiver.remote_rtcp_address());
-            let socket =
-                if far.facing.rtcp_mux { &far.facing.pair.rtp } else { &far.facing.pair.rtcp };
             let sealed = far.media.sender.seal_rtcp(plain_bytes, buffer);
-            send(socket, buffer, sealed, to)
+            far.facing.sockets.send(!far.facing.rtcp_mux, buffer, sealed, to)
         }
         Ok(_) | Err(_) => return count(&near.facing.counters.refused, 1),
     };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ale_media::srtp::MAX_TRAILER_BYTES;
 
 use super::*;
-use crate::ports::Ports;
+use crate::ports::{Ports, Sockets};
 use crate::worker::{Facing, Passing};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -29,12 +29,12 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
         session::create(&config).unwrap()
     };
     let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_000, 23_199, 0);
-    let pair = ports.bind().unwrap();
+    let sockets = Sockets::Own(ports.bind().unwrap());
     let counters = Arc::default();
     (
         End {
             facing: Facing {
-                pair,
+                sockets,
                 rtcp_mux: false,
                 peer: None,
                 passing: Passing::default(),

@@ -9,7 +9,7 @@ use ale_media::codec::{CodecSpec, g711};
 use ale_media::leg::{Leg, LegConfig, LegControl};
 
 use super::*;
-use crate::ports::Ports;
+use crate::ports::{Ports, Sockets};
 use crate::worker::Passing;
 
 fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, LegControl) {
@@ -19,11 +19,11 @@ fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, Leg
     config.rtcp_interval_ms = 0;
     let (receiver, media, control) = Leg::new(&config).unwrap();
     let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_200, 23_399, 0);
-    let (pair, counters) = (ports.bind().unwrap(), Arc::default());
+    let (sockets, counters) = (Sockets::Own(ports.bind().unwrap()), Arc::default());
     (
         End {
             facing: Facing {
-                pair,
+                sockets,
                 rtcp_mux: false,
                 peer: None,
                 passing: Passing::default(),

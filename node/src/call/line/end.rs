@@ -13,6 +13,7 @@ use ale_media::srtp::dtls::{self, Role as Side};
 use ale_media::srtp::{self, Suite, wiping_stack};
 
 use super::{EndControl, LineEnd};
+use crate::call::Room;
 use crate::call::error::CallError;
 use crate::call::numbers::{is_events, is_repair, numbers};
 use crate::call::voice::Speech;
@@ -39,6 +40,27 @@ impl LineEnd {
             _ => return Ok(()),
         };
         Err(CallError::NotDone(what))
+    }
+
+    /// Whether its peer may be one from now on that checks do not tell from others: one with ports that nobody else
+    /// has.
+    pub(in crate::call) fn check_shared(&self, by_checks: bool) -> Result<(), CallError> {
+        if by_checks || !self.shares || self.sockets.is_some() {
+            return Ok(());
+        }
+        Err(CallError::NotDone("Leaving ICE, DTLS or rtcp-mux on a port that others have, too,"))
+    }
+
+    /// Has ports that nobody else has, if its peer is one that checks do not tell from others. It was not told of others
+    /// yet.
+    pub(in crate::call) fn part(&mut self, by_checks: bool, room: &Room) -> Result<(), CallError> {
+        self.check_shared(by_checks)?;
+        if !by_checks && self.shares {
+            let sockets = room.own_ports(self.interface)?;
+            (self.port, self.shares) = (sockets.port(), false);
+            self.sockets = Some(sockets);
+        }
+        Ok(())
     }
 
     /// The peer has said this, and how packets are protected has been agreed on. With DTLS, of which the node
@@ -201,10 +223,10 @@ impl LineEnd {
 
     /// What faces its peer, for the worker.
     pub(super) fn make_facing(&mut self, rtcp_mux: bool) -> Result<Facing, CallError> {
-        let pair = self.pair.take().ok_or(CallError::NoOffer)?;
+        let sockets = self.sockets.take().ok_or(CallError::NoOffer)?;
         let peer = self.change.take().map(|change| Box::new(Peer::new(change)));
         let (passing, counters) = (self.passing, Arc::clone(&self.counters));
-        Ok(Facing { pair, rtcp_mux, peer, passing, playing: None, ear: None, counters })
+        Ok(Facing { sockets, rtcp_mux, peer, passing, playing: None, ear: None, counters })
     }
 
     /// Its leg, for the worker.

@@ -16,6 +16,7 @@ use crate::call::{CallError, Room};
 use crate::failover::{EndRecord, LineRecord};
 use crate::keys::EndKeys;
 use crate::peer::Peer;
+use crate::ports::Sockets;
 use crate::random;
 use crate::sdp::Line;
 use crate::worker::{
@@ -194,8 +195,14 @@ impl LineEnd {
     ) -> Result<(M, Self, Facing), CallError> {
         let (name, ipv6) = &record.interface;
         let interface = room.interface(Some(name), *ipv6)?;
-        let (_, ports) = room.interfaces.get(interface).ok_or(CallError::NoInterface)?;
-        let pair = ports.bind_at(record.port).map_err(CallError::Ports)?;
+        let shared = room.shared.worker(interface, record.port);
+        let sockets = match shared.and_then(|worker| room.shared.get(interface, worker)) {
+            Some(port) => Sockets::Shared(Arc::clone(port)),
+            None => {
+                let (_, ports) = room.interfaces.get(interface).ok_or(CallError::NoInterface)?;
+                Sockets::Own(ports.bind_at(record.port).map_err(CallError::Ports)?)
+            }
+        };
         let said = &record.said;
         let [rtp, _] = record.remote;
         let (media, control) = make()?;
@@ -208,7 +215,8 @@ impl LineEnd {
         let end = Self {
             interface,
             port: record.port,
-            pair: None,
+            sockets: None,
+            shares: shared.is_some(),
             keys: EndKeys::of(&record.keys).ok_or(CallError::Keys)?,
             peer,
             passing: record.passing,
@@ -228,7 +236,7 @@ impl LineEnd {
             counters: Arc::default(),
         };
         let facing = Facing {
-            pair,
+            sockets,
             rtcp_mux,
             peer: facing_peer,
             passing: record.passing,
