@@ -330,7 +330,7 @@ impl Control {
         if self.calls.len() >= self.max_calls {
             return Some(Want::Calls);
         }
-        if !self.accepting || !self.is_alive() {
+        if !self.accepting || !self.is_alive() || self.is_fenced() {
             return Some(Want::Accepting);
         }
         self.load.is_exceeded().then_some(Want::Headroom)
@@ -402,8 +402,12 @@ impl Control {
 
     /// Ends a call that is asked to.
     fn end(&mut self, call_id: &str) {
-        let Some(mut call) = self.calls.remove(call_id) else { return };
-        self.totals.deleted += 1;
+        self.totals.deleted += u64::from(self.close(call_id));
+    }
+
+    /// Ends a call, if there is one of that name.
+    fn close(&mut self, call_id: &str) -> bool {
+        let Some(mut call) = self.calls.remove(call_id) else { return false };
         tracing::info!(call_id, "ended");
         self.totals.add(&call);
         if let Some(worker) = self.workers.get(call.worker) {
@@ -415,6 +419,7 @@ impl Control {
         if let Some(keeper) = &mut self.keeper {
             keeper.forget(call_id);
         }
+        true
     }
 
     /// Changes what is passed on of what the party of `from-tag` says; of both without.

@@ -12,6 +12,8 @@ pub struct Totals {
     pub begun: u64,
     /// Calls that were ended by `delete`.
     pub deleted: u64,
+    /// Calls that another process has taken over while they were here.
+    pub handed_over: u64,
     /// Calls of which nothing came for too long.
     pub timed_out: u64,
     /// Calls that were refused for want of room, in the order of [`Want::ALL`].

@@ -80,9 +80,12 @@ fn what_was_sealed_is_opened_by_the_same_key_under_the_same_name_and_while_it_is
     for at in 0..sealed.len() {
         let mut damaged = sealed.clone();
         damaged[at] ^= 1;
-        assert_eq!(open("one", &damaged, 1_000_000), Err(FailoverError::Sealed), "{at}");
+        let why = if at == MAGIC.len() { FailoverError::Version } else { FailoverError::Sealed };
+        assert_eq!(open("one", &damaged, 1_000_000), Err(why), "{at}");
         assert_eq!(open("one", &sealed[..at], 1_000_000), Err(FailoverError::Sealed), "{at}");
     }
+    let longer = [&sealed[..], &[0]].concat();
+    assert_eq!(open("one", &longer, 1_000_000), Err(FailoverError::Sealed));
     let other = Vault::new(&[2; 32]).unwrap().open("one", &sealed, 1_000_000);
     assert_eq!(other, Err(FailoverError::Sealed));
 }

@@ -5,6 +5,7 @@
 pub mod browser;
 pub mod certificate;
 pub mod program;
+pub mod redis;
 pub mod talker;
 pub mod taps;
 
