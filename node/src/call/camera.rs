@@ -92,6 +92,8 @@ impl Told {
             output: line.receives.then(|| Output::new(formats, *start, cname)),
             limit_bps,
             is_watched: false,
+            heard_ns: 0,
+            is_live: true,
             counters: Arc::clone(counters),
         };
         Ok((camera, control))

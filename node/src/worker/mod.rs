@@ -8,6 +8,7 @@
 mod camera;
 pub(crate) mod checkpoint;
 mod clock;
+mod counted;
 mod ear;
 mod handshakes;
 mod mix;
@@ -17,11 +18,12 @@ mod play;
 mod relay;
 mod translate;
 
-pub use camera::{Camera, CameraCounters, Counted};
+pub use camera::Camera;
 use camera::{Stages, Whose};
 pub use checkpoint::{EndCheckpoint, Seat};
 use clock::Beat;
 pub use clock::Clock;
+pub use counted::{CameraCounters, Counted};
 pub use ear::Ear;
 pub use mix::{Heard, Mix};
 pub use numbers::{Kind, Numbers, Renumbering};
@@ -522,7 +524,7 @@ impl Forwarder {
         if let Some(slot) = self.paths.get_mut(place) {
             *slot = Some(path);
         }
-        self.stages.enter(&mut self.paths, place);
+        self.stages.enter(&mut self.paths, place, self.clock.now_ns());
     }
 
     /// Takes a datagram that has come on a socket, and sends it out at the other end. If there are more the
