@@ -137,6 +137,12 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
     let video: Vec<_> = Counted::ALL.map(|what| format!("{{what=\"{}\"}}", what.name())).into();
     let video: Vec<_> =
         video.iter().zip(control.video()).map(|(label, count)| (&label[..], count)).collect();
+    family(
+        "ale_suppressed_packets",
+        "counter",
+        "Packets that links and others who want it so (usedtx) were not sent, since nobody spoke.",
+        &[("", control.suppressed())],
+    );
     let linked = control.linked();
     family("ale_links", "gauge", "Links to other nodes that are up.", &[("", linked.up)]);
     family(

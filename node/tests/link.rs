@@ -8,7 +8,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ale_media::codec::g711::Law;
@@ -168,8 +168,13 @@ fn a_hub_that_refuses_or_answers_nonsense_costs_an_attempt_and_nothing_else() {
 #[test]
 fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
     let cut = Arc::new(AtomicBool::new(false));
-    let is_cut = Arc::clone(&cut);
-    network(HUB_PORTS.0..=HUB_PORTS.1, move |_| is_cut.load(Ordering::Relaxed));
+    let voice = Arc::new(AtomicUsize::new(0));
+    let (is_cut, counter) = (Arc::clone(&cut), Arc::clone(&voice));
+    network(HUB_PORTS.0..=HUB_PORTS.1, move |datagram| {
+        let is_voice = datagram[0] >> 6 == 2 && datagram[1] & 0x7f == 111;
+        counter.fetch_add(is_voice.into(), Ordering::Relaxed);
+        is_cut.load(Ordering::Relaxed)
+    });
     let http = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let media = |ports: (u16, u16)| {
         format!("[media]\nworkers = 1\nport_min = {}\nport_max = {}\n", ports.0, ports.1)
@@ -202,6 +207,26 @@ fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
     }
     talk(&mut members, Duration::from_secs(1), |_| false);
     assert!(hear_each_other(&members));
+    // While nobody speaks little goes over the link, and who begins is heard from the first.
+    members.iter_mut().for_each(|member| member.is_silent = true);
+    talk(&mut members, Duration::from_secs(2), |_| false);
+    let before = voice.load(Ordering::Relaxed);
+    talk(&mut members, Duration::from_secs(2), |_| false);
+    let sent = voice.load(Ordering::Relaxed) - before;
+    println!("{sent} packets of silence in 2 s both ways");
+    assert!((2..40).contains(&sent), "{sent}");
+    members.iter_mut().for_each(|member| member.heard.clear());
+    for is_silent in [false, true] {
+        members[0].is_silent = is_silent;
+        (0..if is_silent { 50 } else { 15 })
+            .for_each(|_| members.iter_mut().for_each(Member::talk));
+    }
+    let loud = |part: &&[i16]| part.iter().any(|sample| sample.unsigned_abs() > 3_000);
+    let loud_ms = 5 * members[1].heard.chunks(40).filter(loud).count();
+    println!("of a word of 300 ms {loud_ms} ms are heard");
+    assert!((285..340).contains(&loud_ms), "{loud_ms}");
+    members.iter_mut().for_each(|member| member.is_silent = false);
+    assert!(talk(&mut members, Duration::from_secs(20), hear_each_other).is_some());
     // Each half goes on by itself meanwhile.
     cut.store(true, Ordering::Relaxed);
     talk(&mut members, CUT, |_| false);

@@ -161,6 +161,11 @@ impl Control {
         sums
     }
 
+    /// Packet times of members, also of those there are, in which nothing was sent, since nobody spoke.
+    pub fn suppressed(&self) -> u64 {
+        self.totals.suppressed + self.calls.values().map(Call::suppressed).sum::<u64>()
+    }
+
     /// What has been done about taps.
     pub fn tap_totals(&self) -> TapTotals {
         self.taps.totals

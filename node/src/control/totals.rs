@@ -28,6 +28,8 @@ pub struct Totals {
     pub errors: u64,
     /// RTP packets that went on by a payload type that their receiver had not negotiated.
     pub unnegotiated: u64,
+    /// Packet times of members of which nothing was sent, since nobody spoke.
+    pub suppressed: u64,
     /// Handshakes (DTLS) that ended in keys.
     pub handshakes: u64,
     /// Handshakes that ended without.
@@ -49,6 +51,7 @@ impl Totals {
         self.bytes += rtp.bytes + rtcp.bytes;
         self.errors += rtp.errors + rtcp.errors;
         self.unnegotiated += report::unnegotiated(call);
+        self.suppressed += call.suppressed();
         add_video(&mut self.video, call);
     }
 }

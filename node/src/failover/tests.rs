@@ -47,6 +47,7 @@ fn record() -> CallRecord {
                     events: Some((101, 8_000)),
                     more_events: None,
                     comfort_noise: Some(13),
+                    pauses: true,
                     sample_rate_hz: 16_000,
                     extensions: sdp::Extensions { audio_level: Some(1), mixer_levels: None },
                 }],

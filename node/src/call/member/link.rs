@@ -40,7 +40,7 @@ impl Call {
              m=audio {port} UDP/TLS/RTP/SAVPF 111\r\nc=IN {family} {here}\r\na=mid:0\r\na=sendrecv\r\n\
              a=rtcp-mux\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:{fingerprint}\r\n\
              a=setup:{setup}\r\na=candidate:1 1 UDP 2130706431 {here} {port} typ host\r\n\
-             a=end-of-candidates\r\na=rtpmap:111 opus/48000/2\r\n",
+             a=end-of-candidates\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 usedtx=1\r\n",
             ours.fragment, ours.password
         );
         if !codecs.is_empty() {
