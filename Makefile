@@ -47,7 +47,7 @@ demo: tools programs c-programs ## an encrypted conference of four phones on thi
 
 test: tools peers check ## everything that CI runs: formatting, lints, docs, header, tests in Rust and C, searches, the demo
 	$(CARGO) test --workspace
-	$(MAKE) bare-metal interop together
+	$(MAKE) together
 	$(MAKE) demo DEMO_FLAGS="--quiet --duration 24 --out $(TARGET_DIR)/demo"
 
 quick: unsafe-budget header-check ## formatting, lints and unit tests, in minutes

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ale_media::codec::CodecSpec;
 use ale_media::codec::opus::OpusConfig;
 use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
+    Conference, ConferenceConfig, ConferenceControl, JoinOptions, JoinedTicks, MemberId, Outgoing,
 };
 use ale_media::leg::{
     Arrival, Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig, receive_batch,
@@ -56,17 +56,28 @@ impl Room {
         legs: usize,
         speakers: usize,
     ) -> Self {
-        Self::configured(codec, suite, legs, speakers, |config| {
+        let conference = ConferenceConfig { max_speakers: speakers, ..ConferenceConfig::default() };
+        Self::configured(codec, suite, legs, conference, |config| {
             config.silence_suppression = speakers > 0;
             config.header_extensions.audio_level = (speakers > 0).then_some(1);
         })
+    }
+
+    /// As [`Room::new`], with the work of two ticks done in the second.
+    pub fn with_joined_ticks(codec: CodecSpec, suite: Option<Suite>, legs: usize) -> Self {
+        let conference = ConferenceConfig {
+            joined_ticks: JoinedTicks::FromFirst,
+            ..ConferenceConfig::default()
+        };
+        Self::configured(codec, suite, legs, conference, |_| {})
     }
 
     /// The same, in which the others send a room's noise all the time, with levels in the headers that
     /// the bridge believes or not.
     pub fn with_levels(codec: CodecSpec, legs: usize, speakers: usize, trust: LevelTrust) -> Self {
         let suite = Some(Suite::AeadAes128Gcm);
-        let mut room = Self::configured(codec, suite, legs, speakers, |config| {
+        let conference = ConferenceConfig { max_speakers: speakers, ..ConferenceConfig::default() };
+        let mut room = Self::configured(codec, suite, legs, conference, |config| {
             config.header_extensions.audio_level = Some(1);
             config.level_trust = trust;
         });
@@ -81,15 +92,11 @@ impl Room {
         codec: CodecSpec,
         suite: Option<Suite>,
         legs: usize,
-        speakers: usize,
+        conference: ConferenceConfig,
         set: impl Fn(&mut LegConfig),
     ) -> Self {
-        let config = ConferenceConfig {
-            max_members: legs,
-            max_speakers: speakers,
-            max_taps: legs,
-            ..ConferenceConfig::default()
-        };
+        let speakers = conference.max_speakers;
+        let config = ConferenceConfig { max_members: legs, max_taps: legs, ..conference };
         let (conference, control) = Conference::new(&config).expect("conference");
         let pcm = crate::codec::voice(codec.format().sample_rate_hz);
         let mut room = Self {
@@ -214,15 +221,17 @@ pub fn compare(filter: &str) {
                 continue;
             }
             let mut room = Room::new(codec.clone(), suite, *legs);
+            let mut joined = Room::with_joined_ticks(codec.clone(), suite, *legs);
             for _ in 0..50 {
                 room.packet_time();
+                joined.packet_time();
             }
             let repeats = ROUNDS * (100 / *legs as u64).max(1);
-            harness::compare(
-                &row,
-                repeats * *legs as u64,
-                &mut [Side::new("ours", || (0..repeats).map(|_| room.packet_time()).sum())],
-            );
+            let mut sides = [
+                Side::new("ours", || (0..repeats).map(|_| room.packet_time()).sum()),
+                Side::new("joined", || (0..repeats).map(|_| joined.packet_time()).sum()),
+            ];
+            harness::compare(&row, repeats * *legs as u64, &mut sides);
         }
     }
     tapped(filter);

@@ -20,7 +20,7 @@ fn bridge_load(arguments: &[&str]) -> String {
 fn everybody_is_heard_in_memory_and_by_udp_through_a_soak() {
     for arguments in [
         &["--soak", "--threads", "2", "--suite", "AES_CM_128_HMAC_SHA1_80"][..],
-        &["--soak", "--udp", "--suite", "AEAD_AES_128_GCM", "--limiter"][..],
+        &["--soak", "--udp", "--suite", "AEAD_AES_128_GCM", "--limiter", "--joined-ticks"][..],
     ] {
         let said = bridge_load(arguments);
         assert!(said.contains("allocations in the engine's time: 0\n"), "{said}");

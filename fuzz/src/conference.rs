@@ -3,7 +3,7 @@
 
 use ale_media::codec::CodecSpec;
 use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceEvent, JoinOptions, MemberId, Outgoing,
+    Conference, ConferenceConfig, ConferenceEvent, JoinOptions, JoinedTicks, MemberId, Outgoing,
 };
 use ale_media::leg::{Arrival, Leg, LegConfig, LegReceiver, SrtpConfig, receive_batch};
 use ale_media::srtp::Suite;
@@ -23,6 +23,11 @@ pub fn commands(data: &[u8]) {
         max_pair_gains: usize::from(choice >> 2 & 3),
         limiter: choice & 16 != 0,
         encode_groups: usize::from(choice >> 5),
+        joined_ticks: match choice & 3 {
+            0 => JoinedTicks::FromFirst,
+            3 => JoinedTicks::FromSecond,
+            _ => JoinedTicks::No,
+        },
         ..ConferenceConfig::default()
     };
     let (mut conference, control) = Conference::new(&config).expect("a good configuration");

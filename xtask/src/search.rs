@@ -18,16 +18,18 @@ const COVERAGE: &str = "llvm-tools cargo-llvm-cov";
 /// What runs two at a time, in the order in which it begins, the longest first; with what each needs beyond
 /// a stable toolchain. Nearly all have a target directory of their own, and those that have not wait for one
 /// thread of valgrind's most of their time.
-const TOGETHER: [(&str, &str); 14] = [
+const TOGETHER: [(&str, &str); 16] = [
     ("fuzz", NIGHTLY_FUZZ),
+    ("miri", NIGHTLY_MIRI),
+    ("interop", ""),
     ("features", ""),
     ("coverage", COVERAGE),
-    ("miri", NIGHTLY_MIRI),
     ("c-test", ""),
     ("small", ""),
     ("tsan", NIGHTLY_SOURCE),
     ("deb-test", ""),
     ("cross-quick", ""),
+    ("bare-metal", ""),
     ("package-test", ""),
     ("budget", ""),
     ("loom", ""),
@@ -40,7 +42,8 @@ const TOGETHER: [(&str, &str); 14] = [
 const BY_HAND: [&str; 2] = ["fuzz", "coverage"];
 
 /// What is among them, but no search.
-const NO_SEARCHES: [&str; 5] = ["c-test", "deb-test", "cross-quick", "package-test", "budget"];
+const NO_SEARCHES: [&str; 7] =
+    ["interop", "c-test", "deb-test", "cross-quick", "bare-metal", "package-test", "budget"];
 
 /// All searches, or those that are named, in short form. What can't be installed is skipped.
 pub(crate) fn all(arguments: &[String]) -> Outcome {

@@ -23,7 +23,7 @@ const PULLS: u64 = 3_000;
 
 type Scene = (&'static str, fn());
 
-const SCENES: [Scene; 9] = [
+const SCENES: [Scene; 10] = [
     ("srtp-aes-gcm", || {
         srtp(Suite::AeadAes128Gcm, c"protect AES-GCM", c"unprotect AES-GCM", c"refuse AES-GCM");
     }),
@@ -46,6 +46,7 @@ const SCENES: [Scene; 9] = [
     }),
     ("mixer", mix),
     ("room", room),
+    ("room-joined", room_joined),
     ("room-tapped", room_tapped),
 ];
 
@@ -180,6 +181,19 @@ fn room() {
                 count(tick, || room.tick(now_ns + half * TICK_NS));
             }
         }
+    }
+}
+
+/// Ten legs of G.711 whose ticks are joined.
+fn room_joined() {
+    let mut room = Room::with_joined_ticks(CodecSpec::Pcma, None, 10);
+    for _ in 0..RUNS {
+        let now_ns = room.talk();
+        room.receive(now_ns);
+        count(c"two ticks of 10 legs, plain, joined", || {
+            room.tick(now_ns);
+            room.tick(now_ns + TICK_NS);
+        });
     }
 }
 

@@ -236,6 +236,10 @@ impl Ways {
         self.commands.capacity()
     }
 
+    pub(super) fn has_command(&self) -> bool {
+        !self.commands.is_empty()
+    }
+
     pub(super) fn next_command(&mut self) -> Option<Command> {
         self.commands.pop()
     }

@@ -22,7 +22,7 @@ pub(super) struct Member {
     pub(super) position: u32,
     /// Ticks for which it has heard the common mix, as far as a packet is long.
     pub(super) common_ticks: u8,
-    /// The last tick that it was served in.
+    /// The last of the turns that it was served in.
     pub(super) served: u64,
     /// What may be tapped of it.
     pub(super) consents: Consents,

@@ -71,6 +71,7 @@ mod control;
 mod link;
 mod member;
 mod outgoing;
+mod pace;
 mod pair_slots;
 mod partial_sums;
 mod rates;
@@ -80,8 +81,9 @@ mod stats;
 mod tap_control;
 mod taps;
 mod tick;
+mod turn;
 
-pub use config::ConferenceConfig;
+pub use config::{ConferenceConfig, JoinedTicks};
 pub use control::{ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions};
 pub use link::LinkEnd;
 pub use member::MemberId;
@@ -95,6 +97,8 @@ mod batch_tests;
 mod encode_once_tests;
 #[cfg(all(test, feature = "opus"))]
 mod level_tests;
+#[cfg(all(test, feature = "std"))]
+mod pace_tests;
 #[cfg(test)]
 mod shard_tests;
 #[cfg(all(test, feature = "opus"))]

@@ -23,8 +23,14 @@ impl PartialSums {
     ///
     /// Real-time: no (allocates).
     pub fn new() -> Self {
+        Self::of_frames(1)
+    }
+
+    /// Of so many times 10 ms.
+    pub(super) fn of_frames(frames: usize) -> Self {
+        let samples = MAX_FRAME_SAMPLES * frames;
         Self {
-            rates: core::array::from_fn(|_| vec![0; MAX_FRAME_SAMPLES].into_boxed_slice()),
+            rates: core::array::from_fn(|_| vec![0; samples].into_boxed_slice()),
             sounded: [false; RATES],
         }
     }

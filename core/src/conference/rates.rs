@@ -35,19 +35,23 @@ const RINGING_TICKS: u8 = 2;
 
 impl Rates {
     pub(super) fn new(config: &ConferenceConfig) -> Result<Self, MixerError> {
+        let frames = config.most_frames();
         let is_used = RATES_HZ.map(|rate_hz| config.rates_hz.contains(&rate_hz));
         let is_known = |rate_hz: &u32| *rate_hz == 0 || RATES_HZ.contains(rate_hz);
         if !config.rates_hz.iter().all(is_known) || is_used == [false; RATES] {
             return Err(MixerError::InvalidConfig);
         }
         let mixer = |rate: usize| match is_used[rate] {
-            true => Mixer::new(&MixerConfig {
-                sample_rate_hz: RATES_HZ[rate],
-                channels: 1,
-                max_participants: config.max_members,
-                max_pair_gains: config.max_pair_gains,
-                limiter: config.limiter,
-            }),
+            true => {
+                let config = MixerConfig {
+                    sample_rate_hz: RATES_HZ[rate],
+                    channels: 1,
+                    max_participants: config.max_members,
+                    max_pair_gains: config.max_pair_gains,
+                    limiter: config.limiter,
+                };
+                Mixer::of_frames(&config, frames)
+            }
             // Nobody joins there.
             false => Mixer::new(&MixerConfig {
                 sample_rate_hz: RATES_HZ[0],
@@ -63,11 +67,20 @@ impl Rates {
             for to in (0..RATES).filter(|to| *to != from && is_used[*to]) {
                 let resampler = Resampler::new(RATES_HZ[from], RATES_HZ[to])
                     .map_err(|_| MixerError::InvalidConfig)?;
-                let pcm = vec![0; mixers[to].frame_samples()].into_boxed_slice();
+                let pcm = vec![0; mixers[to].frame_samples() * frames].into_boxed_slice();
                 bridges.push(Bridge { from, to, resampler, pcm, ringing: 0 });
             }
         }
-        Ok(Self { mixers, bridges: bridges.into_boxed_slice(), total: PartialSums::new() })
+        let total = PartialSums::of_frames(frames);
+        Ok(Self { mixers, bridges: bridges.into_boxed_slice(), total })
+    }
+
+    /// Makes all mixers work on so many times 10 ms at once, from the next tick's input on.
+    #[inline]
+    pub(super) fn set_frames(&mut self, frames: usize) {
+        for mixer in &mut self.mixers {
+            mixer.set_frames(frames);
+        }
     }
 
     /// Which mixer works at this rate.
@@ -104,15 +117,16 @@ impl Rates {
     pub(super) fn gather(&mut self) {
         let totals = self.total.rates.iter_mut().zip(&mut self.total.sounded);
         for (mixer, (total, sounded)) in self.mixers.iter_mut().zip(totals) {
-            *sounded = false;
+            let sounded_before = core::mem::take(sounded);
             if mixer.stats().participants > 0 {
                 mixer.run();
                 *sounded = mixer.sum().iter().any(|sample| *sample != 0);
             }
-            let total = total.head_mut(mixer.frame_samples());
             match sounded {
-                true => total.copy_of(mixer.sum()),
-                false => total.fill(0),
+                true => total.head_mut(mixer.frame_samples()).copy_of(mixer.sum()),
+                // Zeros stay there, whatever the next frame's length.
+                false if sounded_before => total.fill(0),
+                false => {}
             }
         }
     }
@@ -158,9 +172,10 @@ impl Rates {
                 continue;
             }
             let sum = self.total.rates[from].head(self.mixers[from].frame_samples());
-            bridge.resampler.process(sum, &mut bridge.pcm);
             // As long as the other mixer's frame by construction.
-            let _ = self.mixers[to].mix_in(&bridge.pcm);
+            let pcm = bridge.pcm.head_mut(self.mixers[to].frame_samples());
+            bridge.resampler.process(sum, pcm);
+            let _ = self.mixers[to].mix_in(pcm);
         }
     }
 }

@@ -26,5 +26,8 @@ counters! {
         pub refused,
         /// Ticks that did not come: gaps of more than 15 ms between two, in whole ticks.
         pub missed_ticks,
+        /// Ticks that were done together with the one before
+        /// ([`ConferenceConfig::joined_ticks`](super::ConferenceConfig::joined_ticks)).
+        pub joined_ticks,
     }
 }

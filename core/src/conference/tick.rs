@@ -6,28 +6,29 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::config::{ConferenceConfig, TICK_NS};
+use super::config::ConferenceConfig;
 use super::contributions::Contributions;
 use super::control::{
     Attached, Command, ConferenceControl, ConferenceError, ConferenceEvent, JoinOptions, Ways,
 };
 use super::member::{Member, MemberId};
 use super::outgoing::Outgoing;
+use super::pace::Pace;
 use super::pair_slots::LivePairs;
-use super::partial_sums::{MAX_FRAME_SAMPLES, PartialSums};
+use super::partial_sums::MAX_FRAME_SAMPLES;
 use super::rates::Rates;
 use super::speakers::{SOFT_DBOV, Speakers, Voice};
 use super::stats::ConferenceStats;
 use super::taps::{Tapped, Taps};
 use crate::dsp::level::SILENCE_DBOV;
-use crate::jitter::Operation;
+use crate::jitter::{Due, Operation};
 use crate::leg::{Contributors, EncodeOnce, LegMedia};
 use crate::mixer::MAX_PARTICIPANTS;
 use crate::srtp::{Sender, Sessions};
 use crate::sync::snapshot::{self, Publisher};
 use crate::talk::Ears;
 use crate::tap::{Consent, Consents, MAX_TAPS, Purpose, Sound};
-use crate::within::{Within, push_in, swap_out};
+use crate::within::{push_in, swap_out};
 
 /// Most groups that share an encoder.
 const MAX_ENCODE_GROUPS: usize = 64;
@@ -54,11 +55,13 @@ pub struct Conference {
     once: EncodeOnce,
     /// What one member hears.
     pcm: Box<[i16]>,
-    last_tick_ns: Option<u64>,
+    pub(super) pace: Pace,
+    /// Times that members have been served.
+    serving: u64,
     ways: Ways,
     pairs: LivePairs,
-    taps: Taps,
-    stats: ConferenceStats,
+    pub(super) taps: Taps,
+    pub(super) stats: ConferenceStats,
     publisher: Publisher<{ ConferenceStats::WORDS }>,
 }
 
@@ -118,8 +121,9 @@ impl Conference {
             synthetic: 0,
             speaking: Vec::with_capacity(places.min(MOST_SPEAKING)),
             once: EncodeOnce::new(config.encode_groups),
-            pcm: vec![0; MAX_FRAME_SAMPLES].into_boxed_slice(),
-            last_tick_ns: None,
+            pcm: vec![0; MAX_FRAME_SAMPLES * config.most_frames()].into_boxed_slice(),
+            pace: Pace::new(config.joined_ticks),
+            serving: 0,
             ways,
             pairs: LivePairs::new(config.max_pair_gains),
             taps: Taps::new(desk_ways, config.max_taps),
@@ -129,52 +133,8 @@ impl Conference {
         Ok((conference, control))
     }
 
-    /// Plays and mixes 10 ms: takes commands, pulls every leg, mixes, encodes, and leaves the
-    /// datagrams that are to be sent now in `outgoing`. To be called every 10 ms.
-    ///
-    /// Real-time: yes.
-    pub fn tick(&mut self, now_ns: u64, outgoing: &mut Outgoing) {
-        self.play(now_ns);
-        self.finish(now_ns, outgoing);
-    }
-
-    /// The first half of a share's tick, in place of [`Conference::tick`] (see [`shard`](super::shard)): plays the
-    /// members and writes what they have said to `sums`.
-    ///
-    /// Real-time: yes.
-    pub fn gather(&mut self, now_ns: u64, sums: &mut PartialSums) {
-        self.play(now_ns);
-        if self.present.is_empty() {
-            // Nothing has been added up, and what was before is over.
-            self.rates.gather();
-        }
-        let own = self.rates.sums();
-        for (to, from) in sums.rates.iter_mut().zip(&own.rates) {
-            to.copy_of(from);
-        }
-        sums.sounded = own.sounded;
-    }
-
-    /// The second half: adds what the `others` have said, each once, and leaves the datagrams that are
-    /// to be sent now in `outgoing`.
-    ///
-    /// Real-time: yes.
-    pub fn deliver<'a>(
-        &mut self,
-        now_ns: u64,
-        others: impl IntoIterator<Item = &'a PartialSums>,
-        outgoing: &mut Outgoing,
-    ) {
-        for other in others {
-            self.rates.mix_in(other);
-        }
-        self.finish(now_ns, outgoing);
-    }
-
-    /// Takes commands, pulls every leg, and adds up.
-    fn play(&mut self, now_ns: u64) {
-        self.count_gap(now_ns);
-        self.apply_commands();
+    /// Pulls every leg, and adds up.
+    pub(super) fn play(&mut self, now_ns: u64) {
         if self.present.is_empty() {
             self.sweep_pair_gains();
             self.tap_packets(now_ns);
@@ -198,9 +158,9 @@ impl Conference {
         }
     }
 
-    /// Encodes, and leaves the datagrams.
-    fn finish(&mut self, now_ns: u64, outgoing: &mut Outgoing) {
-        outgoing.clear();
+    /// Encodes, and adds the datagrams to those that there are.
+    pub(super) fn finish(&mut self, now_ns: u64, outgoing: &mut Outgoing) {
+        self.serving += 1;
         if !self.present.is_empty() {
             self.rates.cross();
             // Who led a group goes first, so that the group keeps its encoder.
@@ -217,19 +177,15 @@ impl Conference {
                 self.remove(index);
             }
         }
+    }
+
+    /// Ends a tick.
+    pub(super) fn close(&mut self) {
         self.stats.ticks += 1;
         self.stats.members = self.present.len() as u64;
         self.stats.shared_payloads = self.once.copies;
         self.stats.speakers = self.speakers.count() as u64;
         self.publisher.publish(&self.stats);
-    }
-
-    fn count_gap(&mut self, now_ns: u64) {
-        let gap_ns = self.last_tick_ns.map_or(TICK_NS, |last| now_ns.saturating_sub(last));
-        let missed = ((gap_ns + TICK_NS / 2) / TICK_NS).saturating_sub(1);
-        self.stats.missed_ticks += missed;
-        self.taps.advance(now_ns, missed);
-        self.last_tick_ns = Some(now_ns);
     }
 
     /// Plays every member into its row.
@@ -250,9 +206,15 @@ impl Conference {
                     let heard = !selective || voice.is_some_and(Voice::is_selected);
                     media.skip_softer_than(Some(if heard { SILENCE_DBOV } else { SOFT_DBOV }));
                     let taps = &mut self.taps;
-                    let pulled = media.pull_showing(now_ns, row, to.is_some(), |meta, payload| {
-                        taps.take_packet(id, to, meta, payload);
-                    });
+                    let pulled = media.pull_showing(
+                        now_ns,
+                        Due::Last,
+                        row,
+                        to.is_some(),
+                        |meta, payload| {
+                            taps.take_packet(id, to, meta, payload);
+                        },
+                    );
                     let pulled = pulled.unwrap_or_default();
                     member.sound = Sound {
                         ssrc: media.remote_ssrc(),
@@ -362,15 +324,16 @@ impl Conference {
         let Some(member) = self.members.get_mut(index as usize).and_then(Option::as_mut) else {
             return;
         };
-        // Ticks are counted from 0, and nobody has been served before its first.
-        let tick = self.stats.ticks + 1;
-        if core::mem::replace(&mut member.served, tick) == tick {
+        // Nobody has been served before its first turn.
+        if core::mem::replace(&mut member.served, self.serving) == self.serving {
             return;
         }
+        let frames = self.pace.part.frames();
         let mixer = self.rates.mixer(member.rate());
         let frame = mixer.frame_samples();
         let common = mixer.hears_common(member.place).unwrap_or(false);
-        member.common_ticks = if common { member.common_ticks.saturating_add(1) } else { 0 };
+        member.common_ticks =
+            if common { member.common_ticks.saturating_add(frames as u8) } else { 0 };
         let pcm = if common {
             mixer.common()
         } else {
@@ -384,24 +347,35 @@ impl Conference {
                 if member.listening {
                     end.push(pcm);
                 }
+                self.pace.serves(true);
                 return;
             }
-            Attached::Talk(_) => return,
+            Attached::Talk(_) => {
+                self.pace.serves(true);
+                return;
+            }
         };
-        if member.listening {
+        let waits_for_pair = self.pace.is_late_for_pair() && media.begins_in_pairs();
+        if member.listening && !waits_for_pair {
             let _ = media.push(pcm);
         } else {
-            media.rest();
+            for _ in 0..frames {
+                media.rest();
+            }
         }
         if media.tells_contributors() {
             media.set_contributors(&self.contributions.without(index));
         }
-        self.once.serve(index, usize::from(member.common_ticks) * frame >= media.packet_samples());
+        self.once.serve(
+            index,
+            usize::from(member.common_ticks) * frame >= media.packet_samples() * frames,
+        );
         while let Some(room) = outgoing.room() {
             let Some(datagram) = media.poll_plain(now_ns, &mut self.once, room) else { break };
             outgoing.push(member.id, member.tag, &datagram);
             self.stats.datagrams += 1;
         }
+        self.pace.serves(!media.is_in_pairs());
         self.stats.deferred += u64::from(!outgoing.has_room());
     }
 
@@ -439,7 +413,24 @@ impl Conference {
         self.ways.shared.with_refused(self.stats)
     }
 
-    fn apply_commands(&mut self) {
+    /// Whether nobody is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.present.is_empty()
+    }
+
+    /// Whether there are members, and nobody and nothing but legs that all hear: what 20 ms are for as 10 ms are,
+    /// twice.
+    pub(super) fn is_calm(&self) -> bool {
+        !self.is_empty()
+            && self.leaving.is_empty()
+            && !self.ways.has_command()
+            && !self.taps.any()
+            && !self.speakers.is_selective()
+            && self.told == 0
+            && self.synthetic == 0
+    }
+
+    pub(super) fn apply_commands(&mut self) {
         for _ in 0..self.ways.commands_a_tick() {
             let Some(command) = self.ways.next_command() else { break };
             match command {

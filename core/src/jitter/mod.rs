@@ -92,6 +92,7 @@ pub use config::{
 };
 pub use control::JitterControl;
 pub use decoders::{DecoderMap, PreparedDecoders};
+pub(crate) use reader::Due;
 pub use reader::{JitterReader, PullError};
 pub use record::replay::{Replay, ReplayError, ReplayedPull};
 pub use stats::{JitterStats, Operation, PullInfo};

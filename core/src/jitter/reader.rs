@@ -41,6 +41,15 @@ impl fmt::Display for PullError {
 
 impl core::error::Error for PullError {}
 
+/// What the time of a pull of several frames is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// The first frame is due, the others are made in advance.
+    First,
+    /// The last frame is due, and the others are made behind their time.
+    Last,
+}
+
 /// Pulls PCM; used by one thread at a time.
 #[derive(Debug)]
 pub struct JitterReader {
@@ -88,7 +97,7 @@ impl JitterReader {
     /// [`PullError::Length`]; nothing happens then.
     #[inline]
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, PullError> {
-        self.pull_showing(now_ns, pcm, false, |_, _| ())
+        self.pull_showing(now_ns, Due::First, pcm, false, |_, _| ())
     }
 
     /// As [`JitterReader::pull`]; if `shows`, what has arrived since the last one is shown first, packet by packet.
@@ -96,6 +105,7 @@ impl JitterReader {
     pub(crate) fn pull_showing(
         &mut self,
         now_ns: u64,
+        due: Due,
         pcm: &mut [i16],
         shows: bool,
         show: impl FnMut(&PacketMeta, &[u8]),
@@ -104,13 +114,21 @@ impl JitterReader {
         if pcm.is_empty() || !pcm.len().is_multiple_of(frame) {
             return Err(PullError::Length);
         }
+        let others = (pcm.len() / frame - 1) as u64;
+        // How long before its time the last frame is made.
+        let (now_ns, ahead) = match due {
+            Due::First => (now_ns, others),
+            Due::Last => (now_ns.saturating_sub(others * 10_000_000), 0),
+        };
         self.drain(now_ns, shows, show);
-        // The last of several frames is made when the first is due.
-        self.aim.ahead_ms = (pcm.len() / frame - 1) as f32 * 10.0;
+        self.aim.ahead_ms = ahead as f32 * 10.0;
         let settings = self.shared.settings();
         let mut info = PullInfo::default();
         for (n, out) in pcm.chunks_exact_mut(frame).enumerate() {
             let now_ns = now_ns.wrapping_add(n as u64 * 10_000_000);
+            if n > 0 && due == Due::Last {
+                self.placing.wait_no_longer(&mut self.playout, &mut self.aim, now_ns);
+            }
             self.frames = self.frames.wrapping_add(1);
             let goal = self.aim.goal(settings);
             self.placing.reach_ms = goal.reach_ms();
@@ -230,6 +248,11 @@ impl JitterReader {
     pub fn copy_black_box(&self, out: &mut [u8]) -> usize {
         let Some(black_box) = &self.black_box else { return 0 };
         black_box.copy(out).unwrap_or(black_box.total())
+    }
+
+    #[inline]
+    pub(crate) fn has_black_box(&self) -> bool {
+        self.black_box.is_some()
     }
 
     /// The black box's log, for [`super::Replay`]; empty without one.

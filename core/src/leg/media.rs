@@ -22,7 +22,7 @@ use super::stats::MediaStats;
 use super::timeout::MediaTimeout;
 use crate::codec::CodecError;
 use crate::dsp::level::{SILENCE_DBOV, dbov, energy};
-use crate::jitter::{DelayMode, JitterReader, PacketMeta, PullError, PullInfo};
+use crate::jitter::{DelayMode, Due, JitterReader, PacketMeta, PullError, PullInfo};
 use crate::session::{EventSink, SessionSender};
 use crate::srtp;
 use crate::sync::ring::{Consumer, Producer};
@@ -197,7 +197,7 @@ impl LegMedia {
     /// # Errors
     /// [`MediaError::InvalidLength`]; `pcm` is not touched then.
     pub fn pull(&mut self, now_ns: u64, pcm: &mut [i16]) -> Result<PullInfo, MediaError> {
-        self.pull_showing(now_ns, pcm, false, |_, _| ())
+        self.pull_showing(now_ns, Due::First, pcm, false, |_, _| ())
     }
 
     /// As [`LegMedia::pull`]; if `shows`, what has arrived since the last one is shown first, packet by packet.
@@ -205,13 +205,14 @@ impl LegMedia {
     pub(crate) fn pull_showing(
         &mut self,
         now_ns: u64,
+        due: Due,
         pcm: &mut [i16],
         shows: bool,
         show: impl FnMut(&PacketMeta, &[u8]),
     ) -> Result<PullInfo, MediaError> {
         self.apply_commands();
         self.hear(now_ns);
-        let mut info = self.reader.pull_showing(now_ns, pcm, shows, show)?;
+        let mut info = self.reader.pull_showing(now_ns, due, pcm, shows, show)?;
         // What came before the farewell has been taken in by then, and is no sign of life.
         if core::mem::take(&mut self.source_gone) {
             self.reader.source_gone();

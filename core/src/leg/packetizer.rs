@@ -59,6 +59,8 @@ pub(super) struct Packetizer {
 
     pub(super) ssrc: u32,
     pub(super) packet_samples: usize,
+    /// Packets are of 20 ms or a multiple.
+    pub(super) in_pairs: bool,
     rtp_clock_hz: u32,
     pub(super) payload_type: u8,
     sequence: u16,
@@ -98,6 +100,7 @@ impl Packetizer {
             },
             converter,
             packet_samples: (rate_hz / 1_000 * packet_ms) as usize,
+            in_pairs: packet_ms.is_multiple_of(20),
             rtp_clock_hz: format.rtp_clock_hz,
             silence: config.dtx_mode().map(|mode| Box::new(Silence::new(mode, packet_ms, rate_hz))),
             redundancy: config

@@ -17,6 +17,7 @@ pub(super) struct Arena {
     /// Samples before the first cache line of `memory`.
     offset: usize,
     stride: usize,
+    /// Of a row, which may have room for more.
     samples: usize,
 }
 
@@ -28,6 +29,11 @@ impl Arena {
         // answer (under Miri); speed is all that is lost then.
         let offset = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT_SAMPLES);
         Self { memory, offset, stride, samples }
+    }
+
+    /// Makes rows as long as this, or as they have room for.
+    pub(super) fn set_samples(&mut self, samples: usize) {
+        self.samples = samples.min(self.stride);
     }
 
     #[inline]

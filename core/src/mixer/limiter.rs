@@ -44,12 +44,16 @@ impl Default for Limiter {
 }
 
 impl Limiter {
-    /// Limits a frame: `held`, a block, and then all but the last block of `mix` go to `out`; the
+    /// Limits a frame, or several together: `held`, a block, and then all but the last block of `mix` go to `out`; the
     /// last block takes the place of `held`.
     #[inline]
     pub(crate) fn process(&mut self, unit: Unit, held: &mut [i32], mix: &[i32], out: &mut [i16]) {
         let block = held.len();
-        if block == 0 || mix.len() != out.len() || mix.len() != block * BLOCKS {
+        if block == 0
+            || mix.len() != out.len()
+            || !mix.len().is_multiple_of(block * BLOCKS)
+            || mix.is_empty()
+        {
             return;
         }
         process(unit, self, held, mix, out);

@@ -101,9 +101,12 @@ pub(crate) struct Said<'a> {
 #[derive(Debug)]
 pub struct Mixer {
     arena: Arena,
+    /// Samples of a frame, and of one channel of it.
     samples: usize,
-    /// Samples of one channel.
     instants: usize,
+    /// The same of 10 ms, and how many of these a frame may have.
+    ten_ms: (usize, usize),
+    most_frames: usize,
     channels: u8,
     places: Box<[Place]>,
     /// Indices of the places that are taken, in no order.
@@ -135,6 +138,11 @@ impl Mixer {
     /// # Errors
     /// [`MixerError::InvalidConfig`].
     pub fn new(config: &MixerConfig) -> Result<Self, MixerError> {
+        Self::of_frames(config, 1)
+    }
+
+    /// As [`Mixer::new`], with room for as many times 10 ms at once ([`Mixer::set_frames`]).
+    pub(crate) fn of_frames(config: &MixerConfig, frames: usize) -> Result<Self, MixerError> {
         let rate = config.sample_rate_hz;
         let places = config.max_participants;
         let divisor = if config.limiter { 8_000 } else { 100 };
@@ -148,19 +156,27 @@ impl Mixer {
             return Err(MixerError::InvalidConfig);
         }
         let samples = (rate / 100) as usize * usize::from(config.channels);
-        let padded = samples.next_multiple_of(CHUNK);
+        // What pads a short row would be of a longer one.
+        let frames = if samples.is_multiple_of(CHUNK) { frames.max(1) } else { 1 };
+        let most = samples * frames;
+        let padded = most.next_multiple_of(CHUNK);
         let block = samples / limiter::BLOCKS;
+        let instants = (rate / 100) as usize;
+        let mut arena = Arena::new(places, most);
+        arena.set_samples(samples);
         Ok(Self {
-            arena: Arena::new(places, samples),
+            arena,
             samples,
-            instants: (rate / 100) as usize,
+            instants,
+            ten_ms: (samples, instants),
+            most_frames: frames,
             channels: config.channels,
             places: vec![Place::new(0); places].into_boxed_slice(),
             present: Vec::with_capacity(places),
             free: (0..places as u32).rev().collect(),
             sum: vec![0; padded].into_boxed_slice(),
             bus: vec![0; padded].into_boxed_slice(),
-            common: vec![0; samples].into_boxed_slice(),
+            common: vec![0; most].into_boxed_slice(),
             common_ready: false,
             pairs: Pairs::new(config.max_pair_gains),
             held: config.limiter.then(|| Held {
@@ -173,10 +189,21 @@ impl Mixer {
             }),
             plain: Vec::with_capacity(places),
             energies: Vec::with_capacity(places),
-            mix: vec![0; samples].into_boxed_slice(),
+            mix: vec![0; most].into_boxed_slice(),
             unit: Unit::widest(),
             stats: MixerStats::default(),
         })
+    }
+
+    /// Makes frames of so many times 10 ms, as far as there is room for them, from the next input on. A change is a
+    /// ramp over one frame, however long that is.
+    ///
+    /// Real-time: yes.
+    #[inline]
+    pub(crate) fn set_frames(&mut self, frames: usize) {
+        let frames = frames.clamp(1, self.most_frames);
+        (self.samples, self.instants) = (self.ten_ms.0 * frames, self.ten_ms.1 * frames);
+        self.arena.set_samples(self.samples);
     }
 
     /// Samples of 10 ms, of all channels: the length of every input and output.
@@ -215,7 +242,9 @@ impl Mixer {
     ///
     /// Real-time: yes.
     pub fn run(&mut self) {
-        self.sum.fill(0);
+        let columns = self.columns();
+        let (sum, bus) = (self.sum.head_mut(columns), self.bus.head_mut(columns));
+        sum.fill(0);
         self.plain.clear();
         self.energies.clear();
         for index in &self.present {
@@ -233,24 +262,24 @@ impl Mixer {
                 place.mixed &= place.energy != 0;
                 if place.mixed {
                     let ramp = place.heard.ramp(self.instants, self.channels);
-                    kernel::give_ramp(self.unit, &mut self.sum, row, ramp);
+                    kernel::give_ramp(self.unit, sum, row, ramp);
                 }
             }
             place.fresh = false;
             self.stats.rows_mixed += u64::from(place.mixed);
         }
         let energies = &mut self.energies[..];
-        kernel::accumulate(self.unit, &mut self.sum, &self.arena, &self.plain, energies);
+        kernel::accumulate(self.unit, sum, &self.arena, &self.plain, energies);
         for (index, energy) in self.plain.iter().zip(&self.energies) {
             let Some(place) = self.places.get_mut(*index as usize) else { continue };
             place.energy = *energy;
             // Zeros add nothing, and who adds nothing hears the common mix.
             place.mixed = *energy != 0;
         }
+        bus.copy_of(sum);
         if self.pairs.used > 0 {
             self.step_pairs();
         }
-        self.bus.copy_of(&self.sum);
         self.common_ready = false;
         self.stats.runs += 1;
     }
@@ -341,7 +370,7 @@ impl Mixer {
             self.output_limited(id.index, &place, pcm);
         } else if place.pairs != pairs::NONE {
             self.fill_mix(id.index, &place);
-            kernel::clamp(self.unit, &self.mix, pcm);
+            kernel::clamp(self.unit, self.mix.head(self.samples), pcm);
         } else if !place.mixed {
             pcm.copy_of(self.common());
         } else {
@@ -376,6 +405,7 @@ impl Mixer {
     ///
     /// Real-time: yes.
     pub fn common(&mut self) -> &[i16] {
+        let common = self.common.head_mut(self.samples);
         if !self.common_ready {
             self.common_ready = true;
             let bus = self.bus.head(self.samples);
@@ -384,12 +414,12 @@ impl Mixer {
                     held.before = held.common;
                     held.before_samples.copy_of(&held.common_samples);
                     let samples = &mut held.common_samples;
-                    held.common.process(self.unit, samples, bus, &mut self.common);
+                    held.common.process(self.unit, samples, bus, common);
                 }
-                None => kernel::clamp(self.unit, bus, &mut self.common),
+                None => kernel::clamp(self.unit, bus, common),
             }
         }
-        &self.common
+        common
     }
 
     /// Level of a participant's input in the last run, before its gain, in -dBov (RFC 6464);
@@ -421,7 +451,7 @@ impl Mixer {
         let _ = self.common();
         let own_mix = place.mixed || place.pairs != pairs::NONE;
         if place.common && !own_mix {
-            pcm.copy_of(&self.common);
+            pcm.copy_of(self.common.head(self.samples));
             return;
         }
         self.fill_mix(index, place);
@@ -434,20 +464,21 @@ impl Mixer {
             place.limiter = held.before;
             samples.copy_of(&held.before_samples);
         }
-        place.limiter.process(self.unit, samples, &self.mix, pcm);
+        place.limiter.process(self.unit, samples, self.mix.head(self.samples), pcm);
         place.common = !own_mix && place.limiter == held.common && *samples == *held.common_samples;
     }
 
     /// What one listener hears, unlimited.
     fn fill_mix(&mut self, index: u32, place: &Place) {
         let row = self.arena.row(index as usize);
+        let mix = self.mix.head_mut(self.samples);
         if !place.mixed {
-            self.mix.copy_of(self.bus.head(self.samples));
+            mix.copy_of(self.bus.head(self.samples));
         } else if place.heard.is_unity() {
-            kernel::difference(self.unit, &self.bus, row, &mut self.mix);
+            kernel::difference(self.unit, &self.bus, row, mix);
         } else {
             let ramp = place.heard.ramp(self.instants, self.channels);
-            kernel::difference_ramp(self.unit, &self.bus, row, ramp, &mut self.mix);
+            kernel::difference_ramp(self.unit, &self.bus, row, ramp, mix);
         }
         let mut next = place.pairs;
         while let Some(pair) = self.pairs.at(next) {
@@ -459,11 +490,17 @@ impl Mixer {
             let row = self.arena.row(pair.talker.index as usize);
             if talker.mixed {
                 let ramp = talker.heard.ramp(self.instants, self.channels);
-                kernel::take_ramp(self.unit, &mut self.mix, row, ramp);
+                kernel::take_ramp(self.unit, mix, row, ramp);
             }
             let ramp = pair.heard.ramp(self.instants, self.channels);
-            kernel::give_ramp(self.unit, &mut self.mix, row, ramp);
+            kernel::give_ramp(self.unit, mix, row, ramp);
         }
+    }
+
+    /// Samples of a frame, in whole chunks.
+    #[inline]
+    fn columns(&self) -> usize {
+        self.samples.next_multiple_of(CHUNK)
     }
 
     #[inline]

@@ -96,6 +96,9 @@ struct Options {
     /// Limits instead of clamping.
     #[arg(long)]
     limiter: bool,
+    /// Does the work of two ticks in one where nobody can tell.
+    #[arg(long)]
+    joined_ticks: bool,
     /// Sends by UDP sockets on loopback; sending and receiving are the engine's time then.
     #[arg(long)]
     udp: bool,
@@ -140,6 +143,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
         codec,
         suite,
         limiter: options.limiter,
+        joined_ticks: options.joined_ticks,
         udp: options.udp,
         soak: options.soak,
     };

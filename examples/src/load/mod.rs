@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ale_media::codec::CodecSpec;
 use ale_media::conference::shard::{Hosted, Worker, WorkerControl, worker};
 use ale_media::conference::{
-    Conference, ConferenceConfig, ConferenceControl, JoinOptions, MemberId, Outgoing,
+    Conference, ConferenceConfig, ConferenceControl, JoinOptions, JoinedTicks, MemberId, Outgoing,
 };
 use ale_media::leg::{Leg, LegConfig, LegMedia, LegReceiver, LevelTrust, SrtpConfig};
 use ale_media::srtp::Suite;
@@ -54,6 +54,8 @@ pub struct Load {
     pub suite: Option<Suite>,
     /// Limits instead of clamping.
     pub limiter: bool,
+    /// Does the work of two ticks in one; every other conference in the other's free ticks.
+    pub joined_ticks: bool,
     /// Sends by UDP sockets on loopback.
     pub udp: bool,
     /// Silent members are muted, leave, and come again in other codecs, at random.
@@ -163,6 +165,11 @@ impl Lane {
                 max_members: load.legs,
                 max_speakers: load.speakers.min(load.legs),
                 limiter: load.limiter,
+                joined_ticks: match (load.joined_ticks, room % 2) {
+                    (false, _) => JoinedTicks::No,
+                    (true, 0) => JoinedTicks::FromFirst,
+                    (true, _) => JoinedTicks::FromSecond,
+                },
                 ..ConferenceConfig::default()
             };
             let (conference, speaks_for) = Conference::new(&config).context("conference")?;

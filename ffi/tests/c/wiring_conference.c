@@ -336,6 +336,32 @@ static void ticks_that_did_not_come(void)
     close_room();
 }
 
+/* Two ticks at once sound as one by one: a pair begins with the tick that is asked for, and the other tick of it sends
+ * nothing. */
+static void ticks_at_once(void)
+{
+    unsigned from;
+    double all[4][4] = {{0, A, A, A}, {A, 0, A, A}, {A, A, 0, A}, {A, A, A, 0}};
+    for (from = 0; from <= 2; from++) {
+        ale_conference_config config = defaults();
+        ale_conference_counters stats;
+        EXPECT(config.joined_ticks == 0);
+        config.joined_ticks = from;
+        open_room(&config, NULL, "PCMA/8000");
+        expect_heard(all);
+        OK(ale_conference_stats(room.conference, &stats));
+        EXPECT(from ? stats.joined_ticks > stats.ticks / 2 - 5 : stats.joined_ticks == 0);
+        close_room();
+    }
+    {
+        ale_conference_config config = defaults();
+        ale_conference *conference = NULL;
+        config.joined_ticks = 3;
+        EXPECT(ale_conference_create(&config, &conference) == ALE_ERR_INVALID_ARGUMENT);
+        EXPECT(conference == NULL);
+    }
+}
+
 /* The amplitude of a tone in a second of sound. */
 static double amplitude_of(const int16_t *pcm, uint32_t rate_hz, double at_hz)
 {
@@ -415,6 +441,7 @@ int main(void)
     encode_once();
     room_for_datagrams();
     ticks_that_did_not_come();
+    ticks_at_once();
     lines_between_conferences();
     puts("wiring of conferences: ok");
     return 0;

@@ -63,7 +63,8 @@ impl Placing {
 
     /// Takes in that nothing more has come: what was held up comes all at once.
     pub(crate) fn wait_no_longer(&mut self, playout: &mut Playout, aim: &mut Aim, now_ns: u64) {
-        let waited = |meta: &PacketMeta| now_ns.wrapping_sub(meta.arrival_ns) >= WAIT_NS;
+        // A pull may be of a time before the last arrival.
+        let waited = |meta: &PacketMeta| now_ns.saturating_sub(meta.arrival_ns) >= WAIT_NS;
         if let Some((slot, meta, sound)) = self.late_comer.take_if(|(_, meta, _)| waited(meta)) {
             self.resume(playout, aim, slot, &meta, sound);
         }

@@ -81,6 +81,22 @@ impl LegMedia {
         self.packetizer.packet_samples
     }
 
+    /// Whether its packets are whole pairs of 10 ms and nothing waits for the rest of one, so that two ticks may be
+    /// one for it. The jitter buffer's log tells pulls apart that are early, but not those that are late.
+    #[inline]
+    pub(crate) fn is_in_pairs(&self) -> bool {
+        self.packetizer.in_pairs
+            && !self.reader.has_black_box()
+            && (self.backlog_samples == 0
+                || self.backlog_samples.is_multiple_of(self.sample_rate_hz as usize / 50))
+    }
+
+    /// The same, and nothing waits at all.
+    #[inline]
+    pub(crate) fn begins_in_pairs(&self) -> bool {
+        self.packetizer.in_pairs && self.backlog_samples == 0
+    }
+
     fn poll(&mut self, now_ns: u64) -> Option<&[u8]> {
         self.apply_commands();
         self.hear(now_ns);
