@@ -269,3 +269,20 @@ fn a_node_stops_where_redis_is_gone_goes_on_when_it_is_back_and_ends_calls_that_
     assert_eq!(other.all().unwrap().len(), 1, "what is kept is the other's");
     assert_eq!(pass(20), 0);
 }
+
+/// What docs/scale.md tells: `cargo test --release -p ale-media-node --test redis costs -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_record_in_redis_costs() {
+    const RECORDS: u32 = 2_000;
+    let Some(server) = Server::start("costs") else { return };
+    for fsync in ["always", "everysec"] {
+        server.cli(&["config", "set", "appendfsync", fsync]);
+        let mut store = Redis::open(&server.settings("a", 0)).unwrap();
+        let begun = Instant::now();
+        for n in 0..RECORDS {
+            store.put(&(n % 500).to_string(), &[7; 3_400]).unwrap();
+        }
+        println!("{fsync}: {:?} a record", begun.elapsed() / RECORDS);
+    }
+}
