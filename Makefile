@@ -65,7 +65,7 @@ tools: ## install what tests and programs need and this machine lacks
 	@.ci/install-tools
 
 peers: ## install the peers that tests compare with
-	@.ci/install-tools ffmpeg gst-launch-1.0 tshark
+	@.ci/install-tools ffmpeg gst-launch-1.0 tshark redis-server
 
 library: build-tools ## libale_media.so in target/release, and libale_media.a in target/release/package
 	$(CARGO) build --release -p ale-media-ffi

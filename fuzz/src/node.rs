@@ -181,7 +181,8 @@ pub fn stun(data: &[u8]) {
 pub fn failover(data: &[u8]) {
     let key = [7; 32];
     let mut vault = Vault::new(&key).expect("a system with random numbers");
-    assert_eq!(vault.open("name", data, 0), Err(FailoverError::Sealed));
+    let refused = vault.open("name", data, 0);
+    assert!(matches!(refused, Err(FailoverError::Sealed | FailoverError::Version)), "{refused:?}");
     let Some(record) = CallRecord::read(data) else { return };
     for end in record.lines.iter().flatten().flat_map(|line| &line.ends) {
         for checkpoint in end.srtp.iter().flat_map(|srtp| [&srtp.send, &srtp.receive]) {
@@ -198,7 +199,8 @@ pub fn failover(data: &[u8]) {
     assert_eq!(vault.open("name", &sealed, later_ms), Err(FailoverError::Stale));
     let at = usize::from(data[0]) * sealed.len() / 256;
     sealed[at] ^= 1;
-    assert_eq!(vault.open("name", &sealed, written_ms), Err(FailoverError::Sealed));
+    let refused = vault.open("name", &sealed, written_ms);
+    assert!(matches!(refused, Err(FailoverError::Sealed | FailoverError::Version)), "{refused:?}");
 }
 
 /// A member's video, as datagrams of up to 255 bytes, each behind its length: whatever comes from a camera and from who

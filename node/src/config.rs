@@ -3,10 +3,12 @@
 //! `ale-media-node.toml`, which states every default, and which a test holds to this file.
 
 mod error;
+mod failover;
 mod network;
 mod webrtc;
 
 pub use error::ConfigError;
+pub use failover::{Failover, Redis, Secret};
 pub use network::Network;
 pub use webrtc::WebRtc;
 
@@ -19,7 +21,6 @@ use ale_media_sinks::named::{SinkConfig, SinkKind, Sinks};
 use serde::Deserialize;
 
 use crate::link::Address;
-use zeroize::Zeroizing;
 
 /// Members that a conference may be configured for; the engine mixes eight times as many.
 const MOST_MEMBERS: u16 = 1_024;
@@ -77,51 +78,6 @@ pub struct Link {
     pub url: String,
     /// What the other node wants to be brought.
     pub token: Token,
-}
-
-/// Calls that are kept for another process with the same addresses and ports, which takes them over.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Failover {
-    /// The folder that they are kept in; none by default.
-    pub folder: Option<PathBuf>,
-    /// What they are sealed with, which both processes know.
-    pub key: Option<Secret>,
-    /// How often each call is kept, in ms.
-    pub interval_ms: u32,
-}
-
-impl Default for Failover {
-    fn default() -> Self {
-        Self { folder: None, key: None, interval_ms: 400 }
-    }
-}
-
-/// 32 random bytes in hexadecimal digits; a secret.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(pub String);
-
-impl Secret {
-    /// The bytes, if it is of 64 digits.
-    pub fn bytes(&self) -> Option<Zeroizing<[u8; 32]>> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        let (digits, rest) = self.0.as_bytes().as_chunks::<2>();
-        if digits.len() != bytes.len() || !rest.is_empty() {
-            return None;
-        }
-        for (byte, digits) in bytes.iter_mut().zip(digits) {
-            let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-            *byte = (high? << 4 | low?) as u8;
-        }
-        Some(bytes)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
 }
 
 /// The certificate of connections that are TLS: in PEM, read when the node begins.
@@ -411,11 +367,7 @@ impl Config {
                 return Err(ConfigError::Link("a conference has one"));
             }
         }
-        let Failover { folder, key, interval_ms } = &self.failover;
-        let keyed = key.as_ref().is_some_and(|key| key.bytes().is_some());
-        if folder.is_some() && (!keyed || *interval_ms < 100) {
-            return Err(ConfigError::Failover);
-        }
+        self.failover.check()?;
         let Conference { max_members, max_speakers, .. } = self.conference;
         if max_members > MOST_MEMBERS || max_speakers > max_members {
             return Err(ConfigError::Members);

@@ -4,6 +4,7 @@
 use core::fmt::Write as _;
 
 use crate::control::{Control, Want};
+use crate::failover::Failure;
 use crate::ng::server::ServerStats;
 use crate::worker::Counted;
 
@@ -47,7 +48,11 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
         "ale_calls_ended",
         "counter",
         "Calls that ended, by why.",
-        &[("{reason=\"deleted\"}", totals.deleted), ("{reason=\"timeout\"}", totals.timed_out)],
+        &[
+            ("{reason=\"deleted\"}", totals.deleted),
+            ("{reason=\"timeout\"}", totals.timed_out),
+            ("{reason=\"handed_over\"}", totals.handed_over),
+        ],
     );
     let refused: Vec<_> = Want::ALL.map(|want| format!("{{reason=\"{}\"}}", want.name())).into();
     let refused: Vec<_> =
@@ -139,6 +144,12 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
     let video: Vec<_> = Counted::ALL.map(|what| format!("{{what=\"{}\"}}", what.name())).into();
     let video: Vec<_> =
         video.iter().zip(control.video()).map(|(label, count)| (&label[..], count)).collect();
+    family(
+        "ale_suppressed_packets",
+        "counter",
+        "Packets that links and others who want it so (usedtx) were not sent, since nobody spoke.",
+        &[("", control.suppressed())],
+    );
     let linked = control.linked();
     family("ale_links", "gauge", "Links to other nodes that are up.", &[("", linked.up)]);
     family(
@@ -151,18 +162,35 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
             ("{outcome=\"lost\"}", linked.lost),
         ],
     );
-    let kept = control.kept().unwrap_or_default();
+    let store = control.kept();
+    let kept = store.unwrap_or_default();
+    let failed: Vec<_> = Failure::ALL.map(|why| format!("{{outcome=\"{}\"}}", why.name())).into();
+    let failed: Vec<_> =
+        failed.iter().zip(kept.failures).map(|(label, count)| (&label[..], count)).collect();
     family(
         "ale_kept_records",
         "counter",
         "Records of calls for another process, by what became of them.",
-        &[("{outcome=\"written\"}", kept.written), ("{outcome=\"failed\"}", kept.failed)],
+        &[&[("{outcome=\"written\"}", kept.written)], &failed[..]].concat(),
     );
     family(
         "ale_kept_calls",
         "counter",
         "Calls that another process had kept, by what became of them.",
-        &[("{outcome=\"taken_over\"}", kept.resumed), ("{outcome=\"refused\"}", kept.refused)],
+        &[
+            ("{outcome=\"taken_over\"}", kept.resumed),
+            ("{outcome=\"refused\"}", kept.refused),
+            ("{outcome=\"other_version\"}", kept.other_version),
+        ],
+    );
+    let state = |of: Option<Failure>| u64::from(store.is_some_and(|kept| kept.failing == of));
+    let states: Vec<_> =
+        failed.iter().zip(Failure::ALL).map(|((label, _), of)| (*label, state(Some(of)))).collect();
+    family(
+        "ale_kept_store",
+        "gauge",
+        "What the store of calls for another process did last, if there is one.",
+        &[&[("{outcome=\"written\"}", state(None))], &states[..]].concat(),
     );
     family(
         "ale_video",

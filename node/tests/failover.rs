@@ -300,11 +300,11 @@ fn a_call_that_can_not_be_kept_goes_on_and_one_whose_record_nobody_confirms_stop
         panic!("nothing was kept");
     };
     let kept = keep(&mut node, &|kept| kept.written >= 2);
-    assert_eq!((kept.failed, pass(20)), (0, 20));
+    assert_eq!((kept.failed(), pass(20)), (0, 20));
     std::fs::remove_dir_all(&folder).unwrap();
     let mut failed = 0;
     for _ in 0..10 {
-        failed = keep(&mut node, &|kept| kept.failed > failed).failed;
+        failed = keep(&mut node, &|kept| kept.failed() > failed).failed();
         assert_eq!(pass(20), 20, "it goes on, since nobody can take it over");
     }
     // The control thread hears of nothing any more: another process may have taken over.
@@ -342,6 +342,29 @@ fn a_conference_and_a_translated_call_are_heard_again_and_who_was_muted_stays_so
     let about = query.value().entry("conference").cloned().unwrap();
     assert_eq!(about.entry("members"), Some(&Value::Integer(2)));
     assert_eq!(about.entry("muted"), Some(&Value::Integer(1)));
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn calls_are_heard_again_by_what_redis_has_when_their_node_was_killed() {
+    let Some(server) = support::redis::Server::start("killed") else { return };
+    let config = format!(
+        "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = 27600\n\
+         port_max = 27699\n[failover.redis]\nurl = \"{}\"\ninstance = \"a\"\ntimeout_ms = 1000\n",
+        server.settings("a", 0).url.0
+    );
+    let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "7c".repeat(32));
+    let mut program = Program::start("failover-redis", &config, vec![key]);
+    let mut calls: Vec<_> = (1..10).map(|n| phones(&mut program, n, false)).collect();
+    calls.push(browser(&mut program));
+    let slowest = survived(&mut program, &mut calls, &mut 100);
+    println!("all heard again after {slowest:?}");
+    assert_eq!(server.cli(&["hlen", "ale:{a}:calls"]), "10");
+    let ended = program.ask("delete", &[Text("call-id", "call-1"), Text("from-tag", "a")]);
+    assert_eq!(ended.text("result").as_deref(), Some("ok"));
+    assert_eq!(server.cli(&["hlen", "ale:{a}:calls"]), "9");
+    let epoch: usize = server.cli(&["hget", "ale:{a}:owner", "epoch"]).parse().unwrap();
+    assert_eq!(epoch, 1 + slowest.len());
 }
 
 #[test]

@@ -8,13 +8,14 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ale_media::codec::g711::Law;
 use ale_media_node::config::{Config, Interface, Link, Media, Token};
 use ale_media_node::ng::bencode::Value;
 use support::Said::{List, Text};
+use support::network::network;
 use support::program::Program;
 use support::{Node, Phone, addresses, amplitude};
 
@@ -24,38 +25,6 @@ const EDGE_PORTS: (u16, u16) = (27_410, 27_429);
 const TONES_HZ: [f64; 2] = [500.0, 1_500.0];
 const TOKEN: &str = "a-token-of-the-test-only";
 const CUT: Duration = Duration::from_secs(10);
-
-/// Passes datagrams on between the address that the hub tells and its own, while it is not cut.
-fn network(cut: &Arc<AtomicBool>) {
-    for port in HUB_PORTS.0..=HUB_PORTS.1 {
-        let told = UdpSocket::bind(("127.0.0.2", port)).unwrap();
-        let behind = UdpSocket::bind("127.0.0.2:0").unwrap();
-        behind.connect(("127.0.0.1", port)).unwrap();
-        let peer = Arc::new(std::sync::Mutex::new(None::<SocketAddr>));
-        let pairs = [(told, behind)].map(|(told, behind)| {
-            [(told.try_clone().unwrap(), behind.try_clone().unwrap(), true), (told, behind, false)]
-        });
-        for (told, behind, inward) in pairs.into_iter().flatten() {
-            let (cut, peer) = (Arc::clone(cut), Arc::clone(&peer));
-            std::thread::spawn(move || {
-                let mut datagram = [0; 2_048];
-                loop {
-                    let from = if inward { &told } else { &behind };
-                    let Ok((bytes, whence)) = from.recv_from(&mut datagram) else { continue };
-                    if cut.load(Ordering::Relaxed) {
-                        continue;
-                    }
-                    if inward {
-                        *peer.lock().unwrap() = Some(whence);
-                        let _ = behind.send(&datagram[..bytes]);
-                    } else if let Some(to) = *peer.lock().unwrap() {
-                        let _ = told.send_to(&datagram[..bytes], to);
-                    }
-                }
-            });
-        }
-    }
-}
 
 /// A phone in a conference, which says a tone.
 struct Member {
@@ -143,8 +112,8 @@ fn a_hub_that_refuses_or_answers_nonsense_costs_an_attempt_and_nothing_else() {
         for answer in answers {
             let (mut stream, _) = hub.accept().unwrap();
             let (mut read, mut part) = (Vec::new(), [0; 4_096]);
-            // A request with a body ends with the offer's last line.
-            while !read.starts_with(b"DELETE") && !read.ends_with(b"opus/48000/2\r\n") {
+            // A request with a body ends with the offer's last line, of what H.264 takes back.
+            while !read.starts_with(b"DELETE") && !read.ends_with(b"98 transport-cc\r\n") {
                 let bytes = stream.read(&mut part).unwrap();
                 read.extend_from_slice(&part[..bytes]);
             }
@@ -199,7 +168,13 @@ fn a_hub_that_refuses_or_answers_nonsense_costs_an_attempt_and_nothing_else() {
 #[test]
 fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
     let cut = Arc::new(AtomicBool::new(false));
-    network(&cut);
+    let voice = Arc::new(AtomicUsize::new(0));
+    let (is_cut, counter) = (Arc::clone(&cut), Arc::clone(&voice));
+    network(HUB_PORTS.0..=HUB_PORTS.1, move |datagram| {
+        let is_voice = datagram[0] >> 6 == 2 && datagram[1] & 0x7f == 111;
+        counter.fetch_add(is_voice.into(), Ordering::Relaxed);
+        is_cut.load(Ordering::Relaxed)
+    });
     let http = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let media = |ports: (u16, u16)| {
         format!("[media]\nworkers = 1\nport_min = {}\nport_max = {}\n", ports.0, ports.1)
@@ -234,6 +209,26 @@ fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
     }
     talk(&mut members, Duration::from_secs(1), |_| false);
     assert!(hear_each_other(&members));
+    // While nobody speaks little goes over the link, and who begins is heard from the first.
+    members.iter_mut().for_each(|member| member.is_silent = true);
+    talk(&mut members, Duration::from_secs(2), |_| false);
+    let before = voice.load(Ordering::Relaxed);
+    talk(&mut members, Duration::from_secs(2), |_| false);
+    let sent = voice.load(Ordering::Relaxed) - before;
+    println!("{sent} packets of silence in 2 s both ways");
+    assert!((2..40).contains(&sent), "{sent}");
+    members.iter_mut().for_each(|member| member.heard.clear());
+    for is_silent in [false, true] {
+        members[0].is_silent = is_silent;
+        (0..if is_silent { 50 } else { 15 })
+            .for_each(|_| members.iter_mut().for_each(Member::talk));
+    }
+    let loud = |part: &&[i16]| part.iter().any(|sample| sample.unsigned_abs() > 3_000);
+    let loud_ms = 5 * members[1].heard.chunks(40).filter(loud).count();
+    println!("of a word of 300 ms {loud_ms} ms are heard");
+    assert!((285..340).contains(&loud_ms), "{loud_ms}");
+    members.iter_mut().for_each(|member| member.is_silent = false);
+    assert!(talk(&mut members, Duration::from_secs(20), hear_each_other).is_some());
     // Each half goes on by itself meanwhile.
     cut.store(true, Ordering::Relaxed);
     talk(&mut members, CUT, |_| false);

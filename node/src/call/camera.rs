@@ -93,6 +93,8 @@ impl Told {
             limit_bps,
             burst: Burst::default(),
             is_watched: false,
+            heard_ns: 0,
+            is_live: true,
             counters: Arc::clone(counters),
         };
         Ok((camera, control))

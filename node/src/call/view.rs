@@ -28,6 +28,12 @@ impl Call {
         }
     }
 
+    /// Packet times of a member's in which nothing was sent, since nobody spoke.
+    pub fn suppressed(&self) -> u64 {
+        let leg = self.lines.first().and_then(|line| line.end(0)?.leg());
+        leg.filter(|_| self.member.is_some()).map_or(0, |leg| leg.stats().media.suppressed)
+    }
+
     /// What is known of it as a member, with the conference's name.
     pub fn view(&self, now_ns: u64) -> Option<(&str, view::Member)> {
         let (member, line) = (self.member.as_ref()?, self.lines.first()?);

@@ -30,6 +30,8 @@ pub(super) struct Speech {
     /// By which the peer may send them, too.
     more_events: Option<(u8, u32)>,
     comfort_noise: Option<u8>,
+    /// Whether the peer would rather be sent nothing while nobody speaks (`usedtx`, RFC 7587 section 6.1).
+    pauses: bool,
     /// Of the PCM between the ends.
     pub(super) sample_rate_hz: u32,
     /// Header extensions, spoken both ways.
@@ -181,7 +183,12 @@ pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError
     let clock_hz = codec.format().rtp_clock_hz;
     let events = offered.formats.iter().find(|f| is_events(f) && f.clock_hz == clock_hz);
     let speech = Speech::of_one(payload_type, codec, events.cloned(), sample_rate_hz);
-    Ok(Speech { extensions: offered.extensions, ..speech })
+    let pauses = offered.formats.iter().any(|format| {
+        format.payload_type == payload_type
+            && format.name.eq_ignore_ascii_case("opus")
+            && format.parameter("usedtx") == Some("1")
+    });
+    Ok(Speech { extensions: offered.extensions, pauses, ..speech })
 }
 
 /// A leg that says nothing and hears what comes in these descriptions' formats, of which the first that knows a number
@@ -222,6 +229,7 @@ impl Speech {
             events: events.map(|format| (format.payload_type, format.clock_hz)),
             more_events: None,
             comfort_noise: None,
+            pauses: false,
             sample_rate_hz,
             extensions: Extensions::default(),
         }
@@ -237,6 +245,7 @@ impl Speech {
             events: self.events,
             more_events: self.more_events,
             comfort_noise: self.comfort_noise,
+            pauses: self.pauses,
             sample_rate_hz: self.sample_rate_hz,
             extensions: self.extensions,
         }
@@ -256,6 +265,7 @@ impl Speech {
             events: record.events,
             more_events: record.more_events,
             comfort_noise: record.comfort_noise,
+            pauses: record.pauses,
             sample_rate_hz: record.sample_rate_hz,
             extensions: record.extensions,
         })
@@ -284,8 +294,9 @@ impl Speech {
     /// What the answer to the offerer names: the codec, and events if both ends have them.
     pub(super) fn formats(&self) -> Vec<NamedFormat> {
         let payload_type = self.payload_type;
-        let mut formats =
-            vec![NamedFormat { payload_type, encoding: self.codec.rtpmap(), fmtp: None }];
+        // Who wants pauses is told that so does the node.
+        let fmtp = self.pauses.then(|| String::from("usedtx=1"));
+        let mut formats = vec![NamedFormat { payload_type, encoding: self.codec.rtpmap(), fmtp }];
         if let Some((payload_type, clock_hz)) = self.events {
             let encoding = format!("telephone-event/{clock_hz}");
             formats.push(NamedFormat { payload_type, encoding, fmtp: Some(String::from("0-16")) });
@@ -303,6 +314,7 @@ impl Speech {
             format!("{:08x}{:08x}{:08x}", random::number()?, random::number()?, random::number()?);
         config.receive.clone_from(&self.understood);
         config.comfort_noise_payload_type = self.comfort_noise;
+        config.silence_suppression = self.pauses;
         // By the first it sends.
         let events = [self.events, self.more_events].into_iter().flatten();
         let events =
@@ -376,6 +388,21 @@ mod tests {
             let mut config = speech.leg().unwrap();
             config.plain = true;
             assert!(ale_media::leg::Leg::new(&config).is_ok());
+        }
+    }
+
+    #[test]
+    fn who_wants_pauses_is_sent_them_and_told_that_so_does_the_node() {
+        for (format, maps, pauses) in [
+            ("96", "a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1; usedtx=1\r\n", true),
+            ("96", "a=rtpmap:96 opus/48000/2\r\na=fmtp:96 usedtx=0\r\n", false),
+            ("96", OPUS, false),
+            ("0", "a=fmtp:0 usedtx=1\r\n", false),
+        ] {
+            let speech = alone(&line(format, maps), &Codecs::default()).unwrap();
+            assert_eq!(speech.leg().unwrap().silence_suppression, pauses, "{maps}");
+            let told = speech.formats().remove(0).fmtp;
+            assert_eq!(told.as_deref(), pauses.then_some("usedtx=1"), "{maps}");
         }
     }
 

@@ -32,8 +32,8 @@ pub enum ConfigError {
     Token,
     /// A link to nowhere, with why; or two of one conference.
     Link(&'static str),
-    /// No key for calls that are kept, or none of 32 bytes; or they are to be kept more often than ten times a second.
-    Failover,
+    /// Calls that are to be kept without a key, or what else is wrong with how.
+    Failover(&'static str),
     /// More members of a conference than the engine mixes, or more speakers than members.
     Members,
     /// What is wrong with a sink.
@@ -66,9 +66,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "token: {FEWEST_CHARACTERS} visible ASCII characters at least")
             }
             Self::Link(why) => write!(f, "link: {why}"),
-            Self::Failover => f.write_str(
-                "failover: a folder wants a key of 64 hexadecimal digits, and interval_ms is 100 at least",
-            ),
+            Self::Failover(why) => write!(f, "failover: {why}"),
             Self::Members => write!(
                 f,
                 "max_members at most {MOST_MEMBERS}, and max_speakers not above max_members"

@@ -14,7 +14,7 @@ use ale_media::conference::{
 use super::play::Announcement;
 use super::taps::{Tapped, Taps, Voice};
 use super::{Control, Party, Totals, Want};
-use crate::call::{self, Call, CallError, Entrance, Member, Video};
+use crate::call::{self, Call, CallError, Entrance};
 use crate::config;
 use crate::ng::bencode::DictionaryWriter;
 use crate::ng::command::{Command, Request, TapOrder};
@@ -411,8 +411,7 @@ impl Control {
         let meeting = begun.as_ref().map(|(meeting, _)| meeting).or(there);
         let meeting = meeting.ok_or(CallError::Conference(ConferenceError::UnknownMember))?;
         let (worker, control) = (meeting.tapped.worker, meeting.tapped.control.clone());
-        let limit_bps = u64::from(self.conferences.limits.max_video_kbps) * 1_000;
-        let video = Video { mix: meeting.tapped.id, codec: meeting.codec, limit_bps };
+        let video = self.conferences.video_of(meeting);
         let mut call = Call::new(from_tag, worker, now_ns);
         let (path, sdp) = call.enter(entrance, &video, &mut self.room, |media, options| {
             let joined = control.join(Box::new(media), options);
@@ -433,8 +432,8 @@ impl Control {
         }
         if let Some(meeting) = self.conferences.by_name.get_mut(conference) {
             meeting.members += 1;
-            meeting.codec = meeting.codec.or(call.member.as_ref().and_then(Member::video));
         }
+        self.conferences.settle_codec(conference, &call);
         self.totals.begun += 1;
         tracing::info!(call_id, conference, name = entrance.name, "entered");
         self.attend(call_id, &call);

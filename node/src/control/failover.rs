@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Control;
 use crate::call::{Call, CallError, Resumed};
 use crate::config;
-use crate::failover::{self, CallRecord, Folder, Store, Vault};
+use crate::failover::{self, CallRecord, FailoverError, Failure, Folder, Store, StoreError, Vault};
 use crate::worker::{EndCheckpoint, Path, checkpoint};
 
 /// What has been done about calls that are kept.
@@ -16,12 +16,28 @@ use crate::worker::{EndCheckpoint, Path, checkpoint};
 pub struct Kept {
     /// Records that were written.
     pub written: u64,
-    /// Records that could not be written.
-    pub failed: u64,
+    /// Records that could not be written, by why, in the order of [`Failure::ALL`].
+    pub failures: [u64; Failure::ALL.len()],
+    /// Why the store has not done what it was asked to last; none if it has.
+    pub failing: Option<Failure>,
     /// Calls that were taken over.
     pub resumed: u64,
     /// Records that were refused: damaged, too old, or of ports that others have.
     pub refused: u64,
+    /// Records that were refused since they are of another version.
+    pub other_version: u64,
+}
+
+impl Kept {
+    /// Records that could not be written.
+    pub fn failed(&self) -> u64 {
+        self.failures.iter().sum()
+    }
+
+    /// Whether another process owns the records.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.failing == Some(Failure::Fenced)
+    }
 }
 
 /// Where calls are kept, and how.
@@ -41,36 +57,68 @@ fn unix_ms() -> u64 {
 impl Keeper {
     /// One by configuration, if there is to be one.
     pub(super) fn by(config: &config::Failover) -> io::Result<Option<Self>> {
-        let Some(folder) = &config.folder else { return Ok(None) };
+        if config.folder.is_none() && config.redis.is_none() {
+            return Ok(None);
+        }
         let key = config.key.as_ref().and_then(config::Secret::bytes);
         let key = key.ok_or_else(|| io::Error::other("no key for calls that are kept"))?;
         let vault = Vault::new(&key).map_err(io::Error::other)?;
+        let store = Self::store(config)?;
+        let interval_ns = u64::from(config.interval_ms) * 1_000_000;
+        Ok(Some(Self { vault, store, interval_ns, kept: Kept::default() }))
+    }
+
+    fn store(config: &config::Failover) -> io::Result<Box<dyn Store>> {
+        #[cfg(feature = "redis")]
+        if let Some(redis) = &config.redis {
+            let store = failover::Redis::open(redis)
+                .map_err(|error| io::Error::other(format!("the Redis of [failover]: {error}")))?;
+            tracing::info!(instance = redis.instance, epoch = store.epoch(), "calls are ours");
+            return Ok(Box::new(store));
+        }
+        let folder = config.folder.clone().unwrap_or_default();
         let store = Folder::open(folder.clone()).map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
         })?;
-        let interval_ns = u64::from(config.interval_ms) * 1_000_000;
-        Ok(Some(Self { vault, store: Box::new(store), interval_ns, kept: Kept::default() }))
+        Ok(Box::new(store))
+    }
+
+    /// What the store has done or not; a change is told, not each of the thousand records that it is about.
+    fn note<T>(&mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        let failing = done.as_ref().err().map(|error| error.failure);
+        if failing != self.kept.failing {
+            match &done {
+                Ok(_) => tracing::info!("calls are kept again"),
+                Err(error) => tracing::warn!(%error, "calls can't be kept"),
+            }
+            self.kept.failing = failing;
+        }
+        done
     }
 
     /// A call has ended.
     pub(super) fn forget(&mut self, call_id: &str) {
-        if let Err(error) = self.store.remove(&failover::name(call_id)) {
-            tracing::warn!(call_id, %error, "what is kept of a call stays there");
+        let removed = self.store.remove(&failover::name(call_id));
+        if let Err(error) = self.note(removed) {
+            tracing::debug!(call_id, %error, "what is kept of a call stays there");
         }
     }
 
     /// Keeps a call as this; whether nothing older is kept.
     fn keep(&mut self, record: &CallRecord) -> bool {
         let name = failover::name(&record.call_id);
-        let sealed = self.vault.seal(&name, record).map_err(io::Error::other);
-        match sealed.and_then(|sealed| self.store.put(&name, &sealed)) {
+        let sealed = self.vault.seal(&name, record);
+        let sealed = sealed.map_err(|error| StoreError::new(Failure::Refused, error));
+        let put = sealed.and_then(|sealed| self.store.put(&name, &sealed));
+        match self.note(put) {
             Ok(()) => {
                 self.kept.written += 1;
                 true
             }
             Err(error) => {
-                self.kept.failed += 1;
-                tracing::warn!(call_id = record.call_id, %error, "a call can't be kept");
+                let counters = self.kept.failures.iter_mut().zip(Failure::ALL);
+                counters.filter(|(_, of)| *of == error.failure).for_each(|(n, _)| *n += 1);
+                tracing::debug!(call_id = record.call_id, %error, "a call can't be kept");
                 // It goes on without, if nobody can take it over by what was kept before.
                 self.store.remove(&name).is_ok()
             }
@@ -117,13 +165,34 @@ impl Control {
             let seat = call.member.as_ref().and_then(|member| self.conferences.seat(member));
             worker.confirm(path, seat, generations);
         }
+        if self.is_fenced() {
+            self.hand_over();
+        }
+    }
+
+    /// Whether another process has taken this one's place.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| keeper.kept.is_fenced())
+    }
+
+    /// Ends the calls that another process goes on with; what is kept of them is that one's.
+    fn hand_over(&mut self) {
+        let calls = self.calls.iter().filter(|(_, call)| call.is_kept());
+        let calls: Vec<_> = calls.map(|(call_id, _)| call_id.clone()).collect();
+        if calls.is_empty() {
+            return;
+        }
+        tracing::warn!(calls = calls.len(), "another process has taken over: they end here");
+        for call_id in calls {
+            self.totals.handed_over += u64::from(self.close(&call_id));
+        }
     }
 
     /// Takes over what another process has kept, or forgets it; how many calls there are then.
     ///
     /// # Errors
     /// What the store says.
-    pub fn take_over(&mut self, resume: bool, now_ns: u64) -> io::Result<usize> {
+    pub fn take_over(&mut self, resume: bool, now_ns: u64) -> Result<usize, StoreError> {
         let Some(mut keeper) = self.keeper.take() else { return Ok(0) };
         let done = self.take_over_from(&mut keeper, resume, now_ns);
         self.keeper = Some(keeper);
@@ -135,13 +204,13 @@ impl Control {
         keeper: &mut Keeper,
         resume: bool,
         now_ns: u64,
-    ) -> io::Result<usize> {
+    ) -> Result<usize, StoreError> {
         let opened = keeper.store.all()?.into_iter().map(|(name, sealed)| {
             let record = if resume {
                 let opened = keeper.vault.open(&name, &sealed, unix_ms());
-                opened.map_err(|error| error.to_string())
+                opened.map_err(|error| (error == FailoverError::Version, error.to_string()))
             } else {
-                Err(String::from("calls are not taken over"))
+                Err((false, String::from("calls are not taken over")))
             };
             (name, record)
         });
@@ -152,12 +221,14 @@ impl Control {
         });
         for (name, record) in kept {
             let resumed = record.and_then(|record| {
-                self.resume(keeper, &record, now_ns).map_err(|error| error.to_string())
+                let resumed = self.resume(keeper, &record, now_ns);
+                resumed.map_err(|error| (false, error.to_string()))
             });
             match resumed {
                 Ok(()) => keeper.kept.resumed += 1,
-                Err(reason) => {
-                    keeper.kept.refused += u64::from(resume);
+                Err((other_version, reason)) => {
+                    keeper.kept.other_version += u64::from(other_version);
+                    keeper.kept.refused += u64::from(resume && !other_version);
                     tracing::info!(name, %reason, "a call that was kept is forgotten");
                     keeper.store.remove(&name)?;
                 }

@@ -136,8 +136,9 @@ impl Control {
     /// Asks the other node, on a thread that ends with its answer.
     fn ask(&mut self, link: &Link, now_ns: u64) -> Result<State, CallError> {
         let (worker, _) = self.conferences.place(&link.conference)?;
+        let video = self.conferences.video(&link.conference).ok_or(CallError::NoOffer)?;
         let mut call = Call::new(TAG, worker, now_ns);
-        let offer = call.dial(&self.room)?;
+        let offer = call.dial(&video, &self.room)?;
         let (tell, entered) = channel();
         let (to, token) = (link.to.clone(), link.token.clone());
         let bell = self.shared_bell();
@@ -162,17 +163,19 @@ impl Control {
         if worker != call.worker {
             return Err(CallError::NotDone("A link to a conference that has begun anew"));
         }
-        let path =
-            call.connect(answer, (&link.conference, TAG), &mut self.room, |media, options| {
-                let joined = control.join(Box::new(media), options);
-                joined.map_err(|(error, _)| CallError::Conference(error))
-            })?;
+        let video = self.conferences.video(&link.conference).ok_or(CallError::NoOffer)?;
+        let names = (&link.conference[..], TAG);
+        let path = call.connect(answer, names, &video, &mut self.room, |media, options| {
+            let joined = control.join(Box::new(media), options);
+            joined.map_err(|(error, _)| CallError::Conference(error))
+        })?;
         let call_id = format!("link-{}", path.id);
         call.signalled_ns = now_ns;
         if let Some(worker) = self.workers.get(call.worker) {
             worker.open(path);
         }
         self.conferences.count_in(&link.conference);
+        self.conferences.settle_codec(&link.conference, &call);
         self.totals.begun += 1;
         self.linked.begun += 1;
         tracing::info!(call_id, conference = link.conference, "linked");

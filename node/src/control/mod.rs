@@ -157,6 +157,11 @@ impl Control {
         sums
     }
 
+    /// Packet times of members, also of those there are, in which nothing was sent, since nobody spoke.
+    pub fn suppressed(&self) -> u64 {
+        self.totals.suppressed + self.calls.values().map(Call::suppressed).sum::<u64>()
+    }
+
     /// What has been done about taps.
     pub fn tap_totals(&self) -> TapTotals {
         self.taps.totals
@@ -335,7 +340,7 @@ impl Control {
         if self.calls.len() >= self.max_calls {
             return Some(Want::Calls);
         }
-        if !self.accepting || !self.is_alive() {
+        if !self.accepting || !self.is_alive() || self.is_fenced() {
             return Some(Want::Accepting);
         }
         self.load.is_exceeded().then_some(Want::Headroom)
@@ -407,8 +412,12 @@ impl Control {
 
     /// Ends a call that is asked to.
     fn end(&mut self, call_id: &str) {
-        let Some(mut call) = self.calls.remove(call_id) else { return };
-        self.totals.deleted += 1;
+        self.totals.deleted += u64::from(self.close(call_id));
+    }
+
+    /// Ends a call, if there is one of that name.
+    fn close(&mut self, call_id: &str) -> bool {
+        let Some(mut call) = self.calls.remove(call_id) else { return false };
         tracing::info!(call_id, "ended");
         self.totals.add(&call);
         if let Some(worker) = self.workers.get(call.worker) {
@@ -420,6 +429,7 @@ impl Control {
         if let Some(keeper) = &mut self.keeper {
             keeper.forget(call_id);
         }
+        true
     }
 
     /// Changes what is passed on of what the party of `from-tag` says; of both without.

@@ -12,6 +12,8 @@ pub struct Totals {
     pub begun: u64,
     /// Calls that were ended by `delete`.
     pub deleted: u64,
+    /// Calls that another process has taken over while they were here.
+    pub handed_over: u64,
     /// Calls of which nothing came for too long.
     pub timed_out: u64,
     /// Calls that were refused for want of room, in the order of [`Want::ALL`].
@@ -26,6 +28,8 @@ pub struct Totals {
     pub errors: u64,
     /// RTP packets that went on by a payload type that their receiver had not negotiated.
     pub unnegotiated: u64,
+    /// Packet times of members of which nothing was sent, since nobody spoke.
+    pub suppressed: u64,
     /// Handshakes (DTLS) that ended in keys.
     pub handshakes: u64,
     /// Handshakes that ended without.
@@ -47,6 +51,7 @@ impl Totals {
         self.bytes += rtp.bytes + rtcp.bytes;
         self.errors += rtp.errors + rtcp.errors;
         self.unnegotiated += report::unnegotiated(call);
+        self.suppressed += call.suppressed();
         add_video(&mut self.video, call);
     }
 }

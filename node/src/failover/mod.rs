@@ -8,11 +8,18 @@
 //!    ([`ale_media::srtp::checkpoint`]). What is live stops where the reservation of the record in the store ends.
 //! 2. Only when a record is in the store is its reservation confirmed; it takes the place of the one before at once.
 //! 3. Who takes over sends only what lies beyond the reservation, and only once a record of its own is in the store.
-//! 4. A store is one process's at a time. It is the system that says so, and that frees it when the process dies.
-//! 5. A record that is older than [`MAX_AGE_MS`] is not taken over: a store that lost its last writes with the
-//!    machine comes back later than that.
+//! 4. A store is one process's at a time. Of a folder the system says so, and frees it when the process dies. In Redis
+//!    who begins takes the place of the one before, and each write is compared with whose place it is: the one before
+//!    is told so by its next write, confirms nothing any more and ends the calls.
+//! 5. A record that is older than [`MAX_AGE_MS`] is not taken over: a folder that lost its last writes with the
+//!    machine comes back later than that. A Redis may be back at once, or be followed by a replica: what it says that it
+//!    has must be on its disk, or with as many replicas as there are to follow it.
 
 mod record;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+#[cfg(test)]
+mod replicas_tests;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -30,14 +37,17 @@ pub use record::{
     CallRecord, EndRecord, KeysRecord, LineRecord, MemberRecord, SpeechRecord, SrtpRecord,
     StreamRecord,
 };
-pub use store::{Folder, Store};
+#[cfg(feature = "redis")]
+pub use redis::Redis;
+pub use store::{Failure, Folder, Store, StoreError};
 
 use crate::random;
 
 /// A record of this age is not taken over any more.
 pub const MAX_AGE_MS: u64 = 10_000;
 /// What records begin with: a name and a version.
-const MAGIC: [u8; 8] = *b"ALECALL\x02";
+const MAGIC: [u8; 7] = *b"ALECALL";
+const VERSION: u8 = 2;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 /// Longest record: of a call with the most media lines.
@@ -46,8 +56,10 @@ const MAX_RECORD_BYTES: usize = 1 << 20;
 /// Why a record was refused, or could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailoverError {
-    /// It was sealed with another key, under another name, by another version, or is damaged.
+    /// It was sealed with another key, under another name, or is damaged.
     Sealed,
+    /// It is of another version.
+    Version,
     /// It is none that this version reads.
     Content,
     /// It is too old.
@@ -60,6 +72,7 @@ impl fmt::Display for FailoverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sealed => "it was sealed with another key, or is damaged",
+            Self::Version => "it is of another version",
             Self::Content => "it is none that this version reads",
             Self::Stale => "it is too old",
             Self::System => "the system has no random numbers, or no cipher",
@@ -123,6 +136,7 @@ impl Vault {
     pub fn seal(&mut self, name: &str, record: &CallRecord) -> Result<Vec<u8>, FailoverError> {
         let text = record.written().ok_or(FailoverError::Content)?;
         let mut sealed = MAGIC.to_vec();
+        sealed.push(VERSION);
         let mut nonce = [0; NONCE_BYTES];
         // Drawn: two of 2^32 records are alike with a probability of 2^-33 (NIST SP 800-38D section 8.3).
         if !random::fill(&mut nonce) {
@@ -151,9 +165,15 @@ impl Vault {
         now_ms: u64,
     ) -> Result<CallRecord, FailoverError> {
         let refused = FailoverError::Sealed;
-        let rest = sealed.strip_prefix(&MAGIC).filter(|rest| rest.len() <= MAX_RECORD_BYTES);
-        let (nonce, rest) =
-            rest.and_then(<[u8]>::split_first_chunk::<NONCE_BYTES>).ok_or(refused)?;
+        let rest = sealed.strip_prefix(&MAGIC).and_then(<[u8]>::split_first).ok_or(refused)?;
+        let (&version, rest) = rest;
+        if version != VERSION {
+            return Err(FailoverError::Version);
+        }
+        if rest.len() > MAX_RECORD_BYTES {
+            return Err(refused);
+        }
+        let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(refused)?;
         let (text, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(refused)?;
         let mut text = Zeroizing::new(text.to_vec());
         self.records.open_in_place(nonce, name.as_bytes(), &mut text, tag).map_err(|_| refused)?;

@@ -56,6 +56,9 @@ pub struct SpeechRecord {
     pub more_events: Option<(u8, u32)>,
     /// Payload type of comfort noise (RFC 3389).
     pub comfort_noise: Option<u8>,
+    /// Whether nothing is sent while nobody speaks.
+    #[serde(default)]
+    pub pauses: bool,
     /// Of the PCM between the ends, in Hz.
     pub sample_rate_hz: u32,
     /// Header extensions, spoken both ways.

@@ -15,25 +15,87 @@ const WRITTEN: &str = "new";
 /// What is locked.
 const LOCK: &str = "lock";
 
+/// Why a store has not done what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It can't be reached.
+    Gone,
+    /// It has not answered in time; it may have done it, or do it later.
+    Slow,
+    /// It says that it does not: no rights, no room, not the one that takes writes.
+    Refused,
+    /// It has done it, but too few replicas have said so: one that takes its place may not know.
+    Unconfirmed,
+    /// Another process owns the records.
+    Fenced,
+}
+
+impl Failure {
+    /// All, in the order of counters.
+    pub const ALL: [Self; 5] =
+        [Self::Gone, Self::Slow, Self::Refused, Self::Unconfirmed, Self::Fenced];
+
+    /// As in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Slow => "slow",
+            Self::Refused => "refused",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Fenced => "fenced",
+        }
+    }
+}
+
+/// What a store says where it has not done what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreError {
+    /// Why.
+    pub failure: Failure,
+    /// In words, of the system or of the store.
+    pub said: String,
+}
+
+impl StoreError {
+    pub(crate) fn new(failure: Failure, said: impl fmt::Display) -> Self {
+        Self { failure, said: said.to_string() }
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        Self::new(Failure::Refused, error)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.failure.name(), self.said)
+    }
+}
+
+impl core::error::Error for StoreError {}
+
 /// Where records are kept, by one process at a time.
 pub trait Store: Send + fmt::Debug {
-    /// Keeps a record in the place of the one of that name, at once and whole, or not at all.
+    /// Keeps a record in the place of the one of that name, whole or not at all. Once this has returned without an
+    /// error nobody takes over an older one.
     ///
     /// # Errors
-    /// What the system says.
-    fn put(&mut self, name: &str, sealed: &[u8]) -> io::Result<()>;
+    /// [`StoreError`].
+    fn put(&mut self, name: &str, sealed: &[u8]) -> Result<(), StoreError>;
 
     /// Keeps none of that name any more.
     ///
     /// # Errors
-    /// What the system says.
-    fn remove(&mut self, name: &str) -> io::Result<()>;
+    /// [`StoreError`].
+    fn remove(&mut self, name: &str) -> Result<(), StoreError>;
 
     /// All there are, with their names.
     ///
     /// # Errors
-    /// What the system says.
-    fn all(&mut self) -> io::Result<Vec<(String, Vec<u8>)>>;
+    /// [`StoreError`].
+    fn all(&mut self) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
 }
 
 /// A folder, a file a record.
@@ -65,23 +127,23 @@ impl Folder {
 }
 
 impl Store for Folder {
-    fn put(&mut self, name: &str, sealed: &[u8]) -> io::Result<()> {
+    fn put(&mut self, name: &str, sealed: &[u8]) -> Result<(), StoreError> {
         use std::os::unix::fs::OpenOptionsExt as _;
         let written = self.file(name, WRITTEN);
         let mut options = File::options();
         let options = options.create(true).truncate(true).write(true).mode(0o600);
         options.open(&written)?.write_all(sealed)?;
-        fs::rename(written, self.file(name, RECORD))
+        Ok(fs::rename(written, self.file(name, RECORD))?)
     }
 
-    fn remove(&mut self, name: &str) -> io::Result<()> {
+    fn remove(&mut self, name: &str) -> Result<(), StoreError> {
         match fs::remove_file(self.file(name, RECORD)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
+            other => Ok(other?),
         }
     }
 
-    fn all(&mut self) -> io::Result<Vec<(String, Vec<u8>)>> {
+    fn all(&mut self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let mut all = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();

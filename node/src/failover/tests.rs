@@ -47,6 +47,7 @@ fn record() -> CallRecord {
                     events: Some((101, 8_000)),
                     more_events: None,
                     comfort_noise: Some(13),
+                    pauses: true,
                     sample_rate_hz: 16_000,
                     extensions: sdp::Extensions { audio_level: Some(1), mixer_levels: None },
                 }],
@@ -80,9 +81,12 @@ fn what_was_sealed_is_opened_by_the_same_key_under_the_same_name_and_while_it_is
     for at in 0..sealed.len() {
         let mut damaged = sealed.clone();
         damaged[at] ^= 1;
-        assert_eq!(open("one", &damaged, 1_000_000), Err(FailoverError::Sealed), "{at}");
+        let why = if at == MAGIC.len() { FailoverError::Version } else { FailoverError::Sealed };
+        assert_eq!(open("one", &damaged, 1_000_000), Err(why), "{at}");
         assert_eq!(open("one", &sealed[..at], 1_000_000), Err(FailoverError::Sealed), "{at}");
     }
+    let longer = [&sealed[..], &[0]].concat();
+    assert_eq!(open("one", &longer, 1_000_000), Err(FailoverError::Sealed));
     let other = Vault::new(&[2; 32]).unwrap().open("one", &sealed, 1_000_000);
     assert_eq!(other, Err(FailoverError::Sealed));
 }

@@ -23,7 +23,7 @@ pub use rewrite::{
     Formats, IceTold, NamedFormat, Rewrite, RewrittenLine, Rtcp, refuse_data_channels, rewrite,
 };
 pub use sending::sending;
-pub use video::{VideoLine, video};
+pub use video::{VideoLine, offer, offered_types, video};
 
 use line::values;
 

@@ -123,6 +123,44 @@ fn extension(media: &Media, uri: &str) -> Option<u8> {
     })
 }
 
+/// What follows the `m=` line of the offer of one, and names these codecs: what a browser would offer of them.
+pub fn offer(codecs: &[Codec]) -> String {
+    use core::fmt::Write as _;
+    let mut text = format!("a=extmap:2 {SEND_TIME}\r\na=extmap:3 {}\r\n", arrivals::URI);
+    for (codec, number) in numbered(codecs) {
+        let repair = number + 1;
+        // Writing to a String does not fail.
+        let _ = write!(
+            text,
+            "a=rtpmap:{number} {}/{CLOCK_HZ}\r\na=rtpmap:{repair} {REPAIR}/{CLOCK_HZ}\r\n\
+             a=fmtp:{repair} apt={number}\r\n",
+            codec.name()
+        );
+        if codec == Codec::H264 {
+            let _ = write!(
+                text,
+                "a=fmtp:{number} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={}1f\r\n",
+                BASELINE[0]
+            );
+        }
+        for name in FEEDBACK {
+            let _ = write!(text, "a=rtcp-fb:{number} {name}\r\n");
+        }
+    }
+    text
+}
+
+/// The payload types of such an offer, as in `m=`.
+pub fn offered_types(codecs: &[Codec]) -> String {
+    let types = numbered(codecs).map(|(_, number)| format!("{number} {}", number + 1));
+    types.collect::<Vec<_>>().join(" ")
+}
+
+/// Codecs with their dynamic payload types (RFC 3551 section 6), each before that of its repeats.
+fn numbered(codecs: &[Codec]) -> impl Iterator<Item = (Codec, u8)> {
+    codecs.iter().copied().zip((96..).step_by(2))
+}
+
 impl VideoLine {
     /// Whether it is the same line in the same formats as another.
     pub fn is_as(&self, other: &Self) -> bool {

@@ -6,14 +6,13 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ale_media::rtp::is_rtcp;
 use ale_media::rtp::rtcp::feedback::Nacks;
 use ale_media::session::{Incoming, SessionReceiver, SessionSender};
 
 use super::path::{Ends, Facing, Path};
-use super::{Burst, End, Heard, MAX_DATAGRAM_BYTES, MAX_TRAILER_BYTES, count};
+use super::{Burst, CameraCounters, Counted, End, Heard, MAX_DATAGRAM_BYTES, MAX_TRAILER_BYTES};
 use crate::ports::{SharedPort, Sockets};
 use crate::video::Run;
 use crate::video::feedback::{self, Feedback};
@@ -27,88 +26,10 @@ mod tests;
 
 /// Time between two looks at what those who see a camera can take.
 const LIMITS_NS: u64 = 100_000_000;
+/// How long a camera sends nothing until it is taken for off.
+const OFF_NS: u64 = 3_000_000_000;
 /// Packets that are sent again for one NACK at most.
 const MOST_AGAIN: usize = 64;
-
-/// What is counted of a member's video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    /// Packets that its camera sent, without those that came again.
-    Received,
-    /// Of those, such as had been lost and were sent again.
-    Recovered,
-    /// Packets of its camera that never came.
-    Lost,
-    /// Key frames that its camera was asked for.
-    KeyFramesAsked,
-    /// Packets that it was shown.
-    Sent,
-    /// Packets that it was sent again.
-    Repaired,
-    /// Packets that it asked for and did not get.
-    NotRepaired,
-    /// Times that it was shown another camera.
-    Switches,
-    /// Datagrams that were refused.
-    Refused,
-    /// What could not be sent.
-    Unsent,
-}
-
-impl Counted {
-    /// All there are, in the order of their counters.
-    pub const ALL: [Self; 10] = [
-        Self::Received,
-        Self::Recovered,
-        Self::Lost,
-        Self::KeyFramesAsked,
-        Self::Sent,
-        Self::Repaired,
-        Self::NotRepaired,
-        Self::Switches,
-        Self::Refused,
-        Self::Unsent,
-    ];
-
-    /// As metrics name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Received => "received",
-            Self::Recovered => "recovered",
-            Self::Lost => "lost",
-            Self::KeyFramesAsked => "key_frames_asked",
-            Self::Sent => "sent",
-            Self::Repaired => "repaired",
-            Self::NotRepaired => "not_repaired",
-            Self::Switches => "switches",
-            Self::Refused => "refused",
-            Self::Unsent => "unsent",
-        }
-    }
-}
-
-/// What has become of a member's video; written by its worker alone.
-#[derive(Debug, Default)]
-pub struct CameraCounters([AtomicU64; Counted::ALL.len()]);
-
-impl CameraCounters {
-    /// In the order of [`Counted::ALL`].
-    pub fn read(&self) -> [u64; Counted::ALL.len()] {
-        self.0.each_ref().map(|counter| counter.load(Ordering::Relaxed))
-    }
-
-    fn add(&self, counted: Counted) {
-        if let Some(counter) = self.0.get(counted as usize) {
-            count(counter, 1);
-        }
-    }
-
-    fn set(&self, counted: Counted, value: u64) {
-        if let Some(counter) = self.0.get(counted as usize) {
-            counter.store(value, Ordering::Relaxed);
-        }
-    }
-}
 
 /// A member's video.
 #[derive(Debug)]
@@ -131,6 +52,10 @@ pub struct Camera {
     pub burst: Burst,
     /// Whether its camera is shown to anybody, or is to be.
     pub is_watched: bool,
+    /// When a packet of its camera came last, or since when one has been waited for.
+    pub heard_ns: u64,
+    /// Whether it has a camera that sends: one that is off, or a link behind which nobody has one, is shown to nobody.
+    pub is_live: bool,
     /// Figures.
     pub counters: Arc<CameraCounters>,
 }
@@ -189,6 +114,11 @@ fn at(paths: &mut [Option<Box<Path>>], place: usize) -> Option<(&mut Facing, &mu
 }
 
 impl Camera {
+    /// Whether a packet of its camera has come lately.
+    fn is_heard(&self, now_ns: u64) -> bool {
+        now_ns.saturating_sub(self.heard_ns) < OFF_NS
+    }
+
     /// Seals an RTP packet in `out` and sends it.
     fn send(&mut self, facing: &Facing, written: (usize, usize), out: &mut [u8]) {
         let (bytes, payload_bytes) = written;
@@ -272,9 +202,11 @@ impl Stages {
     }
 
     /// The path in a place is one of a conference's; it may have video.
-    pub(super) fn enter(&mut self, paths: &mut [Option<Box<Path>>], place: usize) {
-        let path = paths.get(place).and_then(Option::as_deref);
-        let Some(mix) = path.and_then(camera).map(|camera| camera.mix) else { return };
+    pub(super) fn enter(&mut self, paths: &mut [Option<Box<Path>>], place: usize, now_ns: u64) {
+        let Some((_, camera)) = at(paths, place) else { return };
+        // It has that long to begin.
+        camera.heard_ns = now_ns;
+        let mix = camera.mix;
         self.by_mix.entry(mix).or_default().places.push(place);
         if let Some((Facing { sockets: Sockets::Shared(_), .. }, camera)) = at(paths, place) {
             camera.burst.reserve();
@@ -309,7 +241,11 @@ impl Stages {
             let Some(path) = paths.get(*place).and_then(Option::as_deref) else { continue };
             let Some(camera) = camera(path) else { continue };
             let sees = camera.output.as_ref().and_then(Output::wanted);
-            self.seats.push(Seat { path: path.id, sends: camera.input.is_some(), sees });
+            self.seats.push(Seat {
+                path: path.id,
+                sends: camera.input.is_some() && camera.is_live,
+                sees,
+            });
         }
         stage::arrange(&mut self.seats, stage.speaker);
         for place in &stage.places {
@@ -354,6 +290,7 @@ impl Stages {
                 datagram.and_then(|datagram| camera.receiver.receive(datagram, from, now_ns).ok());
             let came = match (&received, &mut camera.input) {
                 (Some(Incoming::Rtp(rtp)), Some(input)) => {
+                    camera.heard_ns = now_ns;
                     input.take(&rtp.packet, rtp.payload, now_ns)
                 }
                 _ => None,
@@ -367,9 +304,34 @@ impl Stages {
                 _ => camera.counters.add(Counted::Refused),
             }
         }
+        let begins = camera(&path).filter(|camera| camera.is_live != camera.is_heard(now_ns));
+        let begins = begins.map(|camera| camera.mix);
         if let Some(slot) = paths.get_mut(place) {
             *slot = Some(path);
         }
+        if let Some(mix) = begins {
+            self.look(paths, mix, now_ns);
+        }
+    }
+
+    /// A conference in which a camera has gone off.
+    fn changed(&self, paths: &[Option<Box<Path>>], now_ns: u64) -> Option<u64> {
+        let differs = |place: &usize| {
+            let path = paths.get(*place).and_then(Option::as_deref).and_then(camera);
+            path.is_some_and(|camera| camera.is_live != camera.is_heard(now_ns))
+        };
+        let mut stages = self.by_mix.iter();
+        stages.find_map(|(mix, stage)| stage.places.iter().any(differs).then_some(*mix))
+    }
+
+    /// Looks which cameras of a conference send, and shows those.
+    fn look(&mut self, paths: &mut [Option<Box<Path>>], mix: u64, now_ns: u64) {
+        let Some(stage) = self.by_mix.get(&mix) else { return };
+        for place in &stage.places {
+            let Some((_, camera)) = at(paths, *place) else { continue };
+            camera.is_live = camera.is_heard(now_ns);
+        }
+        self.arrange(paths, mix);
     }
 
     /// Shows a packet that has come to all who are to see it.
@@ -486,6 +448,9 @@ impl Stages {
         let are_due = now_ns >= self.limits_ns;
         if are_due {
             self.limits_ns = now_ns + LIMITS_NS;
+            while let Some(mix) = self.changed(paths, now_ns) {
+                self.look(paths, mix, now_ns);
+            }
         }
         for stage in self.by_mix.values() {
             for place in &stage.places {

@@ -56,6 +56,8 @@ fn path(id: u64, peer: SocketAddr, keying: Keying) -> Box<Path> {
         limit_bps: 500_000,
         burst: Burst::default(),
         is_watched: false,
+        heard_ns: 0,
+        is_live: true,
         counters: Arc::default(),
     };
     let mut leg = LegConfig::plain(1, 0, ale_media::codec::CodecSpec::Pcmu);
@@ -95,7 +97,7 @@ impl Room {
         for n in 0..members as usize {
             let peer = room.browsers[n].local_addr().unwrap();
             room.paths[n] = Some(path(n as u64 + 1, peer, keying(n)));
-            room.stages.enter(&mut room.paths, n);
+            room.stages.enter(&mut room.paths, n, room.now_ns);
         }
         room
     }
@@ -344,4 +346,25 @@ fn a_datagram_is_the_voices_or_the_videos_by_its_payload_type() {
         assert_eq!(whose(end, Some(&datagram)), of, "{second}");
     }
     assert_eq!((whose(end, None), whose(end, Some(&[0x80]))), (Whose::Voice, Whose::Voice));
+}
+
+#[test]
+fn a_camera_that_is_off_is_shown_to_nobody_until_it_films() {
+    let mut room = Room::of(3);
+    let wanted = |room: &Room, n: usize| {
+        let camera = camera(room.paths[n].as_deref().unwrap()).unwrap();
+        camera.output.as_ref().and_then(Output::wanted)
+    };
+    room.stages.speak(&mut room.paths, MIX, 3);
+    assert_eq!([0, 1, 2].map(|n| wanted(&room, n)), [Some(3), Some(3), Some(1)]);
+    // The last one's is off, or it is a link to where nobody has one.
+    let off_ns = room.now_ns + OFF_NS;
+    while room.now_ns < off_ns + LIMITS_NS {
+        room.film(0, true);
+        room.film(1, true);
+        room.tick();
+    }
+    assert_eq!([0, 1, 2].map(|n| wanted(&room, n)), [Some(2), Some(1), Some(1)]);
+    room.film(2, false);
+    assert_eq!([0, 1, 2].map(|n| wanted(&room, n)), [Some(3), Some(3), Some(1)]);
 }

@@ -9,6 +9,7 @@ mod burst;
 mod camera;
 pub(crate) mod checkpoint;
 mod clock;
+mod counted;
 mod ear;
 mod handle;
 mod handshakes;
@@ -21,11 +22,12 @@ mod routes;
 mod translate;
 
 pub use burst::Burst;
-pub use camera::{Camera, CameraCounters, Counted};
+pub use camera::Camera;
 use camera::{Stages, Whose};
 pub use checkpoint::{EndCheckpoint, Seat};
 use clock::Beat;
 pub use clock::Clock;
+pub use counted::{CameraCounters, Counted};
 pub use ear::Ear;
 pub use mix::{Heard, Mix};
 pub use numbers::{Kind, Numbers, Renumbering};
@@ -378,7 +380,7 @@ impl Forwarder {
         if let Some(slot) = self.paths.get_mut(place) {
             *slot = Some(path);
         }
-        self.stages.enter(&mut self.paths, place);
+        self.stages.enter(&mut self.paths, place, self.clock.now_ns());
     }
 
     /// Waits for what comes on both sockets of an end, and throws away what has come; whether that can be.

@@ -4,7 +4,9 @@
 
 pub mod browser;
 pub mod certificate;
+pub mod network;
 pub mod program;
+pub mod redis;
 pub mod talker;
 pub mod taps;
 

@@ -3,8 +3,8 @@
 
 use ale_media::conference::{ConferenceControl, ConferenceError};
 
-use super::Conferences;
-use crate::call::{CallError, Member};
+use super::{Conferences, Meeting};
+use crate::call::{Call, CallError, Member, Video};
 use crate::worker::{Seat, Worker};
 
 impl Conferences {
@@ -17,6 +17,23 @@ impl Conferences {
     pub(in crate::control) fn seat(&self, member: &Member) -> Option<Seat> {
         let mix = self.by_name.get(&member.conference)?.tapped.id;
         Some(Seat { mix, member: member.id })
+    }
+
+    /// What a conference of a name lets a member have of video.
+    pub(in crate::control) fn video(&self, name: &str) -> Option<Video> {
+        Some(self.video_of(self.by_name.get(name)?))
+    }
+
+    pub(super) fn video_of(&self, meeting: &Meeting) -> Video {
+        let limit_bps = u64::from(self.limits.max_video_kbps) * 1_000;
+        Video { mix: meeting.tapped.id, codec: meeting.codec, limit_bps }
+    }
+
+    /// What the first who has video speaks is what all speak.
+    pub(in crate::control) fn settle_codec(&mut self, name: &str, call: &Call) {
+        if let Some(meeting) = self.by_name.get_mut(name) {
+            meeting.codec = meeting.codec.or(call.member.as_ref().and_then(Member::video));
+        }
     }
 
     /// Another member of a conference, which begins on this worker if it is not there.
