@@ -459,7 +459,7 @@ mod tests {
             (40_000, true),
             (65_533, false),
         ] {
-            let webrtc = WebRtc { port };
+            let webrtc = WebRtc { port, ..WebRtc::default() };
             let checked = Config { webrtc, media: media.clone(), ..fit.clone() }.check();
             assert_eq!(checked.is_ok(), is_fit, "{port}");
         }

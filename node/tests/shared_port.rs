@@ -24,7 +24,7 @@ fn node(addresses: &[&str], port: u16, (port_min, port_max): (u16, u16)) -> Node
     Node::of(Config {
         interfaces: interfaces.collect(),
         media: Media { workers: 1, port_min, port_max, ..Media::default() },
-        webrtc: WebRtc { port },
+        webrtc: WebRtc { port, ..WebRtc::default() },
         ..Config::default()
     })
 }

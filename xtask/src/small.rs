@@ -128,6 +128,7 @@ pub(crate) fn features(_: &[String]) -> Outcome {
         format!("clippy -p ale-media -p ale-media-ffi --all-targets {srtp} -- -D warnings"),
         "test -p ale-media --lib --no-default-features --features std,openssl,key-log srtp::"
             .to_owned(),
+        "test -p ale-media-node --lib --features dtls13 dtls".to_owned(),
     ] {
         step("cargo").words(&words).run()?;
     }

@@ -172,7 +172,10 @@ impl CallLine {
         } else {
             (Keying::Plain, Vec::new())
         };
-        let passive = offer.flags.dtls_passive || flags.dtls_passive;
+        let with_ice = offered.ice.is_some() && flags.ice != Ice::Remove;
+        let passive = offer.flags.dtls_passive
+            || flags.dtls_passive
+            || (with_ice && room.identity.lets_begin());
         let theirs = offered.dtls.as_ref().filter(|_| by_dtls);
         let (near_role, setup) =
             theirs.map(|theirs| near.peer.answering_role(theirs, passive)).unzip();

@@ -362,7 +362,9 @@ impl CallLine {
             (Keying::Plain, Vec::new())
         };
         let theirs = offered.dtls.as_ref().filter(|_| *by_dtls);
-        let answered = theirs.map(|theirs| near.peer.answering_role(theirs, flags.dtls_passive));
+        let with_ice = offered.ice.is_some() && flags.ice != Ice::Remove;
+        let passive = flags.dtls_passive || (with_ice && room.identity.lets_begin());
+        let answered = theirs.map(|theirs| near.peer.answering_role(theirs, passive));
         let (role, setup) = answered.unzip();
         let ice = match &offered.ice {
             Some(theirs) if flags.ice != Ice::Remove => Some(near.peer.answer(theirs)?),

@@ -117,7 +117,11 @@ impl EndPeer {
                     is_same(line, theirs) && (*before == role || theirs.tls_id.is_some())
                 };
                 if !self.association.as_ref().is_some_and(goes_on) {
-                    handshake = Some(identity.handshake(role, theirs.fingerprints.clone()));
+                    let fingerprints = theirs.fingerprints.clone();
+                    handshake = Some(match ice {
+                        true => identity.handshake_by_ice(role, fingerprints),
+                        false => identity.handshake(role, fingerprints),
+                    });
                     self.association = Some((theirs.clone(), role));
                 }
             }

@@ -136,3 +136,23 @@ fn a_refused_answer_changes_nothing() {
         assert_eq!(words(&call, room), before);
     }
 }
+
+#[cfg(feature = "dtls13")]
+#[test]
+fn who_speaks_ice_begins_where_the_newer_version_may_be_spoken() {
+    const ICE: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:DfcZq3ZYSbxffUv4FvSWGemM\r\na=rtcp-mux\r\n";
+    let (room, worker) = (&mut room(23_500, 23_599), worker());
+    for (newer, more, setup) in
+        [(false, ICE, "active"), (true, ICE, "passive"), (true, "", "active")]
+    {
+        let identity = if newer { Identity::with_dtls13() } else { Identity::new() };
+        room.identity = identity.unwrap();
+        let mut call = Call::new("a", 0, 0);
+        let offer = sdp(&[WITH_DTLS, more]);
+        call.offer("a", None, offer.as_bytes(), &flags("RTP/AVP ICE=remove"), room).unwrap();
+        let answer = sdp(&[PLAIN]);
+        let told = call.answer("a", "b", answer.as_bytes(), &flags(""), room, &worker).unwrap();
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.contains(&format!("a=setup:{setup}\r\n")), "{told}");
+    }
+}

@@ -26,6 +26,8 @@ pub enum ConfigError {
     Ports,
     /// Ports of browsers that are not above 0 and below 65,536, or among those of lines.
     SharedPorts,
+    /// DTLS 1.3 in a program that was built without it.
+    NoDtls13,
     /// A limit of nothing.
     Zero(&'static str),
     /// A token that can be guessed, or can't be said in a field of HTTP.
@@ -56,6 +58,9 @@ impl fmt::Display for ConfigError {
             Self::Address(address) => write!(f, "peers can't send to {address}"),
             Self::NotHere(name, address, why) => {
                 write!(f, "interface {name:?}: no socket on {address}: {why}")
+            }
+            Self::NoDtls13 => {
+                f.write_str("dtls13 wants a program that was built with the feature dtls13")
             }
             Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
             Self::SharedPorts => f.write_str(

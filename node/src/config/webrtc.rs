@@ -12,6 +12,9 @@ pub struct WebRtc {
     /// The port that the first worker's lines have in common whose peers are known by ICE; the next worker's is the
     /// next. 0 for ports of their own, as phones have them.
     pub port: u16,
+    /// Whether who speaks ICE may shake hands by DTLS 1.3, in a program that was built with the feature `dtls13`. Such
+    /// peers' certificates have to be of elliptic curves then, as browsers' are.
+    pub dtls13: bool,
 }
 
 impl WebRtc {
@@ -22,6 +25,9 @@ impl WebRtc {
     }
 
     pub(super) fn check(self, media: &Media) -> Result<(), ConfigError> {
+        if self.dtls13 && !cfg!(feature = "dtls13") {
+            return Err(ConfigError::NoDtls13);
+        }
         if self.port == 0 {
             return Ok(());
         }

@@ -97,7 +97,11 @@ impl Control {
         let shared = SharedPorts::bind(config)?;
         let start = |n| Worker::start(n % cores, clock, news.clone(), shared.of_worker(n));
         let workers = (0..count).map(start).collect::<Result<_, _>>()?;
-        let identity = Identity::new().map_err(io::Error::other)?;
+        let identity = match config.webrtc.dtls13 {
+            true => Identity::with_dtls13(),
+            false => Identity::new(),
+        };
+        let identity = identity.map_err(io::Error::other)?;
         let mut interfaces = Vec::new();
         for interface in &config.interfaces {
             let start = random::number().ok_or_else(|| io::Error::other(CallError::Random))?;
