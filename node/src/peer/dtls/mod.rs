@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keys of SRTP by DTLS (RFC 5763, RFC 5764), behind a small trait: a handshake that does no I/O. It is `rtc-dtls`
-//! ([`rtc`]), version 1.2, which takes the RSA certificates of phones and the elliptic ones of browsers; if that is
-//! wanted, with who speaks ICE and asks for version 1.3 it is `dimpl` ([`newer`], feature `dtls13`), elliptic ones only.
+//! (`rtc`), version 1.2, which takes the RSA certificates of phones and the elliptic ones of browsers; if that is
+//! wanted, with who speaks ICE and asks for version 1.3 it is `dimpl` (`newer`, feature `dtls13`), elliptic ones only.
 //!
 //! Certificates are self-signed; what counts is that a peer's has a fingerprint that its description told.
 
