@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use ale_media::srtp::dtls::Role;
 use ale_media::srtp::sdes::CryptoAttribute;
 use ale_media::srtp::{MasterKey, Receiver, Sender, SrtpError, Suite};
-use ale_media_node::config::{Config, Failover, Interface, Media, Secret};
+use ale_media_node::config::{Failover, Secret};
 use ale_media_node::control::Kept;
 use ale_media_node::ng::bencode::Value;
 use ale_media_node::peer::dtls::Identity;
 use support::Said::{List, Text};
 use support::browser::{Keyed, checked, fingerprint, offer};
+use support::encrypted::{EncryptedCall, Turns, keeping};
 use support::program::Program;
 use support::{Node, Phone, addresses, rtp};
 
@@ -261,54 +262,23 @@ fn a_call_that_can_not_be_kept_goes_on_and_one_whose_record_nobody_confirms_stop
         key: Some(Secret("a5".repeat(32))),
         ..Failover::default()
     };
-    let media = Media { workers: 1, port_min: 27_300, port_max: 27_399, ..Media::default() };
-    let interfaces = vec![Interface::from_argument("127.0.0.1").unwrap()];
-    let mut node = Node::of(Config { interfaces, media, failover, ..Config::default() });
-    let (alice, bob) = (Phone::new(), Phone::new());
-    let flags = [Text("transport-protocol", "RTP/SAVP")];
-    let [_, to_alice] = node.call("c", (&alice.sdp("RTP/AVP", ""), &flags), |to_bob| {
-        let theirs = to_bob.lines().find(|line| line.starts_with("a=crypto:")).unwrap();
-        let theirs = CryptoAttribute::parse(theirs).unwrap();
-        let keys: Vec<u8> = (0..44).collect();
-        let keys = MasterKey::from_concatenated(theirs.suite, &keys).unwrap();
-        let ours = CryptoAttribute::new(theirs.tag, theirs.suite, keys);
-        bob.sdp("RTP/SAVP", &format!("{}\r\n", &*ours.line()))
-    });
-    let (to, mut number, mut now_ns) = (addresses(&to_alice).0, 100, 1_000_000_000);
-    bob.rtp.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    // How many of so many packets come through.
-    let mut pass = |packets: usize| {
-        let passed = (0..packets).take_while(|_| {
-            number += 1;
-            alice.rtp.send_to(&rtp(1, number), to).unwrap();
-            bob.rtp.recv(&mut [0; 2_048]).is_ok()
-        });
-        passed.count()
-    };
-    assert!((0..50).any(|_| pass(1) == 1), "the call runs");
+    let mut node = keeping(failover, (27_300, 27_399));
+    let mut call = EncryptedCall::through(&mut node);
+    let mut turns = Turns::new();
     let mut keep = |node: &mut Node, is_enough: &dyn Fn(Kept) -> bool| {
-        for _ in 0..200 {
-            now_ns += 500_000_000;
-            node.control.listen(now_ns);
-            std::thread::sleep(Duration::from_millis(10));
-            node.control.hear();
-            let kept = node.control.kept().unwrap();
-            if is_enough(kept) {
-                return kept;
-            }
-        }
-        panic!("nothing was kept");
+        turns.until(node, 200, &|node| is_enough(node.control.kept().unwrap()));
+        node.control.kept().unwrap()
     };
     let kept = keep(&mut node, &|kept| kept.written >= 2);
-    assert_eq!((kept.failed(), pass(20)), (0, 20));
+    assert_eq!((kept.failed(), call.pass(20)), (0, 20));
     std::fs::remove_dir_all(&folder).unwrap();
     let mut failed = 0;
     for _ in 0..10 {
         failed = keep(&mut node, &|kept| kept.failed() > failed).failed();
-        assert_eq!(pass(20), 20, "it goes on, since nobody can take it over");
+        assert_eq!(call.pass(20), 20, "it goes on, since nobody can take it over");
     }
     // The control thread hears of nothing any more: another process may have taken over.
-    let last = pass(2_000);
+    let last = call.pass(2_000);
     assert!((1..100).contains(&last), "{last}");
 }
 

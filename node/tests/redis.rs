@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ale_media::srtp::MasterKey;
-use ale_media::srtp::sdes::CryptoAttribute;
-use ale_media_node::config::{Config, Failover, Interface, Media, Secret};
+use ale_media_node::config::{Failover, Secret};
 use ale_media_node::failover::{Failure, Redis, Store as _, StoreError};
 use ale_media_node::metrics;
-use support::Said::Text;
+use support::Node;
+use support::encrypted::{EncryptedCall, Turns, keeping};
 use support::redis::{Server, peer, settings};
-use support::{Node, Phone, addresses, rtp};
 
 fn failure<T: core::fmt::Debug>(done: Result<T, StoreError>) -> Failure {
     done.unwrap_err().failure
@@ -204,46 +202,13 @@ fn a_node_stops_where_redis_is_gone_goes_on_when_it_is_back_and_ends_calls_that_
         key: Some(Secret("a5".repeat(32))),
         ..Failover::default()
     };
-    let media = Media { workers: 1, port_min: 27_500, port_max: 27_599, ..Media::default() };
-    let interfaces = vec![Interface::from_argument("127.0.0.1").unwrap()];
-    let mut node = Node::of(Config { interfaces, media, failover, ..Config::default() });
-    let (alice, bob) = (Phone::new(), Phone::new());
-    let flags = [Text("transport-protocol", "RTP/SAVP")];
-    let [_, to_alice] = node.call("c", (&alice.sdp("RTP/AVP", ""), &flags), |to_bob| {
-        let theirs = to_bob.lines().find(|line| line.starts_with("a=crypto:")).unwrap();
-        let theirs = CryptoAttribute::parse(theirs).unwrap();
-        let keys: Vec<u8> = (0..44).collect();
-        let keys = MasterKey::from_concatenated(theirs.suite, &keys).unwrap();
-        let ours = CryptoAttribute::new(theirs.tag, theirs.suite, keys);
-        bob.sdp("RTP/SAVP", &format!("{}\r\n", &*ours.line()))
-    });
-    let (to, mut number, mut now_ns) = (addresses(&to_alice).0, 100, 1_000_000_000);
-    bob.rtp.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    // How many of so many packets come through.
-    let mut pass = |packets: usize| {
-        let passed = (0..packets).take_while(|_| {
-            number += 1;
-            alice.rtp.send_to(&rtp(1, number), to).unwrap();
-            bob.rtp.recv(&mut [0; 2_048]).is_ok()
-        });
-        passed.count()
-    };
-    assert!((0..50).any(|_| pass(1) == 1), "the call runs");
-    let mut until = |node: &mut Node, is_so: &dyn Fn(&Node) -> bool| {
-        for _ in 0..500 {
-            now_ns += 500_000_000;
-            node.control.listen(now_ns);
-            std::thread::sleep(Duration::from_millis(10));
-            node.control.hear();
-            if is_so(node) {
-                return;
-            }
-        }
-        panic!("it does not come to that: {:?}", node.control.kept());
-    };
+    let mut node = keeping(failover, (27_500, 27_599));
+    let mut call = EncryptedCall::through(&mut node);
+    let mut turns = Turns::new();
+    let mut until = |node: &mut Node, is_so: &dyn Fn(&Node) -> bool| turns.until(node, 500, is_so);
     let failing = |node: &Node| node.control.kept().unwrap().failing;
     until(&mut node, &|node| node.control.kept().unwrap().written >= 2);
-    assert_eq!(pass(20), 20);
+    assert_eq!(call.pass(20), 20);
     let told = |node: &Node, line: &str| {
         let text = metrics::text(&node.control, Default::default(), 0);
         assert!(text.lines().any(|one| one == line), "{line} in {text}");
@@ -252,13 +217,13 @@ fn a_node_stops_where_redis_is_gone_goes_on_when_it_is_back_and_ends_calls_that_
     server.die();
     until(&mut node, &|node| failing(node) == Some(Failure::Gone));
     told(&node, "ale_kept_store{outcome=\"gone\"} 1");
-    let last = pass(2_000);
+    let last = call.pass(2_000);
     assert!((1..200).contains(&last), "{last} beyond the reservation");
     server.again();
     let written = node.control.kept().unwrap().written;
     until(&mut node, &|node| node.control.kept().unwrap().written > written + 1);
     assert_eq!(failing(&node), None);
-    assert!((0..50).any(|_| pass(1) == 1), "the call goes on");
+    assert!(call.runs(), "the call goes on");
     assert!(node.control.is_accepting());
     // Another process begins in its place.
     let mut other = Redis::open(&server.settings("a", 0)).unwrap();
@@ -267,7 +232,7 @@ fn a_node_stops_where_redis_is_gone_goes_on_when_it_is_back_and_ends_calls_that_
     told(&node, "ale_calls_ended_total{reason=\"handed_over\"} 1");
     assert!(!node.control.is_accepting());
     assert_eq!(other.all().unwrap().len(), 1, "what is kept is the other's");
-    assert_eq!(pass(20), 0);
+    assert_eq!(call.pass(20), 0);
 }
 
 /// What docs/scale.md tells: `cargo test --release -p ale-media-node --test redis costs -- --ignored --nocapture`.

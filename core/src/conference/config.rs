@@ -18,8 +18,8 @@ pub(super) const PAIR: usize = 2;
 /// a tick has nearly nothing to do and the next twice as much. Conferences of a thread therefore get
 /// [`JoinedTicks::FromFirst`] and [`JoinedTicks::FromSecond`] in turn; it is not for one that fills a thread.
 ///
-/// A member's place takes twice the memory. Members begin their packets with a pair of ticks, so that a member's first may come 10 ms later. Conferences that
-/// are shares ([`Conference::gather`](super::Conference::gather)) join no ticks.
+/// A member's place takes twice the memory. Members begin their packets with a pair of ticks, so that a member's first
+/// may come 10 ms later. Conferences that are shares ([`Conference::gather`](super::Conference::gather)) join no ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum JoinedTicks {
     /// Each tick does its own work.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! When the work of a tick is done: at once, or together with the next tick's.
 //!
-//! Most packets are of 20 ms, and of two ticks only the second has any to send. Where
-//! [`JoinedTicks`] asks for it, ticks go in pairs, and
-//! the first of a pair puts its work off if nothing can tell the difference. If something turns up between the two,
-//! the second tick does the work of both one after the other, each as of its own time.
+//! Most packets are of 20 ms, and of two ticks only the second has any to send. Where [`JoinedTicks`] asks for it, ticks
+//! go in pairs, and the first of a pair puts its work off if nothing can tell the difference. If something turns up
+//! between the two, the second tick does the work of both one after the other, each as of its own time.
 //!
 //! So that there are such pairs, members begin their packets with a pair.
 

@@ -90,7 +90,13 @@ impl World {
         self.go_on_over(|_, _| Some(0))
     }
 
-    /// The same over a network that takes so many ticks for a seat's packet of a tick, or loses it.
+    fn go_on_for(&mut self, ticks: usize) {
+        for _ in 0..ticks {
+            self.go_on();
+        }
+    }
+
+    /// As [`World::go_on`], over a network that takes so many ticks for a seat's packet of a tick, or loses it.
     fn go_on_over(&mut self, ticks: impl Fn(usize, u64) -> Option<u64>) -> Sent {
         let (tick, now_ns) = (self.tick, self.tick * TICK_NS);
         self.tick += 1;
@@ -258,9 +264,7 @@ fn calm_pairs_are_joined_and_what_would_tell_is_not() {
     for seat in 0..3 {
         world.sit(seat, &CodecSpec::Pcma, 20);
     }
-    for _ in 0..40 {
-        world.go_on();
-    }
+    world.go_on_for(40);
     // All but the first, in which they came.
     assert_eq!((joined(&world), world.conference.stats().ticks), (19, 40));
     // Each of these is there for a while, and the pairs of that time are not joined.
@@ -278,27 +282,19 @@ fn calm_pairs_are_joined_and_what_would_tell_is_not() {
         world.control.tap(&TapConfig::new(TapSource::Member(id), purpose, sink)).unwrap()
     };
     let reader = tap(&world);
-    for _ in 0..20 {
-        world.go_on();
-    }
+    world.go_on_for(20);
     assert_eq!(joined(&world), 19, "tapped");
     drop(reader);
-    for _ in 0..20 {
-        world.go_on();
-    }
+    world.go_on_for(20);
     let before = joined(&world);
     assert!(before >= 19 + 8, "{before} after the tap");
     let (ours, _host) = LinkEnd::pair(8_000).unwrap();
     let line = world.control.join_link(Box::new(ours), JoinOptions::default());
     let line = line.map_err(|(e, _)| e).unwrap();
-    for _ in 0..20 {
-        world.go_on();
-    }
+    world.go_on_for(20);
     assert_eq!(joined(&world), before, "a line");
     world.control.leave(line).unwrap();
-    for _ in 0..20 {
-        world.go_on();
-    }
+    world.go_on_for(20);
     assert!(joined(&world) >= before + 8, "after the line");
 }
 
@@ -324,9 +320,7 @@ fn packets_of_other_lengths_come_as_without_joined_ticks() {
 fn who_comes_in_the_second_tick_begins_with_the_next_pair() {
     let mut world = World::new(JoinedTicks::FromFirst, false);
     world.sit(0, &CodecSpec::Pcma, 20);
-    for _ in 0..11 {
-        world.go_on();
-    }
+    world.go_on_for(11);
     world.sit(1, &CodecSpec::Pcma, 20);
     let before = joined(&world);
     let sent: Vec<_> = (0..9).map(|_| world.go_on().len()).collect();
@@ -340,9 +334,7 @@ fn pairs_begin_with_the_tick_that_is_asked_for() {
     for (from, sent) in [(JoinedTicks::FromFirst, [0, 1]), (JoinedTicks::FromSecond, [1, 0])] {
         let mut world = World::new(from, false);
         world.sit(0, &CodecSpec::Pcma, 20);
-        for _ in 0..20 {
-            world.go_on();
-        }
+        world.go_on_for(20);
         for _ in 0..4 {
             assert_eq!([world.go_on().len(), world.go_on().len()], sent, "{from:?}");
         }
@@ -354,9 +346,7 @@ fn pairs_begin_with_the_tick_that_is_asked_for() {
 fn a_log_of_the_jitter_buffer_is_of_ticks_one_by_one() {
     let mut world = World::new(JoinedTicks::FromFirst, false);
     world.sit_with(0, &CodecSpec::Pcma, 20, |config| config.jitter.black_box_bytes = 1 << 16);
-    for _ in 0..20 {
-        world.go_on();
-    }
+    world.go_on_for(20);
     assert_eq!(joined(&world), 0);
 }
 
@@ -385,9 +375,7 @@ fn a_tick_that_comes_late_finds_both_done() {
 fn a_share_puts_nothing_off() {
     let mut world = World::new(JoinedTicks::FromFirst, false);
     world.sit(0, &CodecSpec::Pcma, 20);
-    for _ in 0..5 {
-        world.go_on();
-    }
+    world.go_on_for(5);
     // The fifth was put off. Whoever changes to shares then loses it, and is told.
     let mut sums = shard::PartialSums::new();
     let missed = world.conference.stats().missed_ticks;

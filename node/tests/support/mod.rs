@@ -4,6 +4,7 @@
 
 pub mod browser;
 pub mod certificate;
+pub mod encrypted;
 pub mod network;
 pub mod program;
 pub mod redis;

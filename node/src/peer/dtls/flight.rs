@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A flight of datagrams that is sent again, as it was, until the peer's comes. What the peer has of it already it drops
-//! as a replay. Libraries repeat too, but not in each case in which that is needed.
+//! as a replay. Libraries repeat too, but not in each case in which that is needed: `rtc-dtls` does not once anything has
+//! come that does not complete the peer's flight, a repeated one included, and `dimpl` does not repeat a server's of
+//! version 1.3.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
@@ -10,6 +12,10 @@ use bytes::BytesMut;
 
 use super::Told;
 
+/// After this libraries repeat a flight, as new records.
+pub(super) const LIBRARY_REPEAT: Duration = Duration::from_secs(3);
+/// A flight is sent again by us so often: half a minute's time.
+const MAX_REPEATS: u32 = 18;
 /// After this it is sent again, then after twice as long and so on up to the longest.
 const FIRST_REPEAT: Duration = Duration::from_millis(200);
 const LONGEST_REPEAT: Duration = Duration::from_secs(2);
@@ -24,10 +30,10 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Another flight, which is sent again so often.
-    pub(super) fn begin(&mut self, now: Instant, repeats: u32) {
+    /// Another flight.
+    pub(super) fn begin(&mut self, now: Instant) {
         self.datagrams.clear();
-        (self.after, self.at, self.left) = (FIRST_REPEAT, Some(now + FIRST_REPEAT), repeats);
+        (self.after, self.at, self.left) = (FIRST_REPEAT, Some(now + FIRST_REPEAT), MAX_REPEATS);
     }
 
     /// A datagram of it.

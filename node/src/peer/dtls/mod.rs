@@ -85,7 +85,7 @@ impl Identity {
     /// # Errors
     /// What the library says.
     pub fn new() -> Result<Self, String> {
-        Self::make(false)
+        Self::make().map(|(identity, _)| identity)
     }
 
     /// The same, by which those who speak ICE and begin may shake hands by version 1.3.
@@ -93,23 +93,26 @@ impl Identity {
     /// # Errors
     /// What the libraries say; without the feature `dtls13`, that it is not there.
     pub fn with_dtls13() -> Result<Self, String> {
-        match cfg!(feature = "dtls13") {
-            true => Self::make(true),
-            false => Err(String::from("DTLS 1.3: built without the feature dtls13")),
-        }
+        #[cfg(feature = "dtls13")]
+        return Self::make().and_then(|(identity, own)| {
+            Ok(Self { newer: Some(newer::Configs::new(&own)?), ..identity })
+        });
+        #[cfg(not(feature = "dtls13"))]
+        Err(String::from("DTLS 1.3: built without the feature dtls13"))
     }
 
-    fn make(_newer: bool) -> Result<Self, String> {
+    fn make() -> Result<(Self, Certificate), String> {
         let provider = rtc_crypto::default_provider().map_err(|error| words(&error))?;
         let own = Certificate::generate_self_signed(vec![NAME.to_owned()], provider.crypto())
             .map_err(|error| words(&error))?;
         let der = own.certificate.first().map(|der| der.as_ref()).unwrap_or_default();
-        Ok(Self {
+        let identity = Self {
             fingerprint: Fingerprint::of(der),
             rtc: rtc::Configs::new(&own, &provider)?,
             #[cfg(feature = "dtls13")]
-            newer: _newer.then(|| newer::Configs::new(&own)).transpose()?,
-        })
+            newer: None,
+        };
+        Ok((identity, own))
     }
 
     /// Its certificate's.

@@ -6,7 +6,7 @@
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ale_media::srtp::Suite;
 use ale_media::srtp::dtls::Role;
@@ -15,13 +15,9 @@ use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, Output, SrtpProfile};
 use rtc_dtls::crypto::Certificate;
 use zeroize::Zeroizing;
 
-use super::flight::Flight;
+use super::flight::{Flight, LIBRARY_REPEAT};
 use super::{Agreed, Fingerprint, Handshake, MAX_DATAGRAMS, Told, check, words};
 
-/// A flight is sent again by us so often: the library does not repeat all that it has sent by version 1.3.
-const MAX_REPEATS: u32 = 18;
-/// After this the library repeats a flight.
-const LIBRARY_REPEAT: Duration = Duration::from_secs(3);
 /// Longest record that is sent.
 const MAX_RECORD_BYTES: usize = 2_048;
 /// Outputs of one turn at most: a flight is some ten.
@@ -31,7 +27,8 @@ const MAX_OUTPUTS: usize = 64;
 #[derive(Debug, Clone)]
 pub(super) struct Configs {
     config: Arc<Config>,
-    own: DtlsCertificate,
+    /// With its key. The library makes a copy for each association.
+    own: Arc<DtlsCertificate>,
 }
 
 impl Configs {
@@ -50,7 +47,7 @@ impl Configs {
             .max_queue_rx(MAX_DATAGRAMS as usize)
             .build()
             .map_err(|error| words(&error))?;
-        Ok(Self { config: Arc::new(config), own })
+        Ok(Self { config: Arc::new(config), own: Arc::new(own) })
     }
 
     pub(super) fn handshake(
@@ -112,7 +109,7 @@ impl Newer {
         }
         let (configs, client) = (&self.configs, self.role == Role::Client);
         let association = self.association.get_or_insert_with(|| {
-            let (config, own) = (Arc::clone(&configs.config), configs.own.clone());
+            let (config, own) = (Arc::clone(&configs.config), (*configs.own).clone());
             let mut association = Dtls::new_13(config, own, now);
             association.set_active(client);
             association
@@ -137,7 +134,7 @@ impl Newer {
                 Output::Packet(datagram) => {
                     let Some(peer) = self.peer else { continue };
                     if core::mem::take(&mut anew) {
-                        self.flight.begin(now, MAX_REPEATS);
+                        self.flight.begin(now);
                     }
                     let datagram = BytesMut::from(datagram);
                     self.flight.push(datagram.clone(), peer);

@@ -4,7 +4,7 @@
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ale_media::srtp::Suite;
 use ale_media::srtp::dtls::{EXPORTER_LABEL, Role, exported_bytes};
@@ -16,16 +16,11 @@ use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile as Profile;
 use rtc_shared::TransportProtocol;
 use zeroize::Zeroizing;
 
-use super::flight::Flight;
+use super::flight::{Flight, LIBRARY_REPEAT};
 use super::{Agreed, Fingerprint, Handshake, MAX_DATAGRAMS, Told, check, words};
 
 /// Addresses from which a handshake may be tried at a time, where ICE does not say which is the peer's.
 const MAX_ADDRESSES: usize = 4;
-/// After this the library repeats a flight, as new records; it does so seven times.
-const LIBRARY_REPEAT: Duration = Duration::from_secs(3);
-/// A flight is sent again by us so often, half a minute's time: the library does not once anything has come that does
-/// not complete the peer's flight, a repeated one included.
-const MAX_REPEATS: u32 = 18;
 /// Where a record's header ends and a message begins with its type, and that of HelloVerifyRequest.
 const HANDSHAKE_TYPE: usize = 13;
 const HELLO_VERIFY_REQUEST: u8 = 3;
@@ -107,7 +102,7 @@ impl Rtc {
         let mut anew = true;
         while let Some(transmit) = self.endpoint.poll_transmit() {
             if core::mem::take(&mut anew) {
-                self.flight.begin(now, MAX_REPEATS);
+                self.flight.begin(now);
             }
             let (datagram, to) = (transmit.message, transmit.transport.peer_addr);
             // Who is asked to prove its address need not be there (RFC 6347 section 4.2.1).
