@@ -29,7 +29,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSIO
 # Built before, so that no flags meant for others reach it; what compilers are called is told by names that
 # no build script reads.
 XTASK = C_COMPILER="$(CC)" CXX_COMPILER="$(CXX)" C_LIBS="$(C_LIBS)" $(TARGET_DIR)/debug/xtask
-TASKS := aec-judge aec-quick bare-metal bindings-test budget c-debug c-programs c-sanitize c-stack c-test c-wiped \
+TASKS := aec-judge aec-quick bare-metal bindings-test budget budget-cross c-debug c-programs c-sanitize c-stack c-test c-wiped \
     check coverage covered cross cross-quick cross-test deb deb-test demo-ai devices-test edge edge-test features \
     firmware-library firmware-test fuzz header-check header-compiles interop judge libsrtp2 loom miri node-deb \
     node-soak node-test package-test process-cross process-test process-webrtc real-time relink-test reproducible sbom \
@@ -116,7 +116,7 @@ xtask:
 bindings-test c-programs c-sanitize c-stack c-test c-wiped features interop sip-bridge: library
 c-test interop: c-programs
 interop judge: programs
-budget coverage cross cross-quick cross-test features firmware-library fuzz libsrtp2 process-cross process-test process-webrtc: tools
+budget budget-cross coverage cross cross-quick cross-test features firmware-library fuzz libsrtp2 process-cross process-test process-webrtc: tools
 
 $(TASKS): xtask
 	@$(XTASK) $@

@@ -9,7 +9,7 @@
 //! - [`mixer`]: conferences of many sizes.
 //! - [`jitter`]: the jitter buffer.
 //! - [`srtp`]: SRTP suites, payloads, sessions, single and in batches.
-//! - [`valgrind`]: how many instructions an operation takes.
+//! - [`valgrind`]: how many instructions an operation takes; `qemu`: the same on other processors than x86-64.
 //! - `libsrtp`: loaded at run time, where it is installed.
 //! - `speexdsp`, `peers` (feature `peers`): the others.
 //!
@@ -27,6 +27,8 @@ pub mod libsrtp;
 pub mod mixer;
 #[cfg(feature = "peers")]
 pub mod peers;
+#[cfg(not(target_arch = "x86_64"))]
+pub mod qemu;
 #[cfg(feature = "peers")]
 pub mod speexdsp;
 pub mod srtp;

@@ -28,7 +28,7 @@ type Outcome = Result<(), String>;
 /// A task: its name, what it is for, and what runs it with the arguments behind the name.
 type Task = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
-const TASKS: [Task; 56] = [
+const TASKS: [Task; 57] = [
     (
         "aec-judge",
         "echo cancellation over simulated rooms beside peers: make aec-judge AEC=\"--only jump\"",
@@ -41,6 +41,11 @@ const TASKS: [Task; 56] = [
         "budget",
         "instructions of each operation under callgrind; fails over 5 % above benches/budget.txt",
         search::budget,
+    ),
+    (
+        "budget-cross",
+        "the same on 64-bit ARM, by qemu's log of what is executed; benches/budget-aarch64.txt",
+        search::budget_cross,
     ),
     (
         "c-debug",

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use crate::step::{Step, release, rust_tools, step, target, variable};
+use crate::step::{Step, release, rust_tools, step, target, tools, variable};
 use crate::{Outcome, budget, planted};
 
 const NIGHTLY_MIRI: &str = "nightly nightly-rust-src nightly-miri";
@@ -195,4 +195,21 @@ pub(crate) fn coverage(_: &[String]) -> Outcome {
 pub(crate) fn budget(arguments: &[String]) -> Outcome {
     step("cargo build --release -p benches --bin budget").run()?;
     budget::check(&release().join("budget"), arguments.iter().any(|word| word == "--write"))
+}
+
+/// The same on 64-bit ARM.
+pub(crate) fn budget_cross(arguments: &[String]) -> Outcome {
+    const TARGET: &str = "aarch64-unknown-linux-gnu";
+    tools("aarch64-linux-gnu-gcc qemu-arm-static")?;
+    if !step(".ci/rust-target").arg(TARGET).succeeds() {
+        println!("budget-cross: left out, there is no standard library for {TARGET}");
+        return Ok(());
+    }
+    step("cargo build --release -p benches --bin budget --target")
+        .arg(TARGET)
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
+        .env("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc")
+        .run()?;
+    let program = target().join(TARGET).join("release/budget");
+    budget::check_arm(&program, arguments.iter().any(|word| word == "--write"))
 }

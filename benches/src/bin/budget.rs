@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Does what runs per packet and per frame, over and over, for `make budget` to count the instructions
-//! of each run under callgrind: `budget SCENE`; without arguments, the scenes.
+//! of each run under callgrind, and `make budget-cross` under qemu: `budget SCENE`; without arguments, the scenes.
 
 use std::ffi::CStr;
 use std::hint::black_box;
@@ -13,6 +13,9 @@ use ale_media::rtp::RtpHeader;
 use ale_media::srtp::{MAX_TRAILER_BYTES, Receiver, Sender, SessionConfig, Suite};
 use benches::jitter::{Network, buffer, packets};
 use benches::leg::Room;
+#[cfg(not(target_arch = "x86_64"))]
+use benches::qemu::count;
+#[cfg(target_arch = "x86_64")]
 use benches::valgrind::count;
 
 const TICK_NS: u64 = 10_000_000;
@@ -55,6 +58,8 @@ fn main() {
         SCENES.iter().for_each(|(name, _)| println!("{name}"));
         return;
     };
+    #[cfg(not(target_arch = "x86_64"))]
+    benches::qemu::announce();
     let found = SCENES.iter().find(|(other, _)| *other == name);
     found.expect("a scene's name").1();
 }
