@@ -407,7 +407,8 @@ impl Control {
             return Ok(());
         }
         if let Some(call) = self.calls.get(call_id) {
-            report::call(call, &self.room, &self.clock, answer);
+            let subscriptions = self.taps.subscriptions.of(call_id);
+            report::call(call, subscriptions, &self.room, &self.clock, answer);
         }
         self.end(call_id);
         answer.string("result", "ok");
@@ -477,7 +478,8 @@ impl Control {
         let call_id = name(request.call_id, "No call-id in message")?;
         let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
         self.report_member(call, answer);
-        report::call(call, &self.room, &self.clock, answer);
+        let subscriptions = self.taps.subscriptions.of(call_id);
+        report::call(call, subscriptions, &self.room, &self.clock, answer);
         answer.string("result", "ok");
         Ok(())
     }
