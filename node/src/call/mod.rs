@@ -61,6 +61,8 @@ pub struct Room {
     pub identity: Identity,
     /// Most media lines of a call.
     pub max_lines: usize,
+    /// What encoding Opus may cost, 0 to 10.
+    pub opus_complexity: u8,
     /// The number of the next path.
     pub next_path: u64,
 }

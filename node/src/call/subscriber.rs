@@ -22,6 +22,7 @@ use crate::sdp::{self, Formats, Line, LineKind, NamedFormat, Origin, RewrittenLi
 pub struct Subscriber {
     voices: Vec<Voice>,
     transport: Transport,
+    opus_complexity: u8,
 }
 
 /// A line of it.
@@ -131,7 +132,8 @@ impl Subscriber {
         let session = random::number().ok_or(CallError::Random)?;
         let mut offer = sdp::sending(lines.len(), Origin { session, version: 1, address });
         sdp::rewrite(&mut offer, &rewrite(address, flags, lines));
-        Ok((Self { voices, transport }, sdp::write(&offer)))
+        let opus_complexity = room.opus_complexity;
+        Ok((Self { voices, transport, opus_complexity }, sdp::write(&offer)))
     }
 
     /// It has answered.
@@ -190,7 +192,8 @@ impl Subscriber {
         room: &Room,
     ) -> Result<Self, CallError> {
         let voices = records.iter().map(|record| Voice::resume(record, room));
-        Ok(Self { voices: voices.collect::<Result<_, _>>()?, transport })
+        let (voices, opus_complexity) = (voices.collect::<Result<_, _>>()?, room.opus_complexity);
+        Ok(Self { voices, transport, opus_complexity })
     }
 
     /// Whether a party is to be heard.
@@ -202,7 +205,7 @@ impl Subscriber {
     pub fn lead(&self, party: usize) -> Option<Lead> {
         let voice = self.voices.iter().find(|voice| voice.party == party)?;
         let Agreed { to, speech, key, reports } = voice.agreed.as_ref()?;
-        let mut leg = speech.leg()?;
+        let mut leg = speech.leg(self.opus_complexity)?;
         leg.plain = key.is_none();
         leg.srtp = match key {
             Some(theirs) => Some(voice.keys.agreed(theirs)?),

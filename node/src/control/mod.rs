@@ -109,7 +109,8 @@ impl Control {
             let ports = Ports::new(interface.address, first, last, start);
             interfaces.push((interface.clone(), ports));
         }
-        let max_lines = usize::from(config.media.max_lines);
+        let config::Media { max_lines, opus_complexity, .. } = config.media;
+        let max_lines = usize::from(max_lines);
         Ok(Self {
             calls: HashMap::new(),
             conferences: Conferences::new(config.conference, config.sinks.len()),
@@ -117,7 +118,7 @@ impl Control {
             taps,
             workers,
             next_worker: 0,
-            room: Room { interfaces, shared, identity, max_lines, next_path: 0 },
+            room: Room { interfaces, shared, identity, max_lines, opus_complexity, next_path: 0 },
             clock,
             max_calls: config.media.max_calls as usize,
             load: Load::new(config.admission, count),
