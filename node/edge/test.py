@@ -6,46 +6,20 @@ The browser's user agrees to a recording by a button of the page, and takes it b
 
 usage: test.py PROGRAM-OF-THE-NODE WORK-FOLDER
 Runs in a network of its own (unshare -n, root), so that nothing leaves the machine and no port is taken."""
-import math
 import os
 import pathlib
-import shutil
-import struct
 import subprocess
-import sys
 import time
 import urllib.request
-import wave
 
+from alone import alone
 from browser import Browser, until
+from phone import amplitude, baresip, tone
 
 NODE_ADDRESS, PHONE_ADDRESS = "198.51.100.1", "198.51.100.10"
 BROWSER_HZ, PHONE_HZ = 700, 440
 PAGE = "http://127.0.0.1:8080/"
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-def tone(path, hz, seconds=4):
-    with wave.open(str(path), "wb") as out:
-        out.setparams((1, 2, 48_000, 0, "NONE", ""))
-        turn = 2 * math.pi * hz / 48_000
-        out.writeframes(b"".join(struct.pack("<h", int(9_000 * math.sin(turn * n))) for n in range(48_000 * seconds)))
-
-
-def amplitude(path, hz):
-    """Of a frequency in a recording's last two seconds, the mean of tenths: clocks that differ turn its phase."""
-    with wave.open(str(path)) as heard:
-        rate, channels = heard.getframerate(), heard.getnchannels()
-        frames = heard.readframes(heard.getnframes())
-    samples = struct.unpack(f"<{len(frames) // 2}h", frames)[::channels][-2 * rate:]
-    turn, part = 2 * math.pi * hz / rate, rate // 10
-    parts = [samples[n:n + part] for n in range(0, len(samples) - part + 1, part)]
-    levels = []
-    for samples in parts:
-        cos = sum(x * math.cos(turn * n) for n, x in enumerate(samples))
-        sin = sum(x * math.sin(turn * n) for n, x in enumerate(samples))
-        levels.append(2 * math.hypot(cos, sin) / part)
-    return sum(levels) / max(1, len(levels))
 
 
 # What the page hears, by the browser's own analysis of what it plays.
@@ -64,33 +38,9 @@ ROWS = """[...document.querySelectorAll("#members tr")].map((row) => [...row.cel
 
 
 def phone(work, password):
-    """A baresip that says a tone and records what it hears; its call ends by itself."""
-    folder = work / "phone"
-    folder.mkdir()
-    (folder / "accounts").write_text(
-        f"<sip:101@{NODE_ADDRESS};transport=udp>;auth_user=101;auth_pass={password};regint=0;audio_codecs=PCMU/8000/1\n")
-    modules = next(iter(pathlib.Path("/usr/lib").glob("**/baresip/modules")))
-    (folder / "config").write_text(f"""sip_listen {PHONE_ADDRESS}:5062
-audio_source ausine,{PHONE_HZ}
-audio_player aubridge,phone
-ausrc_srate 48000
-auplay_srate 48000
-ausrc_channels 2
-auplay_channels 1
-rtp_ports 11000-11098
-module_path {modules}
-module g711.so
-module ausine.so
-module aubridge.so
-module sndfile.so
-snd_path .
-module_tmp account.so
-module_app menu.so
-""")
-    (folder / "contacts").write_text("")
-    command = ["baresip", "-f", ".", "-v", "-e", f"/dial sip:1000@{NODE_ADDRESS}", "-t", "16"]
-    log = open(folder / "log", "w")
-    return folder, subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    account = f"<sip:101@{NODE_ADDRESS};transport=udp>;auth_user=101;auth_pass={password}"
+    folder, number = work / "phone", f"sip:1000@{NODE_ADDRESS}"
+    return folder, baresip(folder, f"{PHONE_ADDRESS}:5062", account, PHONE_HZ, range(11_000, 11_098), 16, number)
 
 
 def run(program, work):
@@ -163,20 +113,4 @@ def run(program, work):
     print("edge: both are heard, shown, muted and gone")
 
 
-def main():
-    program, work = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
-    missing = [name for name in ("chromium", "baresip") if shutil.which(name) is None]
-    if missing or os.geteuid() != 0:
-        print(f"edge-test: left out, there is no {' and no '.join(missing) or 'root'}", file=sys.stderr)
-        return
-    if "INNER" not in os.environ:
-        os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, "INNER": "1"})
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for address in (NODE_ADDRESS, PHONE_ADDRESS):
-        subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    run(program, work)
-
-
-main()
+run(*alone("edge-test", ("chromium", "baresip"), (NODE_ADDRESS, PHONE_ADDRESS)))

@@ -176,6 +176,8 @@ pub struct Media {
     pub max_calls: u32,
     /// Most media lines of a call.
     pub max_lines: u16,
+    /// What encoding Opus may cost, 0 (fast) to 10.
+    pub opus_complexity: u8,
 }
 
 /// When there is no room for more, by what is measured.
@@ -244,6 +246,7 @@ impl Default for Media {
             drain_s: 30,
             max_calls: 4_096,
             max_lines: 16,
+            opus_complexity: 6,
         }
     }
 }
@@ -338,6 +341,9 @@ impl Config {
         let Media { port_min, port_max, timeout_s, max_calls, max_lines, .. } = self.media;
         if port_min == 0 || port_min % 2 == 1 || port_max % 2 == 0 || port_max < port_min {
             return Err(ConfigError::Ports);
+        }
+        if self.media.opus_complexity > 10 {
+            return Err(ConfigError::Complexity);
         }
         self.webrtc.check(&self.media)?;
         for (limit, name) in [
@@ -440,6 +446,11 @@ mod tests {
         assert_eq!(ports(30_000, 39_998), Err(ConfigError::Ports));
         assert_eq!(ports(30_002, 30_001), Err(ConfigError::Ports));
         assert_eq!(ports(30_000, 30_001), Ok(()));
+        let complexity = |opus_complexity| {
+            let media = Media { opus_complexity, ..fit.media.clone() };
+            Config { media, ..fit.clone() }.check()
+        };
+        assert_eq!((complexity(10), complexity(11)), (Ok(()), Err(ConfigError::Complexity)));
         let with = |texts: &[&str]| {
             let interfaces = texts.iter().map(|text| interface(text)).collect();
             Config { interfaces, ..fit.clone() }.check()

@@ -82,9 +82,14 @@ impl EndKeys {
     /// The peer has answered with these lines what it was offered: the keys, if they agree.
     pub fn accept(&self, theirs: &[String]) -> Option<Keying> {
         let [theirs] = theirs else { return None };
-        let theirs = CryptoAttribute::parse(theirs).ok()?;
-        let agreed = |line: &&CryptoAttribute| line.tag == theirs.tag && line.suite == theirs.suite;
-        keying(self.offered.iter().find(agreed)?, &theirs)
+        let agreed = self.agreed(&CryptoAttribute::parse(theirs).ok()?)?;
+        Some(Keying::Srtp(Box::new(agreed)))
+    }
+
+    /// The keys that were agreed on by a line of the peer's answer; `None` if that answers none that was offered.
+    pub fn agreed(&self, theirs: &CryptoAttribute) -> Option<SrtpConfig> {
+        let is_it = |ours: &&CryptoAttribute| ours.tag == theirs.tag && ours.suite == theirs.suite;
+        both(self.offered.iter().find(is_it)?, theirs)
     }
 
     /// The peer has offered these lines: the first that is understood and permitted is answered, with the
@@ -102,7 +107,8 @@ impl EndKeys {
             self.answered = Some((ours, line.clone()));
         }
         let (ours, _) = self.answered.as_ref()?;
-        Some((keying(ours, &read)?, ours.value().to_string()))
+        let keying = Keying::Srtp(Box::new(both(ours, &read)?));
+        Some((keying, ours.value().to_string()))
     }
 }
 
@@ -127,9 +133,8 @@ pub fn any_permitted(flags: &Flags) -> bool {
     Policy::default().suites().any(|suite| permitted(suite, flags))
 }
 
-fn keying(ours: &CryptoAttribute, theirs: &CryptoAttribute) -> Option<Keying> {
-    let (send, receive) = (ours.to_config().ok()?, theirs.to_config().ok()?);
-    Some(Keying::Srtp(Box::new(SrtpConfig { send, receive })))
+fn both(ours: &CryptoAttribute, theirs: &CryptoAttribute) -> Option<SrtpConfig> {
+    Some(SrtpConfig { send: ours.to_config().ok()?, receive: theirs.to_config().ok()? })
 }
 
 #[cfg(test)]

@@ -183,6 +183,15 @@ pub fn text(control: &Control, server: ServerStats, now_ns: u64) -> String {
             ("{outcome=\"other_version\"}", kept.other_version),
         ],
     );
+    family(
+        "ale_kept_subscriptions",
+        "counter",
+        "Subscriptions to calls that another process had kept, by what became of them.",
+        &[
+            ("{outcome=\"taken_over\"}", kept.subscriptions),
+            ("{outcome=\"refused\"}", kept.subscriptions_refused),
+        ],
+    );
     let state = |of: Option<Failure>| u64::from(store.is_some_and(|kept| kept.failing == of));
     let states: Vec<_> =
         failed.iter().zip(Failure::ALL).map(|((label, _), of)| (*label, state(Some(of)))).collect();

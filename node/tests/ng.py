@@ -43,17 +43,18 @@ def bdecode(data, at=0):
 
 
 class Node:
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, address="127.0.0.1", ng=NG, http=HTTP):
         self.program, self.config, self.cookies = program, folder / "node.toml", 0
+        self.ng, self.http = ng, f"http://{http[0]}:{http[1]}/"
         self.config.write_text(f"""[ng]
-listen = "{NG[0]}:{NG[1]}"
+listen = "{ng[0]}:{ng[1]}"
 [[interface]]
-address = "127.0.0.1"
+address = "{address}"
 [media]
 port_min = {PORTS[0]}
 port_max = {PORTS[1]}
 [http]
-listen = "{HTTP[0]}:{HTTP[1]}"
+listen = "{http[0]}:{http[1]}"
 """)
         self.log = open(folder / "log", "w")
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -87,7 +88,7 @@ listen = "{HTTP[0]}:{HTTP[1]}"
         message = {"command": command, **{key.replace("_", "-"): value for key, value in said.items()}}
         request = cookie + b" " + bencode(message)
         for _ in range(6):
-            self.socket.sendto(request, NG)
+            self.socket.sendto(request, self.ng)
             try:
                 while True:
                     answer = self.socket.recv(65_536)
@@ -109,10 +110,10 @@ listen = "{HTTP[0]}:{HTTP[1]}"
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
     def metric(self, name):
-        text = urllib.request.urlopen(f"http://{HTTP[0]}:{HTTP[1]}/metrics", timeout=10).read().decode()
+        text = urllib.request.urlopen(f"{self.http}metrics", timeout=10).read().decode()
         return int(re.search(rf"^{re.escape(name)} (\d+)$", text, re.M)[1])
 
     def conferences(self):
         request = urllib.request.Request(
-            f"http://{HTTP[0]}:{HTTP[1]}/api/conferences", headers={"Authorization": f"Bearer {TOKEN}"})
+            f"{self.http}api/conferences", headers={"Authorization": f"Bearer {TOKEN}"})
         return json.load(urllib.request.urlopen(request, timeout=10))["conferences"]

@@ -4,19 +4,16 @@
 
 mod support;
 
-use std::net::UdpSocket;
-
 use ale_media::codec::g711::Law;
-use ale_media::srtp::sdes::CryptoAttribute;
-use ale_media::srtp::{MasterKey, Receiver, Suite};
+use ale_media::srtp::Suite;
 use ale_media_node::ng::bencode::Value;
 use ale_media_sinks::audit::verify;
 use support::Said::{self, List, Text};
+use support::server::{Line, SERVER, answering, is_heard};
 use support::talker::{Talker, join};
 use support::taps::{Folder, KEY, ok, reason, states, with};
-use support::{Answer, Node, Phone, amplitude};
+use support::{Answer, Node, Phone};
 
-const SERVER: &str = "[[sink]]\nname = \"srs\"\nid = 7\npurpose = \"record\"\nkind = \"rtp\"\n";
 const TONES_HZ: [f64; 2] = [400.0, 2_200.0];
 
 /// A call of mu-law, and a member of a conference that paces a test.
@@ -34,39 +31,6 @@ fn call(node: &mut Node, agreed: &[Said<'_>]) -> ([Talker; 2], Talker) {
     (talkers, Talker::new(phone, &answer, Law::Mu, 100.0))
 }
 
-/// What a server has of a line: a socket, and the sound that has come.
-struct Line {
-    socket: UdpSocket,
-    srtp: Option<Receiver>,
-    payload_type: u8,
-    heard: Vec<i16>,
-    gone: bool,
-}
-
-impl Line {
-    fn new() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_nonblocking(true).unwrap();
-        Self { socket, srtp: None, payload_type: 0, heard: Vec::new(), gone: false }
-    }
-
-    fn hear(&mut self) {
-        let mut packet = [0; 2_048];
-        while let Ok(bytes) = self.socket.recv(&mut packet) {
-            let packet = &mut packet[..bytes];
-            if (200..=204).contains(&packet[1]) {
-                // Its last report says goodbye (RFC 3550 section 6.6), in clear where there are no keys.
-                self.gone |= packet.windows(2).any(|two| two == [0x81, 203]);
-                continue;
-            }
-            let bytes = self.srtp.as_mut().map_or(bytes, |srtp| srtp.unprotect(packet).unwrap());
-            assert_eq!(packet[1] & 0x7f, self.payload_type);
-            let sound = packet[12..bytes].iter().map(|byte| Law::Mu.to_linear(*byte));
-            self.heard.extend(sound);
-        }
-    }
-}
-
 fn talk(node: &mut Node, (talkers, pace): &mut ([Talker; 2], Talker), lines: &mut [Line]) {
     for line in &mut *lines {
         line.hear();
@@ -80,27 +44,6 @@ fn talk(node: &mut Node, (talkers, pace): &mut ([Talker; 2], Talker), lines: &mu
             node.control.listen(0);
         }
     }
-}
-
-/// What the server answers: its ports, or 0 for a line that it refuses.
-fn answering(offer: &str, lines: &[Option<&Line>], more: &str) -> String {
-    let transport = if offer.contains("RTP/SAVP") { "RTP/SAVP" } else { "RTP/AVP" };
-    let mut sdp =
-        String::from("v=0\r\no=- 9 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n");
-    for line in lines {
-        let port = line.map_or(0, |line| line.socket.local_addr().unwrap().port());
-        let number = line.map_or(0, |line| line.payload_type);
-        sdp += &format!(
-            "m=audio {port} {transport} {number}\r\na=rtpmap:{number} PCMU/8000\r\na=recvonly\r\na=rtcp-mux\r\n{more}"
-        );
-    }
-    sdp
-}
-
-fn is_heard(line: &Line, hz: f64) -> bool {
-    let loud = amplitude(&line.heard, hz) > 1_000.0;
-    assert!(loud || line.heard.is_empty() || amplitude(&line.heard, hz) < 20.0);
-    loud
 }
 
 const ALL: [Said<'static>; 2] = [Text("call-id", "c"), List("flags", &["all", "SIPREC"])];
@@ -137,6 +80,29 @@ fn a_subscriber_hears_who_has_agreed_and_no_longer_than_that() {
     talk(&mut node, &mut calling, &mut lines);
     assert!(is_heard(&lines[0], TONES_HZ[0]) && lines[1].heard.is_empty());
     assert_eq!(node.control.taps(), [1, 1, 0]);
+    let query = node.ask("query", &of[..1]);
+    let tags = query.value().entry("tags").cloned().unwrap();
+    let related = |tag: &str, key: &str| {
+        let Some(Value::List(list)) = tags.entry(tag).unwrap().entry(key) else { panic!() };
+        let text = |of: &Value<'_>, key| of.entry(key).and_then(Value::text).unwrap().to_owned();
+        list.iter().map(|of| (text(of, "tag"), text(of, "type"))).collect::<Vec<_>>()
+    };
+    // As rtpengine has them.
+    let [talks, listens] = ["offer/answer", "pub/sub"];
+    assert_eq!(related("a", "subscribers"), [named("b", talks), named(&tag, listens)]);
+    assert_eq!(related("a", "subscriptions"), [named("b", talks)]);
+    assert_eq!(related(&tag, "subscriptions"), [named("a", listens), named("b", listens)]);
+    assert_eq!(related(&tag, "subscribers"), []);
+    let Some(Value::List(medias)) = tags.entry(&tag).unwrap().entry("medias") else { panic!() };
+    let streams = medias.iter().zip(&lines).map(|(media, line)| {
+        let Some(Value::List(streams)) = media.entry("streams") else { panic!("{media:?}") };
+        let to = streams[0].entry("endpoint").and_then(|to| to.entry("port")?.number());
+        assert_eq!(to, Some(line.socket.local_addr().unwrap().port().into()));
+        streams[0].entry("local port").and_then(Value::number).unwrap()
+    });
+    let offered = offer.lines().filter_map(|line| line.strip_prefix("m=audio "));
+    let offered = offered.map(|line| line.split(' ').next().unwrap().parse().unwrap());
+    assert_eq!(streams.collect::<Vec<i64>>(), offered.collect::<Vec<i64>>());
 
     let ben = [Text("call-id", "c"), Text("from-tag", "b"), Text("consent", "srs")];
     ok(&node.ask("consent", &ben));
@@ -194,15 +160,10 @@ fn what_is_sent_to_a_subscriber_is_protected_as_agreed_and_a_line_may_be_refused
     let offer = asked.sdp();
     assert_eq!(to_tag(&asked), "srs-1");
     let offered: Vec<_> = offer.lines().filter(|line| line.starts_with("a=crypto:")).collect();
-    let theirs = CryptoAttribute::parse(offered[0]).unwrap();
-    let key = [0x5a; 44];
-    let key = &key[..theirs.suite.key_bytes() + theirs.suite.salt_bytes()];
-    let key = MasterKey::from_concatenated(theirs.suite, key).unwrap();
-    let ours = CryptoAttribute::new(theirs.tag, theirs.suite, key);
-    assert_eq!(theirs.suite, Suite::AeadAes256Gcm);
     let mut lines = [Line::new()];
-    lines[0].srtp = Some(Receiver::new(&theirs.to_config().unwrap()).unwrap());
-    let answer = answering(&offer, &[Some(&lines[0]), None], &format!("{}\r\n", &*ours.line()));
+    let (suite, key) = lines[0].agree(offered[0]);
+    assert_eq!(suite, Suite::AeadAes256Gcm);
+    let answer = answering(&offer, &[Some(&lines[0]), None], &key);
     let of = [Text("call-id", "c"), Text("to-tag", "srs-1"), Text("sdp", &answer)];
     let answered = node.ask("subscribe answer", &of);
     assert_eq!(states(&answered), [("b".to_owned(), "agreed".to_owned())]);

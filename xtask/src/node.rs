@@ -48,10 +48,13 @@ pub(crate) fn soak(_: &[String]) -> Outcome {
     step("node/tests/soak.py").arg(program).arg(variable("SECONDS", "600")).run()
 }
 
-/// The node beside programs of others, in short form: calls that come and go, OpenSSL, a browser and a phone.
+/// The node beside programs of others, in short form: calls that come and go, OpenSSL, browsers, phones and a proxy.
 pub(crate) fn test(arguments: &[String]) -> Outcome {
     let program = program()?;
     step("node/tests/soak.py").arg(&program).arg("20").run()?;
-    step("node/tests/openssl_peer.py").arg(program).run()?;
-    edge_test(arguments)
+    step("node/tests/openssl_peer.py").arg(&program).run()?;
+    edge_test(arguments)?;
+    // What these need is installed by now, or they say that they are left out.
+    step("node/edge/to_phone.py").arg(&program).arg(target().join("edge-to-phone")).run()?;
+    step("node/edge/calls.py").arg(program).arg(target().join("edge-calls")).run()
 }

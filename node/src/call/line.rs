@@ -207,8 +207,8 @@ impl CallLine {
                 Ends::Relay([first.make(muxed[0], &other)?, second.make(muxed[1], &one)?])
             }
             Some([one, other]) => Ends::Translate([
-                first.make_voice(muxed[0], one)?,
-                second.make_voice(muxed[1], other)?,
+                first.make_voice(muxed[0], one, room)?,
+                second.make_voice(muxed[1], other, room)?,
             ]),
         };
         self.speeches = speeches;
@@ -235,7 +235,7 @@ impl CallLine {
         room: &mut Room,
     ) -> Result<(Path, LegMedia), CallError> {
         let [Some(only), _] = &mut self.ends else { return Err(CallError::NoOffer) };
-        let (receiver, media) = only.make_leg(speech)?;
+        let (receiver, media) = only.make_leg(speech, room)?;
         let reports_to = only.said.as_ref().and_then(|said| said.rtcp);
         let (facing, heard) = (only.make_facing(muxed)?, Heard::new(receiver, reports_to));
         let ends = Ends::Mix(End { facing, media: heard });

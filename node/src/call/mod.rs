@@ -32,7 +32,7 @@ pub use member::{Entrance, Member};
 pub use overhear::{Heard, Overheard};
 pub(crate) use resume::Resumed;
 pub use shared::SharedPorts;
-pub use subscriber::{Lead, Subscriber};
+pub use subscriber::{Lead, SubscribedLine, Subscriber};
 
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -61,6 +61,8 @@ pub struct Room {
     pub identity: Identity,
     /// Most media lines of a call.
     pub max_lines: usize,
+    /// What encoding Opus may cost, 0 to 10.
+    pub opus_complexity: u8,
     /// The number of the next path.
     pub next_path: u64,
 }
@@ -165,6 +167,11 @@ impl Call {
     /// Which party a tag is of.
     pub(crate) fn party(&self, tag: &str) -> Option<usize> {
         self.tags.iter().position(|known| known.as_deref() == Some(tag))
+    }
+
+    /// What is kept of it for another process is not all there is any more.
+    pub(crate) fn keep_anew(&mut self) {
+        self.checkpointed_ns = 0;
     }
 
     /// What a worker has told of an end of one of its paths; whether the path is of this call.

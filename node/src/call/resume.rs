@@ -54,6 +54,7 @@ impl Call {
             tags: self.tags.clone(),
             lines: lines.collect::<Option<_>>()?,
             member: self.member.as_ref().map(Member::record),
+            subscriptions: Vec::new(),
         })
     }
 

@@ -6,10 +6,11 @@ use core::net::SocketAddr;
 use std::net::UdpSocket;
 
 use ale_media::leg::LegConfig;
-use ale_media::session::{Keying, SrtpConfig};
+use ale_media::srtp::sdes::CryptoAttribute;
 
 use super::voice::{self, Speech};
 use super::{Call, CallError, Room, rewrite};
+use crate::failover::{AgreedRecord, SubscribedRecord};
 use crate::keys::{self, EndKeys};
 use crate::ng::flags::{Flags, Transport};
 use crate::ports::Pair;
@@ -21,6 +22,7 @@ use crate::sdp::{self, Formats, Line, LineKind, NamedFormat, Origin, RewrittenLi
 pub struct Subscriber {
     voices: Vec<Voice>,
     transport: Transport,
+    opus_complexity: u8,
 }
 
 /// A line of it.
@@ -28,6 +30,7 @@ pub struct Subscriber {
 struct Voice {
     /// Whose it is.
     party: usize,
+    interface: usize,
     pair: Pair,
     keys: EndKeys,
     offered: Vec<NamedFormat>,
@@ -38,9 +41,21 @@ struct Voice {
 struct Agreed {
     to: SocketAddr,
     speech: Speech,
-    srtp: Option<Box<SrtpConfig>>,
+    /// The line of SDES by which it has answered one of the node's.
+    key: Option<CryptoAttribute>,
     /// Whether it takes reports, which come from RTP's port.
     reports: bool,
+}
+
+/// A line of it, to be told.
+#[derive(Debug, Clone, Copy)]
+pub struct SubscribedLine {
+    /// Whose voice it is.
+    pub party: usize,
+    /// Number of the interface that it is sent from, and the port.
+    pub from: (usize, u16),
+    /// Where it is sent, if it is.
+    pub to: Option<SocketAddr>,
 }
 
 /// How a voice is sent.
@@ -111,20 +126,21 @@ impl Subscriber {
                 crypto: if transport.secure { keys.offer(flags) } else { Vec::new() },
                 ..RewrittenLine::plain(pair.port())
             }));
-            voices.push(Voice { party: *party, pair, keys, offered, agreed: None });
+            voices.push(Voice { party: *party, interface, pair, keys, offered, agreed: None });
         }
         let address = address.ok_or(CallError::NoInterface)?;
         let session = random::number().ok_or(CallError::Random)?;
         let mut offer = sdp::sending(lines.len(), Origin { session, version: 1, address });
         sdp::rewrite(&mut offer, &rewrite(address, flags, lines));
-        Ok((Self { voices, transport }, sdp::write(&offer)))
+        let opus_complexity = room.opus_complexity;
+        Ok((Self { voices, transport, opus_complexity }, sdp::write(&offer)))
     }
 
-    /// It has answered; whose voices it takes.
+    /// It has answered.
     ///
     /// # Errors
     /// [`CallError`]; nothing is agreed on then.
-    pub fn answer(&mut self, text: &[u8], room: &Room) -> Result<Vec<usize>, CallError> {
+    pub fn answer(&mut self, text: &[u8], room: &Room) -> Result<(), CallError> {
         let session = sdp::parse(text, room.max_lines).map_err(CallError::Sdp)?;
         let lines = (0..self.voices.len()).map(|number| Line::of(&session, number));
         let agreed = self.voices.iter().zip(lines).map(|(voice, line)| match line {
@@ -132,12 +148,52 @@ impl Subscriber {
             None => Ok(None),
         });
         let agreed: Vec<_> = agreed.collect::<Result<_, _>>()?;
-        let mut taken = Vec::new();
+        if agreed.iter().all(Option::is_none) {
+            return Err(CallError::NoAudio);
+        }
         for (voice, agreed) in self.voices.iter_mut().zip(agreed) {
-            taken.extend(agreed.is_some().then_some(voice.party));
             voice.agreed = agreed;
         }
-        if taken.is_empty() { Err(CallError::NoAudio) } else { Ok(taken) }
+        Ok(())
+    }
+
+    /// Whose voices it has taken by its answer; nobody's before.
+    pub fn taken(&self) -> Vec<usize> {
+        let taken = self.voices.iter().filter(|voice| voice.agreed.is_some());
+        taken.map(|voice| voice.party).collect()
+    }
+
+    /// What it was offered its lines as.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Its lines, to be told.
+    pub fn told(&self) -> impl Iterator<Item = SubscribedLine> {
+        self.voices.iter().map(|voice| SubscribedLine {
+            party: voice.party,
+            from: (voice.interface, voice.pair.port()),
+            to: voice.agreed.as_ref().map(|agreed| agreed.to),
+        })
+    }
+
+    /// What is kept of it for another process.
+    pub(crate) fn record(&self, room: &Room) -> Option<Vec<SubscribedRecord>> {
+        self.voices.iter().map(|voice| voice.record(room)).collect()
+    }
+
+    /// Who has subscribed to another process, on the ports of there.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub(crate) fn resume(
+        records: &[SubscribedRecord],
+        transport: Transport,
+        room: &Room,
+    ) -> Result<Self, CallError> {
+        let voices = records.iter().map(|record| Voice::resume(record, room));
+        let (voices, opus_complexity) = (voices.collect::<Result<_, _>>()?, room.opus_complexity);
+        Ok(Self { voices, transport, opus_complexity })
     }
 
     /// Whether a party is to be heard.
@@ -148,10 +204,13 @@ impl Subscriber {
     /// How a party's voice is sent; `None` if it is not taken.
     pub fn lead(&self, party: usize) -> Option<Lead> {
         let voice = self.voices.iter().find(|voice| voice.party == party)?;
-        let Agreed { to, speech, srtp, reports } = voice.agreed.as_ref()?;
-        let mut leg = speech.leg()?;
-        leg.plain = srtp.is_none();
-        leg.srtp = srtp.as_deref().cloned();
+        let Agreed { to, speech, key, reports } = voice.agreed.as_ref()?;
+        let mut leg = speech.leg(self.opus_complexity)?;
+        leg.plain = key.is_none();
+        leg.srtp = match key {
+            Some(theirs) => Some(voice.keys.agreed(theirs)?),
+            None => None,
+        };
         if !reports {
             leg.rtcp_interval_ms = 0;
         }
@@ -172,13 +231,60 @@ impl Voice {
             return Err(CallError::NotDone("Another address family than was offered"));
         }
         let speech = voice::one_of(line, &self.offered).ok_or(CallError::UnknownCodecs)?;
-        let srtp = match transport.secure {
-            true => match self.keys.accept(&line.crypto) {
-                Some(Keying::Srtp(srtp)) => Some(srtp),
-                _ => return Err(CallError::Keys),
-            },
-            false => None,
+        let key = match (transport.secure, &line.crypto[..]) {
+            (true, [theirs]) => Some(self.answering(theirs)?),
+            (true, _) => return Err(CallError::Keys),
+            (false, _) => None,
         };
-        Ok(Some(Agreed { to, speech, srtp, reports: line.rtcp_mux }))
+        Ok(Some(Agreed { to, speech, key, reports: line.rtcp_mux }))
+    }
+
+    /// A line of SDES that answers one of those that were offered.
+    fn answering(&self, theirs: &str) -> Result<CryptoAttribute, CallError> {
+        let theirs = CryptoAttribute::parse(theirs).map_err(|_| CallError::Keys)?;
+        self.keys.agreed(&theirs).map(|_| theirs).ok_or(CallError::Keys)
+    }
+
+    fn record(&self, room: &Room) -> Option<SubscribedRecord> {
+        let (interface, _) = room.interfaces.get(self.interface)?;
+        let offered = self.offered.iter().map(|one| (one.payload_type, one.encoding.clone()));
+        Some(SubscribedRecord {
+            party: self.party,
+            interface: (interface.name.clone(), interface.told().is_ipv6()),
+            port: self.pair.port(),
+            keys: self.keys.record(),
+            offered: offered.collect(),
+            agreed: self.agreed.as_ref().map(|agreed| AgreedRecord {
+                to: agreed.to,
+                speech: agreed.speech.record(),
+                key: agreed.key.as_ref().map(|key| key.value().to_string()),
+                reports: agreed.reports,
+            }),
+        })
+    }
+
+    fn resume(record: &SubscribedRecord, room: &Room) -> Result<Self, CallError> {
+        let (name, ipv6) = &record.interface;
+        let interface = room.interface(Some(name), *ipv6)?;
+        let (_, ports) = room.interfaces.get(interface).ok_or(CallError::NoInterface)?;
+        let offered = record.offered.iter().map(|(payload_type, encoding)| NamedFormat {
+            payload_type: *payload_type,
+            encoding: encoding.clone(),
+            fmtp: None,
+        });
+        let mut voice = Self {
+            party: record.party,
+            interface,
+            pair: ports.bind_at(record.port).map_err(CallError::Ports)?,
+            keys: EndKeys::of(&record.keys).ok_or(CallError::Keys)?,
+            offered: offered.collect(),
+            agreed: None,
+        };
+        if let Some(AgreedRecord { to, speech, key, reports }) = &record.agreed {
+            let key = key.as_deref().map(|key| voice.answering(key)).transpose()?;
+            let speech = Speech::of(speech)?;
+            voice.agreed = Some(Agreed { to: *to, speech, key, reports: *reports });
+        }
+        Ok(voice)
     }
 }

@@ -27,7 +27,8 @@ fn room(first: u16, last: u16) -> Room {
     });
     let identity = Identity::new().unwrap();
     let shared = SharedPorts::none();
-    Room { interfaces: interfaces.into(), shared, identity, max_lines: 4, next_path: 0 }
+    let interfaces = interfaces.into();
+    Room { interfaces, shared, identity, max_lines: 4, opus_complexity: 6, next_path: 0 }
 }
 
 fn worker() -> Worker {

@@ -2,6 +2,7 @@
 //! Which codecs a media line adds to an offer, and what is spoken at each end when the answer has come.
 
 use ale_media::codec::CodecSpec;
+use ale_media::codec::opus::OpusConfig;
 use ale_media::leg::{Direction, LegConfig, ReceiveCodec, TelephoneEvents};
 
 use super::error::CallError;
@@ -304,10 +305,21 @@ impl Speech {
         formats
     }
 
-    /// A leg that speaks it, but for its keys and where its peer is.
-    pub(super) fn leg(&self) -> Option<LegConfig> {
-        let mut config =
-            LegConfig::new(random::ssrc(false)?, self.payload_type, self.codec.clone());
+    /// The codec as it is encoded. Opus takes PCM of the ends' rate: above that there is nothing to be encoded, which
+    /// it would spend bits and time on.
+    fn encoded(&self, complexity: u8) -> CodecSpec {
+        let CodecSpec::Opus(config) = self.codec else { return self.codec.clone() };
+        let sample_rate_hz = match self.sample_rate_hz {
+            narrower @ (8_000 | 16_000 | 24_000) => narrower,
+            _ => config.sample_rate_hz,
+        };
+        CodecSpec::Opus(OpusConfig { sample_rate_hz, complexity, ..config })
+    }
+
+    /// A leg that speaks it, but for its keys and where its peer is; Opus at this complexity, 0 to 10.
+    pub(super) fn leg(&self, opus_complexity: u8) -> Option<LegConfig> {
+        let codec = self.encoded(opus_complexity);
+        let mut config = LegConfig::new(random::ssrc(false)?, self.payload_type, codec);
         config.initial_sequence = (random::number()? >> 17) as u16;
         config.initial_timestamp = random::number()?;
         config.cname =
@@ -385,7 +397,23 @@ mod tests {
         let [_, far] = translation(&offered, &added, &line("111 96", maps)).unwrap().unwrap();
         assert_eq!(far.understood.len(), 1);
         for speech in [near, far] {
-            let mut config = speech.leg().unwrap();
+            let mut config = speech.leg(6).unwrap();
+            config.plain = true;
+            assert!(ale_media::leg::Leg::new(&config).is_ok());
+        }
+    }
+
+    #[test]
+    fn opus_is_encoded_at_the_rate_of_what_there_is_and_as_carefully_as_is_asked() {
+        let opus = line("96", OPUS);
+        let [_, far] = translation(&line("0", ""), &[], &opus).unwrap().unwrap();
+        let [_, wide] = translation(&line("9", ""), &[], &opus).unwrap().unwrap();
+        let member = alone(&opus, &Codecs::default()).unwrap();
+        for (speech, rate_hz) in [(far, 8_000), (wide, 16_000), (member, 48_000)] {
+            let mut config = speech.leg(3).unwrap();
+            let CodecSpec::Opus(sent) = &config.send.codec else { panic!("{config:?}") };
+            assert_eq!((sent.sample_rate_hz, sent.complexity), (rate_hz, 3));
+            assert_eq!(config.sample_rate_hz, Some(rate_hz), "as it is pushed");
             config.plain = true;
             assert!(ale_media::leg::Leg::new(&config).is_ok());
         }
@@ -400,7 +428,7 @@ mod tests {
             ("0", "a=fmtp:0 usedtx=1\r\n", false),
         ] {
             let speech = alone(&line(format, maps), &Codecs::default()).unwrap();
-            assert_eq!(speech.leg().unwrap().silence_suppression, pauses, "{maps}");
+            assert_eq!(speech.leg(6).unwrap().silence_suppression, pauses, "{maps}");
             let told = speech.formats().remove(0).fmtp;
             assert_eq!(told.as_deref(), pauses.then_some("usedtx=1"), "{maps}");
         }
@@ -425,7 +453,7 @@ mod tests {
         let [near, far] = translation(&without, &[], &line("9", "")).unwrap().unwrap();
         assert_eq!((near.sample_rate_hz, far.sample_rate_hz), (16_000, 16_000));
         for speech in [near, far] {
-            let mut config = speech.leg().unwrap();
+            let mut config = speech.leg(6).unwrap();
             config.plain = true;
             assert!(ale_media::leg::Leg::new(&config).is_ok());
         }

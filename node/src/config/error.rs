@@ -24,6 +24,8 @@ pub enum ConfigError {
     NotHere(String, IpAddr, String),
     /// The range of ports begins odd, ends even, or is empty.
     Ports,
+    /// Opus has ten steps of complexity, and 0.
+    Complexity,
     /// Ports of browsers that are not above 0 and below 65,536, or among those of lines.
     SharedPorts,
     /// DTLS 1.3 in a program that was built without it.
@@ -63,6 +65,7 @@ impl fmt::Display for ConfigError {
                 f.write_str("dtls13 wants a program that was built with the feature dtls13")
             }
             Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
+            Self::Complexity => f.write_str("media: opus_complexity is 0 to 10"),
             Self::SharedPorts => f.write_str(
                 "webrtc: as many ports from `port` on as there are workers, and none from port_min to port_max",
             ),

@@ -124,12 +124,8 @@ impl Control {
     /// Records a call, or a member.
     fn record(&mut self, call_id: &str, flags: &Flags, now_ns: u64) -> Result<(), String> {
         let sink = self.taps.sink(flags.sink.as_deref(), Leads::Files)?;
-        let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
-        if call.member.is_some() {
-            let ordered = self.tap_member(call_id, &sink, TapOrder::Start, now_ns)?;
-            return ordered.refused.map_or(Ok(()), Err);
-        }
-        self.tap_between(call_id, None, &sink, TapOrder::Start, now_ns).map(drop)
+        let ordered = self.tap_called(call_id, None, &sink, (TapOrder::Start, now_ns))?;
+        ordered.into_iter().find_map(|one| one.refused).map_or(Ok(()), Err)
     }
 
     /// Has the taps of a call between two follow what has become of it.
@@ -196,8 +192,11 @@ impl Control {
         let ordered = match (request.call_id, request.flags.conference.as_deref()) {
             (None, Some(conference)) => self.tap_conference(conference, &sink, order, now_ns)?,
             _ => {
-                let (_, party, _) = addressed(&mut self.calls, &self.workers, request)?;
-                self.tap_voice(request.call_id.unwrap_or_default(), party, &sink, order, now_ns)?
+                let Self { calls, conferences, between, taps, workers, .. } = self;
+                let (call, party, _) = addressed(calls, workers, request)?;
+                let of = (request.call_id.unwrap_or_default(), &*call, party);
+                let mut means = Means { taps, conferences, workers };
+                tap_voice(of, &sink, (order, now_ns), between, &mut means)?
             }
         };
         if let Some(Ordered { refused: Some(reason), .. }) =
@@ -210,59 +209,18 @@ impl Control {
         Ok(())
     }
 
-    /// Has a party of a call go to a sink, or both, or the member that it is of.
-    pub(super) fn tap_voice(
+    /// Has a party of the call of this name go to a sink, or both, or the member that it is of.
+    pub(super) fn tap_called(
         &mut self,
         call_id: &str,
         party: Option<usize>,
         sink: &str,
-        order: TapOrder,
-        now_ns: u64,
-    ) -> Result<Vec<Ordered>, String> {
-        let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
-        if call.member.is_some() {
-            return Ok(vec![self.tap_member(call_id, sink, order, now_ns)?]);
-        }
-        self.tap_between(call_id, party, sink, order, now_ns)
-    }
-
-    fn tap_member(
-        &mut self,
-        call_id: &str,
-        sink: &str,
-        order: TapOrder,
-        now_ns: u64,
-    ) -> Result<Ordered, String> {
-        let Self { calls, conferences, taps, .. } = self;
-        let call = calls.get(call_id).ok_or("Unknown call-id")?;
-        let (tapped, voice) = conferences.voice(call_id, call).ok_or("Unknown conference")?;
-        ordered(taps, tapped, sink, &voice, order, now_ns)
-    }
-
-    /// Has a party of a call between two go to a sink, or both.
-    fn tap_between(
-        &mut self,
-        call_id: &str,
-        party: Option<usize>,
-        sink: &str,
-        order: TapOrder,
-        now_ns: u64,
+        (order, now_ns): (TapOrder, u64),
     ) -> Result<Vec<Ordered>, String> {
         let Self { calls, conferences, between, taps, workers, .. } = self;
         let call = calls.get(call_id).ok_or("Unknown call-id")?;
         let mut means = Means { taps, conferences, workers };
-        between.order((call_id, call), party, sink, order, &mut means)?;
-        let (purpose, receiver) = self.taps.terms(sink).ok_or("No such sink")?;
-        let of = (0..2).filter(|of| party.is_none_or(|party| party == *of));
-        let ordered = of.filter_map(|of| {
-            Some(Ordered {
-                call_id: call_id.to_owned(),
-                tag: call.tags.get(of)?.clone()?,
-                state: call.consents(of).word(purpose, receiver, now_ns),
-                refused: None,
-            })
-        });
-        Ok(ordered.collect())
+        tap_voice((call_id, call, party), sink, (order, now_ns), between, &mut means)
     }
 
     /// Has everybody in a conference go to a sink, also who comes later.
@@ -283,6 +241,33 @@ impl Control {
         }
         Ok(all)
     }
+}
+
+/// Has a party of a call go to a sink, or both, or the member that it is of.
+fn tap_voice(
+    (call_id, call, party): (&str, &Call, Option<usize>),
+    sink: &str,
+    (order, now_ns): (TapOrder, u64),
+    between: &mut Between,
+    means: &mut Means<'_>,
+) -> Result<Vec<Ordered>, String> {
+    if call.member.is_some() {
+        let seated = means.conferences.voice(call_id, call);
+        let (tapped, voice) = seated.ok_or("Unknown conference")?;
+        return Ok(vec![ordered(means.taps, tapped, sink, &voice, order, now_ns)?]);
+    }
+    between.order((call_id, call), party, sink, order, means)?;
+    let (purpose, receiver) = means.taps.terms(sink).ok_or("No such sink")?;
+    let of = (0..2).filter(|of| party.is_none_or(|party| party == *of));
+    let ordered = of.filter_map(|of| {
+        Some(Ordered {
+            call_id: call_id.to_owned(),
+            tag: call.tags.get(of)?.clone()?,
+            state: call.consents(of).word(purpose, receiver, now_ns),
+            refused: None,
+        })
+    });
+    Ok(ordered.collect())
 }
 
 /// The conference in which a party is tapped, and its voice there.

@@ -26,6 +26,10 @@ pub struct Kept {
     pub refused: u64,
     /// Records that were refused since they are of another version.
     pub other_version: u64,
+    /// Subscriptions that were taken over with their calls.
+    pub subscriptions: u64,
+    /// Subscriptions that were not, since their ports are others' or there is no such sink.
+    pub subscriptions_refused: u64,
 }
 
 impl Kept {
@@ -149,6 +153,13 @@ impl Control {
         }
     }
 
+    /// A call is to be kept at once, since something about it is otherwise than it was.
+    pub(super) fn keep_anew(&mut self, call_id: &str) {
+        if let Some(call) = self.calls.get_mut(call_id) {
+            call.keep_anew();
+        }
+    }
+
     /// A worker has taken checkpoints of a path's ends.
     pub(super) fn keep(&mut self, path: u64, call_id: &str, taken: Vec<EndCheckpoint>) {
         let (Some(keeper), Some(call)) = (&mut self.keeper, self.calls.get_mut(call_id)) else {
@@ -158,7 +169,8 @@ impl Control {
         if !call.set_checkpoint(path, taken) {
             return;
         }
-        let Some(record) = call.record(call_id, &self.room, unix_ms()) else { return };
+        let Some(mut record) = call.record(call_id, &self.room, unix_ms()) else { return };
+        record.subscriptions = self.taps.subscriptions.record(call_id, &self.room);
         if keeper.keep(&record)
             && let Some(worker) = self.workers.get(call.worker)
         {
@@ -289,6 +301,15 @@ impl Control {
         // What a description asks of recordings is its author's, now as before.
         let _ = self.conferences.follow(&call);
         self.calls.insert(call_id.clone(), call);
+        for kept in &record.subscriptions {
+            match self.subscribe_again(call_id, kept, now_ns) {
+                Ok(()) => keeper.kept.subscriptions += 1,
+                Err(reason) => {
+                    keeper.kept.subscriptions_refused += 1;
+                    tracing::warn!(call_id, sink = kept.sink, %reason, "a subscription has ended");
+                }
+            }
+        }
         Ok(())
     }
 }

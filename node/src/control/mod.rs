@@ -109,7 +109,8 @@ impl Control {
             let ports = Ports::new(interface.address, first, last, start);
             interfaces.push((interface.clone(), ports));
         }
-        let max_lines = usize::from(config.media.max_lines);
+        let config::Media { max_lines, opus_complexity, .. } = config.media;
+        let max_lines = usize::from(max_lines);
         Ok(Self {
             calls: HashMap::new(),
             conferences: Conferences::new(config.conference, config.sinks.len()),
@@ -117,7 +118,7 @@ impl Control {
             taps,
             workers,
             next_worker: 0,
-            room: Room { interfaces, shared, identity, max_lines, next_path: 0 },
+            room: Room { interfaces, shared, identity, max_lines, opus_complexity, next_path: 0 },
             clock,
             max_calls: config.media.max_calls as usize,
             load: Load::new(config.admission, count),
@@ -407,7 +408,8 @@ impl Control {
             return Ok(());
         }
         if let Some(call) = self.calls.get(call_id) {
-            report::call(call, &self.room, &self.clock, answer);
+            let subscriptions = self.taps.subscriptions.of(call_id);
+            report::call(call, subscriptions, &self.room, &self.clock, answer);
         }
         self.end(call_id);
         answer.string("result", "ok");
@@ -477,7 +479,8 @@ impl Control {
         let call_id = name(request.call_id, "No call-id in message")?;
         let call = self.calls.get(call_id).ok_or("Unknown call-id")?;
         self.report_member(call, answer);
-        report::call(call, &self.room, &self.clock, answer);
+        let subscriptions = self.taps.subscriptions.of(call_id);
+        report::call(call, subscriptions, &self.room, &self.clock, answer);
         answer.string("result", "ok");
         Ok(())
     }

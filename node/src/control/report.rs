@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Control;
+use super::subscriptions::Subscription;
 use crate::call::{Call, LineEnd, Room};
 use crate::ng::bencode::{DictionaryWriter, ListWriter};
 use crate::sdp::LineKind;
@@ -76,8 +77,14 @@ fn tag(call: &Call, party: usize) -> &str {
     call.tags.get(party).and_then(Option::as_deref).unwrap_or_default()
 }
 
-/// Writes all that is known of a call.
-pub(super) fn call(call: &Call, room: &Room, clock: &Clock, answer: &mut DictionaryWriter<'_>) {
+/// Writes all that is known of a call, and of who subscribes to it.
+pub(super) fn call(
+    call: &Call,
+    subscriptions: &[Subscription],
+    room: &Room,
+    clock: &Clock,
+    answer: &mut DictionaryWriter<'_>,
+) {
     let created_us = call.created_us();
     answer.number("created", created_us / 1_000_000).number("created_us", created_us % 1_000_000);
     answer.number("last signal", clock.unix_s(call.signalled_ns));
@@ -100,23 +107,78 @@ pub(super) fn call(call: &Call, room: &Room, clock: &Clock, answer: &mut Diction
                         rtcp.add(of_rtcp);
                     }
                 });
-                for key in ["subscriptions", "subscribers"] {
-                    about.list(key, |list| {
-                        let other = tag(call, 1 - party);
-                        if !other.is_empty() {
-                            list.dictionary(|peer| {
-                                peer.string("tag", other).string("type", "offer/answer");
-                            });
-                        }
-                    });
-                }
+                let other = tag(call, 1 - party);
+                about.list("subscriptions", |list| related(other, OFFER_ANSWER, list));
+                about.list("subscribers", |list| {
+                    related(other, OFFER_ANSWER, list);
+                    let hears = |one: &&Subscription| one.subscriber.hears(party);
+                    subscriptions
+                        .iter()
+                        .filter(hears)
+                        .for_each(|one| related(&one.tag, PUB_SUB, list));
+                });
             });
+        }
+        // A party may have taken the tag since.
+        for one in subscriptions.iter().filter(|one| call.party(&one.tag).is_none()) {
+            tags.dictionary(&one.tag, |about| subscription(call, one, room, about));
         }
     });
     answer.dictionary("totals", |totals| {
         rtp.write("RTP", totals);
         rtcp.write("RTCP", totals);
     });
+}
+
+/// How rtpengine calls what there is between those of one call who talk, and who only listens.
+const OFFER_ANSWER: &str = "offer/answer";
+const PUB_SUB: &str = "pub/sub";
+
+/// Who hears, or is heard, if there is somebody.
+fn related(tag: &str, kind: &str, out: &mut ListWriter<'_>) {
+    if !tag.is_empty() {
+        out.dictionary(|peer| {
+            peer.string("tag", tag).string("type", kind);
+        });
+    }
+}
+
+/// Who subscribes: whose voices, from which port and where to.
+fn subscription(call: &Call, one: &Subscription, room: &Room, about: &mut DictionaryWriter<'_>) {
+    about.string("tag", &one.tag).string("sink", &one.sink);
+    about.list("medias", |medias| {
+        for (label, line) in one.subscriber.told().enumerate() {
+            medias.dictionary(|media| {
+                media.number("index", label as u64 + 1).string("type", "audio");
+                media.string("protocol", one.subscriber.transport().name());
+                media.string("label", label.to_string()).string("from-tag", tag(call, line.party));
+                media.list("flags", |_| {});
+                let (interface, port) = line.from;
+                media.list("streams", |streams| {
+                    streams.dictionary(|stream| {
+                        local(interface, port.into(), room, stream);
+                        if let Some(to) = line.to {
+                            endpoint("endpoint", to, stream);
+                        }
+                    });
+                });
+            });
+        }
+    });
+    about.list("subscriptions", |list| {
+        one.subscriber.told().for_each(|line| related(tag(call, line.party), PUB_SUB, list));
+    });
+    about.list("subscribers", |_| {});
+}
+
+/// Where the node is, to a peer.
+fn local(interface: usize, port: u64, room: &Room, stream: &mut DictionaryWriter<'_>) {
+    stream.number("local port", port);
+    if let Some((interface, _)) = room.interfaces.get(interface) {
+        let local = interface.told();
+        stream.string("local address", local.to_string());
+        stream.string("family", family(local.is_ipv4()));
+    }
 }
 
 /// What has come at an end: RTP, and RTCP.
@@ -139,7 +201,6 @@ fn totals(end: &LineEnd) -> [Traffic; 2] {
 
 fn media(n: usize, end: &LineEnd, room: &Room, clock: &Clock, out: &mut ListWriter<'_>) {
     let said = end.said.as_ref();
-    let local = room.interfaces.get(end.interface).map(|(interface, _)| interface.told());
     let [rtp, rtcp] = totals(end);
     out.dictionary(|media| {
         media.number("index", n as u64 + 1);
@@ -163,11 +224,7 @@ fn media(n: usize, end: &LineEnd, room: &Room, clock: &Clock, out: &mut ListWrit
                 ("RTCP", rtcp, 1, said.and_then(|line| line.rtcp)),
             ] {
                 streams.dictionary(|stream| {
-                    stream.number("local port", u64::from(end.port) + after);
-                    if let Some(local) = local {
-                        stream.string("local address", local.to_string());
-                        stream.string("family", family(local.is_ipv4()));
-                    }
+                    local(end.interface, u64::from(end.port) + after, room, stream);
                     if let Some(peer) = peer {
                         endpoint("advertised endpoint", peer, stream);
                     }

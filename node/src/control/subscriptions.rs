@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use super::consent::{Ordered, write_ordered};
 use super::{Control, name};
-use crate::call::{Call, Lead, Subscriber};
+use crate::call::{Call, Lead, Room, Subscriber};
+use crate::failover::SubscriptionRecord;
 use crate::ng::bencode::DictionaryWriter;
 use crate::ng::command::{Leads, Request, TapOrder};
 use crate::random;
@@ -20,17 +21,16 @@ pub(super) struct Subscriptions {
 
 /// One, of a call.
 #[derive(Debug)]
-struct Subscription {
-    tag: String,
+pub(super) struct Subscription {
+    pub(super) tag: String,
     /// Of a kind that leads to who has subscribed.
-    sink: String,
-    subscriber: Subscriber,
-    /// Whose voices it has taken by its answer.
-    taken: Option<Vec<usize>>,
+    pub(super) sink: String,
+    pub(super) subscriber: Subscriber,
 }
 
 impl Subscriptions {
-    fn of(&self, call_id: &str) -> &[Subscription] {
+    /// Those of a call.
+    pub(super) fn of(&self, call_id: &str) -> &[Subscription] {
         self.by_call.get(call_id).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -46,6 +46,23 @@ impl Subscriptions {
             self.by_call.remove(call_id);
         }
         Some(taken)
+    }
+
+    fn add(&mut self, call_id: &str, one: Subscription) {
+        self.by_call.entry(call_id.to_owned()).or_default().push(one);
+    }
+
+    /// What is kept of those of a call for another process.
+    pub(super) fn record(&self, call_id: &str, room: &Room) -> Vec<SubscriptionRecord> {
+        let record = |one: &Subscription| {
+            Some(SubscriptionRecord {
+                tag: one.tag.clone(),
+                sink: one.sink.clone(),
+                transport: one.subscriber.transport(),
+                voices: one.subscriber.record(room)?,
+            })
+        };
+        self.of(call_id).iter().filter_map(record).collect()
     }
 
     /// Where a party's voice goes that is tapped for a sink.
@@ -120,8 +137,8 @@ impl Control {
             }
         });
         self.end_subscription(call_id, &tag);
-        let one = Subscription { tag, sink, subscriber, taken: None };
-        self.taps.subscriptions.by_call.entry(call_id.to_owned()).or_default().push(one);
+        self.taps.subscriptions.add(call_id, Subscription { tag, sink, subscriber });
+        self.keep_anew(call_id);
         answer.string("result", "ok");
         Ok(())
     }
@@ -137,23 +154,52 @@ impl Control {
         let tag = name(request.to_tag, "No to-tag in message")?;
         let text = request.sdp.ok_or("No SDP body in message")?;
         let one = self.taps.subscriptions.find(call_id, tag).ok_or("Unknown to-tag")?;
-        if one.taken.is_some() {
+        if !one.subscriber.taken().is_empty() {
             return Err(String::from("No offer to be answered"));
         }
-        let taken = one.subscriber.answer(text, &self.room).map_err(|error| error.to_string())?;
-        one.taken = Some(taken.clone());
-        let sink = one.sink.clone();
+        one.subscriber.answer(text, &self.room).map_err(|error| error.to_string())?;
+        let (taken, sink) = (one.subscriber.taken(), one.sink.clone());
+        let ordered = self.lead((call_id, tag), taken, &sink, now_ns)?;
+        self.keep_anew(call_id);
+        write_ordered(&sink, &ordered, answer);
+        answer.string("result", "ok");
+        Ok(())
+    }
+
+    /// Has voices go to who has subscribed; where one is refused the subscription ends.
+    fn lead(
+        &mut self,
+        (call_id, tag): (&str, &str),
+        taken: Vec<usize>,
+        sink: &str,
+        now_ns: u64,
+    ) -> Result<Vec<Ordered>, String> {
         let mut ordered = Vec::new();
         for party in taken {
-            let done = self.tap_voice(call_id, Some(party), &sink, TapOrder::Start, now_ns);
+            let done = self.tap_called(call_id, Some(party), sink, (TapOrder::Start, now_ns));
             if let Err(reason) = done.and_then(|done| Ordered::all_done(done, &mut ordered)) {
                 self.end_subscription(call_id, tag);
                 return Err(reason);
             }
         }
-        write_ordered(&sink, &ordered, answer);
-        answer.string("result", "ok");
-        Ok(())
+        Ok(ordered)
+    }
+
+    /// Who has subscribed to a call that was taken over: it is sent what parties say once they have agreed again.
+    pub(super) fn subscribe_again(
+        &mut self,
+        call_id: &str,
+        record: &SubscriptionRecord,
+        now_ns: u64,
+    ) -> Result<(), String> {
+        let SubscriptionRecord { tag, sink, transport, voices } = record;
+        self.taps.sink(Some(sink), Leads::Subscriber)?;
+        let subscriber = Subscriber::resume(voices, *transport, &self.room);
+        let subscriber = subscriber.map_err(|error| error.to_string())?;
+        let taken = subscriber.taken();
+        let one = Subscription { tag: tag.clone(), sink: sink.clone(), subscriber };
+        self.taps.subscriptions.add(call_id, one);
+        self.lead((call_id, tag), taken, sink, now_ns).map(drop)
     }
 
     /// `unsubscribe`: it is sent nothing more.
@@ -167,6 +213,7 @@ impl Control {
         if !self.end_subscription(call_id, tag) {
             return Err(String::from("Unknown to-tag"));
         }
+        self.keep_anew(call_id);
         answer.string("result", "ok");
         Ok(())
     }
@@ -174,9 +221,9 @@ impl Control {
     /// Ends a subscription, if there is one of this tag; its ports come back when its sockets are closed.
     fn end_subscription(&mut self, call_id: &str, tag: &str) -> bool {
         let Some(one) = self.taps.subscriptions.take(call_id, tag) else { return false };
-        for party in one.taken.into_iter().flatten() {
+        for party in one.subscriber.taken() {
             // One that was refused is none.
-            let _ = self.tap_voice(call_id, Some(party), &one.sink, TapOrder::Stop, 0);
+            let _ = self.tap_called(call_id, Some(party), &one.sink, (TapOrder::Stop, 0));
         }
         true
     }

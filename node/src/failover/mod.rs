@@ -34,8 +34,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 pub use record::{
-    CallRecord, EndRecord, KeysRecord, LineRecord, MemberRecord, SpeechRecord, SrtpRecord,
-    StreamRecord,
+    AgreedRecord, CallRecord, EndRecord, KeysRecord, LineRecord, MemberRecord, SpeechRecord,
+    SrtpRecord, StreamRecord, SubscribedRecord, SubscriptionRecord,
 };
 #[cfg(feature = "redis")]
 pub use redis::Redis;

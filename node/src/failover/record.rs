@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::MAX_RECORD_BYTES;
+use crate::ng::flags::Transport;
 use crate::peer::ice::Credentials;
 use crate::sdp::{DtlsLine, Extensions, Line};
 use crate::worker::{EndCheckpoint, Passing};
@@ -28,6 +29,10 @@ pub struct CallRecord {
     pub lines: Vec<Option<LineRecord>>,
     /// What it has of a conference, if it is with one.
     pub member: Option<MemberRecord>,
+    /// Who subscribes to what its parties say. Left out where there is nobody, so that an older version reads the
+    /// record, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<SubscriptionRecord>,
 }
 
 /// A media line.
@@ -105,6 +110,52 @@ pub struct MemberRecord {
     pub answer: Vec<u8>,
 }
 
+/// Who subscribes to what parties of a call say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionRecord {
+    /// `to-tag`, by which it is known.
+    pub tag: String,
+    /// The sink that parties agree to.
+    pub sink: String,
+    /// As it was offered.
+    pub transport: Transport,
+    /// Its lines, in their order.
+    pub voices: Vec<SubscribedRecord>,
+}
+
+/// A line of who subscribes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubscribedRecord {
+    /// Whose voice it is: of who offered first (0), or of the other.
+    pub party: usize,
+    /// The interface's name, and whether it is one of IPv6.
+    pub interface: (String, bool),
+    /// The node's port for RTP.
+    pub port: u16,
+    /// Lines of SDES that were offered.
+    pub keys: KeysRecord,
+    /// What was offered: payload types, and codecs as in `a=rtpmap`.
+    pub offered: Vec<(u8, String)>,
+    /// What was agreed on; none before an answer, and of a line that it has refused.
+    pub agreed: Option<AgreedRecord>,
+}
+
+/// What was agreed on about a line of who subscribes.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgreedRecord {
+    /// Where it is sent.
+    pub to: SocketAddr,
+    /// What is spoken.
+    pub speech: SpeechRecord,
+    /// The line of SDES that answered one that was offered; a secret.
+    pub key: Option<String>,
+    /// Whether reports are taken.
+    pub reports: bool,
+}
+
 /// One end of a media line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +195,12 @@ pub struct KeysRecord {
 impl core::fmt::Debug for KeysRecord {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("KeysRecord").field("offered", &self.offered.len()).finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for AgreedRecord {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("AgreedRecord").field("to", &self.to).finish_non_exhaustive()
     }
 }
 

@@ -8,6 +8,7 @@ use ale_media::srtp::{MasterKey, Sender, SessionConfig, Suite};
 use proptest::prelude::*;
 
 use super::*;
+use crate::ng::flags::Transport;
 use crate::sdp;
 use crate::worker::Passing;
 
@@ -31,6 +32,22 @@ fn record() -> CallRecord {
         stream: Some(StreamRecord { ssrc: 1, sequence: u16::MAX, timestamp: 3 }),
         said: said.clone(),
     };
+    let spoken = SpeechRecord {
+        sent: (9, String::from("G722/8000")),
+        understood: vec![(9, String::from("G722/8000"))],
+        events: Some((101, 8_000)),
+        more_events: None,
+        comfort_noise: Some(13),
+        pauses: true,
+        sample_rate_hz: 16_000,
+        extensions: sdp::Extensions { audio_level: Some(1), mixer_levels: None },
+    };
+    let agreed = AgreedRecord {
+        to: ([192, 0, 2, 3], 5_000).into(),
+        speech: spoken.clone(),
+        key: Some(String::from("1 z")),
+        reports: true,
+    };
     CallRecord {
         written_ms: 1_000_000,
         call_id: String::from("a call"),
@@ -41,16 +58,7 @@ fn record() -> CallRecord {
             Some(LineRecord {
                 muxed: [true, false],
                 ends: vec![end(30_000), end(30_002)],
-                spoken: vec![SpeechRecord {
-                    sent: (9, String::from("G722/8000")),
-                    understood: vec![(9, String::from("G722/8000"))],
-                    events: Some((101, 8_000)),
-                    more_events: None,
-                    comfort_noise: Some(13),
-                    pauses: true,
-                    sample_rate_hz: 16_000,
-                    extensions: sdp::Extensions { audio_level: Some(1), mixer_levels: None },
-                }],
+                spoken: vec![spoken],
             }),
         ],
         member: Some(MemberRecord {
@@ -62,7 +70,32 @@ fn record() -> CallRecord {
             origin: (7, 2, [192, 0, 2, 9].into()),
             answer: b"v=0\r\n".to_vec(),
         }),
+        subscriptions: vec![SubscriptionRecord {
+            tag: String::from("s"),
+            sink: String::from("srs"),
+            transport: Transport { secure: true, feedback: false, dtls: false },
+            voices: [None, Some(agreed)].map(subscribed).into(),
+        }],
     }
+}
+
+fn subscribed(agreed: Option<AgreedRecord>) -> SubscribedRecord {
+    SubscribedRecord {
+        party: 1,
+        interface: (String::from("default"), true),
+        port: 30_004,
+        keys: KeysRecord { offered: vec![String::from("1 y")], answered: None },
+        offered: vec![(0, String::from("PCMU/8000"))],
+        agreed,
+    }
+}
+
+#[test]
+fn a_record_without_subscriptions_is_what_versions_write_and_read_that_know_none() {
+    let record = CallRecord { subscriptions: Vec::new(), ..record() };
+    let text = record.written().unwrap();
+    assert!(!text.windows(13).any(|part| part == b"subscriptions"));
+    assert_eq!(CallRecord::read(&text), Some(record));
 }
 
 #[test]

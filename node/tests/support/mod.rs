@@ -8,6 +8,7 @@ pub mod encrypted;
 pub mod network;
 pub mod program;
 pub mod redis;
+pub mod server;
 pub mod talker;
 pub mod taps;
 

@@ -234,8 +234,9 @@ impl LineEnd {
         &mut self,
         rtcp_mux: bool,
         speech: &Speech,
+        room: &Room,
     ) -> Result<End<Voice>, CallError> {
-        let (receiver, media) = self.make_leg(speech)?;
+        let (receiver, media) = self.make_leg(speech, room)?;
         Ok(End {
             facing: self.make_facing(rtcp_mux)?,
             media: Voice { receiver, media, at_checkpoint: 0 },
@@ -246,9 +247,10 @@ impl LineEnd {
     pub(super) fn make_leg(
         &mut self,
         speech: &Speech,
+        room: &Room,
     ) -> Result<(LegReceiver, LegMedia), CallError> {
         let said = self.said.as_ref().ok_or(CallError::NoOffer)?;
-        let mut config = speech.leg().ok_or(CallError::Random)?;
+        let mut config = speech.leg(room.opus_complexity).ok_or(CallError::Random)?;
         match self.keying.take().ok_or(CallError::NoOffer)? {
             Keying::Srtp(srtp) => config.srtp = Some(*srtp),
             Keying::Plain => config.plain = true,

@@ -63,7 +63,7 @@ impl CallLine {
         let [muxed, other_muxed] = record.muxed;
         let spoken = record.spoken.iter().map(Speech::of).collect::<Result<Vec<_>, _>>()?;
         let voice = |end: &EndRecord, muxed, speech: &Speech, room: &Room| {
-            let make = || leg(end, speech, elapsed_ms, key);
+            let make = || leg(end, (speech, room.opus_complexity), elapsed_ms, key);
             let ((receiver, media), line, facing) = LineEnd::resume(end, muxed, room, make)?;
             Ok::<_, CallError>((line, facing, receiver, media))
         };
@@ -146,14 +146,14 @@ fn relayed(
 /// The leg of an end that speaks this.
 fn leg(
     record: &EndRecord,
-    speech: &Speech,
+    (speech, opus_complexity): (&Speech, u8),
     elapsed_ms: u64,
     key: &[u8; 32],
 ) -> Result<((LegReceiver, LegMedia), EndControl), CallError> {
     let said = &record.said;
     let [rtp, rtcp] = record.remote;
     let kept = record.stream.ok_or(CallError::NotDone("A leg whose stream was not kept"))?;
-    let mut config = speech.leg().ok_or(CallError::Random)?;
+    let mut config = speech.leg(opus_complexity).ok_or(CallError::Random)?;
     config.remote = remote(rtp.or(said.rtp), rtcp.or(said.rtcp));
     let restored = restored(record, key)?;
     config.plain = restored.is_none();
