@@ -59,6 +59,9 @@ pub struct SpeechRecord {
     /// Whether nothing is sent while nobody speaks.
     #[serde(default)]
     pub pauses: bool,
+    /// How long the packets are that are sent, in ms.
+    #[serde(default)]
+    pub packet_ms: Option<u16>,
     /// Of the PCM between the ends, in Hz.
     pub sample_rate_hz: u32,
     /// Header extensions, spoken both ways.

@@ -42,6 +42,7 @@ fn record() -> CallRecord {
                 muxed: [true, false],
                 ends: vec![end(30_000), end(30_002)],
                 spoken: vec![SpeechRecord {
+                    packet_ms: Some(10),
                     sent: (9, String::from("G722/8000")),
                     understood: vec![(9, String::from("G722/8000"))],
                     events: Some((101, 8_000)),
