@@ -256,7 +256,7 @@ impl<const N: usize> Band<N> {
 
 /// The saturating sum in the order of the recommendation.
 #[inline(always)]
-fn sum_from_the_oldest<const N: usize>(products: &[Lanes<N>; TAPS]) -> Lanes<N> {
+pub(super) fn sum_from_the_oldest<const N: usize>(products: &[Lanes<N>; TAPS]) -> Lanes<N> {
     products.iter().rev().copied().reduce(Lanes::add).unwrap_or(Lanes::ZERO)
 }
 

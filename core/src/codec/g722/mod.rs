@@ -11,6 +11,8 @@
 //! |---|---|
 //! | `band` | prediction and quantization, of one stream or of a vector of streams |
 //! | `lanes` | the ITU's basic operators on a vector of 16-bit words |
+//! | `single` | both bands of one stream |
+//! | `pair`, `words` | the same with the bands side by side, on SSE2 |
 //! | `qmf` | the filters that split and join the bands |
 //! | `streams` | [`encode_batch`], [`decode_batch`]: one SIMD lane a stream |
 //!
@@ -18,18 +20,22 @@
 
 mod band;
 mod lanes;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod pair;
 mod qmf;
+mod single;
 mod streams;
 mod tables;
 #[cfg(all(test, feature = "std"))]
 mod tests;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod words;
 
 pub use streams::{DecodeJob, EncodeJob, decode_batch, encode_batch};
 
-use band::Band;
-use lanes::Lanes;
 use qmf::{BLOCK, Memory};
-use tables::{HIGH_CODES, LOW_CODES};
+use single::Bands;
+use tables::LOW_CODES;
 
 use super::{CodecError, Decoder, Encoder, Format};
 
@@ -58,8 +64,7 @@ impl BitRate {
 /// Encodes G.722.
 #[derive(Debug, Clone)]
 pub struct G722Encoder {
-    low: Band<1>,
-    high: Band<1>,
+    bands: Bands,
     memory: Memory,
     bit_rate: BitRate,
 }
@@ -67,22 +72,16 @@ pub struct G722Encoder {
 impl G722Encoder {
     /// An encoder; bits that `bit_rate` leaves free are sent as 0.
     pub fn new(bit_rate: BitRate) -> Self {
-        Self { low: Band::new(32), high: Band::new(8), memory: Memory::NEW, bit_rate }
+        Self { bands: Bands::new(), memory: Memory::NEW, bit_rate }
     }
 
     /// Encodes a block after its sizes have been checked.
     fn encode_block(&mut self, pcm: &[i16], payload: &mut [u8]) {
+        let mut samples = [(0, 0); BLOCK];
+        self.memory.split(pcm, samples.iter_mut(), |sample, low, high| *sample = (low, high));
+        self.bands.encode(&samples, payload);
         let mask = 0xff << self.bit_rate.auxiliary_bits();
-        let mut bands = [(0, 0); BLOCK];
-        self.memory.split(pcm, bands.iter_mut(), |band, low, high| *band = (low, high));
-        // Copies, so that the state lives in registers.
-        let (mut low, mut high) = (self.low, self.high);
-        for (byte, (low_sample, high_sample)) in payload.iter_mut().zip(bands) {
-            let low_bits = low.encode_low(Lanes([low_sample])).0[0];
-            let high_bits = high.encode_high(Lanes([high_sample])).0[0];
-            *byte = (high_bits << 6 | low_bits) as u8 & mask;
-        }
-        (self.low, self.high) = (low, high);
+        payload.iter_mut().for_each(|byte| *byte &= mask);
     }
 }
 
@@ -123,8 +122,7 @@ impl Encoder for G722Encoder {
 /// Decodes G.722.
 #[derive(Debug, Clone)]
 pub struct G722Decoder {
-    low: Band<1>,
-    high: Band<1>,
+    bands: Bands,
     memory: Memory,
     bit_rate: BitRate,
 }
@@ -132,23 +130,14 @@ pub struct G722Decoder {
 impl G722Decoder {
     /// A decoder that takes the bits of `bit_rate` for sound. RTP's G.722 is 64 kbit/s.
     pub fn new(bit_rate: BitRate) -> Self {
-        Self { low: Band::new(32), high: Band::new(8), memory: Memory::NEW, bit_rate }
+        Self { bands: Bands::new(), memory: Memory::NEW, bit_rate }
     }
 
     /// Decodes a block after its sizes have been checked.
     fn decode_block(&mut self, payload: &[u8], pcm: &mut [i16]) {
-        let meaning = &LOW_CODES[self.bit_rate as usize];
-        let (mut low, mut high) = (self.low, self.high);
-        let bands = payload.iter().map(|byte| {
-            let code = &meaning[usize::from(byte & 63)];
-            let (level, step) = HIGH_CODES[usize::from(byte >> 6)];
-            let one = |word| Lanes([word]);
-            let low = low.decode_low(one(code.output), one(code.level), one(code.scale_step));
-            let high = high.decode_high(one(level), one(step));
-            (low.0[0], high.0[0])
-        });
-        self.memory.join(bands, pcm);
-        (self.low, self.high) = (low, high);
+        let mut samples = [(0, 0); BLOCK];
+        self.bands.decode(payload, &LOW_CODES[self.bit_rate as usize], &mut samples);
+        self.memory.join(samples.into_iter().take(payload.len()), pcm);
     }
 }
 

@@ -160,8 +160,9 @@ impl Group for EncodeJob<'_> {
         }
         let ready = || |job: &&mut Self| job.result.is_ok();
         let Some(total) = jobs.iter().find_map(|job| job.result.ok()) else { return };
-        let mut low = gather::<N>(jobs.iter_mut().filter(ready()).map(|job| job.encoder.low));
-        let mut high = gather::<N>(jobs.iter_mut().filter(ready()).map(|job| job.encoder.high));
+        let mut low = gather::<N>(jobs.iter_mut().filter(ready()).map(|job| job.encoder.bands.low));
+        let mut high =
+            gather::<N>(jobs.iter_mut().filter(ready()).map(|job| job.encoder.bands.high));
         for begin in (0..total).step_by(BLOCK) {
             let pairs = BLOCK.min(total - begin);
             let mut low_in = [Lanes::<N>::ZERO; BLOCK];
@@ -187,8 +188,8 @@ impl Group for EncodeJob<'_> {
                 }
             }
         }
-        scatter(low, jobs.iter_mut().filter(ready()).map(|job| &mut job.encoder.low));
-        scatter(high, jobs.iter_mut().filter(ready()).map(|job| &mut job.encoder.high));
+        scatter(low, jobs.iter_mut().filter(ready()).map(|job| &mut job.encoder.bands.low));
+        scatter(high, jobs.iter_mut().filter(ready()).map(|job| &mut job.encoder.bands.high));
     }
 }
 
@@ -200,8 +201,9 @@ impl Group for DecodeJob<'_> {
         }
         let ready = || |job: &&mut Self| job.result.is_ok();
         let Some(total) = jobs.iter().find_map(|job| job.result.ok()) else { return };
-        let mut low = gather::<N>(jobs.iter_mut().filter(ready()).map(|job| job.decoder.low));
-        let mut high = gather::<N>(jobs.iter_mut().filter(ready()).map(|job| job.decoder.high));
+        let mut low = gather::<N>(jobs.iter_mut().filter(ready()).map(|job| job.decoder.bands.low));
+        let mut high =
+            gather::<N>(jobs.iter_mut().filter(ready()).map(|job| job.decoder.bands.high));
         for begin in (0..total / 2).step_by(BLOCK) {
             let pairs = BLOCK.min(total / 2 - begin);
             let mut low_words = [[Lanes::<N>::ZERO; 3]; BLOCK];
@@ -232,7 +234,7 @@ impl Group for DecodeJob<'_> {
                 job.decoder.memory.join(bands, pcm);
             }
         }
-        scatter(low, jobs.iter_mut().filter(ready()).map(|job| &mut job.decoder.low));
-        scatter(high, jobs.iter_mut().filter(ready()).map(|job| &mut job.decoder.high));
+        scatter(low, jobs.iter_mut().filter(ready()).map(|job| &mut job.decoder.bands.low));
+        scatter(high, jobs.iter_mut().filter(ready()).map(|job| &mut job.decoder.bands.high));
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Against the ITU's vectors, and batches against one by one.
 
+use super::band::{self, Band};
 use super::*;
 use crate::test_support::itu_vector;
 use proptest::prelude::*;
@@ -162,5 +163,53 @@ proptest! {
         let mut pcm = vec![0; 2 * payload.len()];
         let samples = G722Decoder::new(MODES[mode]).decode(&payload, &mut pcm);
         prop_assert_eq!(samples, Ok(pcm.len()));
+    }
+}
+
+/// A state that a band may be in: anything but poles that leave their range and scale factors that
+/// have no meaning.
+fn any_band(limit: i16) -> impl Strategy<Value = [i16; band::WORDS]> {
+    let edges = prop_oneof![any::<i16>(), Just(i16::MIN), Just(i16::MAX), -300..300i16];
+    let words = proptest::collection::vec(edges, band::WORDS);
+    (words, -12_288..=12_288i16, -1.0..=1.0f32, 0..=limit).prop_map(|(words, a2, a1, log)| {
+        let mut all = [0; band::WORDS];
+        all.copy_from_slice(&words);
+        all[12] = (a1 * f32::from(15_360 - a2)) as i16;
+        all[13] = a2;
+        all[18] = log;
+        all[19] &= i16::MAX;
+        all
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    /// The bands side by side do what they do in turn, from any state on, those included that only
+    /// saturate.
+    #[test]
+    fn bands_side_by_side_are_bands_in_turn(
+        low in any_band(tables::LOW_SCALE_LIMIT),
+        high in any_band(tables::HIGH_SCALE_LIMIT),
+        samples in proptest::collection::vec(any::<(i16, i16)>(), 1..BLOCK),
+        bytes in proptest::collection::vec(any::<u8>(), 1..BLOCK),
+    ) {
+        let bands = Bands { low: Band::from_words(&low), high: Band::from_words(&high) };
+        let words = |bands: Bands| (bands.low.to_words(), bands.high.to_words());
+
+        let (mut ours, mut plain) = (bands, bands);
+        let (mut coded, mut expected) = (vec![0; samples.len()], vec![0; samples.len()]);
+        ours.encode(&samples, &mut coded);
+        plain.encode_in_turn(&samples, &mut expected);
+        prop_assert_eq!(coded, expected);
+        prop_assert_eq!(words(ours), words(plain));
+
+        for meaning in &LOW_CODES {
+            let (mut ours, mut plain) = (bands, bands);
+            let (mut decoded, mut expected) = (vec![(0, 0); bytes.len()], vec![(0, 0); bytes.len()]);
+            ours.decode(&bytes, meaning, &mut decoded);
+            plain.decode_in_turn(&bytes, meaning, &mut expected);
+            prop_assert_eq!(decoded, expected);
+            prop_assert_eq!(words(ours), words(plain));
+        }
     }
 }
