@@ -19,8 +19,9 @@ use ale_media_node::sdp::{
     self, Formats, Line, LineKind, NamedFormat, Origin, Rewrite, RewrittenLine,
 };
 use ale_media_node::video::feedback::{self, Feedback};
-use ale_media_node::video::input::{Formats as VideoFormats, Input};
+use ale_media_node::video::input::Formats as VideoFormats;
 use ale_media_node::video::key_frame::Codec;
+use ale_media_node::video::layers::{Came, Layers, Simulcast};
 use ale_media_node::video::output::{Output, Start};
 use ale_media_node::web::{self, Question, TokenDigest, Wanted};
 
@@ -214,8 +215,11 @@ pub fn video(data: &[u8]) {
         send_time: Some(2),
     };
     let start = Start { ssrc: 9, repair_ssrc: 10, sequences: [65_000, 65_535], timestamp: 0 };
-    let mut input = Input::new(1, formats, 9, "cname", 500_000);
-    let mut output = Output::new(formats, start, "cname");
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let simulcast = Simulcast { stream_id: 4, repaired_stream_id: Some(5), names };
+    let several = data.first().is_some_and(|first| first & 2 != 0).then_some(&simulcast);
+    let mut input = Layers::new(1, formats, several, (9, "cname"), 500_000);
+    let mut output = Output::new(formats, start, "cname", None);
     output.want(Some(1));
     let (mut rest, mut now_ns, mut sent) = (data, 0, HashSet::new());
     let mut out = [0; 2_048];
@@ -226,26 +230,30 @@ pub fn video(data: &[u8]) {
         input.hear(datagram, now_ns);
         let mut again = Vec::new();
         feedback::read(datagram, 9, |feedback| match feedback {
-            Feedback::KeyFrame => input.want_key_frame(),
+            Feedback::KeyFrame => input.want_key_frame(output.layer()),
             Feedback::Missing(numbers) => again.extend(numbers),
             Feedback::Bandwidth(bps) => output.set_bandwidth(bps),
+            Feedback::Lost(part) => output.set_lost(part),
         });
+        output.choose(&input, now_ns);
         for number in again {
             if let Some((run, sequence)) = output.original(number) {
-                output.write_again(run, input.kept(sequence), now_ns, &mut out);
+                output.write_again(run, input.kept(run, sequence), now_ns, &mut out);
             }
         }
         if let Ok(packet) = RtpPacket::parse(datagram)
             && let Ok(payload) = packet.payload()
-            && let Some((head, highest)) = input.take(&packet, payload, now_ns)
-            && let Some(due) = output.due(input.run(), &head, highest, now_ns)
+            && let Some(Came { run, head, highest }) = input.take(&packet, payload, now_ns)
+            && let Some(due) = output.due(run, &head, highest, now_ns)
         {
             for sequence in due {
-                let Some((head, payload)) = input.kept(sequence) else { continue };
-                let written = output.write(input.run(), &head, payload, now_ns, &mut out);
+                let Some((head, payload)) = input.kept(run, sequence) else { continue };
+                let written = output.write(run, &head, payload, now_ns, &mut out);
                 let (bytes, _) = written.expect("it is due");
                 let packet = RtpPacket::parse(&out[..bytes]).expect("it was written");
-                assert_eq!(packet.payload(), Ok(payload));
+                let shown = packet.payload().expect("it was written");
+                // What stands before that counts pictures.
+                assert_eq!((shown.len(), shown.get(5..)), (payload.len(), payload.get(5..)));
                 // 65,536 packets do not fit an input.
                 assert!(sent.insert(packet.sequence()), "a number twice");
             }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Video in a conference, by what is seen: two browsers without screens join by the page with a fake camera each, and each
 sees the other's picture, at first over a network that loses nothing and then over one that loses 3 percent each way. Then
-the same with each at a node of its own, whose conferences are one by a link over that network.
+the same with each at a node of its own, whose conferences are one by a link over that network. At last one films in two sizes,
+and the other sees the one that it can take.
 
 usage: video.py PROGRAM-OF-THE-NODE WORK-FOLDER
 Runs in a network of its own (unshare -n, root), so that nothing leaves the machine and no port is taken."""
@@ -105,6 +106,20 @@ FIGURES = """(async () => {
 })()"""
 
 
+# Films in two sizes (RFC 8853), of which a browser sends both at the page's 640x480.
+LAYERS = """RTCPeerConnection.prototype.addTrack = ((add) => function (track, ...streams) {
+  if (track.kind !== "video") return add.call(this, track, ...streams);
+  const sendEncodings = [
+    { rid: "h", maxBitrate: 700000 }, { rid: "l", maxBitrate: 150000, scaleResolutionDownBy: 2 }];
+  return this.addTransceiver(track, { streams, sendEncodings }).sender;
+})(RTCPeerConnection.prototype.addTrack)"""
+# Says that it takes 300 kbit/s at most.
+LESS = """window.fetch = ((fetch) => (path, options) => {
+  const body = options?.body?.replace(/(m=video[^]*?c=[^]*?\\r\\n)/, "$1b=AS:300\\r\\n");
+  return fetch(path, { ...options, body });
+})(window.fetch)"""
+
+
 def metrics(page=PAGE):
     with urllib.request.urlopen(f"{page}metrics") as answer:
         lines = answer.read().decode().splitlines()
@@ -112,10 +127,11 @@ def metrics(page=PAGE):
     return {line.split('"')[1]: int(line.split()[1]) for line in of_video}
 
 
-def enter(browser, name, page=PAGE):
+def enter(browser, name, page=PAGE, before="0"):
     browser.ask("Page.navigate", url=f"{page}?{name}#token={TOKEN}&name={name}")
     until("the page is there", lambda: browser.value("document.readyState === 'complete' && typeof look === 'function'"))
     browser.value(WATCH)
+    browser.value(f"({before}, 0)")
     browser.value("document.getElementById('camera').checked = true; document.getElementById('join').click()")
     until("it is in", lambda: browser.value("window.connected") is not None)
 
@@ -149,6 +165,25 @@ def meet(browsers, network, loss, seconds, pages=(PAGE, PAGE)):
         browser.value("document.getElementById('leave').click()")
     until("both have left", lambda: browsers[0].value("document.querySelectorAll('#members tr').length") == 0)
     return first, {what: after[what] - before[what] for what in after}
+
+
+def sizes(browsers, network):
+    """The first films in two sizes: how wide the picture is that the second sees when it can take little, and when it can take all."""
+    network.loss = 0
+    ada, ben = browsers
+    enter(ada, "Ada", before=LAYERS)
+    for before, width in ((LESS, 320), ("0", 640)):
+        enter(ben, "Ben", before=before)
+        seen = lambda: json.loads(ben.value(FIGURES)).get("seen", {})
+        until(f"the picture is {width} wide", lambda: seen().get("frameWidth") == width, 30)
+        frames = seen()["framesDecoded"]
+        until("it goes on", lambda: seen()["framesDecoded"] > frames + 45, 20)
+        now = seen()
+        print(f"Ben sees {now['frameWidth']}x{now['frameHeight']}, {now['framesDecoded']} pictures, {now.get('freezeCount', 0)} freezes, "
+              f"{now['keyFramesDecoded']} key frames, {now['framesDropped']} dropped")
+        assert now["frameWidth"] == width, now
+        ben.value("document.getElementById('leave').click()")
+    ada.value("document.getElementById('leave').click()")
 
 
 def met(*how):
@@ -203,13 +238,15 @@ def run(program, work):
         print("each at a node of its own:")
         counted = met(browsers, network, 0.03, 8, (PAGE, EDGE_PAGE))
         assert counted["recovered"] > 0 and counted["repaired"] > 0, counted
+        print("in two sizes:")
+        sizes(browsers, network)
         refused = [text for browser in browsers for text in browser.complaints
                    if "Content Security Policy" in text or "exception" in text]
         assert not refused, refused
     finally:
         for end in reversed(ends):
             end()
-    print("video: both see each other, also over a network that loses packets, and over two nodes")
+    print("video: both see each other, also over a network that loses packets, over two nodes, and in the size that they can take")
 
 
 def main():

@@ -52,7 +52,7 @@ fn counts(node: &Node) -> [usize; 4] {
 
 #[test]
 fn three_hear_each_other_and_not_themselves_until_one_leaves() {
-    let mut node = Node::on("127.0.0.1", (25_000, 25_099));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let phones = [0; 3].map(|_| Phone::new());
     let ours = line(3);
     let offers = [
@@ -128,7 +128,8 @@ fn three_hear_each_other_and_not_themselves_until_one_leaves() {
 
 #[test]
 fn what_is_refused_is_named_and_changes_nothing() {
-    let media = Media { port_min: 25_100, port_max: 25_199, max_calls: 4, ..Media::default() };
+    let (port_min, port_max) = support::ports::free(100);
+    let media = Media { port_min, port_max, max_calls: 4, ..Media::default() };
     let limits = Conference { max_conferences: 2, max_members: 2, ..Conference::default() };
     let mut node = Node::limited(&["127.0.0.1"], media, limits);
     let fit = Phone::new().sdp("RTP/AVP", "");
@@ -207,7 +208,7 @@ fn what_is_refused_is_named_and_changes_nothing() {
 
 #[test]
 fn who_sends_nothing_for_too_long_goes_and_with_the_last_the_conference() {
-    let mut node = Node::on("127.0.0.1", (25_200, 25_299));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let phone = Phone::new();
     let answer = join(&mut node, "a", "room", &phone.sdp("RTP/AVP", ""), &[]).sdp();
     join(&mut node, "b", "room", &Phone::new().sdp("RTP/AVP", ""), &[]).sdp();
@@ -230,7 +231,7 @@ fn who_sends_nothing_for_too_long_goes_and_with_the_last_the_conference() {
 
 #[test]
 fn levels_in_headers_say_who_is_heard_and_how_loud() {
-    let mut node = Node::on("127.0.0.1", (27_600, 27_699));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let phones = [0; 3].map(|_| Phone::new());
     let ours = line(1);
     let named = "a=extmap:3 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\

@@ -21,7 +21,6 @@ use support::encrypted::{EncryptedCall, Turns, keeping};
 use support::program::Program;
 use support::{Node, Phone, addresses, rtp};
 
-const PORTS: (u16, u16) = (27_000, 27_299);
 const CALLS: usize = 50;
 const ROUNDS: usize = 3;
 /// What is asked for; a machine that is busy with others may need another try.
@@ -262,7 +261,7 @@ fn a_call_that_can_not_be_kept_goes_on_and_one_whose_record_nobody_confirms_stop
         key: Some(Secret("a5".repeat(32))),
         ..Failover::default()
     };
-    let mut node = keeping(failover, (27_300, 27_399));
+    let mut node = keeping(failover, support::ports::free(100));
     let mut call = EncryptedCall::through(&mut node);
     let mut turns = Turns::new();
     let mut keep = |node: &mut Node, is_enough: &dyn Fn(Kept) -> bool| {
@@ -284,10 +283,14 @@ fn a_call_that_can_not_be_kept_goes_on_and_one_whose_record_nobody_confirms_stop
 
 #[test]
 fn a_conference_and_a_translated_call_are_heard_again_and_who_was_muted_stays_so() {
-    let config = "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 2\nport_min = 27400\n\
-         port_max = 27499\n[webrtc]\nport = 27500\n[failover]\nfolder = \"FOLDER/kept\"\n";
+    let (common, last) = support::ports::free(100);
+    let config = format!(
+        "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 2\nport_min = {}\n\
+         port_max = {last}\n[webrtc]\nport = {common}\n[failover]\nfolder = \"FOLDER/kept\"\n",
+        common + 10
+    );
     let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "6b".repeat(32));
-    let mut program = Program::start("failover-voices", config, vec![key]);
+    let mut program = Program::start("failover-voices", &config, vec![key]);
     let mut calls = vec![members(&mut program), phones(&mut program, 1, true)];
     let muted = [Text("call-id", "member-2"), Text("from-tag", "member-2")];
     assert_eq!(program.ask("block media", &muted).text("result").as_deref(), Some("ok"));
@@ -318,9 +321,10 @@ fn a_conference_and_a_translated_call_are_heard_again_and_who_was_muted_stays_so
 #[test]
 fn calls_are_heard_again_by_what_redis_has_when_their_node_was_killed() {
     let Some(server) = support::redis::Server::start("killed") else { return };
+    let (first, last) = support::ports::free(100);
     let config = format!(
-        "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = 27600\n\
-         port_max = 27699\n[failover.redis]\nurl = \"{}\"\ninstance = \"a\"\ntimeout_ms = 1000\n",
+        "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = {first}\n\
+         port_max = {last}\n[failover.redis]\nurl = \"{}\"\ninstance = \"a\"\ntimeout_ms = 1000\n",
         server.settings("a", 0).url.0
     );
     let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "7c".repeat(32));
@@ -339,10 +343,10 @@ fn calls_are_heard_again_by_what_redis_has_when_their_node_was_killed() {
 
 #[test]
 fn fifty_calls_are_heard_again_when_their_node_was_killed_and_no_key_stream_comes_twice() {
+    let (first, last) = support::ports::free(300);
     let config = format!(
-        "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = {}\nport_max = {}\n\
-         [failover]\nfolder = \"FOLDER/kept\"\n",
-        PORTS.0, PORTS.1
+        "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = {first}\nport_max = {last}\n\
+         [failover]\nfolder = \"FOLDER/kept\"\n"
     );
     let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "5a".repeat(32));
     let mut program = Program::start("failover", &config, vec![key]);

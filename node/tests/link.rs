@@ -19,9 +19,6 @@ use support::network::network;
 use support::program::Program;
 use support::{Node, Phone, addresses, amplitude};
 
-/// Of the hub; it tells another address, behind which the network is that can be cut.
-const HUB_PORTS: (u16, u16) = (27_400, 27_409);
-const EDGE_PORTS: (u16, u16) = (27_410, 27_429);
 const TONES_HZ: [f64; 2] = [500.0, 1_500.0];
 const TOKEN: &str = "a-token-of-the-test-only";
 const CUT: Duration = Duration::from_secs(10);
@@ -126,7 +123,8 @@ fn a_hub_that_refuses_or_answers_nonsense_costs_an_attempt_and_nothing_else() {
         url: format!("http://{address}/whip/x"),
         token: Token(TOKEN.to_owned()),
     };
-    let media = Media { workers: 1, port_min: 27_430, port_max: 27_439, ..Media::default() };
+    let (port_min, port_max) = support::ports::free(10);
+    let media = Media { workers: 1, port_min, port_max, ..Media::default() };
     let interfaces = vec![Interface::from_argument("127.0.0.1").unwrap()];
     let config = Config { interfaces, media, links: vec![link], ..Config::default() };
     let mut node = Node::of(config);
@@ -170,7 +168,9 @@ fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
     let cut = Arc::new(AtomicBool::new(false));
     let voice = Arc::new(AtomicUsize::new(0));
     let (is_cut, counter) = (Arc::clone(&cut), Arc::clone(&voice));
-    network(HUB_PORTS.0..=HUB_PORTS.1, move |datagram| {
+    // The hub tells another address, behind which the network is that can be cut.
+    let hub_ports = support::ports::free(10);
+    network(hub_ports.0..=hub_ports.1, move |datagram| {
         let is_voice = datagram[0] >> 6 == 2 && datagram[1] & 0x7f == 111;
         counter.fetch_add(is_voice.into(), Ordering::Relaxed);
         is_cut.load(Ordering::Relaxed)
@@ -183,15 +183,15 @@ fn phones_on_two_nodes_hear_each_other_and_again_when_the_network_is_back() {
         "[[interface]]\naddress = \"127.0.0.1\"\nadvertised = \"127.0.0.2\"\n\
          [[interface]]\nname = \"inside\"\naddress = \"127.0.0.1\"\n{}[webrtc]\nport = {}\n[http]\n\
          listen = \"{http}\"\n",
-        media((HUB_PORTS.0 + 2, HUB_PORTS.1)),
-        HUB_PORTS.0
+        media((hub_ports.0 + 2, hub_ports.1)),
+        hub_ports.0
     );
     let token = ("ALE_MEDIA_NODE_TOKEN", TOKEN.to_owned());
     let mut hub = Program::start("hub", &hub, vec![token]);
     let edge = format!(
         "[[interface]]\naddress = \"127.0.0.1\"\n{}[[link]]\nconference = \"room\"\n\
          url = \"http://{http}/whip/room\"\ntoken = \"{TOKEN}\"\n",
-        media(EDGE_PORTS)
+        media(support::ports::free(20))
     );
     let mut edge = Program::start("edge", &edge, Vec::new());
     let mut members = [Member::enter(&mut edge, 0), Member::enter(&mut hub, 1)];
@@ -286,11 +286,11 @@ fn what_delay_a_link_adds() {
         )
     };
     let token = ("ALE_MEDIA_NODE_TOKEN", TOKEN.to_owned());
-    let hub = format!("{}[http]\nlisten = \"{http}\"\n", part((27_440, 27_449)));
+    let hub = format!("{}[http]\nlisten = \"{http}\"\n", part(support::ports::free(10)));
     let mut hub = Program::start("delay-hub", &hub, vec![token]);
     let edge = format!(
         "{}[[link]]\nconference = \"room\"\nurl = \"http://{http}/whip/room\"\ntoken = \"{TOKEN}\"\n",
-        part((27_450, 27_459))
+        part(support::ports::free(10))
     );
     let mut edge = Program::start("delay-edge", &edge, Vec::new());
     let enter = |node: &mut Program, id: &str| {

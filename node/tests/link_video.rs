@@ -19,8 +19,6 @@ use support::network::{TOLD, network};
 use support::program::Program;
 
 const TOKEN: &str = "a-token-of-the-test-only";
-const HUB_PORTS: (u16, u16) = (27_700, 27_709);
-const EDGE_PORTS: [(u16, u16); 2] = [(27_710, 27_719), (27_720, 27_729)];
 /// One in so many packets is lost.
 const LOST: usize = 33;
 const VIDEO: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\na=rtcp-mux\r\n\
@@ -106,7 +104,8 @@ impl Browser {
 fn who_films_on_one_node_is_seen_on_the_others_whatever_packets_are_lost_between_them() {
     let lost = Arc::new(AtomicUsize::new(0));
     let (counter, passed) = (Arc::clone(&lost), AtomicUsize::new(0));
-    network(HUB_PORTS.0..=HUB_PORTS.1, move |datagram| {
+    let hub_ports = support::ports::free(10);
+    network(hub_ports.0..=hub_ports.1, move |datagram| {
         // Of a handshake nothing, which is repeated by timers of whole seconds.
         let is_media = (128..192).contains(&datagram[0]);
         let is_lost = is_media && passed.fetch_add(1, Ordering::Relaxed) % LOST == LOST - 1;
@@ -121,11 +120,11 @@ fn who_films_on_one_node_is_seen_on_the_others_whatever_packets_are_lost_between
         "[[interface]]\naddress = \"127.0.0.1\"\nadvertised = \"{TOLD}\"\n\
          [[interface]]\nname = \"inside\"\naddress = \"127.0.0.1\"\n{}\
          [http]\nlisten = \"{http}\"\n",
-        media(HUB_PORTS)
+        media(hub_ports)
     );
     let token = ("ALE_MEDIA_NODE_TOKEN", TOKEN.to_owned());
     let hub = Program::start("video-hub", &hub, vec![token]);
-    let edge = |ports| {
+    let edge = |ports: (u16, u16)| {
         let config = format!(
             "[[interface]]\naddress = \"127.0.0.1\"\n{}[[link]]\nconference = \"room\"\n\
              url = \"http://{http}/whip/room\"\ntoken = \"{TOKEN}\"\n",
@@ -133,7 +132,7 @@ fn who_films_on_one_node_is_seen_on_the_others_whatever_packets_are_lost_between
         );
         Program::start(&format!("video-edge-{}", ports.0), &config, Vec::new())
     };
-    let mut nodes = [edge(EDGE_PORTS[0]), hub, edge(EDGE_PORTS[1])];
+    let mut nodes = [edge(support::ports::free(10)), hub, edge(support::ports::free(10))];
     let mut browsers: Vec<_> =
         nodes.iter_mut().zip(0..).map(|(node, name)| Browser::enter(node, name)).collect();
     let begun = Instant::now();

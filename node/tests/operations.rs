@@ -17,7 +17,7 @@ fn names(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn each_metric_of_the_dashboard_exists_and_each_that_exists_is_on_it() {
-    let node = Node::on("127.0.0.1", (26_400, 26_499));
+    let node = Node::on("127.0.0.1", support::ports::free(100));
     let text = ale_media_node::metrics::text(&node.control, Default::default(), 5_000_000_000);
     let told: BTreeSet<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     let told: BTreeSet<_> =

@@ -68,7 +68,7 @@ fn number(packet: &[u8]) -> u16 {
 
 #[test]
 fn what_a_party_says_is_blocked_or_silenced_and_passed_on_again() {
-    let mut node = Node::on("127.0.0.1", (24_500, 24_549));
+    let mut node = Node::on("127.0.0.1", support::ports::free(50));
     let (alice, bob) = (Phone::new(), Phone::new());
     let answer = |_: &str| bob.sdp("RTP/AVP", "");
     let [to_bob, to_alice] = node.call("c", (&alice.sdp("RTP/AVP", ""), &[]), answer);
@@ -136,7 +136,7 @@ fn what_a_party_says_is_blocked_or_silenced_and_passed_on_again() {
 
 #[test]
 fn a_digit_is_said_for_a_party_where_its_line_is_translated() {
-    let mut node = Node::on("127.0.0.1", (24_550, 24_599));
+    let mut node = Node::on("127.0.0.1", support::ports::free(50));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "").replace(" 0 8 101", " 0 101");
     let flags = [List(

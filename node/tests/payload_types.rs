@@ -73,7 +73,7 @@ fn unnegotiated(node: &mut Node, tag: &str) -> i64 {
 
 #[test]
 fn each_party_gets_the_numbers_that_it_has_named_and_what_it_has_not_as_it_came() {
-    let mut node = Node::on("127.0.0.1", (24_600, 24_649));
+    let mut node = Node::on("127.0.0.1", support::ports::free(50));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = describe(&alice, " 96 0 101", PHONES);
     let answer = describe(&bob, " 111 63 0 126", BROWSERS);
@@ -140,7 +140,7 @@ fn each_party_gets_the_numbers_that_it_has_named_and_what_it_has_not_as_it_came(
 
 #[test]
 fn digits_are_blocked_also_towards_who_has_named_none() {
-    let mut node = Node::on("127.0.0.1", (24_750, 24_799));
+    let mut node = Node::on("127.0.0.1", support::ports::free(50));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = describe(&alice, " 0 101", PHONES);
     let [to_bob, to_alice] = node.call("c", (&offer, &[]), |_| describe(&bob, " 0", ""));
@@ -164,7 +164,7 @@ fn digits_are_blocked_also_towards_who_has_named_none() {
 
 #[test]
 fn who_answers_with_other_numbers_is_understood_where_a_line_is_translated() {
-    let mut node = Node::on("127.0.0.1", (24_650, 24_699));
+    let mut node = Node::on("127.0.0.1", support::ports::free(50));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "").replace(" 0 8 101", " 0 101");
     let words = ["codec-mask-all", "codec-except-telephone-event", "codec-transcode-opus"];

@@ -49,7 +49,7 @@ fn linear(payload: &[u8]) -> impl Iterator<Item = i16> {
 
 #[test]
 fn what_is_played_to_one_party_of_a_relayed_call_covers_the_other_until_it_ends() {
-    let mut node = Node::on("127.0.0.1", (26_000, 26_099));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let phones = [Phone::new(), Phone::new()];
     let sdp = |phone: &Phone| phone.sdp("RTP/AVP", "");
     let [to_b, to_a] = node.call("c", (&sdp(&phones[0]), &[]), |_| sdp(&phones[1]));
@@ -104,7 +104,7 @@ fn until_passed_on(phones: &[Phone; 2], to: SocketAddr, first: u16) {
 
 #[test]
 fn what_is_played_to_a_party_of_a_translated_call_is_heard_in_its_codec() {
-    let mut node = Node::on("127.0.0.1", (26_100, 26_199));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let phones = [Phone::new(), Phone::new()];
     let (offer, answer) = (phones[0].sdp("RTP/AVP", ""), phones[1].sdp("RTP/AVP", ""));
     let (offer, answer) = (offer.replace(" 0 8 101", " 0"), answer.replace(" 0 8 101", " 8"));
@@ -120,7 +120,7 @@ fn what_is_played_to_a_party_of_a_translated_call_is_heard_in_its_codec() {
 
 #[test]
 fn an_announcement_is_heard_by_all_of_a_conference() {
-    let mut node = Node::on("127.0.0.1", (26_200, 26_299));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let phones = [Phone::new(), Phone::new()];
     for (phone, id) in phones.iter().zip(["x", "y"]) {
         let sdp = phone.sdp("RTP/AVP", "");
@@ -150,7 +150,7 @@ fn an_announcement_is_heard_by_all_of_a_conference() {
 
 #[test]
 fn a_member_is_played_to_and_the_others_hear_nothing_of_it() {
-    let mut node = Node::on("127.0.0.1", (27_700, 27_799));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let phones = [Phone::new(), Phone::new()];
     for (phone, id) in phones.iter().zip(["x", "y"]) {
         join(&mut node, id, "room", &phone.sdp("RTP/AVP", ""), &[]).sdp();
@@ -192,11 +192,11 @@ fn a_member_is_played_to_and_the_others_hear_nothing_of_it() {
 
 #[test]
 fn where_another_codec_is_passed_on_it_is_played_in_that() {
-    for (format, rtpmap, codec, port, step) in [
-        ("9", "", "G722/8000", 27_800, 160),
-        ("96", "a=rtpmap:96 opus/48000/2\r\n", "opus/48000/2", 27_850, 960_u32),
+    for (format, rtpmap, codec, step) in [
+        ("9", "", "G722/8000", 160),
+        ("96", "a=rtpmap:96 opus/48000/2\r\n", "opus/48000/2", 960_u32),
     ] {
-        let mut node = Node::on("127.0.0.1", (port, port + 49));
+        let mut node = Node::on("127.0.0.1", support::ports::free(50));
         let phones = [Phone::new(), Phone::new()];
         let sdp =
             |phone: &Phone| phone.sdp("RTP/AVP", rtpmap).replace(" 0 8 101", &format!(" {format}"));
@@ -224,7 +224,7 @@ fn where_another_codec_is_passed_on_it_is_played_in_that() {
 
 #[test]
 fn what_can_not_be_played_is_refused_by_its_reason() {
-    let mut node = Node::on("127.0.0.1", (26_300, 26_399));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let phones = [Phone::new(), Phone::new()];
     let only = |phone: &Phone| phone.sdp("RTP/AVP", "").replace(" 0 8 101", " 18");
     node.call("c", (&only(&phones[0]), &[]), |_| only(&phones[1]));

@@ -80,7 +80,8 @@ const REPLACE: Said<'static> = List("replace", &["origin", "session-connection"]
 const NO_ICE: Said<'static> = Text("ICE", "remove");
 
 fn node() -> Node {
-    let media = Media { port_min: 22_000, port_max: 22_999, ..Media::default() };
+    let (port_min, port_max) = support::ports::free(1000);
+    let media = Media { port_min, port_max, ..Media::default() };
     Node::with(&["127.0.0.1!198.51.100.1"], media)
 }
 

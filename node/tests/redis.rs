@@ -202,7 +202,7 @@ fn a_node_stops_where_redis_is_gone_goes_on_when_it_is_back_and_ends_calls_that_
         key: Some(Secret("a5".repeat(32))),
         ..Failover::default()
     };
-    let mut node = keeping(failover, (27_500, 27_599));
+    let mut node = keeping(failover, support::ports::free(100));
     let mut call = EncryptedCall::through(&mut node);
     let mut turns = Turns::new();
     let mut until = |node: &mut Node, is_so: &dyn Fn(&Node) -> bool| turns.until(node, 500, is_so);

@@ -33,7 +33,7 @@ fn reach(
 
 #[test]
 fn packets_and_reports_go_both_ways_unchanged_and_from_the_address_that_was_told() {
-    let mut node = Node::on("127.0.0.1", (20_000, 20_199));
+    let mut node = Node::on("127.0.0.1", support::ports::free(200));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "a=sendrecv\r\n");
     let [to_bob, to_alice] =
@@ -73,7 +73,7 @@ fn packets_and_reports_go_both_ways_unchanged_and_from_the_address_that_was_told
 
 #[test]
 fn rtcp_shares_the_port_with_who_wants_that() {
-    let mut node = Node::on("127.0.0.1", (20_200, 20_399));
+    let mut node = Node::on("127.0.0.1", support::ports::free(200));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "a=rtcp-mux\r\n");
     let demux = [List("rtcp-mux", &["demux"])];
@@ -91,7 +91,7 @@ fn rtcp_shares_the_port_with_who_wants_that() {
 
 #[test]
 fn a_peer_that_moves_is_followed_where_signalling_says() {
-    let mut node = Node::on("127.0.0.1", (20_400, 20_599));
+    let mut node = Node::on("127.0.0.1", support::ports::free(200));
     let (alice, bob, elsewhere) = (Phone::new(), Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "");
     let [_, to_alice] = node.call("c", (&offer, &[]), |_| bob.sdp("RTP/AVP", ""));
@@ -105,7 +105,8 @@ fn a_peer_that_moves_is_followed_where_signalling_says() {
 
 #[test]
 fn no_port_is_leaked_by_calls_that_come_and_go() {
-    let media = Media { port_min: 20_600, port_max: 20_639, ..Media::default() };
+    let (port_min, port_max) = support::ports::free(40);
+    let media = Media { port_min, port_max, ..Media::default() };
     let mut node = Node::with(&["127.0.0.1"], media);
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "");
@@ -148,7 +149,8 @@ fn no_port_is_leaked_by_calls_that_come_and_go() {
 
 #[test]
 fn more_calls_than_permitted_are_refused_as_proxies_understand_it() {
-    let media = Media { port_min: 20_640, port_max: 20_643, max_calls: 2, ..Media::default() };
+    let (port_min, port_max) = support::ports::free(4);
+    let media = Media { port_min, port_max, max_calls: 2, ..Media::default() };
     let mut node = Node::with(&["127.0.0.1"], media);
     let offer = Phone::new().sdp("RTP/AVP", "");
     let mut ask = |id: &str, more: &[&str]| {
@@ -166,7 +168,8 @@ fn more_calls_than_permitted_are_refused_as_proxies_understand_it() {
     assert_eq!(ask("1", &[]).0, "ok");
     assert_eq!(ask("2", &[]), ("error".into(), Some("Ran out of ports".into())));
     assert_eq!(ask("2", &[]).0, "error", "a refused call is none");
-    let media = Media { port_min: 20_644, port_max: 20_659, max_calls: 1, ..Media::default() };
+    let (port_min, port_max) = support::ports::free(16);
+    let media = Media { port_min, port_max, max_calls: 1, ..Media::default() };
     let mut node = Node::with(&["127.0.0.1"], media);
     let mut ask = |id: &str, more: &[&str]| {
         let answer = node.ask(
@@ -187,7 +190,8 @@ fn more_calls_than_permitted_are_refused_as_proxies_understand_it() {
 
 #[test]
 fn a_call_of_which_nothing_comes_is_ended() {
-    let media = Media { port_min: 20_660, port_max: 20_679, timeout_s: 60, ..Media::default() };
+    let (port_min, port_max) = support::ports::free(20);
+    let media = Media { port_min, port_max, timeout_s: 60, ..Media::default() };
     let mut node = Node::with(&["127.0.0.1"], media);
     let offer = Phone::new().sdp("RTP/AVP", "");
     node.call("c", (&offer, &[]), |_| Phone::new().sdp("RTP/AVP", ""));
@@ -199,7 +203,8 @@ fn a_call_of_which_nothing_comes_is_ended() {
 
 #[test]
 fn a_node_that_drains_refuses_calls_and_carries_on_with_those_there_are() {
-    let media = Media { port_min: 20_680, port_max: 20_699, ..Media::default() };
+    let (port_min, port_max) = support::ports::free(20);
+    let media = Media { port_min, port_max, ..Media::default() };
     let mut node = Node::with(&["127.0.0.1"], media);
     let offer = Phone::new().sdp("RTP/AVP", "");
     node.call("old", (&offer, &[]), |_| Phone::new().sdp("RTP/AVP", ""));

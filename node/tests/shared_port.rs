@@ -93,11 +93,12 @@ fn checks(socket: &UdpSocket, to: SocketAddr, [fragment, password]: [&str; 2]) {
 
 #[test]
 fn browsers_on_one_port_reach_their_own_lines_wherever_they_are() {
-    let mut node = node(&["127.0.0.1"], 28_600, (28_610, 28_659));
+    let (port, own) = one_and_others();
+    let mut node = node(&["127.0.0.1"], port, own);
     let calls = [call(&mut node, "a"), call(&mut node, "b")];
     for Called { answer, .. } in &calls {
-        assert_eq!(addresses(answer).0, SocketAddr::from(([127, 0, 0, 1], 28_600)));
-        assert_eq!(answer.matches("127.0.0.1 28600 typ host").count(), 1, "{answer}");
+        assert_eq!(addresses(answer).0, SocketAddr::from(([127, 0, 0, 1], port)));
+        assert_eq!(answer.matches(&format!("127.0.0.1 {port} typ host")).count(), 1, "{answer}");
     }
     assert_eq!(node.control.ports_taken(), 2, "the phones'");
     let [mut one, mut other] = [0, 1].map(|n| calls[n].keyed(&mut node));
@@ -144,9 +145,10 @@ fn browsers_on_one_port_reach_their_own_lines_wherever_they_are() {
 
 #[test]
 fn of_more_than_is_looked_at_at_a_time_none_is_forgotten() {
-    let node = node(&["127.0.0.1"], 28_800, (28_810, 28_859));
+    let (port, own) = one_and_others();
+    let node = node(&["127.0.0.1"], port, own);
     let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let destination = SocketAddr::from(([127, 0, 0, 1], 28_800));
+    let destination = SocketAddr::from(([127, 0, 0, 1], port));
     let state = UdpSocketState::new((&stranger).into()).unwrap();
     // Of many in one message of the kernel's no more is said when a part has been looked at.
     let at_a_time = state.max_gso_segments().min(64);
@@ -162,7 +164,8 @@ fn of_more_than_is_looked_at_at_a_time_none_is_forgotten() {
 
 #[test]
 fn who_can_not_be_told_by_checks_has_ports_of_its_own() {
-    let mut node = node(&["127.0.0.1"], 28_660, (28_670, 28_719));
+    let (common, own) = one_and_others();
+    let mut node = node(&["127.0.0.1"], common, own);
     let (phone, browser) = (Phone::new(), Identity::new().unwrap());
     let fit = offer(&browser, "web", "");
     let port = |sdp: &str| addresses(sdp).0.port();
@@ -173,7 +176,7 @@ fn who_can_not_be_told_by_checks_has_ports_of_its_own() {
     {
         let id = n.to_string();
         let [_, answer] = node.call(&id, (offered, &TO_PHONE), |_| phone.sdp("RTP/AVP", ""));
-        assert_eq!(port(&answer) == 28_660, shares, "{offered}");
+        assert_eq!(port(&answer) == common, shares, "{offered}");
         node.ask("delete", &[Text("call-id", &id)]);
     }
     wait(0, || node.control.ports_taken());
@@ -184,7 +187,7 @@ fn who_can_not_be_told_by_checks_has_ports_of_its_own() {
     let said = phone.sdp("RTP/AVP", "");
     let more = [Text("to-tag", "b"), Text("sdp", &said), Text("ICE", "remove")];
     let answer = node.ask("answer", &[&ids[..], &more].concat()).sdp();
-    assert!(port(&answer) != 28_660 && !answer.contains("candidate"), "{answer}");
+    assert!(port(&answer) != common && !answer.contains("candidate"), "{answer}");
     assert_eq!(node.control.ports_taken(), 2);
     // Within a call it can't leave.
     call(&mut node, "d");
@@ -198,7 +201,8 @@ fn who_can_not_be_told_by_checks_has_ports_of_its_own() {
 
 #[test]
 fn a_browser_is_answered_by_ipv6_too_and_two_interfaces_of_one_address_have_one_port() {
-    let mut node = node(&["127.0.0.1", "again/127.0.0.1", "::1"], 28_730, (28_740, 28_789));
+    let (port, own) = one_and_others();
+    let mut node = node(&["127.0.0.1", "again/127.0.0.1", "::1"], port, own);
     let browser = Identity::new().unwrap();
     let offered = offer(&browser, "web", "").replace("IN IP4 127.0.0.1", "IN IP6 ::1");
     let offered = offered.replace("IN IP4 0.0.0.0", "IN IP6 ::");
@@ -208,15 +212,21 @@ fn a_browser_is_answered_by_ipv6_too_and_two_interfaces_of_one_address_have_one_
         node.ask("conference join", &[&said, more].concat()).sdp()
     };
     let answer = join(&mut node, "six", &offered, &[]);
-    assert!(answer.contains("::1 28730 typ host"), "{answer}");
+    assert!(answer.contains(&format!("::1 {port} typ host")), "{answer}");
     let socket = UdpSocket::bind("[::1]:0").unwrap();
     let credentials = ["ice-ufrag", "ice-pwd"].map(|name| value(&answer, name).unwrap());
-    checks(&socket, SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 28_730)), credentials);
+    checks(&socket, SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)), credentials);
     let offered = offer(&browser, "web", "");
     let again = [Text("direction", "x"), List("direction", &["again", "again"])];
     let answer = join(&mut node, "four", &offered, &again[1..]);
-    assert_eq!(addresses(&answer).0, SocketAddr::from(([127, 0, 0, 1], 28_730)));
+    assert_eq!(addresses(&answer).0, SocketAddr::from(([127, 0, 0, 1], port)));
     drop(checked(&answer));
+}
+
+/// A port of many lines, and others for lines of their own.
+fn one_and_others() -> (u16, (u16, u16)) {
+    let (first, last) = support::ports::free(60);
+    (first, (first + 10, last))
 }
 
 /// Nanoseconds for which the worker has run.
@@ -236,7 +246,7 @@ fn worker_ns() -> u64 {
 fn microseconds(port: u16) -> [f64; 2] {
     const CALLS: usize = 60;
     const TICKS: u16 = 300;
-    let mut node = node(&["127.0.0.1"], port, (28_900, 29_199));
+    let mut node = node(&["127.0.0.1"], port, support::ports::free(300));
     let calls: Vec<_> = (0..CALLS).map(|n| call(&mut node, &n.to_string())).collect();
     let mut browsers: Vec<_> = calls.iter().map(|call| call.keyed(&mut node)).collect();
     let sockets = calls.iter().map(|call| &call.phone.rtp);
@@ -270,7 +280,7 @@ fn microseconds(port: u16) -> [f64; 2] {
 #[test]
 #[ignore = "measures, on a machine of its own: --release --ignored --nocapture"]
 fn what_a_packet_costs() {
-    let rounds: Vec<_> = (0..3).map(|_| [0, 28_890].map(microseconds)).collect();
+    let rounds: Vec<_> = (0..3).map(|_| [0, support::ports::free(2).0].map(microseconds)).collect();
     for (shares, name) in ["ports of their own", "one port"].into_iter().enumerate() {
         for (way, what) in ["browser to phone", "phone to browser"].into_iter().enumerate() {
             let mut all: Vec<_> = rounds.iter().map(|round| round[shares][way]).collect();

@@ -82,7 +82,7 @@ fn through(
 
 #[test]
 fn plain_and_every_suite_reach_each_other_with_reports() {
-    let mut node = Node::on("127.0.0.1", (21_000, 21_499));
+    let mut node = Node::on("127.0.0.1", support::ports::free(500));
     let suites = [
         Suite::AeadAes256Gcm,
         Suite::AeadAes128Gcm,
@@ -129,7 +129,7 @@ fn plain_and_every_suite_reach_each_other_with_reports() {
 
 #[test]
 fn a_payload_type_is_changed_before_its_packet_is_sealed() {
-    let mut node = Node::on("127.0.0.1", (24_700, 24_749));
+    let mut node = Node::on("127.0.0.1", support::ports::free(50));
     let (alice, bob) = (Phone::new(), Phone::new());
     let flags = [Text("transport-protocol", "RTP/SAVP")];
     let mut bobs = None;
@@ -155,7 +155,7 @@ fn a_payload_type_is_changed_before_its_packet_is_sealed() {
 
 #[test]
 fn one_suite_is_translated_into_another() {
-    let mut node = Node::on("127.0.0.1", (21_500, 21_599));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let (alice, bob) = (Phone::new(), Phone::new());
     // Of what is offered the first is nothing that anybody should take.
     let offered = line(2, Suite::AesCm128HmacSha1_80);
@@ -184,7 +184,7 @@ fn one_suite_is_translated_into_another() {
 
 #[test]
 fn without_keys_in_common_there_is_no_call() {
-    let mut node = Node::on("127.0.0.1", (21_600, 21_699));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let offer = Phone::new().sdp("RTP/AVP", "");
     let said = [
         Text("call-id", "c"),
@@ -210,7 +210,7 @@ fn without_keys_in_common_there_is_no_call() {
 
 #[test]
 fn re_invites_keep_keys_that_go_on_and_never_take_up_old_ones() {
-    let mut node = Node::on("127.0.0.1", (21_700, 21_799));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "");
     let savp = [Text("transport-protocol", "RTP/SAVP"), List("SDES", &["only-AEAD_AES_128_GCM"])];

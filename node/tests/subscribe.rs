@@ -55,7 +55,7 @@ fn to_tag(answer: &Answer) -> String {
 #[test]
 fn a_subscriber_hears_who_has_agreed_and_no_longer_than_that() {
     let folder = Folder::new("subscribed");
-    let mut node = with(&folder, (28_000, 28_099), "", SERVER);
+    let mut node = with(&folder, support::ports::free(100), "", SERVER);
     let mut calling = call(&mut node, &[Text("consent", "srs")]);
     let ports = node.control.ports_taken();
     let asked = node.ask("subscribe request", &ALL);
@@ -146,7 +146,7 @@ fn a_subscriber_hears_who_has_agreed_and_no_longer_than_that() {
 #[test]
 fn what_is_sent_to_a_subscriber_is_protected_as_agreed_and_a_line_may_be_refused() {
     let folder = Folder::new("subscribed-srtp");
-    let mut node = with(&folder, (28_100, 28_199), "", SERVER);
+    let mut node = with(&folder, support::ports::free(100), "", SERVER);
     let mut calling = call(&mut node, &[Text("consent", "srs")]);
     let ben = [Text("call-id", "c"), Text("from-tag", "b"), Text("consent", "srs")];
     ok(&node.ask("consent", &ben));
@@ -177,13 +177,13 @@ fn what_is_sent_to_a_subscriber_is_protected_as_agreed_and_a_line_may_be_refused
 #[test]
 fn what_is_refused_leaves_no_subscription_and_no_port() {
     let folder = Folder::new("unsubscribed");
-    let mut node = with(&folder, (28_200, 28_299), "", "");
+    let mut node = with(&folder, support::ports::free(100), "", "");
     let calling = call(&mut node, &[]);
     assert_eq!(reason(&node.ask("subscribe request", &ALL)), "No sink for this is configured");
     drop((calling, node));
     let folder = Folder::new("unsubscribed-too");
     let other = SERVER.replace("srs", "other").replace("id = 7", "id = 8");
-    let mut node = with(&folder, (28_300, 28_399), "", &format!("{SERVER}{other}"));
+    let mut node = with(&folder, support::ports::free(100), "", &format!("{SERVER}{other}"));
     let _calling = call(&mut node, &[]);
     let ports = node.control.ports_taken();
     let srs = Text("sink", "srs");
@@ -246,7 +246,7 @@ fn what_is_refused_leaves_no_subscription_and_no_port() {
 #[test]
 fn of_a_conference_the_member_is_heard_that_was_asked_for_and_not_the_others() {
     let folder = Folder::new("subscribed-member");
-    let mut node = with(&folder, (28_400, 28_499), "", SERVER);
+    let mut node = with(&folder, support::ports::free(100), "", SERVER);
     let mut tones = TONES_HZ.into_iter().zip(["m", "n"]);
     let mut members = [Phone::new(), Phone::new()].map(|phone| {
         let (hz, id) = tones.next().unwrap();
@@ -275,7 +275,7 @@ fn of_a_conference_the_member_is_heard_that_was_asked_for_and_not_the_others() {
 #[test]
 fn who_publishes_is_sent_nothing_and_heard_by_who_subscribes_once_it_has_agreed() {
     let folder = Folder::new("published");
-    let mut node = with(&folder, (28_500, 28_599), "", SERVER);
+    let mut node = with(&folder, support::ports::free(100), "", SERVER);
     let pace = Phone::new();
     let answer = join(&mut node, "metronome", "alone", &pace.sdp("RTP/AVP", ""), &[]).sdp();
     let mut pace = Talker::new(pace, &answer, Law::Mu, 100.0);

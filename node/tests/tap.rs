@@ -41,7 +41,7 @@ fn files_have_who_agreed_for_as_long_as_that_stood_and_nobody_else() {
     const NEVER: [f64; 3] = [700.0, 1_300.0, 3_300.0];
     const AGREED: [f64; 2] = [400.0, 2_200.0];
     let folder = Folder::new("files");
-    let mut node = node(&folder, (27_000, 27_099), None);
+    let mut node = node(&folder, support::ports::free(100), None);
     let agreed = [Text("consent", "archive"), Text("consent-notice", "7")];
     let mut talkers = vec![
         talker(&mut node, "anna", AGREED[0], "", &agreed),
@@ -118,7 +118,7 @@ fn files_have_who_agreed_for_as_long_as_that_stood_and_nobody_else() {
 fn a_program_hears_who_agreed_and_a_description_that_asks_for_no_recording_is_heeded() {
     let folder = Folder::new("program");
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut node = node(&folder, (27_100, 27_199), Some(&server));
+    let mut node = node(&folder, support::ports::free(100), Some(&server));
     let both = [List("consent", &["archive", "words"])];
     let off = "a=recordpref:off\r\n";
     let mut talkers = vec![talker(&mut node, "anna", 1_000.0, off, &both)];
@@ -170,11 +170,11 @@ fn a_program_hears_who_agreed_and_a_description_that_asks_for_no_recording_is_he
 #[test]
 fn what_is_refused_is_named() {
     let folder = Folder::new("refused");
-    let mut bare = Node::on("127.0.0.1", (27_200, 27_249));
+    let mut bare = Node::on("127.0.0.1", support::ports::free(50));
     talker(&mut bare, "anna", 1_000.0, "", &[]);
     let anna = [Text("call-id", "anna"), Text("from-tag", "anna")];
     assert!(reason(&bare.ask("start recording", &anna)).contains("No sink"));
-    let mut node = node(&folder, (27_250, 27_299), None);
+    let mut node = node(&folder, support::ports::free(50), None);
     talker(&mut node, "anna", 1_000.0, "", &[]);
     for (command, more, told) in [
         ("start forwarding", &[][..], "No sink for this is configured"),
@@ -207,7 +207,7 @@ fn what_is_refused_is_named() {
 #[test]
 fn who_has_entered_over_http_agrees_and_takes_it_back_and_nobody_else_does() {
     let folder = Folder::new("http");
-    let mut node = node(&folder, (27_300, 27_399), None);
+    let mut node = node(&folder, support::ports::free(100), None);
     let phone = Phone::new();
     let mut ask = |node: &mut Node, question| node.control.web(&question, Default::default(), 0);
     let offer = phone.sdp("RTP/AVP", "").into_bytes();

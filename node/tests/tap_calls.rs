@@ -33,7 +33,7 @@ fn what_is_passed_on_undecoded_is_recorded_of_who_agreed_and_not_of_who_comes_in
     const NEVER: [f64; 3] = [700.0, 1_300.0, 3_300.0];
     const AGREED: [f64; 2] = [400.0, 2_200.0];
     let folder = Folder::new("relayed");
-    let mut node = node(&folder, (27_400, 27_499), None);
+    let mut node = node(&folder, support::ports::free(100), None);
     let mut metronome = metronome(&mut node);
     let phones = [Phone::new(), Phone::new()];
     let [anna, ben] = [0, 1].map(|n: usize| phones[n].sdp("RTP/AVP", ""));
@@ -94,7 +94,7 @@ fn what_is_passed_on_undecoded_is_recorded_of_who_agreed_and_not_of_who_comes_in
 #[test]
 fn what_is_translated_is_recorded_of_each() {
     let folder = Folder::new("translated");
-    let mut node = node(&folder, (27_500, 27_599), None);
+    let mut node = node(&folder, support::ports::free(100), None);
     let mut metronome = metronome(&mut node);
     let phones = [Phone::new(), Phone::new()];
     let anna = phones[0].sdp("RTP/AVP", "").replace(" 0 8 101", " 0 101");

@@ -149,7 +149,7 @@ fn over_tls_who_agreed_is_heard_by_the_sink_that_was_named_before_and_after_it_w
          address = \"127.0.0.1:{port}\"\nurl = \"wss://sink.example/media\"\ndialect = \"binary\"\n"
     );
     let authorities = format!("authorities = {:?}\n", named.files[0]);
-    let mut node = with(&folder, (27_800, 27_899), &authorities, &words);
+    let mut node = with(&folder, support::ports::free(100), &authorities, &words);
     let mut talkers = [("anna", TONES_HZ[0]), ("ben", NEVER_HZ)].map(|(id, hz)| {
         let phone = Phone::new();
         let agreed = [List("consent", &["words"])];

@@ -24,7 +24,7 @@ const TO_A_LAW: [support::Said<'static>; 1] =
 
 #[test]
 fn each_phone_gets_its_own_codec_and_digits_cross() {
-    let mut node = Node::on("127.0.0.1", (24_000, 24_199));
+    let mut node = Node::on("127.0.0.1", support::ports::free(200));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "").replace(" 0 8 101", " 0 101");
     let [to_bob, to_alice] = node.call("c", (&offer, &TO_A_LAW), |to_bob| {
@@ -81,7 +81,7 @@ fn each_phone_gets_its_own_codec_and_digits_cross() {
 
 #[test]
 fn a_codec_in_common_is_passed_on_whatever_was_added() {
-    let mut node = Node::on("127.0.0.1", (24_200, 24_399));
+    let mut node = Node::on("127.0.0.1", support::ports::free(200));
     let (alice, bob) = (Phone::new(), Phone::new());
     let offer = alice.sdp("RTP/AVP", "").replace(" 0 8 101", " 0 101");
     let flags = [List("flags", &["codec-transcode-opus", "codec-transcode-G722"])];

@@ -40,7 +40,7 @@ fn members(node: &mut Node) -> Vec<Member> {
 
 #[test]
 fn who_speaks_is_shown_until_muted_and_who_only_listens_is_never_heard() {
-    let mut node = Node::on("127.0.0.1", (26_500, 26_599));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     let [ada, ben] = [Phone::new(), Phone::new()];
     assert_eq!(enter(&mut node, Way::Whep, None, &ben), Reply::NotLive);
     let sdp = |reply| match reply {
@@ -109,7 +109,7 @@ fn who_speaks_is_shown_until_muted_and_who_only_listens_is_never_heard() {
 
 #[test]
 fn health_is_of_the_threads_and_readiness_of_what_may_begin() {
-    let mut node = Node::on("127.0.0.1", (26_600, 26_699));
+    let mut node = Node::on("127.0.0.1", support::ports::free(100));
     assert_eq!(ask(&mut node, Question::Readiness), Reply::Is(true));
     node.control.set_accepting(false);
     assert_eq!(ask(&mut node, Question::Readiness), Reply::Is(false));

@@ -28,7 +28,8 @@ fn heard(node: &mut Node) -> impl FnMut() -> bool + '_ {
 
 #[test]
 fn a_browser_and_a_plain_phone_hear_each_other() {
-    let (mut node, browser) = (Node::on("127.0.0.1", (24_600, 24_699)), Identity::new().unwrap());
+    let (mut node, browser) =
+        (Node::on("127.0.0.1", support::ports::free(100)), Identity::new().unwrap());
     for (n, (passive, role, setup)) in
         [(true, Role::Client, "passive"), (false, Role::Server, "active")].into_iter().enumerate()
     {
@@ -96,7 +97,8 @@ fn a_browser_and_a_plain_phone_hear_each_other() {
 
 #[test]
 fn a_plain_phone_and_one_with_dtls_hear_each_other_whoever_begins() {
-    let (mut node, bobs) = (Node::on("127.0.0.1", (24_700, 24_799)), Identity::new().unwrap());
+    let (mut node, bobs) =
+        (Node::on("127.0.0.1", support::ports::free(100)), Identity::new().unwrap());
     let flags = [
         Text("transport-protocol", "UDP/TLS/RTP/SAVPF"),
         Text("ICE", "remove"),
@@ -132,7 +134,8 @@ fn a_plain_phone_and_one_with_dtls_hear_each_other_whoever_begins() {
 
 #[test]
 fn after_a_restart_of_ice_a_browser_is_heard_from_elsewhere_by_the_same_keys() {
-    let (mut node, browser) = (Node::on("127.0.0.1", (24_800, 24_899)), Identity::new().unwrap());
+    let (mut node, browser) =
+        (Node::on("127.0.0.1", support::ports::free(100)), Identity::new().unwrap());
     let phone = Phone::new();
     let answer = |_: &str| phone.sdp("RTP/AVP", "");
     let [to_phone, first] = node.call("c", (&offer(&browser, "web", ""), &TO_PHONE), answer);
@@ -158,7 +161,8 @@ fn after_a_restart_of_ice_a_browser_is_heard_from_elsewhere_by_the_same_keys() {
 
 #[test]
 fn whose_certificate_was_not_told_is_not_heard_and_the_reason_is_told() {
-    let (mut node, browser) = (Node::on("127.0.0.1", (24_900, 24_949)), Identity::new().unwrap());
+    let (mut node, browser) =
+        (Node::on("127.0.0.1", support::ports::free(50)), Identity::new().unwrap());
     let phone = Phone::new();
     let [_, answer] =
         node.call("c", (&offer(&browser, "web", ""), &TO_PHONE), |_| phone.sdp("RTP/AVP", ""));
@@ -187,7 +191,7 @@ fn whose_certificate_was_not_told_is_not_heard_and_the_reason_is_told() {
 
 #[test]
 fn ice_is_offered_to_who_is_to_have_it_and_dtls_is_refused_where_it_can_not_be() {
-    let mut node = Node::on("127.0.0.1", (24_950, 24_999));
+    let mut node = Node::on("127.0.0.1", support::ports::free(50));
     let phone = Phone::new().sdp("RTP/AVP", "");
     let ids = [Text("call-id", "c"), Text("from-tag", "a")];
     let ask = |node: &mut Node, sdp: &str, more: Vec<Said<'_>>| {
@@ -226,7 +230,8 @@ fn enter(node: &mut Node, offer: &str) -> Reply {
 
 #[test]
 fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
-    let (mut node, browser) = (Node::on("127.0.0.1", (25_300, 25_399)), Identity::new().unwrap());
+    let (mut node, browser) =
+        (Node::on("127.0.0.1", support::ports::free(100)), Identity::new().unwrap());
     let offered = offer(&browser, "web", MORE);
     let Reply::Entered { session, answer } = enter(&mut node, &offered) else { panic!() };
     let answer = String::from_utf8(answer).unwrap();
@@ -348,7 +353,8 @@ fn a_browser_that_enters_by_whip_and_a_phone_hear_each_other_in_a_conference() {
 
 #[test]
 fn who_can_not_be_let_in_by_whip_is_told_why() {
-    let (mut node, browser) = (Node::on("127.0.0.1", (25_400, 25_499)), Identity::new().unwrap());
+    let (mut node, browser) =
+        (Node::on("127.0.0.1", support::ports::free(100)), Identity::new().unwrap());
     let fit = offer(&browser, "web", "");
     assert!(matches!(enter(&mut node, "hello"), Reply::Malformed(_)));
     let keyless = fit.replace("a=fingerprint", "a=x");

@@ -74,7 +74,7 @@ fn calls_stay_where_they_began_while_the_weight_moves_to_the_hub() {
     let seconds = std::env::var("ALE_WEIGHT_SECONDS").ok().and_then(|text| text.parse().ok());
     let rounds = seconds.unwrap_or(10) * 50_u32;
     // Premises and hub.
-    let mut nodes = [(28_000, 28_099), (28_100, 28_199)].map(|ports| Node::on("127.0.0.1", ports));
+    let mut nodes = [0, 1].map(|_| Node::on("127.0.0.1", support::ports::free(100)));
     let (mut calls, mut begun, mut ended) = (Vec::<Call>::new(), [0_u32; 2], [0_u32; 2]);
     let (mut owed, mut last_on_premises, mut stayed) = (0.0, 0, 0);
     let (start, mut next) = (Instant::now(), Instant::now());

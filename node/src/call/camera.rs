@@ -11,8 +11,8 @@ use super::CallError;
 use crate::random;
 use crate::sdp::VideoLine;
 use crate::video::CLOCK_HZ;
-use crate::video::input::Input;
 use crate::video::key_frame::Codec;
+use crate::video::layers::Layers;
 use crate::video::output::{Output, Start};
 use crate::worker::{Burst, Camera, CameraCounters};
 
@@ -83,13 +83,15 @@ impl Told {
         let (receiver, sender, control) =
             made.map_err(|error| CallError::Session(SessionError::Srtp(error)))?;
         let limit_bps = video.limit_bps;
+        let simulcast = line.simulcast.as_ref();
+        let source = (start.ssrc, &cname[..]);
         let camera = Camera {
             mix: video.mix,
             types: numbers.into_iter().flatten().fold(0, |types, number| types | 1 << number),
             receiver,
             sender,
-            input: line.sends.then(|| Input::new(path, formats, start.ssrc, cname, limit_bps)),
-            output: line.receives.then(|| Output::new(formats, *start, cname)),
+            input: line.sends.then(|| Layers::new(path, formats, simulcast, source, limit_bps)),
+            output: line.receives.then(|| Output::new(formats, *start, cname, line.most_bps)),
             limit_bps,
             burst: Burst::default(),
             is_watched: false,

@@ -416,6 +416,7 @@ fn written(
         *line = Some(told);
     }
     sdp::rewrite(&mut answer, &rewrite(origin.address, flags, lines));
+    sdp::ask_for_packets(&mut answer, *number, speech.asked_packet_ms());
     if let Some(Told { line, start, cname, .. }) = video {
         line.answer(&mut answer, start, cname);
     }

@@ -64,6 +64,10 @@ pub struct SpeechRecord {
     /// Whether nothing is sent while nobody speaks.
     #[serde(default)]
     pub pauses: bool,
+    /// How long the packets are that are sent, in ms, where they are not of 20. Left out otherwise, so that an older
+    /// version reads the record, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packet_ms: Option<u16>,
     /// Of the PCM between the ends, in Hz.
     pub sample_rate_hz: u32,
     /// Header extensions, spoken both ways.

@@ -33,6 +33,7 @@ fn record() -> CallRecord {
         said: said.clone(),
     };
     let spoken = SpeechRecord {
+        packet_ms: Some(10),
         sent: (9, String::from("G722/8000")),
         understood: vec![(9, String::from("G722/8000"))],
         events: Some((101, 8_000)),

@@ -57,3 +57,12 @@ pub fn answering(
     answer.medias = lines.collect();
     answer
 }
+
+/// Asks the peer of a line for packets of so many ms, if any length is to be asked for (`a=ptime`, RFC 8866 section 6.4).
+pub fn ask_for_packets(answer: &mut Session, number: usize, packet_ms: Option<u16>) {
+    if let (Some(media), Some(ms)) = (answer.medias.get_mut(number), packet_ms) {
+        media
+            .attributes
+            .push(Attribute { attribute: "ptime".to_owned(), value: Some(ms.to_string()) });
+    }
+}

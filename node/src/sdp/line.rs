@@ -127,6 +127,9 @@ pub struct Line {
     pub preference: Preference,
     /// Header extensions that it names.
     pub extensions: Extensions,
+    /// How long the packets are to be that its author gets, in ms (`a=ptime`, RFC 8866 section 6.4).
+    #[serde(default)]
+    pub packet_ms: Option<u16>,
     pub(crate) formats: Vec<Format>,
 }
 
@@ -214,6 +217,7 @@ impl Line {
             receives,
             preference: preference.unwrap_or_default(),
             extensions: Extensions::of(session, media),
+            packet_ms: value(media, "ptime").and_then(|ms| ms.trim().parse().ok()),
             formats,
         })
     }

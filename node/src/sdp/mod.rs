@@ -15,7 +15,7 @@ mod sending;
 mod tests;
 mod video;
 
-pub use answer::{Origin, answering};
+pub use answer::{Origin, answering, ask_for_packets};
 pub use extensions::Extensions;
 pub(crate) use line::Format;
 pub use line::{DtlsLine, IceLine, Line, LineKind, Setup};

@@ -7,6 +7,7 @@ use super::line::{Line, formats};
 use super::{NamedFormat, values};
 use crate::video::input::Formats;
 use crate::video::key_frame::Codec;
+use crate::video::layers::{MAX_LAYERS, MAX_NAME_BYTES, REPAIRED_STREAM_ID, STREAM_ID, Simulcast};
 use crate::video::output::Start;
 use crate::video::{CLOCK_HZ, arrivals};
 
@@ -28,6 +29,10 @@ pub struct VideoLine {
     pub mid: Option<String>,
     /// What is spoken.
     pub formats: Formats,
+    /// How the layers of its author's camera are told apart, if there are several.
+    pub simulcast: Option<Simulcast>,
+    /// What its author takes at most, in bits a second (`b=AS`, `b=TIAS`; RFC 8866 section 5.8, RFC 3890).
+    pub most_bps: Option<u64>,
     /// Whether its author sends video, and takes it.
     pub sends: bool,
     /// See [`VideoLine::sends`].
@@ -86,6 +91,8 @@ fn of(
         number,
         mid: line.mid,
         formats: Formats { codec, payload_type, repair, transport_number, send_time },
+        simulcast: simulcast(media, payload_type).filter(|_| line.sends),
+        most_bps: most_bps(media),
         sends: line.sends,
         receives: line.receives,
         parameters: parameters(payload_type).map(String::from),
@@ -112,6 +119,47 @@ fn is_baseline(parameters: &str) -> bool {
     };
     let profile = value("profile-level-id").unwrap_or_default().to_ascii_lowercase();
     value("packetization-mode") == Some("1") && BASELINE.iter().any(|p| profile.starts_with(p))
+}
+
+/// The layers that a line says that it sends (RFC 8853 section 5.1), of this payload type; those beyond
+/// [`MAX_LAYERS`] are not taken.
+fn simulcast(media: &Media, payload_type: u8) -> Option<Simulcast> {
+    let stream_id = extension(media, STREAM_ID)?;
+    let mut words = values(media, "simulcast").next()?.split_ascii_whitespace();
+    words.find(|word| *word == "send")?;
+    let mut names: Vec<String> = Vec::new();
+    for alternatives in words.next()?.split(';') {
+        // Of several formats of a layer the first is the one that is preferred; one with a tilde begins paused.
+        let name = alternatives.split(',').next().unwrap_or_default().trim_start_matches('~');
+        let is_new = names.iter().all(|known| known != name);
+        if names.len() < MAX_LAYERS && is_new && is_sent(media, name, payload_type) {
+            names.push(name.to_owned());
+        }
+    }
+    let repaired_stream_id = extension(media, REPAIRED_STREAM_ID);
+    (names.len() > 1).then_some(Simulcast { stream_id, repaired_stream_id, names })
+}
+
+/// Whether a line sends a layer of this name by this payload type (RFC 8851 section 4).
+fn is_sent(media: &Media, name: &str, payload_type: u8) -> bool {
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let said = values(media, "rid").find_map(|value| value.strip_prefix(name)?.strip_prefix(' '));
+    let Some(said) = said.filter(|_| is_name && (1..=MAX_NAME_BYTES).contains(&name.len())) else {
+        return false;
+    };
+    let (way, restrictions) = said.split_once(' ').unwrap_or((said, ""));
+    let types = restrictions.split(';').find_map(|word| word.trim().strip_prefix("pt="));
+    let has = |types: &str| types.split(',').any(|number| number.parse() == Ok(payload_type));
+    way == "send" && types.is_none_or(has)
+}
+
+fn most_bps(media: &Media) -> Option<u64> {
+    let bps = media.bandwidths.iter().filter_map(|said| match &said.bwtype[..] {
+        "AS" => said.bandwidth.checked_mul(1_000),
+        "TIAS" => Some(said.bandwidth),
+        _ => None,
+    });
+    bps.min()
 }
 
 /// The identifier of a header extension, of those that the one-byte form has (RFC 8285).
@@ -164,7 +212,8 @@ fn numbered(codecs: &[Codec]) -> impl Iterator<Item = (Codec, u8)> {
 impl VideoLine {
     /// Whether it is the same line in the same formats as another.
     pub fn is_as(&self, other: &Self) -> bool {
-        self.number == other.number && self.formats == other.formats
+        (self.number, self.formats, &self.simulcast)
+            == (other.number, other.formats, &other.simulcast)
     }
 
     /// What the answer names.
@@ -199,6 +248,18 @@ impl VideoLine {
             if let Some(id) = id {
                 say("extmap", Some(format!("{id} {uri}")));
             }
+        }
+        if let Some(Simulcast { stream_id, repaired_stream_id, names }) = &self.simulcast {
+            let ids = [(Some(*stream_id), STREAM_ID), (*repaired_stream_id, REPAIRED_STREAM_ID)];
+            for (id, uri) in ids {
+                if let Some(id) = id {
+                    say("extmap", Some(format!("{id} {uri}")));
+                }
+            }
+            for name in names {
+                say("rid", Some(format!("{name} recv")));
+            }
+            say("simulcast", Some(format!("recv {}", names.join(";"))));
         }
         if self.receives {
             let Start { ssrc, repair_ssrc, .. } = *start;
@@ -268,6 +329,62 @@ mod tests {
         let alone =
             OFFER.replace("m=video 9", "m=video 0").replace("a=rtcp-rsize", "a=bundle-only");
         assert!(read(&alone, &Codec::ALL).is_some());
+    }
+
+    /// What Chromium adds with three `sendEncodings`.
+    const LAYERS: &str = "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+        a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n\
+        a=rid:h send\r\na=rid:m send\r\na=rid:l send\r\na=simulcast:send h;m;l\r\n";
+
+    #[test]
+    fn layers_are_taken_as_they_are_sent() {
+        let of = |more: &str| {
+            let line = read(&format!("{OFFER}{more}"), &Codec::ALL).unwrap();
+            line.simulcast.map(|simulcast| simulcast.names.join(" "))
+        };
+        let named = |names: &str| Some(String::from(names));
+        assert_eq!((of(""), of(LAYERS)), (None, named("h m l")));
+        for (from, to, names) in [
+            ("send h;m;l", "recv h;m;l", None),
+            ("send h;m;l", "recv 1;2 send ~h,m;l", named("h l")),
+            ("send h;m;l", "send h;h;m", named("h m")),
+            ("send h;m;l", "send h", None),
+            ("send h;m;l", "send", None),
+            ("rid:h send", "rid:h recv", named("m l")),
+            ("rid:h send", "rid:h send pt=97,96;max-width=640", named("h m l")),
+            ("rid:h send", "rid:h send max-fps=5;pt=103", named("m l")),
+            ("rid:h send", "rid:hh send", named("m l")),
+            ("send h;m;l\r\n", "send h;m;l;n\r\na=rid:n send\r\n", named("h m l")),
+            ("sdes:rtp-stream-id", "sdes:mid", None),
+            ("extmap:10", "extmap:15", None),
+        ] {
+            assert_eq!(of(&LAYERS.replace(from, to)), names, "{to}");
+        }
+        let long =
+            LAYERS.replace(":h", ":abcdefghijklmnopq").replace("send h", "send abcdefghijklmnopq");
+        assert_eq!(of(&long), named("m l"));
+        let hidden = OFFER.replace("a=sendrecv", "a=recvonly") + LAYERS;
+        assert_eq!(read(&hidden, &Codec::ALL).unwrap().simulcast, None);
+    }
+
+    #[test]
+    fn layers_are_answered_by_their_names_and_what_is_taken_at_most_is_read() {
+        let offered = format!("{OFFER}{LAYERS}").replace("m=video 9 UDP/TLS/RTP/SAVPF 103 104 96 97 109 114\r\nc=IN IP4 0.0.0.0\r\n",
+            "m=video 9 UDP/TLS/RTP/SAVPF 103 104 96 97 109 114\r\nc=IN IP4 0.0.0.0\r\nb=AS:400\r\nb=TIAS:390000\r\n");
+        let line = read(&offered, &Codec::ALL).unwrap();
+        assert_eq!(line.most_bps, Some(390_000));
+        let mut answer = super::super::parse(OFFER.as_bytes(), 4).unwrap();
+        answer.medias[1].attributes.clear();
+        let start = Start { ssrc: 1, repair_ssrc: 2, sequences: [0, 0], timestamp: 0 };
+        line.answer(&mut answer, &start, "x");
+        let written = String::from_utf8(super::super::write(&answer)).unwrap();
+        for told in [
+            "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n",
+            "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n",
+            "a=rid:h recv\r\na=rid:m recv\r\na=rid:l recv\r\na=simulcast:recv h;m;l\r\n",
+        ] {
+            assert!(written.contains(told), "{written}");
+        }
     }
 
     #[test]

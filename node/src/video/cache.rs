@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Packets of a camera that are kept for who has not got them, bounded in number and bytes.
 
+use super::key_frame::Counts;
+
 /// Packets that are kept: two seconds of 2 Mbit/s.
 pub const KEPT: u64 = 512;
 /// Longest payload that is taken: browsers keep packets below the Ethernet's 1500 bytes.
@@ -17,6 +19,8 @@ pub struct Head {
     pub marker: bool,
     /// A key frame begins with it.
     pub key: bool,
+    /// What its payload counts.
+    pub counts: Counts,
 }
 
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a member's camera sends: its packets in their order, with what was lost asked for again (RFC 4585, RFC 4588),
+//! What a member's camera sends of one layer: its packets in their order, with what was lost asked for again (RFC 4585, RFC 4588),
 //! and its sender told what came and what is wanted.
 
 use ale_media::rtp::RtpPacket;
-use ale_media::rtp::extension::Elements;
 use ale_media::rtp::reception::{Reception, Reporter};
 use ale_media::rtp::rtcp::{CompoundWriter, Packet, Packets, ReportBlock};
 
@@ -58,6 +57,21 @@ pub struct InputStats {
     pub refused: u64,
 }
 
+impl core::ops::Add for InputStats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            repaired: self.repaired + other.repaired,
+            asked: self.asked + other.asked,
+            lost: self.lost + other.lost,
+            key_frames_asked: self.key_frames_asked + other.key_frames_asked,
+            refused: self.refused + other.refused,
+        }
+    }
+}
+
 /// A packet that is missed.
 #[derive(Debug, Clone, Copy)]
 struct Missed {
@@ -79,7 +93,7 @@ struct Source {
     report: Option<(u32, u64)>,
 }
 
-/// One camera.
+/// One layer of a camera.
 #[derive(Debug)]
 pub struct Input {
     formats: Formats,
@@ -90,7 +104,6 @@ pub struct Input {
     source: Option<Source>,
     cache: Cache,
     missed: Vec<Missed>,
-    arrivals: Arrivals,
     key_frame_wanted: bool,
     asked_ns: Option<u64>,
     limit_bps: u64,
@@ -105,18 +118,17 @@ pub(super) fn extended(near: u64, number: u16) -> u64 {
 }
 
 impl Input {
-    /// The camera of a path; feedback is given as the source `ours` of this canonical name. At most `limit_bps` is
-    /// taken.
-    pub fn new(path: u64, formats: Formats, ours: u32, cname: &str, limit_bps: u64) -> Self {
+    /// A layer whose first run follows `before`; feedback is given as the source `ours` of this canonical name. At most
+    /// `limit_bps` is taken.
+    pub fn new(before: Run, formats: Formats, ours: u32, cname: &str, limit_bps: u64) -> Self {
         Self {
             formats,
             ours,
             cname: cname.as_bytes().into(),
-            run: Run { path, number: 0 },
+            run: before,
             source: None,
             cache: Cache::new(),
             missed: Vec::with_capacity(MOST_MISSED),
-            arrivals: Arrivals::new(),
             key_frame_wanted: false,
             asked_ns: None,
             limit_bps,
@@ -129,6 +141,11 @@ impl Input {
     /// Counters.
     pub fn stats(&self) -> InputStats {
         self.stats
+    }
+
+    /// Its source, once it has one.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.source.as_ref().map(|source| source.ssrc)
     }
 
     /// The run that its packets are of now.
@@ -145,10 +162,6 @@ impl Input {
         payload: &[u8],
         now_ns: u64,
     ) -> Option<(Head, u64)> {
-        let number = self.formats.transport_number.and_then(|id| Elements::of(packet).find(id));
-        if let Some(&[high, low]) = number {
-            self.arrivals.note(u16::from_be_bytes([high, low]), now_ns);
-        }
         let number = packet.payload_type();
         let taken = if number == self.formats.payload_type {
             self.take_first(packet, payload, now_ns)
@@ -224,7 +237,13 @@ impl Input {
             return None;
         }
         let key = self.formats.codec.begins_key_frame(payload);
-        let head = Head { sequence, timestamp: packet.timestamp(), marker: packet.marker(), key };
+        let head = Head {
+            sequence,
+            timestamp: packet.timestamp(),
+            marker: packet.marker(),
+            key,
+            counts: self.formats.codec.counts(payload),
+        };
         if !self.cache.keep(head, payload) {
             return None;
         }
@@ -291,18 +310,24 @@ impl Input {
         }
     }
 
-    /// Writes what the sender is to be told now, as a compound packet; its bytes, if there is something.
+    /// Writes what the sender is to be told now, as a compound packet, also of what came on its transport; its bytes, if
+    /// there is something.
     ///
     /// Real-time: yes.
-    pub fn poll_feedback(&mut self, now_ns: u64, out: &mut [u8]) -> Option<usize> {
+    pub fn poll_feedback(
+        &mut self,
+        now_ns: u64,
+        arrivals: &mut Arrivals,
+        out: &mut [u8],
+    ) -> Option<usize> {
         let source = self.source.as_mut()?;
         let asks = self.asked_ns.is_none_or(|at_ns| now_ns - at_ns >= KEY_FRAME_NS);
         let asks = self.key_frame_wanted && asks;
         let reports = now_ns.saturating_sub(self.reported_ns) >= REPORT_NS;
         let misses = self.missed.iter().any(|missed| missed.next_ns <= now_ns);
-        let arrivals = self.arrivals.is_due(now_ns);
+        let came = arrivals.is_due(now_ns);
         let limits = self.limit_bps < self.told_bps - self.told_bps / 32;
-        if !(asks || reports || misses || arrivals || limits) {
+        if !(asks || reports || misses || came || limits) {
             return None;
         }
         let mut writer = CompoundWriter::new(out);
@@ -335,8 +360,8 @@ impl Input {
             self.told_bps = self.limit_bps;
             used = feedback::tell_bandwidth(out, used, self.ours, source.ssrc, self.limit_bps)?;
         }
-        if arrivals {
-            used = self.arrivals.tell(out, used, self.ours, source.ssrc, now_ns).unwrap_or(used);
+        if came {
+            used = arrivals.tell(out, used, self.ours, source.ssrc, now_ns).unwrap_or(used);
         }
         if reports {
             self.reported_ns = now_ns;

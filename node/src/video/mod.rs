@@ -4,7 +4,9 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`input`] | what a member's camera sends: what is kept of it, what is asked for again, what its sender is told |
+//! | [`layers`] | a member's camera, of one layer or of several |
+//! | [`input`] | what is sent of a layer: what is kept of it, what is asked for again, what its sender is told |
+//! | [`choice`] | which layer a member is shown |
 //! | [`output`] | what a member is shown: one stream without a seam, whosever it is |
 //! | [`cache`] | packets that are kept for who has not got them |
 //! | [`arrivals`] | when packets came, as transport-wide feedback tells it |
@@ -17,9 +19,13 @@
 
 pub mod arrivals;
 pub mod cache;
+pub mod choice;
 pub mod feedback;
 pub mod input;
 pub mod key_frame;
+pub mod layers;
+#[cfg(test)]
+mod layers_tests;
 pub mod output;
 pub mod stage;
 #[cfg(test)]
@@ -28,12 +34,14 @@ mod tests;
 /// Ticks a second of video's RTP clock (RFC 7741 section 4.1, RFC 6184 section 8.2.1).
 pub const CLOCK_HZ: u32 = 90_000;
 
-/// A run of packets of one camera in one order: another begins when the camera's SSRC changes, or when its sequence
-/// numbers jump.
+/// A run of packets of one layer of a camera in one order: another begins when the layer's SSRC changes, or when its
+/// sequence numbers jump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
     /// The number of the path that it comes by.
     pub path: u64,
-    /// Counts the path's runs.
+    /// The layer's number.
+    pub layer: u8,
+    /// Counts the layer's runs.
     pub number: u32,
 }

@@ -9,7 +9,10 @@ use ale_media::rtp::extension::Writer;
 use ale_media::rtp::rtcp::{CompoundWriter, SenderInfo};
 
 use super::cache::Head;
+use super::choice::{Choice, Offered, Told};
 use super::input::{Formats, extended};
+use super::key_frame::{Counts, Shift};
+use super::layers::Layers;
 use super::{CLOCK_HZ, Run};
 
 /// Changes of the source that are remembered: packets of those before are not sent again.
@@ -41,8 +44,9 @@ struct Epoch {
     to: u64,
     /// The last one, once another source has followed.
     last: u64,
-    /// What is added to timestamps.
+    /// What is added to timestamps, and to what payloads count.
     shift: u32,
+    counts: Shift,
 }
 
 /// What was done.
@@ -66,8 +70,9 @@ pub struct Output {
     formats: Formats,
     start: Start,
     cname: Box<[u8]>,
-    /// The path whose camera is to be shown.
+    /// The path whose camera is to be shown, and which layer of it.
     wanted: Option<u64>,
+    choice: Choice,
     /// The newest first.
     epochs: [Option<Epoch>; EPOCHS],
     /// The next sequence number, counted on beyond 16 bits.
@@ -76,27 +81,36 @@ pub struct Output {
     /// The timestamp of the newest packet, and when it was sent.
     timestamp: u32,
     sent_ns: Option<u64>,
+    /// What its payload counts.
+    counts: Counts,
     repairs_left: u32,
+    /// What the member takes at most, what its network carries, and what it has lost, in parts of 256.
+    most_bps: Option<u64>,
     bandwidth_bps: Option<u64>,
+    lost: u8,
     reported_ns: u64,
     stats: OutputStats,
 }
 
 impl Output {
-    /// A stream in these formats, for who has been told of them.
-    pub fn new(formats: Formats, start: Start, cname: &str) -> Self {
+    /// A stream in these formats, for who has been told of them and takes so much at most, in bits a second.
+    pub fn new(formats: Formats, start: Start, cname: &str, most_bps: Option<u64>) -> Self {
         Self {
             formats,
             start,
             cname: cname.as_bytes().into(),
             wanted: None,
+            choice: Choice::default(),
             epochs: [None; EPOCHS],
             next: 1 << 16 | u64::from(start.sequences[0]),
             repair_next: start.sequences[1],
             timestamp: start.timestamp,
             sent_ns: None,
+            counts: Counts::default(),
             repairs_left: MOST_REPAIRS,
+            most_bps,
             bandwidth_bps: None,
+            lost: 0,
             reported_ns: 0,
             stats: OutputStats::default(),
         }
@@ -114,7 +128,22 @@ impl Output {
 
     /// Shows the camera of this path as soon as a key frame of it comes; what is shown goes on until then.
     pub fn want(&mut self, path: Option<u64>) {
-        self.wanted = path;
+        if self.wanted != path {
+            (self.wanted, self.choice) = (path, Choice::default());
+        }
+    }
+
+    /// Chooses the layer that is to be shown of the camera that is.
+    ///
+    /// Real-time: yes.
+    pub fn choose(&mut self, camera: &Layers, now_ns: u64) {
+        let (offered, count) = camera.offered(now_ns);
+        self.choose_of(offered.get(..count).unwrap_or_default(), now_ns);
+    }
+
+    pub(super) fn choose_of(&mut self, offered: &[Offered], now_ns: u64) {
+        let told = Told { carries_bps: self.bandwidth_bps(), lost: self.lost };
+        self.choice.choose(offered, told, now_ns);
     }
 
     /// The path whose camera is to be shown.
@@ -122,21 +151,30 @@ impl Output {
         self.wanted
     }
 
-    /// The path whose camera is shown.
-    pub fn shown(&self) -> Option<u64> {
-        self.epochs[0].map(|epoch| epoch.run.path)
+    /// The layer that is to be shown.
+    pub fn layer(&self) -> u8 {
+        self.choice.layer()
     }
 
-    /// The path of the camera that is to be asked for a key frame, if that is what is waited for.
-    pub fn waits_for(&self, run_of: impl Fn(u64) -> Option<Run>) -> Option<u64> {
-        let run = run_of(self.wanted?)?;
-        let shown = self.epochs[0].map(|epoch| epoch.run);
-        (shown != Some(run)).then_some(run.path)
+    /// The run that is shown.
+    pub fn shown(&self) -> Option<Run> {
+        self.epochs[0].map(|epoch| epoch.run)
     }
 
-    /// What the member has told that the network carries to it, in bits a second.
+    /// The run that is to be asked for a key frame, if that is what is waited for, by what a layer of a path has now.
+    pub fn waits_for(&self, run_of: impl Fn(u64, u8) -> Option<Run>) -> Option<Run> {
+        let run = run_of(self.wanted?, self.choice.layer())?;
+        (self.shown() != Some(run)).then_some(run)
+    }
+
+    /// What the member takes, and has told that the network carries to it, in bits a second.
     pub fn bandwidth_bps(&self) -> Option<u64> {
-        self.bandwidth_bps
+        self.bandwidth_bps.into_iter().chain(self.most_bps).min()
+    }
+
+    /// The member tells which part of the stream was lost, in parts of 256.
+    pub fn set_lost(&mut self, lost: u8) {
+        self.lost = lost;
     }
 
     /// The member tells what the network carries.
@@ -158,8 +196,8 @@ impl Output {
         if self.epoch(run, head.sequence).is_some() {
             return Some(head.sequence..=head.sequence);
         }
-        let shown = self.epochs[0].map(|epoch| epoch.run);
-        if self.wanted != Some(run.path) || !head.key || shown == Some(run) {
+        let is_wanted = self.wanted == Some(run.path) && self.choice.layer() == run.layer;
+        if !is_wanted || !head.key || self.shown() == Some(run) {
             return None;
         }
         // A key frame that comes after what followed it had been shown: the member does not see it all again.
@@ -184,7 +222,14 @@ impl Output {
         let ticks = u128::from(passed_ns) * u128::from(CLOCK_HZ) / 1_000_000_000;
         let timestamp = self.timestamp.wrapping_add((ticks as u32).max(1));
         let shift = timestamp.wrapping_sub(head.timestamp);
-        let begun = Epoch { run, from: head.sequence, to: self.next, last: u64::MAX, shift };
+        let begun = Epoch {
+            run,
+            from: head.sequence,
+            to: self.next,
+            last: u64::MAX,
+            shift,
+            counts: head.counts.after(self.counts),
+        };
         self.epochs.rotate_right(1);
         self.epochs[0] = Some(begun);
         self.stats.switches += 1;
@@ -213,14 +258,21 @@ impl Output {
             ..RtpHeader::default()
         };
         let bytes = written(&header, self.formats.send_time, now_ns, &[payload], out)?;
+        let counts = self.count(epoch, bytes, payload.len(), out);
         if number >= self.next {
-            self.next = number + 1;
+            (self.next, self.counts) = (number + 1, counts);
             (self.timestamp, self.sent_ns) = (timestamp, Some(now_ns));
         }
         self.repairs_left = (self.repairs_left + 1).min(MOST_REPAIRS);
         self.stats.packets += 1;
         self.stats.octets += payload.len() as u64;
         Some((bytes, payload.len()))
+    }
+
+    /// Has the payload at the end of a packet count as the stream does; what it counts then.
+    fn count(&self, epoch: Epoch, bytes: usize, of_payload: usize, out: &mut [u8]) -> Counts {
+        let payload = bytes.checked_sub(of_payload).and_then(|from| out.get_mut(from..bytes));
+        payload.map_or(Counts::default(), |payload| self.formats.codec.shift(payload, epoch.counts))
     }
 
     /// Which packet a sequence number of the stream is, if it is one that was sent.
@@ -273,6 +325,7 @@ impl Output {
         };
         let original = (number as u16).to_be_bytes();
         let bytes = written(&header, self.formats.send_time, now_ns, &[&original, payload], out)?;
+        self.count(epoch, bytes, payload.len(), out);
         self.repairs_left = left;
         self.repair_next = self.repair_next.wrapping_add(1);
         Some((bytes, 2 + payload.len()))

@@ -8,6 +8,9 @@ use ale_media::rtp::rtcp::{Packet, Packets};
 use ale_media::rtp::{RtpHeader, RtpPacket};
 use proptest::prelude::*;
 
+use super::Run;
+use super::arrivals::Arrivals;
+use super::choice::Offered;
 use super::feedback::{self, Feedback};
 use super::input::{Formats, Input};
 use super::key_frame::Codec;
@@ -93,12 +96,16 @@ fn packet(header: &RtpHeader<'_>, payload: &[u8]) -> Vec<u8> {
 }
 
 fn input(path: u64) -> Input {
-    Input::new(path, FORMATS, 7, "cname", 1_000_000)
+    layer(path, 0)
+}
+
+fn layer(path: u64, layer: u8) -> Input {
+    Input::new(Run { path, layer, number: 0 }, FORMATS, 7, "cname", 1_000_000)
 }
 
 fn output(first: u16) -> Output {
     let start = Start { ssrc: 70, repair_ssrc: 71, sequences: [first, 9], timestamp: 0xffff_f000 };
-    Output::new(FORMATS, start, "cname")
+    Output::new(FORMATS, start, "cname", None)
 }
 
 /// What a member is shown of packets that have come: sent packets by their numbers.
@@ -142,10 +149,15 @@ proptest! {
     #[test]
     fn whatever_is_lost_and_whoever_is_shown_the_stream_has_no_seam(
         firsts: [u16; 4],
+        layers: bool,
         steps in prop::collection::vec(([[fate(), fate()], [fate(), fate()], [fate(), fate()]], 0_u64..40), 40..300),
     ) {
         let mut cameras: Vec<_> =
-            (0..3_usize).map(|n| (Camera::new(n as u64 + 1, firsts[n]), input(n as u64 + 1))).collect();
+            (0..3_usize).map(|n| {
+                // Three cameras, or three layers of the first.
+                let input = if layers { layer(1, n as u8) } else { input(n as u64 + 1) };
+                (Camera::new(n as u64 + 1, firsts[n]), input)
+            }).collect();
         let mut output = output(firsts[3]);
         let (mut now_ns, mut late) = (1_000 * MS, VecDeque::new());
         let mut sent: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
@@ -153,23 +165,28 @@ proptest! {
         output.want(Some(1));
         for (fates, turn) in steps {
             now_ns += 33 * MS;
-            if (1..=3).contains(&turn) {
+            if (1..=3).contains(&turn) && layers {
+                let only = [Offered { layer: turn as u8 - 1, bps: 1 }];
+                output.choose_of(&only, now_ns);
+            } else if (1..=3).contains(&turn) {
                 output.want(Some(turn));
             }
-            let run_of = |path: u64| cameras.get(path as usize - 1).map(|(_, input)| input.run());
-            if let Some(path) = output.waits_for(run_of) {
-                cameras[path as usize - 1].1.want_key_frame();
+            let of = |path: u64, layer: u8| path as usize - 1 + usize::from(layer);
+            let run_of = |path, layer| cameras.get(of(path, layer)).map(|(_, input)| input.run());
+            if let Some(run) = output.waits_for(run_of) {
+                cameras[of(run.path, run.layer)].1.want_key_frame();
             }
             let mut came: Vec<(usize, Vec<u8>)> = Vec::new();
             for (n, (camera, input)) in cameras.iter_mut().enumerate() {
                 let mut out = [0; 1_500];
-                if let Some(used) = input.poll_feedback(now_ns, &mut out) {
+                if let Some(used) = input.poll_feedback(now_ns, &mut Arrivals::new(), &mut out) {
                     feedback::read(&out[..used], camera.ssrc, |feedback| match feedback {
                         Feedback::KeyFrame => camera.wants_key = true,
                         Feedback::Missing(numbers) => {
                             came.extend(numbers.map(|number| (n, camera.again(number))));
                         }
                         Feedback::Bandwidth(bps) => assert_eq!(bps, 1_000_000),
+                        Feedback::Lost(_) => {}
                     });
                 }
                 for (packet, fate) in camera.picture().into_iter().zip(fates[n]) {
@@ -222,7 +239,7 @@ proptest! {
         for (at, packet) in packets.iter().rev().take(100) {
             let Some((run, sequence)) = output.original(*at as u16) else { continue };
             let (path, number, _) = of(packet);
-            prop_assert_eq!((run.path, sequence as u16), (u64::from(path), number));
+            prop_assert_eq!((run.path + u64::from(run.layer), sequence as u16), (u64::from(path), number));
             let kept = cameras[path as usize - 1].1.kept(sequence);
             let mut out = [0; 1_500];
             let Some((bytes, _)) = output.write_again(run, kept, now_ns, &mut out) else { continue };
@@ -249,7 +266,7 @@ proptest! {
             let bytes = packet(&header, &bytes[..usize::from(bytes[2]) % 7]);
             let packet = RtpPacket::parse(&bytes).unwrap();
             let _ = input.take(&packet, packet.payload().unwrap(), now_ns);
-            if let Some(used) = input.poll_feedback(now_ns, &mut [0; 1_500]) {
+            if let Some(used) = input.poll_feedback(now_ns, &mut Arrivals::new(), &mut [0; 1_500]) {
                 prop_assert!(used <= 1_500);
             }
         }
@@ -273,7 +290,7 @@ fn a_key_frame_from_before_what_was_shown_shows_nothing_again() {
     assert_eq!([first.len(), show(1, &cameras[1].picture(), &mut output, 1_033).len()], [2, 2]);
     output.want(Some(1));
     assert!(show(0, &late, &mut output, 1_066).is_empty());
-    assert_eq!(output.shown(), Some(2), "until a new one comes");
+    assert_eq!(output.shown().map(|run| run.path), Some(2), "until a new one comes");
     cameras[0].wants_key = true;
     assert_eq!(show(0, &cameras[0].picture(), &mut output, 1_100).len(), 2);
     // What was shown first is still sent again with the time that it had.
@@ -296,7 +313,7 @@ fn a_request_for_a_key_frame_is_sent_once_until_it_is_answered_or_time_has_passe
         camera.wants_key = false;
         let mut asked = 0;
         let mut out = [0; 1_500];
-        if let Some(used) = input.poll_feedback(now_ns, &mut out) {
+        if let Some(used) = input.poll_feedback(now_ns, &mut Arrivals::new(), &mut out) {
             feedback::read(&out[..used], 1_001, |feedback| {
                 asked += u32::from(matches!(feedback, Feedback::KeyFrame));
             });
@@ -326,13 +343,13 @@ fn a_loss_is_asked_for_a_few_times_and_a_long_one_is_answered_by_a_key_frame() {
     };
     let mut asked = |input: &mut Input, now_ns| {
         let (mut numbers, mut key) = (Vec::new(), false);
-        if let Some(used) = input.poll_feedback(now_ns, &mut out) {
+        if let Some(used) = input.poll_feedback(now_ns, &mut Arrivals::new(), &mut out) {
             let packets = Packets::new(&out[..used]).collect::<Result<Vec<_>, _>>().unwrap();
             assert!(matches!(packets[0], Packet::ReceiverReport(7, _)), "a compound packet");
             feedback::read(&out[..used], 1_001, |feedback| match feedback {
                 Feedback::Missing(missing) => numbers.extend(missing),
                 Feedback::KeyFrame => key = true,
-                Feedback::Bandwidth(_) => {}
+                Feedback::Bandwidth(_) | Feedback::Lost(_) => {}
             });
         }
         (numbers, key)
@@ -369,12 +386,12 @@ fn a_camera_that_begins_anew_is_another_run() {
         second.picture().iter().all(|b| forward(&mut input, b, &mut output, now_ns).is_empty())
     );
     assert_eq!(input.run().number, 2);
-    assert_eq!(output.waits_for(|_| Some(input.run())), Some(1));
+    assert_eq!(output.waits_for(|_, _| Some(input.run())), Some(input.run()));
     second.wants_key = true;
     for bytes in second.picture() {
         shown.extend(forward(&mut input, &bytes, &mut output, now_ns));
     }
-    assert_eq!(output.waits_for(|_| Some(input.run())), None);
+    assert_eq!(output.waits_for(|_, _| Some(input.run())), None);
     let numbers: Vec<_> = shown.iter().map(|b| RtpPacket::parse(b).unwrap().sequence()).collect();
     assert_eq!(numbers, [5, 6, 7, 8]);
 }

@@ -14,11 +14,12 @@ use ale_media::session::{Incoming, SessionReceiver, SessionSender};
 use super::path::{Ends, Facing, Path};
 use super::{Burst, CameraCounters, Counted, End, Heard, MAX_DATAGRAM_BYTES, MAX_TRAILER_BYTES};
 use crate::ports::{SharedPort, Sockets};
-use crate::video::Run;
 use crate::video::feedback::{self, Feedback};
-use crate::video::input::Input;
+use crate::video::layers::{Came, Layers, MAX_LAYERS};
 use crate::video::output::Output;
 use crate::video::stage::{self, Seat};
+
+mod viewers;
 
 #[cfg(test)]
 #[path = "camera_tests.rs"]
@@ -43,7 +44,7 @@ pub struct Camera {
     /// See [`Camera::receiver`].
     pub sender: SessionSender,
     /// What it sends.
-    pub input: Option<Input>,
+    pub input: Option<Layers>,
     /// What it is shown.
     pub output: Option<Output>,
     /// The most that its camera may send, in bits a second.
@@ -155,21 +156,13 @@ impl Camera {
     }
 
     /// Shows the member a packet that has come, if it is to see it.
-    fn show(
-        &mut self,
-        facing: &Facing,
-        input: &Input,
-        came: (crate::video::cache::Head, u64),
-        now_ns: u64,
-        out: &mut [u8],
-    ) {
+    fn show(&mut self, facing: &Facing, input: &Layers, came: Came, now_ns: u64, out: &mut [u8]) {
         let Some(output) = &mut self.output else { return };
-        let (head, highest) = came;
-        let run = input.run();
+        let Came { run, head, highest } = came;
         let Some(due) = output.due(run, &head, highest, now_ns) else { return };
         for sequence in due {
             // One that was lost comes later.
-            let Some((head, payload)) = input.kept(sequence) else { continue };
+            let Some((head, payload)) = input.kept(run, sequence) else { continue };
             let Some(output) = &mut self.output else { return };
             let Some(written) = output.write(run, &head, payload, now_ns, out) else { continue };
             self.send(facing, written, out);
@@ -264,8 +257,9 @@ impl Stages {
             let is_watched = stage.places.iter().any(|place| {
                 let path = paths.get(*place).and_then(Option::as_deref).and_then(camera);
                 let output = path.and_then(|camera| camera.output.as_ref());
-                output
-                    .is_some_and(|output| output.wanted() == Some(id) || output.shown() == Some(id))
+                output.is_some_and(|output| {
+                    output.wanted() == Some(id) || output.shown().is_some_and(|run| run.path == id)
+                })
             });
             if let Some((_, camera)) = at(paths, *at_place) {
                 camera.is_watched = is_watched;
@@ -335,13 +329,7 @@ impl Stages {
     }
 
     /// Shows a packet that has come to all who are to see it.
-    fn show(
-        &mut self,
-        paths: &mut [Option<Box<Path>>],
-        camera: &Camera,
-        came: (crate::video::cache::Head, u64),
-        now_ns: u64,
-    ) {
+    fn show(&mut self, paths: &mut [Option<Box<Path>>], camera: &Camera, came: Came, now_ns: u64) {
         let (Some(stage), Some(input)) = (self.by_mix.get(&camera.mix), &camera.input) else {
             return;
         };
@@ -415,20 +403,21 @@ impl Stages {
             Feedback::KeyFrame => key_frame = true,
             Feedback::Missing(numbers) => again = Some(numbers),
             Feedback::Bandwidth(bps) => output.set_bandwidth(bps),
+            Feedback::Lost(part) => output.set_lost(part),
         });
         if key_frame
             && let Some(of) = output.shown()
             && let Some((_, Camera { input: Some(input), .. })) =
-                places.get(&of).and_then(|place| at(paths, *place))
+                places.get(&of.path).and_then(|place| at(paths, *place))
         {
-            input.want_key_frame();
+            input.want_key_frame(of.layer);
         }
         for number in again.into_iter().flatten().take(MOST_AGAIN) {
             let Some(output) = &mut camera.output else { return };
             let Some((run, sequence)) = output.original(number) else { continue };
             let source = places.get(&run.path).and_then(|place| paths.get(*place)?.as_deref());
             let input = source.and_then(self::camera).and_then(|camera| camera.input.as_ref());
-            let kept = input.and_then(|input| input.kept(sequence));
+            let kept = input.and_then(|input| input.kept(run, sequence));
             let out = &mut self.out[..];
             if let Some(written) = output.write_again(run, kept, now_ns, out) {
                 camera.send(facing, written, out);
@@ -454,31 +443,24 @@ impl Stages {
         }
         for stage in self.by_mix.values() {
             for place in &stage.places {
-                let path = paths.get(*place).and_then(Option::as_deref).and_then(camera);
-                let Some(output) = path.and_then(|camera| camera.output.as_ref()) else { continue };
-                let run_of = |path: u64| -> Option<Run> {
-                    let path = paths.get(*places.get(&path)?)?.as_deref()?;
-                    Some(camera(path)?.input.as_ref()?.run())
-                };
-                if let Some(of) = output.waits_for(run_of)
-                    && let Some((_, Camera { input: Some(input), .. })) =
-                        places.get(&of).and_then(|place| at(paths, *place))
-                {
-                    input.want_key_frame();
-                }
+                viewers::ask(paths, places, *place, are_due.then_some(now_ns));
             }
             for place in &stage.places {
-                let limit_bps = if are_due { limit(stage, paths, *place) } else { None };
+                let limit_bps =
+                    if are_due { viewers::limit(&stage.places, paths, *place) } else { None };
                 let Some((facing, camera)) = at(paths, *place) else { continue };
                 camera.sender.apply_commands();
                 let out = &mut self.out[..];
-                if let Some(input) = &mut camera.input {
-                    if let Some(limit_bps) = limit_bps {
-                        input.set_limit(limit_bps);
-                    }
-                    if let Some(bytes) = input.poll_feedback(now_ns, out) {
-                        camera.send_rtcp(facing, bytes, out);
-                    }
+                if let (Some(input), Some(limit_bps)) = (&mut camera.input, limit_bps) {
+                    input.set_limit(limit_bps);
+                }
+                for _ in 0..MAX_LAYERS {
+                    let input = camera.input.as_mut();
+                    let Some(bytes) = input.and_then(|input| input.poll_feedback(now_ns, out))
+                    else {
+                        break;
+                    };
+                    camera.send_rtcp(facing, bytes, out);
                 }
                 let report = camera.output.as_mut().and_then(|o| o.poll_report(now_ns, out));
                 if let Some(bytes) = report {
@@ -488,13 +470,4 @@ impl Stages {
             }
         }
     }
-}
-
-/// What the camera in a place may send: what all who are to see it can take.
-fn limit(stage: &Stage, paths: &[Option<Box<Path>>], place: usize) -> Option<u64> {
-    let of = |place: usize| paths.get(place).and_then(Option::as_deref);
-    let (path, own) = (of(place)?.id, camera(of(place)?)?.limit_bps);
-    let outputs = stage.places.iter().filter_map(|place| camera(of(*place)?)?.output.as_ref());
-    let seen = outputs.filter(|output| output.wanted() == Some(path));
-    Some(seen.filter_map(Output::bandwidth_bps).min().unwrap_or(own).min(own))
 }

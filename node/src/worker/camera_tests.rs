@@ -13,6 +13,7 @@ use super::*;
 use crate::ports::{Ports, Sockets};
 use crate::video::input::Formats;
 use crate::video::key_frame::Codec;
+use crate::video::layers::Simulcast;
 use crate::video::output::Start;
 use crate::worker::Passing;
 
@@ -29,7 +30,7 @@ struct Room {
     now_ns: u64,
 }
 
-fn path(id: u64, peer: SocketAddr, keying: Keying) -> Box<Path> {
+fn path(id: u64, peer: SocketAddr, keying: Keying, simulcast: Option<&Simulcast>) -> Box<Path> {
     // What each has agreed on has numbers of its own.
     let payload_type = 100 + id as u8;
     let formats = Formats {
@@ -51,8 +52,8 @@ fn path(id: u64, peer: SocketAddr, keying: Keying) -> Box<Path> {
         types: 1 << payload_type,
         receiver,
         sender,
-        input: Some(Input::new(id, formats, start.ssrc, "x", 500_000)),
-        output: Some(Output::new(formats, start, "x")),
+        input: Some(Layers::new(id, formats, simulcast, (start.ssrc, "x"), 500_000)),
+        output: Some(Output::new(formats, start, "x", None)),
         limit_bps: 500_000,
         burst: Burst::default(),
         is_watched: false,
@@ -96,7 +97,7 @@ impl Room {
         };
         for n in 0..members as usize {
             let peer = room.browsers[n].local_addr().unwrap();
-            room.paths[n] = Some(path(n as u64 + 1, peer, keying(n)));
+            room.paths[n] = Some(path(n as u64 + 1, peer, keying(n), None));
             room.stages.enter(&mut room.paths, n, room.now_ns);
         }
         room

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod certificate;
 pub mod encrypted;
 pub mod network;
+pub mod ports;
 pub mod program;
 pub mod redis;
 pub mod server;
