@@ -36,6 +36,20 @@ pub(super) struct Band<const N: usize> {
     prediction: Lanes<N>,
 }
 
+/// The bands of one stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bands {
+    pub(super) low: Band<1>,
+    pub(super) high: Band<1>,
+}
+
+impl Bands {
+    /// The state after a reset.
+    pub(super) fn new() -> Self {
+        Self { low: Band::new(32), high: Band::new(8) }
+    }
+}
+
 impl Band<1> {
     /// The state after a reset; `scale` is 32 in the lower and 8 in the upper band.
     pub(super) fn new(scale: i16) -> Self {

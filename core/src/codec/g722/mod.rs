@@ -33,8 +33,8 @@ mod words;
 
 pub use streams::{DecodeJob, EncodeJob, decode_batch, encode_batch};
 
+use band::Bands;
 use qmf::{BLOCK, Memory};
-use single::Bands;
 use tables::LOW_CODES;
 
 use super::{CodecError, Decoder, Encoder, Format};

@@ -6,8 +6,7 @@
 //! A pair is `[low, high]` in the first two lanes; nothing is read of the others. A band's predictor
 //! is one vector: six zeros, then two poles.
 
-use super::band::{Band, WORDS};
-use super::single::Bands;
+use super::band::{Band, Bands, WORDS};
 use super::tables::{
     HIGH_CODES, HIGH_DECISION, HIGH_LEVELS, HIGH_SCALE, HIGH_SCALE_LIMIT, HIGH_SCALE_STEPS,
     LOW_DECISION_COUNT, LOW_DECISIONS, LOW_LEVELS, LOW_SCALE, LOW_SCALE_LIMIT, LOW_SCALE_STEPS,

@@ -3,7 +3,7 @@
 //! go [side by side](super::pair), elsewhere one after the other, to the same bits.
 #![allow(unsafe_code)] // A function compiled for SSE2 may only be called where SSE2 is.
 
-use super::band::Band;
+use super::band::Bands;
 #[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "sse2"))))]
 use super::lanes::Lanes;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
@@ -12,19 +12,7 @@ use super::pair;
 use super::tables::HIGH_CODES;
 use super::tables::LowCode;
 
-/// The bands of one stream.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bands {
-    pub(super) low: Band<1>,
-    pub(super) high: Band<1>,
-}
-
 impl Bands {
-    /// The state after a reset.
-    pub(super) fn new() -> Self {
-        Self { low: Band::new(32), high: Band::new(8) }
-    }
-
     /// Codes a sample of the lower and of the upper band to each byte.
     #[inline]
     pub(super) fn encode(&mut self, samples: &[(i16, i16)], payload: &mut [u8]) {
