@@ -2,6 +2,7 @@
 //! Which codecs a media line adds to an offer, and what is spoken at each end when the answer has come.
 
 use ale_media::codec::CodecSpec;
+use ale_media::codec::fmtp::OpusFmtp;
 use ale_media::codec::opus::OpusConfig;
 use ale_media::leg::{Direction, LegConfig, ReceiveCodec, TelephoneEvents};
 
@@ -27,6 +28,10 @@ const PACKETS_MS: [u16; 4] = [10, USUAL_PACKET_MS, 40, 60];
 /// What Opus takes in shorter packets than usual, in bits a second: a third more, so that the voice is no worse.
 const SHORT_PACKETS_BPS: u32 = 32_000;
 
+/// What the node says of Opus wherever it names it: that it repairs what was lost by the packet behind (RFC 7587 section
+/// 6.1). Who isn't told leaves out what that takes.
+const OF_OPUS: &str = "useinbandfec=1";
+
 /// What is spoken at one end.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Speech {
@@ -40,6 +45,8 @@ pub(super) struct Speech {
     comfort_noise: Option<u8>,
     /// Whether the peer would rather be sent nothing while nobody speaks (`usedtx`, RFC 7587 section 6.1).
     pauses: bool,
+    /// How the peer wants to be sent Opus.
+    wishes: OpusFmtp,
     /// How long the packets are that are sent, in ms.
     packet_ms: u16,
     /// Of the PCM between the ends.
@@ -50,6 +57,11 @@ pub(super) struct Speech {
 
 fn codec(format: &Format) -> Option<CodecSpec> {
     codec_of(&format!("{}/{}", format.name, format.clock_hz))
+}
+
+/// What the node says of a codec in `a=fmtp`.
+fn told_of(codec: &CodecSpec) -> Option<String> {
+    matches!(codec, CodecSpec::Opus(_)).then(|| OF_OPUS.to_owned())
 }
 
 fn codec_of(encoding: &str) -> Option<CodecSpec> {
@@ -80,8 +92,8 @@ pub(super) fn added(line: &Line, codecs: &Codecs) -> Vec<NamedFormat> {
         if let Some(payload_type) = number
             && added.iter().all(|format| format.encoding != *encoding)
         {
-            let encoding = (*encoding).to_owned();
-            added.push(NamedFormat { payload_type, encoding, fmtp: None });
+            let fmtp = codec_of(encoding).as_ref().and_then(told_of);
+            added.push(NamedFormat { payload_type, encoding: (*encoding).to_owned(), fmtp });
         }
     }
     added
@@ -105,7 +117,9 @@ pub(super) fn translation(
     }
     let far = codec(chosen).ok_or(CallError::NoCodec)?;
     let known = |format: &Format| codec(format).map(|codec| (format.payload_type, codec));
-    let (near_type, near) = offered.formats.iter().find_map(known).ok_or(CallError::NoCodec)?;
+    let own = offered.formats.iter().find(|format| codec(format).is_some());
+    let own = own.ok_or(CallError::NoCodec)?;
+    let near = codec(own).ok_or(CallError::NoCodec)?;
     let rate = |codec: &CodecSpec| codec.format().sample_rate_hz;
     // What one of them does not carry need not be made.
     let sample_rate_hz = rate(&near).min(rate(&far));
@@ -136,26 +150,27 @@ pub(super) fn translation(
     });
     let noise = answered.formats.iter().find(|f| f.name == "CN" && f.clock_hz == 8_000);
     Ok(Some([
-        Speech::of_one(near_type, near, own_events, sample_rate_hz),
+        Speech::of_one(own, near, own_events, sample_rate_hz),
         Speech {
             understood,
             more_events,
             comfort_noise: noise.map(|format| format.payload_type),
-            ..Speech::of_one(chosen.payload_type, far, agreed_events, sample_rate_hz)
+            ..Speech::of_one(chosen, far, agreed_events, sample_rate_hz)
         },
     ]))
 }
 
 /// The first codec of a line that can be spoken with its author, and its payload type there.
 pub(super) fn first_known(line: &Line) -> Option<(u8, CodecSpec)> {
-    first_of(line, &Codecs::default())
+    let (format, codec) = first_of(line, &Codecs::default())?;
+    Some((format.payload_type, codec))
 }
 
-fn first_of(line: &Line, codecs: &Codecs) -> Option<(u8, CodecSpec)> {
+fn first_of<'l>(line: &'l Line, codecs: &Codecs) -> Option<(&'l Format, CodecSpec)> {
     line.formats.iter().find_map(|format| {
         let named = |(name, ..): &(&str, &str, _)| name.eq_ignore_ascii_case(&format.name);
         let is_known = ADDED.iter().any(named) && !codecs.removes(&format.name);
-        codec(format).filter(|_| is_known).map(|codec| (format.payload_type, codec))
+        codec(format).filter(|_| is_known).map(|codec| (format, codec))
     })
 }
 
@@ -165,8 +180,9 @@ pub(super) fn mirrored(line: &Line, codecs: &Codecs) -> Vec<NamedFormat> {
     let known = line.formats.iter().filter_map(|format| {
         let named = |(name, ..): &(&str, &str, _)| name.eq_ignore_ascii_case(&format.name);
         let is_known = ADDED.iter().any(named) && !codecs.removes(&format.name);
-        let encoding = codec(format).filter(|_| is_known)?.rtpmap();
-        Some(NamedFormat { payload_type: format.payload_type, encoding, fmtp: None })
+        let codec = codec(format).filter(|_| is_known)?;
+        let (payload_type, fmtp) = (format.payload_type, told_of(&codec));
+        Some(NamedFormat { payload_type, encoding: codec.rtpmap(), fmtp })
     });
     known.chain(added(line, codecs)).collect()
 }
@@ -179,7 +195,7 @@ pub(super) fn one_of(answered: &Line, offered: &[NamedFormat]) -> Option<Speech>
         let is_it = |offered: &NamedFormat| codec_of(&offered.encoding).as_ref() == Some(&codec);
         let sample_rate_hz = codec.format().sample_rate_hz;
         let speech = offered.iter().any(is_it);
-        speech.then(|| Speech::of_one(format.payload_type, codec, None, sample_rate_hz))
+        speech.then(|| Speech::of_one(format, codec, None, sample_rate_hz))
     })
 }
 
@@ -187,17 +203,13 @@ pub(super) fn one_of(answered: &Line, offered: &[NamedFormat]) -> Option<Speech>
 /// one that the offer prefers.
 pub(super) fn alone(offered: &Line, codecs: &Codecs) -> Result<Speech, CallError> {
     let chosen = first_of(offered, codecs);
-    let (payload_type, codec) = chosen.ok_or(CallError::UnknownCodecs)?;
+    let (format, codec) = chosen.ok_or(CallError::UnknownCodecs)?;
     let sample_rate_hz = codec.format().sample_rate_hz;
     // Browsers name several; those of another clock than the codec's would stand out of its time.
     let clock_hz = codec.format().rtp_clock_hz;
     let events = offered.formats.iter().find(|f| is_events(f) && f.clock_hz == clock_hz);
-    let speech = Speech::of_one(payload_type, codec, events.cloned(), sample_rate_hz);
-    let pauses = offered.formats.iter().any(|format| {
-        format.payload_type == payload_type
-            && format.name.eq_ignore_ascii_case("opus")
-            && format.parameter("usedtx") == Some("1")
-    });
+    let speech = Speech::of_one(format, codec, events.cloned(), sample_rate_hz);
+    let pauses = speech.wishes.usedtx == Some(true);
     let asked = offered.packet_ms.filter(|ms| PACKETS_MS.contains(ms));
     let packet_ms = asked.unwrap_or(USUAL_PACKET_MS);
     Ok(Speech { extensions: offered.extensions, pauses, packet_ms, ..speech })
@@ -226,14 +238,24 @@ pub(super) fn overhearing(lines: [&Line; 2]) -> Result<LegConfig, CallError> {
     Ok(config)
 }
 
+fn wishes_of(parameters: Option<&str>) -> OpusFmtp {
+    parameters.and_then(|parameters| OpusFmtp::parse(parameters).ok()).unwrap_or_default()
+}
+
 impl Speech {
-    /// One codec, both ways.
+    /// One codec, both ways, as the peer's format has it.
     fn of_one(
-        payload_type: u8,
+        format: &Format,
         codec: CodecSpec,
         events: Option<Format>,
         sample_rate_hz: u32,
     ) -> Self {
+        let payload_type = format.payload_type;
+        let wishes = match codec {
+            // What can't be read is not wished for.
+            CodecSpec::Opus(_) => wishes_of(format.parameters.as_deref()),
+            _ => OpusFmtp::default(),
+        };
         Self {
             payload_type,
             understood: vec![ReceiveCodec { payload_type, codec: codec.clone() }],
@@ -242,6 +264,7 @@ impl Speech {
             more_events: None,
             comfort_noise: None,
             pauses: false,
+            wishes,
             packet_ms: USUAL_PACKET_MS,
             sample_rate_hz,
             extensions: Extensions::default(),
@@ -259,6 +282,7 @@ impl Speech {
             more_events: self.more_events,
             comfort_noise: self.comfort_noise,
             pauses: self.pauses,
+            wishes: Some(self.wishes.to_string()).filter(|wishes| !wishes.is_empty()),
             packet_ms: self.asked_packet_ms(),
             sample_rate_hz: self.sample_rate_hz,
             extensions: self.extensions,
@@ -280,6 +304,7 @@ impl Speech {
             more_events: record.more_events,
             comfort_noise: record.comfort_noise,
             pauses: record.pauses,
+            wishes: wishes_of(record.wishes.as_deref()),
             packet_ms: record.packet_ms.unwrap_or(USUAL_PACKET_MS),
             sample_rate_hz: record.sample_rate_hz,
             extensions: record.extensions,
@@ -316,7 +341,8 @@ impl Speech {
     pub(super) fn formats(&self) -> Vec<NamedFormat> {
         let payload_type = self.payload_type;
         // Who wants pauses is told that so does the node.
-        let fmtp = self.pauses.then(|| String::from("usedtx=1"));
+        let pauses = if self.pauses { ";usedtx=1" } else { "" };
+        let fmtp = told_of(&self.codec).map(|told| told + pauses);
         let mut formats = vec![NamedFormat { payload_type, encoding: self.codec.rtpmap(), fmtp }];
         if let Some((payload_type, clock_hz)) = self.events {
             let encoding = format!("telephone-event/{clock_hz}");
@@ -325,15 +351,34 @@ impl Speech {
         formats
     }
 
-    /// The codec as it is encoded. Opus takes PCM of the ends' rate: above that there is nothing to be encoded, which
-    /// it would spend bits and time on.
+    /// The codec as it is encoded: Opus as the peer wants it, and of no higher rate than the PCM of the ends has, above
+    /// which there is nothing that bits and time could be spent on.
     fn encoded(&self, complexity: u8) -> CodecSpec {
         let CodecSpec::Opus(config) = self.codec else { return self.codec.clone() };
-        let sample_rate_hz = match self.sample_rate_hz {
-            narrower @ (8_000 | 16_000 | 24_000) => narrower,
-            _ => config.sample_rate_hz,
+        let usual = OpusConfig {
+            sample_rate_hz: match self.sample_rate_hz {
+                narrower @ (8_000 | 16_000 | 24_000) => narrower,
+                _ => config.sample_rate_hz,
+            },
+            bit_rate_bps: match self.packet_ms {
+                ..USUAL_PACKET_MS => SHORT_PACKETS_BPS,
+                _ => config.bit_rate_bps,
+            },
+            complexity,
+            ..config
         };
-        CodecSpec::Opus(OpusConfig { sample_rate_hz, complexity, ..config })
+        let wanted = self.wishes.apply(usual);
+        CodecSpec::Opus(OpusConfig {
+            // PCM has no 12 kHz here.
+            sample_rate_hz: if wanted.sample_rate_hz == 12_000 {
+                8_000
+            } else {
+                wanted.sample_rate_hz
+            },
+            // Pauses are the leg's.
+            dtx: config.dtx,
+            ..wanted
+        })
     }
 
     /// A leg that speaks it, but for its keys and where its peer is; Opus at this complexity, 0 to 10.
@@ -348,11 +393,6 @@ impl Speech {
         config.comfort_noise_payload_type = self.comfort_noise;
         config.silence_suppression = self.pauses;
         config.send.packet_ms = self.packet_ms;
-        if let CodecSpec::Opus(opus) = &mut config.send.codec
-            && self.packet_ms < USUAL_PACKET_MS
-        {
-            opus.bit_rate_bps = SHORT_PACKETS_BPS;
-        }
         config.jitter.packet_ms = self.packet_ms.min(USUAL_PACKET_MS);
         // By the first it sends.
         let events = [self.events, self.more_events].into_iter().flatten();
@@ -368,6 +408,8 @@ impl Speech {
 
 #[cfg(test)]
 mod tests {
+    use ale_media::codec::opus::RateControl;
+
     use super::*;
     use crate::sdp;
 
@@ -457,7 +499,38 @@ mod tests {
             let speech = alone(&line(format, maps), &Codecs::default()).unwrap();
             assert_eq!(speech.leg(6).unwrap().silence_suppression, pauses, "{maps}");
             let told = speech.formats().remove(0).fmtp;
-            assert_eq!(told.as_deref(), pauses.then_some("usedtx=1"), "{maps}");
+            let expected = match (format, pauses) {
+                ("0", _) => None,
+                (_, true) => Some("useinbandfec=1;usedtx=1"),
+                (_, false) => Some("useinbandfec=1"),
+            };
+            assert_eq!(told.as_deref(), expected, "{maps}");
+        }
+    }
+
+    #[test]
+    fn opus_is_sent_as_its_receiver_wants_it() {
+        // Rate, bits a second, whether at a constant rate, and with what repairs losses (RFC 7587 section 6.1).
+        for (parameters, wanted) in [
+            ("", (48_000, 24_000, false, false)),
+            ("useinbandfec=1", (48_000, 24_000, false, true)),
+            ("useinbandfec=1; maxplaybackrate=16000", (16_000, 24_000, false, true)),
+            ("maxplaybackrate=12000", (8_000, 24_000, false, false)),
+            ("maxplaybackrate=44100", (24_000, 24_000, false, false)),
+            ("maxaveragebitrate=12000;cbr=1", (48_000, 12_000, true, false)),
+            ("maxaveragebitrate=64000;stereo=1;usedtx=1", (48_000, 24_000, false, false)),
+            ("useinbandfec=2", (48_000, 24_000, false, false)),
+        ] {
+            let said = format!("{OPUS}a=fmtp:96 {parameters}\r\n");
+            let speech = alone(&line("96", &said), &Codecs::default()).unwrap();
+            let mut config = speech.leg(6).unwrap();
+            let CodecSpec::Opus(sent) = &config.send.codec else { panic!("{config:?}") };
+            let constant = sent.rate_control == RateControl::Constant;
+            let found = (sent.sample_rate_hz, sent.bit_rate_bps, constant, sent.inband_fec);
+            assert_eq!((found, sent.channels, sent.dtx), (wanted, 1, false), "{parameters}");
+            assert_eq!(Speech::of(&speech.record()).unwrap(), speech);
+            config.plain = true;
+            assert!(ale_media::leg::Leg::new(&config).is_ok(), "{parameters}");
         }
     }
 

@@ -64,6 +64,9 @@ pub struct SpeechRecord {
     /// Whether nothing is sent while nobody speaks.
     #[serde(default)]
     pub pauses: bool,
+    /// How the peer wants to be sent Opus, as in `a=fmtp`, if it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wishes: Option<String>,
     /// How long the packets are that are sent, in ms, where they are not of 20. Left out otherwise, so that an older
     /// version reads the record, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]

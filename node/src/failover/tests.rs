@@ -34,6 +34,7 @@ fn record() -> CallRecord {
     };
     let spoken = SpeechRecord {
         packet_ms: Some(10),
+        wishes: Some(String::from("useinbandfec=1")),
         sent: (9, String::from("G722/8000")),
         understood: vec![(9, String::from("G722/8000"))],
         events: Some((101, 8_000)),

@@ -43,7 +43,7 @@ impl Call {
              m=audio {port} UDP/TLS/RTP/SAVPF 111\r\nc=IN {family} {here}\r\na=mid:0\r\na=sendrecv\r\n\
              a=rtcp-mux\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:{fingerprint}\r\n\
              a=setup:{setup}\r\na=candidate:1 1 UDP 2130706431 {here} {port} typ host\r\n\
-             a=end-of-candidates\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 usedtx=1\r\n\
+             a=end-of-candidates\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1;usedtx=1\r\n\
              a=ptime:{PACKET_MS}\r\n",
             ours.fragment, ours.password
         );
