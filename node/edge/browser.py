@@ -7,6 +7,20 @@ import subprocess
 import time
 
 
+def listening(stream):
+    """What has a page tell how loud a frequency is in a stream, `level(HZ)` in dB, by the browser's own analysis."""
+    return """
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 8192 });
+  context.createMediaStreamSource(STREAM).connect(analyser);
+  window.level = (hz) => {
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    return Math.max(-200, bins[Math.round((hz * analyser.fftSize) / context.sampleRate)]);
+  };
+  return true;""".replace("STREAM", stream)
+
+
 class Browser:
     """Chromium, told what to do over a pipe (its DevTools protocol), so that no port is needed."""
 

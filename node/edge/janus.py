@@ -10,13 +10,13 @@ import http.server
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 
+from alone import alone
 from browser import Browser, until
 
 TOKEN = "a-token-of-the-measurement-only"
@@ -212,18 +212,11 @@ def measure(browser, server, viewers, seconds):
 
 
 def main():
-    program, work = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
+    program, work = alone("janus", ("chromium", "janus"), ())
     viewers, seconds = (int(text) for text in (sys.argv[3:] + ["6", "15"][len(sys.argv) - 3:]))
-    if shutil.which("chromium") is None or shutil.which("janus") is None or os.geteuid() != 0:
-        sys.exit("janus: there is no chromium, no janus or no root")
-    if "INNER" not in os.environ:
-        os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, "INNER": "1"})
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for ends in (("link", "add", "here", "type", "veth", "peer", "name", "there"), ("addr", "add", f"{HERE}/24", "dev", "here"),
                  ("link", "set", "here", "up"), ("link", "set", "there", "up")):
         subprocess.run(["ip", *ends], check=True)
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     page = http.server.ThreadingHTTPServer(("127.0.0.1", 8090), Page)
     threading.Thread(target=page.serve_forever, daemon=True).start()
     browser = Browser(work, None, "films")

@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 from alone import alone
-from browser import Browser, until
+from browser import Browser, listening, until
 from phone import amplitude, baresip, tone
 
 NODE_ADDRESS, PHONE_ADDRESS = "198.51.100.1", "198.51.100.10"
@@ -21,19 +21,8 @@ BROWSER_HZ, PHONE_HZ = 700, 440
 PAGE = "http://127.0.0.1:8080/"
 HERE = pathlib.Path(__file__).resolve().parent
 
-
-# What the page hears, by the browser's own analysis of what it plays.
-LISTEN = """(() => {
-  const context = new AudioContext();
-  const analyser = new AnalyserNode(context, { fftSize: 8192 });
-  context.createMediaStreamSource(document.getElementById("heard").srcObject).connect(analyser);
-  window.level = (hz) => {
-    const bins = new Float32Array(analyser.frequencyBinCount);
-    analyser.getFloatFrequencyData(bins);
-    return Math.max(-200, bins[Math.round((hz * analyser.fftSize) / context.sampleRate)]);
-  };
-  return true;
-})()"""
+# What the page hears.
+LISTEN = "(() => {" + listening('document.getElementById("heard").srcObject') + "})()"
 ROWS = """[...document.querySelectorAll("#members tr")].map((row) => [...row.cells].map((cell) => cell.textContent))"""
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 
 from alone import alone
-from browser import Browser, until
+from browser import Browser, listening, until
 from phone import level, tone
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
@@ -41,16 +41,7 @@ ANSWER = """(async () => {
   audio.muted = true;
   audio.srcObject = await heardByTest;
   audio.play();
-  const context = new AudioContext();
-  const analyser = new AnalyserNode(context, { fftSize: 8192 });
-  context.createMediaStreamSource(audio.srcObject).connect(analyser);
-  window.level = (hz) => {
-    const bins = new Float32Array(analyser.frequencyBinCount);
-    analyser.getFloatFrequencyData(bins);
-    return Math.max(-200, bins[Math.round((hz * analyser.fftSize) / context.sampleRate)]);
-  };
-  return true;
-})()"""
+""" + listening("audio.srcObject") + "})()"
 
 
 def from_linear(sample):

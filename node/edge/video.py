@@ -9,16 +9,14 @@ usage: video.py PROGRAM-OF-THE-NODE WORK-FOLDER
 Runs in a network of its own (unshare -n, root), so that nothing leaves the machine and no port is taken."""
 import json
 import os
-import pathlib
 import random
 import selectors
-import shutil
 import socket
 import subprocess
-import sys
 import threading
 import urllib.request
 
+from alone import alone
 from browser import Browser, until
 
 # The node's own address, and the one that it tells: in between is the network that loses packets.
@@ -249,19 +247,4 @@ def run(program, work):
     print("video: both see each other, also over a network that loses packets, over two nodes, and in the size that they can take")
 
 
-def main():
-    program, work = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
-    if shutil.which("chromium") is None or os.geteuid() != 0:
-        print("video: left out, there is no chromium or no root", file=sys.stderr)
-        return
-    if "INNER" not in os.environ:
-        os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, "INNER": "1"})
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for address in (NODE, TOLD, EDGE):
-        subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    run(program, work)
-
-
-main()
+run(*alone("video", ("chromium",), (NODE, TOLD, EDGE)))

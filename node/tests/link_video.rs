@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use ale_media::srtp::dtls::Role;
 use ale_media_node::peer::dtls::Identity;
 use support::Said::{List, Text};
-use support::browser::{Keyed, checked, fingerprint, offer};
+use support::browser::{Keyed, checked, fingerprint, offer, packets_of};
 use support::network::{TOLD, network};
 use support::program::Program;
 
@@ -71,31 +71,17 @@ impl Browser {
     }
 
     fn look(&mut self) {
-        let mut packet = [0; 2_048];
-        while let Ok(bytes) = self.keyed.socket.recv(&mut packet) {
-            if packet[0] & 0xc0 != 0x80 {
-                continue;
-            }
-            if (192..224).contains(&packet[1]) {
-                let opened = self.keyed.receiver.unprotect_rtcp(&mut packet[..bytes]).unwrap();
-                self.hear(&packet[..opened]);
+        while let Some((packet, is_rtcp)) = self.keyed.heard() {
+            if is_rtcp {
+                // Picture loss (RFC 4585 section 6.3.1), or a full picture is asked for (RFC 5104 section 4.3.1).
+                self.is_key_frame_due |= packets_of(&packet)
+                    .any(|packet| packet[1] == 206 && matches!(packet[0] & 0x1f, 1 | 4));
             } else if packet[1] & 0x7f == 96 {
-                let opened = self.keyed.receiver.unprotect(&mut packet[..bytes]).unwrap();
-                let payload = &packet[support::header_bytes(&packet[..opened])..opened];
+                let payload = &packet[support::header_bytes(&packet)..];
                 let number = u32::from_be_bytes(payload[3..7].try_into().unwrap());
                 self.pictured.get_or_insert_with(Instant::now);
                 assert!(self.seen[usize::from(payload[2])].insert(number), "twice");
             }
-        }
-    }
-
-    /// Picture loss (RFC 4585 section 6.3.1), or a full picture is asked for (RFC 5104 section 4.3.1).
-    fn hear(&mut self, mut compound: &[u8]) {
-        while let [first, kind, high, low, ..] = *compound {
-            let asks = kind == 206 && matches!(first & 0x1f, 1 | 4);
-            self.is_key_frame_due |= asks;
-            let bytes = 4 * (usize::from(u16::from_be_bytes([high, low])) + 1);
-            compound = compound.get(bytes..).unwrap_or_default();
         }
     }
 }

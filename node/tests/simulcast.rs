@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ale_media::srtp::dtls::Role;
 use ale_media_node::peer::dtls::Identity;
 use support::Said::Text;
-use support::browser::{Keyed, checked, fingerprint, offer};
+use support::browser::{Keyed, checked, fingerprint, offer, packets_of};
 use support::program::Program;
 
 const VIDEO: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\nc=IN IP4 0.0.0.0\r\nBANDWIDTHa=mid:1\r\na=sendrecv\r\n\
@@ -70,32 +70,18 @@ impl Browser {
     }
 
     fn look(&mut self) {
-        let mut packet = [0; 2_048];
-        while let Ok(bytes) = self.keyed.socket.recv(&mut packet) {
-            if packet[0] & 0xc0 != 0x80 {
-                continue;
-            }
-            if (192..224).contains(&packet[1]) {
-                let opened = self.keyed.receiver.unprotect_rtcp(&mut packet[..bytes]).unwrap();
-                self.hear(&packet[..opened]);
+        while let Some((packet, is_rtcp)) = self.keyed.heard() {
+            if is_rtcp {
+                // Picture loss (RFC 4585 section 6.3.1), which names the layer's source.
+                for packet in packets_of(&packet).filter(|of| of[1] == 206 && of[0] & 0x1f == 1) {
+                    self.layers[usize::from(packet[11])].2 = true;
+                }
             } else if packet[1] & 0x7f == 96 {
-                let opened = self.keyed.receiver.unprotect(&mut packet[..bytes]).unwrap();
-                let payload = &packet[support::header_bytes(&packet[..opened])..opened];
+                let payload = &packet[support::header_bytes(&packet)..];
                 let sequence = u16::from_be_bytes([packet[2], packet[3]]);
                 let picture = u16::from_be_bytes([payload[2] & 0x7f, payload[3]]);
                 self.seen.push((payload[5], sequence, picture, payload[4] & 1 == 0));
             }
-        }
-    }
-
-    /// Picture loss (RFC 4585 section 6.3.1), which names the layer's source.
-    fn hear(&mut self, mut compound: &[u8]) {
-        while let [first, kind, high, low, ..] = *compound {
-            if kind == 206 && first & 0x1f == 1 {
-                self.layers[usize::from(compound[11])].2 = true;
-            }
-            let bytes = 4 * (usize::from(u16::from_be_bytes([high, low])) + 1);
-            compound = compound.get(bytes..).unwrap_or_default();
         }
     }
 

@@ -61,6 +61,17 @@ pub fn check(fragment: &str, password: &str) -> Vec<u8> {
     message
 }
 
+/// The packets of a compound one (RFC 3550 section 6.1).
+pub fn packets_of(compound: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = compound;
+    std::iter::from_fn(move || {
+        let words = usize::from(u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?]));
+        let (packet, behind) = rest.split_at_checked(4 * (words + 1))?;
+        rest = behind;
+        Some(packet)
+    })
+}
+
 /// Who has shaken hands with the node.
 pub struct Keyed {
     pub socket: UdpSocket,
@@ -115,6 +126,25 @@ impl Keyed {
             self.sender.protect(&mut out, packet.len())
         };
         self.socket.send_to(&out[..sealed.unwrap()], self.node).unwrap();
+    }
+
+    /// The next packet of media that has come, opened, and whether it is one of RTCP; `None` if nothing has.
+    pub fn heard(&mut self) -> Option<(Vec<u8>, bool)> {
+        let mut buffer = [0; 2_048];
+        loop {
+            let bytes = self.socket.recv(&mut buffer).ok()?;
+            let packet = &mut buffer[..bytes];
+            if packet[0] & 0xc0 != 0x80 {
+                continue;
+            }
+            let is_rtcp = (192..224).contains(&packet[1]);
+            let opened = if is_rtcp {
+                self.receiver.unprotect_rtcp(packet)
+            } else {
+                self.receiver.unprotect(packet)
+            };
+            return Some((packet[..opened.unwrap()].to_vec(), is_rtcp));
+        }
     }
 
     pub fn receive(&mut self, report: bool) -> Vec<u8> {
