@@ -60,8 +60,10 @@ pub struct OutputStats {
     pub repaired: u64,
     /// Packets that were asked for and are not kept, or were asked for too often.
     pub not_repaired: u64,
-    /// Times that another source was turned to.
+    /// Times that another camera was turned to, or another source of the same.
     pub switches: u64,
+    /// Times that another size of the same camera was turned to.
+    pub resizes: u64,
 }
 
 /// The stream that one member is shown.
@@ -215,6 +217,12 @@ impl Output {
     }
 
     fn turn_to(&mut self, run: Run, head: &Head, now_ns: u64) {
+        match self.shown() {
+            Some(shown) if shown.path == run.path && shown.layer != run.layer => {
+                self.stats.resizes += 1;
+            }
+            _ => self.stats.switches += 1,
+        }
         if let Some(shown) = &mut self.epochs[0] {
             shown.last = shown.from + (self.next - shown.to).saturating_sub(1);
         }
@@ -232,7 +240,6 @@ impl Output {
         };
         self.epochs.rotate_right(1);
         self.epochs[0] = Some(begun);
-        self.stats.switches += 1;
     }
 
     /// Writes a packet that is due; its bytes, and those of its payload.

@@ -218,7 +218,7 @@ proptest! {
             (payload[9], u16::from_be_bytes([payload[10], payload[11]]), payload[0] == 0x10 && payload[1] == 0)
         };
         prop_assert!(packets.first().is_some_and(|(_, first)| of(first).2), "it begins with a key frame");
-        let mut missing = 0;
+        let (mut missing, mut turns) = (0, 0);
         for pair in packets.windows(2) {
             let [(before_at, before), (at, packet)] = pair else { panic!() };
             let ((path_before, number_before, _), (path, number, key)) = (of(before), of(packet));
@@ -226,6 +226,7 @@ proptest! {
             prop_assert_eq!((packet.ssrc(), packet.payload_type()), (70, 96));
             prop_assert!(Elements::of(packet).find(3).is_some_and(|time| time.len() == 3));
             missing += at - before_at - 1;
+            turns += u64::from(path != path_before);
             if path == path_before {
                 prop_assert_eq!(u64::from(number.wrapping_sub(number_before)), at - before_at);
                 prop_assert!(ticks <= 3_000 * 20);
@@ -234,6 +235,8 @@ proptest! {
                 prop_assert!((1..=90 * 33 * 20).contains(&ticks));
             }
         }
+        let stats = output.stats();
+        prop_assert_eq!((stats.switches, stats.resizes), if layers { (1, turns) } else { (1 + turns, 0) });
         // What was lost was asked for until it came; of the last pictures some may be under way.
         prop_assert!(missing <= 12, "{missing} missing");
         for (at, packet) in packets.iter().rev().take(100) {

@@ -184,6 +184,7 @@ impl Camera {
             counters.set(Counted::Repaired, stats.repaired);
             counters.set(Counted::NotRepaired, stats.not_repaired);
             counters.set(Counted::Switches, stats.switches);
+            counters.set(Counted::Resizes, stats.resizes);
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Counted {
     NotRepaired,
     /// Times that it was shown another camera.
     Switches,
+    /// Times that it was shown another size of the same.
+    Resizes,
     /// Datagrams that were refused.
     Refused,
     /// What could not be sent.
@@ -32,7 +34,7 @@ pub enum Counted {
 
 impl Counted {
     /// All there are, in the order of their counters.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Received,
         Self::Recovered,
         Self::Lost,
@@ -41,6 +43,7 @@ impl Counted {
         Self::Repaired,
         Self::NotRepaired,
         Self::Switches,
+        Self::Resizes,
         Self::Refused,
         Self::Unsent,
     ];
@@ -56,6 +59,7 @@ impl Counted {
             Self::Repaired => "repaired",
             Self::NotRepaired => "not_repaired",
             Self::Switches => "switches",
+            Self::Resizes => "resizes",
             Self::Refused => "refused",
             Self::Unsent => "unsent",
         }
