@@ -178,6 +178,8 @@ pub struct Media {
     pub max_lines: u16,
     /// What encoding Opus may cost, 0 (fast) to 10.
     pub opus_complexity: u8,
+    /// What packets are marked with, 0 to 63 (RFC 2474); expedited forwarding by default, as for voices (RFC 4594 section 4.1).
+    pub dscp: u8,
 }
 
 /// When there is no room for more, by what is measured.
@@ -247,6 +249,7 @@ impl Default for Media {
             max_calls: 4_096,
             max_lines: 16,
             opus_complexity: 6,
+            dscp: 46,
         }
     }
 }
@@ -344,6 +347,9 @@ impl Config {
         }
         if self.media.opus_complexity > 10 {
             return Err(ConfigError::Complexity);
+        }
+        if self.media.dscp > 63 {
+            return Err(ConfigError::Dscp);
         }
         self.webrtc.check(&self.media)?;
         for (limit, name) in [
@@ -451,6 +457,11 @@ mod tests {
             Config { media, ..fit.clone() }.check()
         };
         assert_eq!((complexity(10), complexity(11)), (Ok(()), Err(ConfigError::Complexity)));
+        let dscp = |dscp| {
+            let media = Media { dscp, ..fit.media.clone() };
+            Config { media, ..fit.clone() }.check()
+        };
+        assert_eq!((dscp(63), dscp(64)), (Ok(()), Err(ConfigError::Dscp)));
         let with = |texts: &[&str]| {
             let interfaces = texts.iter().map(|text| interface(text)).collect();
             Config { interfaces, ..fit.clone() }.check()

@@ -15,6 +15,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
+use rustix::net::sockopt;
+
 /// Pairs that are tried when other programs hold the ports.
 const ATTEMPTS: usize = 64;
 
@@ -24,6 +26,7 @@ pub struct Ports {
     address: IpAddr,
     first: u16,
     pairs: u32,
+    dscp: u8,
     /// A bit for each pair that is taken.
     taken: Box<[AtomicU64]>,
     /// Where the next search begins: a pair that was given back rests while others are free, so that an old
@@ -79,16 +82,27 @@ impl fmt::Display for PortsError {
 
 impl core::error::Error for PortsError {}
 
+/// Has what is sent by a socket on an address carry a code point of differentiated services, 0 to 63 (RFC 2474).
+fn mark(socket: &UdpSocket, address: IpAddr, dscp: u8) -> io::Result<()> {
+    // The two bits below are for congestion (RFC 3168).
+    match address {
+        IpAddr::V4(_) => sockopt::set_ip_tos(socket, dscp << 2)?,
+        IpAddr::V6(_) => sockopt::set_ipv6_tclass(socket, u32::from(dscp) << 2)?,
+    }
+    Ok(())
+}
+
 impl Ports {
-    /// The pairs from `first`, which is even, to `last`, which is odd, on an address. The first search
-    /// begins at `start`, a random number.
-    pub fn new(address: IpAddr, first: u16, last: u16, start: u32) -> Arc<Self> {
+    /// The pairs from `first`, which is even, to `last`, which is odd, on an address; what is sent by them is [marked](mark)
+    /// with `dscp`. The first search begins at `start`, a random number.
+    pub fn new(address: IpAddr, first: u16, last: u16, dscp: u8, start: u32) -> Arc<Self> {
         let pairs = (u32::from(last) + 1).saturating_sub(u32::from(first)) / 2;
         let words = pairs.div_ceil(64) as usize;
         Arc::new(Self {
             address,
             first,
             pairs,
+            dscp,
             taken: (0..words).map(|_| AtomicU64::new(0)).collect(),
             next: AtomicU32::new(start % pairs.max(1)),
         })
@@ -170,6 +184,7 @@ impl Lease {
         let bound = |port: u16| {
             let socket = UdpSocket::bind((address, port))?;
             socket.set_nonblocking(true)?;
+            mark(&socket, address, self.ports.dscp)?;
             Ok::<_, io::Error>(socket)
         };
         Ok((bound(self.port())?, bound(self.port() + 1)?))
@@ -227,11 +242,12 @@ impl Pair {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rustix::fd::AsFd;
     use std::collections::HashSet;
     use std::thread;
 
     fn ports(first: u16, last: u16, start: u32) -> Arc<Ports> {
-        Ports::new(IpAddr::from([127, 0, 0, 1]), first, last, start)
+        Ports::new(IpAddr::from([127, 0, 0, 1]), first, last, 0, start)
     }
 
     proptest! {
@@ -333,5 +349,22 @@ mod tests {
         assert!(matches!(alone.bind(), Err(PortsError::Exhausted)));
         drop(pair);
         assert!(alone.bind().is_ok());
+    }
+
+    #[test]
+    fn what_is_sent_is_marked_and_its_congestion_bits_are_not() {
+        for (address, port) in [("127.0.0.1", 23_700), ("::1", 23_710)] {
+            let address: IpAddr = address.parse().unwrap();
+            let pair = Ports::new(address, port, port + 9, 46, 0).bind().unwrap();
+            let shared = SharedPort::bind((address, 0).into(), 46).unwrap();
+            for socket in [pair.rtp.as_fd(), pair.rtcp.as_fd(), shared.as_fd()] {
+                let marked = match address {
+                    IpAddr::V4(_) => sockopt::ip_tos(socket).unwrap().into(),
+                    IpAddr::V6(_) => sockopt::ipv6_tclass(socket).unwrap(),
+                };
+                // Expedited forwarding is 101110 (RFC 3246).
+                assert_eq!(marked, 0b1011_1000, "{address}");
+            }
+        }
     }
 }

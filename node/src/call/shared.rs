@@ -40,7 +40,7 @@ impl SharedPorts {
             }
             let ports = (0..config.media.worker_count()).map_while(|worker| {
                 let address = SocketAddr::new(*address, config.webrtc.port_of(worker)?);
-                Some(SharedPort::bind(address).map(Arc::new).map_err(|error| {
+                Some(SharedPort::bind(address, config.media.dscp).map(Arc::new).map_err(|error| {
                     io::Error::new(error.kind(), format!("port of [webrtc], {address}: {error}"))
                 }))
             });

@@ -22,7 +22,7 @@ fn room(first: u16, last: u16) -> Room {
     let addresses = ["127.0.0.1", "other/127.0.0.2", "::1"];
     let interfaces = addresses.map(|text| {
         let interface = Interface::from_argument(text).unwrap();
-        let ports = Ports::new(interface.address, first, last, 0);
+        let ports = Ports::new(interface.address, first, last, 0, 0);
         (interface, ports)
     });
     let identity = Identity::new().unwrap();

@@ -26,6 +26,8 @@ pub enum ConfigError {
     Ports,
     /// Opus has ten steps of complexity, and 0.
     Complexity,
+    /// A code point that there is not.
+    Dscp,
     /// Ports of browsers that are not above 0 and below 65,536, or among those of lines.
     SharedPorts,
     /// DTLS 1.3 in a program that was built without it.
@@ -66,6 +68,7 @@ impl fmt::Display for ConfigError {
             }
             Self::Ports => f.write_str("media ports: port_min even, port_max odd and above it"),
             Self::Complexity => f.write_str("media: opus_complexity is 0 to 10"),
+            Self::Dscp => f.write_str("media: dscp is 0 to 63"),
             Self::SharedPorts => f.write_str(
                 "webrtc: as many ports from `port` on as there are workers, and none from port_min to port_max",
             ),

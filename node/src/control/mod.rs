@@ -106,7 +106,7 @@ impl Control {
         for interface in &config.interfaces {
             let start = random::number().ok_or_else(|| io::Error::other(CallError::Random))?;
             let (first, last) = (config.media.port_min, config.media.port_max);
-            let ports = Ports::new(interface.address, first, last, start);
+            let ports = Ports::new(interface.address, first, last, config.media.dscp, start);
             interfaces.push((interface.clone(), ports));
         }
         let config::Media { max_lines, opus_complexity, .. } = config.media;

@@ -24,12 +24,13 @@ pub struct SharedPort {
 }
 
 impl SharedPort {
-    /// Binds one.
+    /// Binds one; what is sent by it is marked with `dscp`, 0 to 63, but for several datagrams at once, which carry nothing.
     ///
     /// # Errors
     /// What the system says.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, dscp: u8) -> io::Result<Self> {
         let socket = UdpSocket::bind(address)?;
+        super::mark(&socket, address.ip(), dscp)?;
         let state = UdpSocketState::new((&socket).into())?;
         // As much as it gives: what it does not is lost only under more load.
         let _ = state.set_recv_buffer_size((&socket).into(), KERNEL_BYTES);
@@ -47,7 +48,7 @@ impl SharedPort {
     ///
     /// Real-time: one call of the system that does not wait.
     pub(crate) fn send(&self, datagram: &[u8], to: SocketAddr) -> bool {
-        self.transmit(datagram, None, to)
+        self.socket.send_to(datagram, to).is_ok()
     }
 
     /// Sends datagrams of one size, of which the last may be shorter; how many the system has refused.
@@ -56,14 +57,15 @@ impl SharedPort {
     pub(crate) fn send_all(&self, datagrams: &[u8], size: usize, to: SocketAddr) -> u64 {
         let segments = datagrams.len().div_ceil(size);
         if (2..=self.state.max_gso_segments()).contains(&segments)
-            && self.transmit(datagrams, Some(size), to)
+            && self.transmit(datagrams, size, to)
         {
             return 0;
         }
         datagrams.chunks(size).filter(|datagram| !self.send(datagram, to)).count() as u64
     }
 
-    fn transmit(&self, contents: &[u8], segment_size: Option<usize>, to: SocketAddr) -> bool {
+    fn transmit(&self, contents: &[u8], size: usize, to: SocketAddr) -> bool {
+        let segment_size = Some(size);
         let transmit =
             Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
         self.state.try_send((&self.socket).into(), &transmit).is_ok()
@@ -158,10 +160,10 @@ mod tests {
     #[test]
     fn what_the_kernel_has_put_together_comes_apart_again() {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let port = Arc::new(SharedPort::bind(loopback).unwrap());
+        let port = Arc::new(SharedPort::bind(loopback, 0).unwrap());
         let to = SocketAddr::new(loopback.ip(), port.port());
         let mut inbox = Inbox::of(port);
-        let peers = [(); 2].map(|()| SharedPort::bind(loopback).unwrap());
+        let peers = [(); 2].map(|()| SharedPort::bind(loopback, 0).unwrap());
         let [one, other] = peers.each_ref().map(|peer| SocketAddr::new(loopback.ip(), peer.port()));
         let many: Vec<u8> = (0..537_u16).map(|n| n as u8).collect();
         let mut expected: Vec<_> =

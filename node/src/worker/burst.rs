@@ -101,7 +101,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let to = socket.local_addr().unwrap();
-        let port = SharedPort::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let port = SharedPort::bind(([127, 0, 0, 1], 0).into(), 0).unwrap();
         let mut burst = Burst::default();
         burst.reserve();
         let sizes = [[200, 200, 200, 7], [9, 9, 9, 9], [1_500, 1_500, 1_500, 1_499]];
@@ -126,7 +126,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         let to = socket.local_addr().unwrap();
-        let port = SharedPort::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let port = SharedPort::bind(([127, 0, 0, 1], 0).into(), 0).unwrap();
         let (mut burst, mut room) = (Burst::default(), [0; 2_000]);
         burst.reserve();
         let datagram = [7; 1_200];

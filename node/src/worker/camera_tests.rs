@@ -64,8 +64,9 @@ fn path(id: u64, peer: SocketAddr, keying: Keying, simulcast: Option<&Simulcast>
     let mut leg = LegConfig::plain(1, 0, ale_media::codec::CodecSpec::Pcmu);
     leg.remote.rtp = Some(peer);
     let (receiver, _, _) = Leg::new(&leg).unwrap();
-    let sockets =
-        Sockets::Own(Ports::new(IpAddr::from([127, 0, 0, 1]), 23_500, 23_599, 0).bind().unwrap());
+    let sockets = Sockets::Own(
+        Ports::new(IpAddr::from([127, 0, 0, 1]), 23_500, 23_599, 0, 0).bind().unwrap(),
+    );
     let (peer, passing, counters) = (None, Passing::default(), Arc::default());
     let facing =
         Facing { sockets, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };
@@ -189,7 +190,7 @@ impl Room {
 #[test]
 fn what_a_wake_up_has_for_a_browser_on_a_common_port_goes_with_its_end_and_in_order() {
     let mut room = Room::of(2);
-    let port = Arc::new(SharedPort::bind(([127, 0, 0, 1], 0).into()).unwrap());
+    let port = Arc::new(SharedPort::bind(([127, 0, 0, 1], 0).into(), 0).unwrap());
     let (facing, camera) = at(&mut room.paths, 1).unwrap();
     facing.sockets = Sockets::Shared(Arc::clone(&port));
     camera.burst.reserve();

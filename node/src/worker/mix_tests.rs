@@ -24,8 +24,9 @@ fn path(id: u64, peer: SocketAddr, control: &ConferenceControl) -> (Box<Path>, M
     config.rtcp_interval_ms = 0;
     let (receiver, media, _) = Leg::new(&config).unwrap();
     let member = control.join(Box::new(media), JoinOptions::tagged(id)).unwrap();
-    let sockets =
-        Sockets::Own(Ports::new(IpAddr::from([127, 0, 0, 1]), 23_600, 23_699, 0).bind().unwrap());
+    let sockets = Sockets::Own(
+        Ports::new(IpAddr::from([127, 0, 0, 1]), 23_600, 23_699, 0, 0).bind().unwrap(),
+    );
     let (peer, passing, counters) = (None, Passing::default(), Arc::default());
     let facing =
         Facing { sockets, rtcp_mux: true, peer, passing, playing: None, ear: None, counters };

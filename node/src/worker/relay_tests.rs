@@ -28,7 +28,7 @@ fn end(peer: Option<SocketAddr>) -> (End<Relay>, SessionControl) {
         config.payload_types = types;
         session::create(&config).unwrap()
     };
-    let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_000, 23_199, 0);
+    let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_000, 23_199, 0, 0);
     let sockets = Sockets::Own(ports.bind().unwrap());
     let counters = Arc::default();
     (

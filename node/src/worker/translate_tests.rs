@@ -18,7 +18,7 @@ fn end(codec: CodecSpec, payload_type: u8, peer: SocketAddr) -> (End<Voice>, Leg
     config.sample_rate_hz = Some(8_000);
     config.rtcp_interval_ms = 0;
     let (receiver, media, control) = Leg::new(&config).unwrap();
-    let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_200, 23_399, 0);
+    let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 23_200, 23_399, 0, 0);
     let (sockets, counters) = (Sockets::Own(ports.bind().unwrap()), Arc::default());
     (
         End {
