@@ -4,7 +4,7 @@
 use super::{Job, Sessions};
 use crate::srtp::SrtpError;
 use crate::srtp::crypto::backend::{self, BackendJob, Operation};
-use crate::srtp::crypto::{self, CryptoKey, LANES, Message, Tag, lane_tags, tags_match};
+use crate::srtp::crypto::{self, CryptoKey, LANES, Lanes, Message, Tag, lane_tags, tags_match};
 use crate::srtp::receiver::{self, Receiver};
 use crate::srtp::sender::{self, Sender};
 
@@ -121,39 +121,44 @@ fn work<'b, H, P: Copy + Default, T: Sessions<H> + ?Sized>(
     operation: Operation,
     spec_of: impl for<'k> Fn(&'k H, &P) -> Option<Spec<'k>>,
 ) -> Done {
-    let mut done = [None; STAGE];
+    let (mut done, mut lanes) = ([None; STAGE], [None; LANES]);
     let spec = |at: usize, plan: &P, jobs: &[Job<'b>]| {
         spec_of(sessions.session(jobs.get(at)?.session)?, plan)
     };
-    let outside = stage.waiting().find_map(|(at, plan)| spec(at, plan, jobs)?.key.outside());
-    match outside {
+    match fill(&mut lanes, jobs, stage, &spec) {
         Some(first) => hand_over(first, jobs, stage, operation, &spec, &mut done),
-        None => lanes(jobs, stage, &spec, &mut done),
+        None => compute(&lanes, &mut done),
     }
     done
 }
 
-/// Computes the tags of all jobs whose keys are not an outside backend's.
-#[inline(never)]
-fn lanes<'k, 'b, P: Copy + Default>(
-    jobs: &[Job<'b>],
+/// Fills lanes with all jobs whose keys have them; the first key of an outside backend, if there is any.
+#[inline(always)]
+fn fill<'k, 'm, 'b, P: Copy + Default>(
+    lanes: &mut Lanes<'k, 'm>,
+    jobs: &'m [Job<'b>],
     stage: &Stage<P>,
     spec: &impl Fn(usize, &P, &[Job<'b>]) -> Option<Spec<'k>>,
-    done: &mut Done,
-) {
-    let mut lanes: [Option<(&CryptoKey, Message<'_>)>; LANES] = [None; LANES];
+) -> Option<&'k backend::Key> {
+    let mut outside = None;
     for (lane, (at, plan)) in lanes.iter_mut().zip(stage.waiting()) {
-        if let Some(spec) = spec(at, plan, jobs)
-            && spec.key.outside().is_none()
-            && let Some(bytes) = jobs.get(at).and_then(|job| job.buffer.get(..spec.end))
-        {
-            *lane = Some((spec.key, Message { bytes, tail: spec.tail }));
+        let Some(Spec { key, end, tail, .. }) = spec(at, plan, jobs) else { continue };
+        let bytes = jobs.get(at).and_then(|job| job.buffer.get(..end));
+        match (key.lane_key(), bytes) {
+            (Some(key), Some(bytes)) => *lane = Some((key, Message { bytes, tail })),
+            _ => outside = outside.or(key.outside()),
         }
     }
+    outside
+}
+
+/// Computes the tags of what is in lanes.
+#[inline(never)]
+fn compute(lanes: &Lanes<'_, '_>, done: &mut Done) {
     let mut tags = [[0; 16]; LANES];
-    let computed = lane_tags(&lanes, &mut tags);
-    for ((done, lane), tag) in done.iter_mut().zip(&lanes).zip(tags) {
-        *done = (computed && lane.is_some()).then_some(tag);
+    lane_tags(lanes, &mut tags);
+    for ((done, lane), tag) in done.iter_mut().zip(lanes).zip(tags) {
+        *done = lane.is_some().then_some(tag);
     }
 }
 
@@ -206,7 +211,9 @@ fn hand_over<'k, 'b, P: Copy + Default>(
         return;
     };
     let flight = backend::submit(operation, keys, handed);
-    lanes(jobs, stage, spec, done);
+    let mut lanes = [None; LANES];
+    let _ = fill(&mut lanes, jobs, stage, spec);
+    compute(&lanes, done);
     drop(flight);
     for (job, &place) in handed.iter_mut().zip(&places) {
         let place = usize::from(place) % STAGE;

@@ -223,13 +223,16 @@ impl CryptoKey {
     /// outside backend.
     #[inline(always)]
     pub(crate) fn batches(&self) -> bool {
+        self.outside().is_some() || self.lane_key().is_some()
+    }
+
+    /// The key as [`lane_tags`] takes it, if its kernel has lanes.
+    #[inline(always)]
+    pub(crate) fn lane_key(&self) -> Option<&LaneKey> {
         match &self.schedule {
-            Schedule::Portable(_) => false,
-            Schedule::External(_) => true,
             #[cfg(target_arch = "x86_64")]
-            Schedule::X86(key) => key.has_lanes(),
-            #[cfg(target_arch = "aarch64")]
-            Schedule::Arm(_) => false,
+            Schedule::X86(key) if key.has_lanes() => Some(key),
+            _ => None,
         }
     }
 
@@ -278,6 +281,13 @@ impl CryptoKey {
 /// Packets that [`lane_tags`] takes at a time.
 pub(crate) const LANES: usize = 16;
 
+/// A key of a kernel that has lanes.
+#[cfg(target_arch = "x86_64")]
+pub(crate) type LaneKey = x86::Key;
+/// A key of a kernel that has lanes: there is none.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) enum LaneKey {}
+
 /// What is authenticated of a packet: its bytes, and a tail that does not stand there.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // Read by kernels with lanes only.
@@ -286,30 +296,21 @@ pub(crate) struct Message<'a> {
     pub(crate) tail: Option<u32>,
 }
 
-/// The HMAC tags of messages, each under its own key, with those of other lanes left alone; false,
-/// and nothing done, unless all keys are of a kernel with lanes.
+/// A message in each lane, under its own key.
+pub(crate) type Lanes<'k, 'm> = [Option<(&'k LaneKey, Message<'m>)>; LANES];
+
+/// The HMAC tags of messages; those of other lanes are left alone.
 #[inline(always)]
-pub(crate) fn lane_tags(
-    lanes: &[Option<(&CryptoKey, Message<'_>)>; LANES],
-    tags: &mut [Tag; LANES],
-) -> bool {
+pub(crate) fn lane_tags(lanes: &Lanes<'_, '_>, tags: &mut [Tag; LANES]) {
     #[cfg(target_arch = "x86_64")]
     {
-        let mut scheduled = [None; LANES];
-        for (to, (key, message)) in
-            scheduled.iter_mut().zip(lanes).filter_map(|(to, lane)| Some((to, lane.as_ref()?)))
-        {
-            let Schedule::X86(key) = &key.schedule else { return false };
-            *to = Some((key, *message));
-        }
         // Sixteen keys' states at a time don't stay in registers.
         use super::wipe;
-        wipe::wiping::<{ wipe::LANES }, _>(|| x86::lane_tags(&scheduled, tags))
+        wipe::wiping::<{ wipe::LANES }, _>(|| x86::lane_tags(lanes, tags));
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
         let _ = (lanes, tags);
-        false
     }
 }
 

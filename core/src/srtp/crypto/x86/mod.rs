@@ -21,7 +21,7 @@ mod vaes512;
 
 pub(crate) use key::{Key, Tier};
 
-use super::{CryptoJob, LANES, Message, Tag};
+use super::{CryptoJob, LANES, Lanes, Message, Tag};
 use crate::srtp::suite::Cipher;
 
 /// Asks the processor; without an operating system's library, whoever compiles says what it has
@@ -160,25 +160,17 @@ unsafe fn ctr(key: &Key, tier: Tier, iv: u128, text: *mut u8, len: usize) {
 /// Fewer messages than these are done faster one by one.
 const MIN_LANES: usize = 5;
 
-/// Computes the tags of messages; false, and nothing done, unless all keys have
-/// [`Key::has_lanes`].
-pub(crate) fn lane_tags(
-    lanes: &[Option<(&Key, Message<'_>)>; LANES],
-    tags: &mut [Tag; LANES],
-) -> bool {
-    let (mut all, mut widest, mut count) = (true, true, 0);
+/// Computes the tags of messages, whose keys all [have lanes](Key::has_lanes).
+pub(crate) fn lane_tags(lanes: &Lanes<'_, '_>, tags: &mut [Tag; LANES]) {
+    let (mut widest, mut count) = (true, 0);
     for (key, _) in lanes.iter().flatten() {
-        all &= key.has_lanes();
         widest &= key.tier() == Tier::Vaes512;
         count += 1;
-    }
-    if !all {
-        return false;
     }
     if widest && count >= MIN_LANES {
         // SAFETY: keys of this tier are only made where everything is that the function needs.
         unsafe { sha1x16::hmac16(lanes, tags) };
-        return true;
+        return;
     }
     let (lanes, _) = lanes.as_chunks::<{ sha1x8::LANES }>();
     let (tags, _) = tags.as_chunks_mut::<{ sha1x8::LANES }>();
@@ -195,5 +187,4 @@ pub(crate) fn lane_tags(
             }
         }
     }
-    true
 }
