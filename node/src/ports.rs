@@ -93,8 +93,8 @@ fn mark(socket: &UdpSocket, address: IpAddr, dscp: u8) -> io::Result<()> {
 }
 
 impl Ports {
-    /// The pairs from `first`, which is even, to `last`, which is odd, on an address; what is sent by them is [marked](mark)
-    /// with `dscp`. The first search begins at `start`, a random number.
+    /// The pairs from `first`, which is even, to `last`, which is odd, on an address; what is sent by them is marked with
+    /// `dscp`, 0 to 63 (RFC 2474). The first search begins at `start`, a random number.
     pub fn new(address: IpAddr, first: u16, last: u16, dscp: u8, start: u32) -> Arc<Self> {
         let pairs = (u32::from(last) + 1).saturating_sub(u32::from(first)) / 2;
         let words = pairs.div_ceil(64) as usize;
