@@ -41,46 +41,29 @@ const HARMLESS: i16 = MAX / 6;
 
 // The quantizers. Of the lower band's thirty levels every fourth is where the level changes that
 // both sides adapt by; the eighth lane adds nothing.
-const ADAPTING_DECISIONS: [i16; 8] = adapting_decisions();
-const ADAPTING_LEVELS: [i16; 8] = adapting_levels();
-const ADAPTING_STEPS: [i16; 8] = adapting_steps();
-const DECISIONS: [[i16; 8]; 4] = [decisions(0), decisions(8), decisions(16), decisions(24)];
+const ADAPTING_DECISIONS: [i16; 8] = decisions(1, 4, 7);
+const ADAPTING_LEVELS: [i16; 8] = above_the_first(&LOW_LEVELS);
+const ADAPTING_STEPS: [i16; 8] = above_the_first(&LOW_SCALE_STEPS);
+const DECISIONS: [[i16; 8]; 4] =
+    [decisions(0, 1, 8), decisions(8, 1, 8), decisions(16, 1, 8), decisions(24, 1, 8)];
 
-const fn adapting_decisions() -> [i16; 8] {
+/// As many decision levels from `first` on, each so far from the one before.
+const fn decisions(first: usize, apart: usize, count: usize) -> [i16; 8] {
     let mut all = [0; 8];
     let mut k = 0;
-    while k < 7 {
-        all[k] = (LOW_DECISIONS[4 * k + 1] << 4) as i16;
+    while k < count {
+        all[k] = (LOW_DECISIONS[first + apart * k] << 4) as i16;
         k += 1;
     }
     all
 }
 
-const fn adapting_levels() -> [i16; 8] {
+/// By how much each entry but the first lies above that.
+const fn above_the_first(table: &[i16; 8]) -> [i16; 8] {
     let mut all = [0; 8];
     let mut k = 0;
     while k < 7 {
-        all[k] = LOW_LEVELS[k + 1];
-        k += 1;
-    }
-    all
-}
-
-const fn adapting_steps() -> [i16; 8] {
-    let mut all = [0; 8];
-    let mut k = 0;
-    while k < 7 {
-        all[k] = LOW_SCALE_STEPS[k + 1] - LOW_SCALE_STEPS[0];
-        k += 1;
-    }
-    all
-}
-
-const fn decisions(first: usize) -> [i16; 8] {
-    let mut all = [0; 8];
-    let mut k = 0;
-    while k < 8 {
-        all[k] = (LOW_DECISIONS[first + k] << 4) as i16;
+        all[k] = table[k + 1] - table[0];
         k += 1;
     }
     all
