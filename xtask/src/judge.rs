@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use crate::step::{Step, make_folder, program_at, release, step, target, tools, variable};
+use crate::step::{
+    Step, make_folder, program_at, release, rust_target, step, target, tools, variable,
+};
 use crate::{Outcome, verdict};
 
 /// Voice quality on 22 networks beside NetEQ and others.
@@ -60,8 +62,7 @@ pub(crate) fn process_cross(_: &[String]) -> Outcome {
     let here = sent_by(program_at(&release().join("voice")), "here")?;
     let mut complaints = Vec::new();
     for (triple, rust, qemu) in PHONES {
-        if !step(".ci/rust-target").arg(rust).succeeds() {
-            println!("process-cross: {rust} is left out, there is no standard library for it");
+        if !rust_target("process-cross", rust) {
             continue;
         }
         let engines = folder.join(triple);

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use crate::step::{Step, release, rust_tools, step, target, tools, variable};
+use crate::step::{Step, release, rust_target, rust_tools, step, target, tools, variable};
 use crate::{Outcome, budget, planted};
 
 const NIGHTLY_MIRI: &str = "nightly nightly-rust-src nightly-miri";
@@ -201,8 +201,7 @@ pub(crate) fn budget(arguments: &[String]) -> Outcome {
 pub(crate) fn budget_cross(arguments: &[String]) -> Outcome {
     const TARGET: &str = "aarch64-unknown-linux-gnu";
     tools("aarch64-linux-gnu-gcc qemu-arm-static")?;
-    if !step(".ci/rust-target").arg(TARGET).succeeds() {
-        println!("budget-cross: left out, there is no standard library for {TARGET}");
+    if !rust_target("budget-cross", TARGET) {
         return Ok(());
     }
     step("cargo build --release -p benches --bin budget --target")

@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use crate::step::{archive, cc, compile, files, program_at, stem, step, target, tools, valgrind};
+use crate::step::{
+    archive, cc, compile, files, program_at, rust_target, stem, step, target, tools, valgrind,
+};
 use crate::{Outcome, real_time};
 
 /// Symbols and lines are kept, so that it can be told which are reached.
@@ -52,8 +54,7 @@ pub(crate) fn real_time(arguments: &[String]) -> Outcome {
     library(&[])?;
     real_time::check(&built().join("firmware/libale_media.a"), false)?;
     for triple in TARGETS {
-        if !step(".ci/rust-target").arg(triple).succeeds() {
-            println!("real-time: {triple} is left out, there is no standard library for it");
+        if !rust_target("real-time", triple) {
             continue;
         }
         let words = format!("--no-default-features --target {triple}");
@@ -84,8 +85,7 @@ pub(crate) fn all(_: &[String]) -> Outcome {
 pub(crate) fn bare_metal(_: &[String]) -> Outcome {
     step("cargo check -p ale-media --no-default-features").run()?;
     let triple = "thumbv7em-none-eabihf";
-    if !step(".ci/rust-target").arg(triple).succeeds() {
-        println!("bare-metal: skipped, there is no standard library for {triple}");
+    if !rust_target("bare-metal", triple) {
         return Ok(());
     }
     step("cargo build --release -p ale-media --no-default-features --target")

@@ -169,6 +169,15 @@ pub(crate) fn rust_tools(names: &str) -> bool {
     step(".ci/rust-tool").words(names).succeeds()
 }
 
+/// Whether there is a standard library for this target, after an attempt to install it; says for which task there is not.
+pub(crate) fn rust_target(task: &str, triple: &str) -> bool {
+    let has = step(".ci/rust-target").arg(triple).succeeds();
+    if !has {
+        println!("{task}: {triple} is left out, there is no standard library for it");
+    }
+    has
+}
+
 /// The files of a folder that end so, in order.
 pub(crate) fn files(folder: &str, end: &str) -> Result<Vec<PathBuf>, String> {
     let told = |error: std::io::Error| format!("{folder}: {error}");
