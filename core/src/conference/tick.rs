@@ -196,7 +196,8 @@ impl Conference {
         for index in &self.present {
             let Some(Some(member)) = self.members.get_mut(*index as usize) else { continue };
             let (id, to) = (member.id, member.packets_to.take());
-            let Ok(row) = self.rates.mixer(member.rate()).input(member.place) else { continue };
+            let (rate, place) = (member.rate(), member.place);
+            let Ok(row) = self.rates.mixer(rate).input(place) else { continue };
             match &mut member.attached {
                 // A leg's rate is its mixer's, so the row is as long as a leg wants it.
                 Attached::Leg(media) => {
@@ -215,6 +216,9 @@ impl Conference {
                             taps.take_packet(id, to, meta, payload);
                         },
                     );
+                    if let Ok(pulled) = &pulled {
+                        self.rates.mixer(rate).tell_energy(place, pulled.energy);
+                    }
                     let pulled = pulled.unwrap_or_default();
                     member.sound = Sound {
                         ssrc: media.remote_ssrc(),

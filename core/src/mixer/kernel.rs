@@ -24,17 +24,22 @@ pub(super) struct PlainRow {
     pub(super) energy: u64,
 }
 
-/// Adds `rows` to `sum`, and to each row's energy its own.
+/// Adds `rows` to `sum`; if it is to `MEASURE`, adds to each row's energy its own.
 #[inline]
-pub(super) fn accumulate(unit: Unit, sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
+pub(super) fn accumulate<const MEASURE: bool>(
+    unit: Unit,
+    sum: &mut [i32],
+    arena: &Arena,
+    rows: &mut [PlainRow],
+) {
     match unit {
-        Unit::Baseline => accumulate_portable(sum, arena, rows),
+        Unit::Baseline => accumulate_portable::<MEASURE>(sum, arena, rows),
         // SAFETY: a `Unit` other than the baseline is only made where the CPU has it.
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        Unit::Avx2 => unsafe { x86::accumulate_avx2(sum, arena, rows) },
+        Unit::Avx2 => unsafe { x86::accumulate_avx2::<MEASURE>(sum, arena, rows) },
         // SAFETY: as above.
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        Unit::Avx512 => unsafe { x86::accumulate_avx512(sum, arena, rows) },
+        Unit::Avx512 => unsafe { x86::accumulate_avx512::<MEASURE>(sum, arena, rows) },
     }
 }
 
@@ -66,13 +71,15 @@ versions! {
     pub(super) fn scale(unit, out: &mut [i16], ramp: Ramp) = scale_body;
 }
 
-fn accumulate_portable(sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
+fn accumulate_portable<const MEASURE: bool>(sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
     for PlainRow { index, energy } in rows {
         let row = arena.row(*index as usize);
         for (sum, sample) in sum.iter_mut().zip(row) {
             *sum = sum.wrapping_add(i32::from(*sample));
         }
-        *energy += crate::dsp::level::energy_with(Unit::Baseline, row);
+        if MEASURE {
+            *energy += crate::dsp::level::energy_with(Unit::Baseline, row);
+        }
     }
 }
 
@@ -118,12 +125,12 @@ fn split_body(bus: &[i32], split: &mut [SplitChunk]) {
 #[inline(always)]
 fn subtract_body(split: &[SplitChunk], row: &[Chunk], out: &mut [i16]) {
     let (outs, rest) = out.as_chunks_mut::<CHUNK>();
-    let mut chunks = split.iter().zip(row);
-    for (out, (split, own)) in outs.iter_mut().zip(&mut chunks) {
+    let ((split, split_behind), (row, row_behind)) = (split.cut(outs.len()), row.cut(outs.len()));
+    for (out, (split, own)) in outs.iter_mut().zip(split.iter().zip(row)) {
         *out = split.without(own);
     }
     if !rest.is_empty()
-        && let Some((split, own)) = chunks.next()
+        && let (Some(split), Some(own)) = (split_behind.first(), row_behind.first())
     {
         rest.copy_of(split.without(own).head(rest.len()));
     }
@@ -239,31 +246,39 @@ mod x86 {
             $(
                 let (tiles, behind) = rest.as_chunks_mut::<{ $columns }>();
                 for tile in tiles {
-                    $tile::<{ $columns / CHUNK }>(tile, $arena, first, $rows);
+                    $tile::<MEASURE, { $columns / CHUNK }>(tile, $arena, first, $rows);
                     first += $columns / CHUNK;
                 }
                 rest = behind;
             )*
             for chunk in rest.as_chunks_mut::<CHUNK>().0 {
-                $tile::<1>(chunk, $arena, first, $rows);
+                $tile::<MEASURE, 1>(chunk, $arena, first, $rows);
                 first += 1;
             }
         };
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn accumulate_avx2(sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
+    pub(super) fn accumulate_avx2<const MEASURE: bool>(
+        sum: &mut [i32],
+        arena: &Arena,
+        rows: &mut [PlainRow],
+    ) {
         tiles!(tile_avx2, [TILE], sum, arena, rows);
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-    pub(super) fn accumulate_avx512(sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
+    pub(super) fn accumulate_avx512<const MEASURE: bool>(
+        sum: &mut [i32],
+        arena: &Arena,
+        rows: &mut [PlainRow],
+    ) {
         tiles!(tile_avx512, [WIDE_TILE, TILE], sum, arena, rows);
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn tile_avx2<const CHUNKS: usize>(
+    fn tile_avx2<const MEASURE: bool, const CHUNKS: usize>(
         sum: &mut [i32],
         arena: &Arena,
         first: usize,
@@ -282,10 +297,15 @@ mod x86 {
                 let second = _mm256_cvtepi16_epi32(_mm256_extracti128_si256::<1>(samples));
                 sums[0] = _mm256_add_epi32(sums[0], first);
                 sums[1] = _mm256_add_epi32(sums[1], second);
-                // Two squares fit 32 bits unsigned.
-                let squares = _mm256_madd_epi16(samples, samples);
-                energy = _mm256_add_epi64(energy, _mm256_and_si256(squares, low));
-                energy = _mm256_add_epi64(energy, _mm256_srli_epi64::<32>(squares));
+                if MEASURE {
+                    // Two squares fit 32 bits unsigned.
+                    let squares = _mm256_madd_epi16(samples, samples);
+                    energy = _mm256_add_epi64(energy, _mm256_and_si256(squares, low));
+                    energy = _mm256_add_epi64(energy, _mm256_srli_epi64::<32>(squares));
+                }
+            }
+            if !MEASURE {
+                continue;
             }
             let halves = _mm_add_epi64(
                 _mm256_castsi256_si128(energy),
@@ -309,7 +329,7 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-    fn tile_avx512<const CHUNKS: usize>(
+    fn tile_avx512<const MEASURE: bool, const CHUNKS: usize>(
         sum: &mut [i32],
         arena: &Arena,
         first: usize,
@@ -324,9 +344,14 @@ mod x86 {
                 // SAFETY: a chunk is 32 bytes; unaligned loads ask for no more.
                 let samples = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
                 *sum = _mm512_add_epi32(*sum, _mm512_cvtepi16_epi32(samples));
-                // Two squares fit 32 bits unsigned.
-                let squares = _mm256_madd_epi16(samples, samples);
-                energy = _mm512_add_epi64(energy, _mm512_cvtepu32_epi64(squares));
+                if MEASURE {
+                    // Two squares fit 32 bits unsigned.
+                    let squares = _mm256_madd_epi16(samples, samples);
+                    energy = _mm512_add_epi64(energy, _mm512_cvtepu32_epi64(squares));
+                }
+            }
+            if !MEASURE {
+                continue;
             }
             *total += _mm512_reduce_add_epi64(energy) as u64;
         }

@@ -159,8 +159,9 @@ pub struct Mixer {
     /// Whether there were gains of single listeners in the last run.
     paired: bool,
     held: Option<Held>,
-    /// The rows of a run whose samples are added as they are.
-    plain: Vec<PlainRow>,
+    /// The rows of a run whose samples are added as they are: those that are to be measured, and the others.
+    unmeasured: Vec<PlainRow>,
+    measured: Vec<PlainRow>,
     /// One listener's mix.
     mix: Box<[i32]>,
     unit: Unit,
@@ -237,7 +238,8 @@ impl Mixer {
                 before: Limiter::default(),
                 before_samples: vec![0; block].into_boxed_slice(),
             }),
-            plain: Vec::with_capacity(places),
+            unmeasured: Vec::with_capacity(places),
+            measured: Vec::with_capacity(places),
             mix: vec![0; most].into_boxed_slice(),
             unit: Unit::widest(),
             stats: MixerStats::default(),
@@ -270,8 +272,20 @@ impl Mixer {
     /// [`MixerError::UnknownParticipant`].
     #[inline]
     pub fn input(&mut self, id: ParticipantId) -> Result<&mut [i16], MixerError> {
-        self.place(id)?.fresh = true;
+        let place = self.place(id)?;
+        (place.fresh, place.measured) = (true, false);
         Ok(self.arena.row_mut(id.index as usize))
+    }
+
+    /// Tells the [`energy`](crate::dsp::level::energy) of the input that has been written, which saves measuring it.
+    #[inline]
+    pub(crate) fn tell_energy(&mut self, id: ParticipantId, energy: u64) {
+        let Ok(place) = self.place(id) else { return };
+        if place.fresh {
+            (place.energy, place.measured) = (energy, true);
+            let row = self.arena.row(id.index as usize);
+            debug_assert_eq!(energy, crate::dsp::level::energy(row), "of the input as it is");
+        }
     }
 
     /// What a participant has written since the last run; nothing of who is not there.
@@ -294,7 +308,8 @@ impl Mixer {
         let columns = self.columns();
         let (sum, bus) = (self.sum.head_mut(columns), self.bus.head_mut(columns));
         sum.fill(0);
-        self.plain.clear();
+        self.unmeasured.clear();
+        self.measured.clear();
         // Who hears a talker by a gain of its own needs the row as it was written.
         self.paired = self.pairs.used > 0;
         for index in &self.present {
@@ -302,18 +317,26 @@ impl Mixer {
             place.step();
             place.sounded = place.fresh;
             place.row = Row::Apart;
-            place.energy = 0;
             if !place.fresh {
+                place.energy = 0;
                 continue;
             }
             place.fresh = false;
+            let plain = PlainRow { index: *index, energy: 0 };
             if place.heard.is_unity() {
+                // Zeros add nothing, and who adds nothing hears the common mix.
+                match (place.measured, place.energy) {
+                    (true, 0) => continue,
+                    (true, _) => push_in(&mut self.measured, plain),
+                    (false, _) => push_in(&mut self.unmeasured, plain),
+                }
                 place.row = Row::AsWritten;
-                push_in(&mut self.plain, PlainRow { index: *index, energy: 0 });
                 continue;
             }
             let row = self.arena.row_mut(*index as usize);
-            place.energy = crate::dsp::level::energy_with(self.unit, row);
+            if !place.measured {
+                place.energy = crate::dsp::level::energy_with(self.unit, row);
+            }
             if place.energy == 0 || place.heard.is_silent() {
                 continue;
             }
@@ -321,24 +344,21 @@ impl Mixer {
             if place.heard.only_softens() && !self.paired {
                 place.row = Row::Applied;
                 kernel::scale(self.unit, row, ramp);
-                push_in(&mut self.plain, PlainRow { index: *index, energy: 0 });
+                push_in(&mut self.measured, plain);
             } else {
                 place.row = Row::TimesGain;
                 self.stats.rows_mixed += 1;
                 kernel::give_ramp(self.unit, sum, row, ramp);
             }
         }
-        self.stats.rows_mixed += self.plain.len() as u64;
-        kernel::accumulate(self.unit, sum, &self.arena, &mut self.plain);
-        for row in &self.plain {
+        self.stats.rows_mixed += (self.unmeasured.len() + self.measured.len()) as u64;
+        kernel::accumulate::<false>(self.unit, sum, &self.arena, &mut self.measured);
+        kernel::accumulate::<true>(self.unit, sum, &self.arena, &mut self.unmeasured);
+        for row in &self.unmeasured {
             let Some(place) = self.places.get_mut(row.index as usize) else { continue };
-            // Of a row that its gain has been applied to the energy is known as it was before.
-            if place.row == Row::AsWritten {
-                place.energy = row.energy;
-                // Zeros add nothing, and who adds nothing hears the common mix.
-                if row.energy == 0 {
-                    place.row = Row::Apart;
-                }
+            place.energy = row.energy;
+            if row.energy == 0 {
+                place.row = Row::Apart;
             }
         }
         bus.copy_of(sum);

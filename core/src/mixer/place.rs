@@ -53,6 +53,8 @@ pub(super) struct Place {
     pub(super) listening: Gain,
     /// Sum of the squares of the last input.
     pub(super) energy: u64,
+    /// Who wrote the input has told its energy.
+    pub(super) measured: bool,
     /// First of its gains for single talkers.
     pub(super) pairs: u32,
     /// Where it stands in [`Mixer::present`].
@@ -82,6 +84,7 @@ impl Place {
             heard: unity,
             listening: unity,
             energy: 0,
+            measured: false,
             pairs: pairs::NONE,
             position: 0,
             limiter: Limiter::default(),
