@@ -11,7 +11,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use ale_media_node::config::Media;
+use ale_media_node::failover;
 use support::Said::Text;
+use support::program::Program;
 use support::{Node, Phone, addresses, rtp};
 
 /// A socket that is asked for the byte of each packet's IP header, which the standard library does not tell. It says its
@@ -88,6 +90,15 @@ fn await_mark(
     assert_eq!([(); 3].map(|()| ask(receiver)), [tos; 3]);
 }
 
+/// Packets from this number on until one comes through; how many those were.
+fn await_any(receiver: &Receiver, (phone, node): (&Phone, SocketAddr), sequence: u16) -> u16 {
+    let reaches = |tries: &u16| {
+        phone.rtp.send_to(&rtp(1, sequence + tries), node).unwrap();
+        receiver.said.recv_timeout(Duration::from_millis(50)).is_ok()
+    };
+    (0..400).find(reaches).expect("one comes through")
+}
+
 #[test]
 fn a_call_is_marked_as_its_last_offer_says() {
     let Some(bob) = Receiver::start() else { return };
@@ -99,11 +110,7 @@ fn a_call_is_marked_as_its_last_offer_says() {
     let [_, to_alice] = node.call("c", (&offer, &[Text("TOS", "136")]), |_| bob.sdp());
     let from = (&alice, addresses(&to_alice.replace("a=rtcp-mux", "a=rtcp:9\r\na=rtcp-mux")).0);
     // What comes before the worker has the call is nobody's.
-    let reaches = |sequence: u16| {
-        alice.rtp.send_to(&rtp(1, sequence), from.1).unwrap();
-        bob.said.recv_timeout(Duration::from_millis(50)).is_ok()
-    };
-    sequence = (sequence..500).find(|n| reaches(*n)).expect("one comes through");
+    sequence += await_any(&bob, from, sequence);
     await_mark(&bob, from, &mut sequence, 136);
     // Of the next offers, what each says: as before, nothing, and the bits of congestion are the network's.
     for (said, tos) in
@@ -117,4 +124,30 @@ fn a_call_is_marked_as_its_last_offer_says() {
     let refused = node.ask("offer", &[&ids[..], &[Text("TOS", "256")]].concat());
     assert!(refused.text("error-reason").is_some_and(|reason| reason.contains("TOS")));
     await_mark(&bob, from, &mut sequence, 0);
+}
+
+#[test]
+fn a_call_that_another_process_takes_over_is_marked_as_before() {
+    let Some(bob) = Receiver::start() else { return };
+    let (first, last) = support::ports::free(20);
+    let config = format!(
+        "[[interface]]\naddress = \"127.0.0.1\"\n[media]\nworkers = 1\nport_min = {first}\n\
+         port_max = {last}\n[failover]\nfolder = \"FOLDER/kept\"\n"
+    );
+    let key = ("ALE_MEDIA_NODE_FAILOVER_KEY", "2e".repeat(32));
+    let (mut program, alice) = (Program::start("marking", &config, vec![key]), Phone::new());
+    let offer = alice.sdp("RTP/AVP", "");
+    let [_, to_alice] = program.call("c", (&offer, &[Text("TOS", "136")]), |_| bob.sdp());
+    let from = (&alice, addresses(&to_alice).0);
+    let mut sequence = 100 + await_any(&bob, from, 100);
+    await_mark(&bob, from, &mut sequence, 136);
+    let record = program.folder.join("kept").join(format!("{}.call", failover::name("c")));
+    assert!((0..1_000).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        record.exists()
+    }));
+    program.die();
+    sequence += 1;
+    sequence += await_any(&bob, from, sequence);
+    await_mark(&bob, from, &mut sequence, 136);
 }
