@@ -30,6 +30,11 @@ typedef struct ale_mixer_config {
    * multiple of 8000. Default 0.
    */
   uint32_t limiter;
+  /*
+   * Length of a frame, what is written, mixed and heard at a time, in ms: 10, or 20 (at multiples of
+   * 1600 Hz), which costs less. Default 10.
+   */
+  uint32_t frame_ms;
 } ale_mixer_config;
 
 /* Fills a config with the defaults. Any thread. Real-time. */
@@ -78,10 +83,10 @@ ale_status ale_mixer_add(struct ale_mixer *mixer, uint64_t *participant);
 ale_status ale_mixer_remove(struct ale_mixer *mixer, uint64_t participant);
 
 /*
- * Gives 10 ms of a participant's audio, copied. Who gives none before a run is silent in it.
+ * Gives a frame of a participant's audio, copied. Who gives none before a run is silent in it.
  * Real-time.
  *
- * Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ * Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are a frame.
  */
 ale_status ale_mixer_input(struct ale_mixer *mixer,
                            uint64_t participant,
@@ -92,9 +97,9 @@ ale_status ale_mixer_input(struct ale_mixer *mixer,
 ale_status ale_mixer_run(struct ale_mixer *mixer);
 
 /*
- * Writes 10 ms of what a participant hears of the last run: all but itself. Real-time.
+ * Writes a frame of what a participant hears of the last run: all but itself. Real-time.
  *
- * Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ * Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are a frame.
  */
 ale_status ale_mixer_output(struct ale_mixer *mixer,
                             uint64_t participant,
@@ -102,7 +107,7 @@ ale_status ale_mixer_output(struct ale_mixer *mixer,
                             size_t samples);
 
 /*
- * Sets how loud the others hear a participant, as a factor from 0 to 8, by a ramp of 10 ms.
+ * Sets how loud the others hear a participant, as a factor from 0 to 8, by a ramp of a frame.
  * Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND; ALE_ERR_INVALID_ARGUMENT for a factor out of range or NaN.
@@ -110,7 +115,7 @@ ale_status ale_mixer_output(struct ale_mixer *mixer,
 ale_status ale_mixer_set_gain(struct ale_mixer *mixer, uint64_t participant, float factor);
 
 /*
- * Silences a participant for the others (not 0), or lets it be heard again, by a ramp of 10 ms.
+ * Silences a participant for the others (not 0), or lets it be heard again, by a ramp of a frame.
  * Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND.
@@ -118,7 +123,7 @@ ale_status ale_mixer_set_gain(struct ale_mixer *mixer, uint64_t participant, flo
 ale_status ale_mixer_set_muted(struct ale_mixer *mixer, uint64_t participant, int32_t muted);
 
 /*
- * Whether a participant hears anything (not 0), by a ramp of 10 ms. Real-time.
+ * Whether a participant hears anything (not 0), by a ramp of a frame. Real-time.
  *
  * Can return ALE_ERR_NOT_FOUND.
  */
@@ -155,10 +160,10 @@ ale_status ale_mixer_set_pair_gain(struct ale_mixer *mixer,
 ale_status ale_mixer_level(struct ale_mixer *mixer, uint64_t participant, uint8_t *level_dbov);
 
 /*
- * Adds 10 ms from elsewhere (music, another mixer's sum) to what everybody hears until the next
+ * Adds a frame from elsewhere (music, another mixer's sum) to what everybody hears until the next
  * run. Real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ * Can return ALE_ERR_INVALID_ARGUMENT unless samples are a frame.
  */
 ale_status ale_mixer_mix_in(struct ale_mixer *mixer, const int32_t *pcm, size_t samples);
 
@@ -166,7 +171,7 @@ ale_status ale_mixer_mix_in(struct ale_mixer *mixer, const int32_t *pcm, size_t 
  * Copies the sum of the last run, nothing limited: what other mixers are given by
  * ale_mixer_mix_in, so that all together are one. Real-time.
  *
- * Can return ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+ * Can return ALE_ERR_INVALID_ARGUMENT unless samples are a frame.
  */
 ale_status ale_mixer_sum(const struct ale_mixer *mixer, int32_t *pcm, size_t samples);
 

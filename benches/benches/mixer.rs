@@ -13,7 +13,7 @@ fn mixer(c: &mut Criterion) {
             for legs in LEGS {
                 group.throughput(Throughput::Elements(legs as u64));
                 group.bench_function(BenchmarkId::from_parameter(legs), |b| {
-                    let mut room = Room::new(rate_hz, legs, false);
+                    let mut room = Room::new(rate_hz, legs, false, 20);
                     b.iter(|| room.mix(gains));
                 });
             }

@@ -29,6 +29,9 @@ pub struct ale_mixer_config {
     /// Not 0: a look-ahead limiter instead of clamping; 2 ms later, and the rate has to be a
     /// multiple of 8000. Default 0.
     pub limiter: u32,
+    /// Length of a frame, what is written, mixed and heard at a time, in ms: 10, or 20 (at multiples of
+    /// 1600 Hz), which costs less. Default 10.
+    pub frame_ms: u32,
 }
 
 impl Default for ale_mixer_config {
@@ -40,6 +43,7 @@ impl Default for ale_mixer_config {
             channels: 1,
             max_pair_gains: 0,
             limiter: 0,
+            frame_ms: 10,
         }
     }
 }
@@ -101,6 +105,7 @@ fn make(config: &ale_mixer_config) -> Result<Handle<ale_mixer>, ale_status> {
         channels: u8::try_from(config.channels).unwrap_or(0),
         max_pair_gains: config.max_pair_gains as usize,
         limiter: config.limiter != 0,
+        frame_ms: u8::try_from(config.frame_ms).unwrap_or(0),
     };
     let mixer = Mixer::new(&settings)?;
     Ok(handle(ale_mixer(mixer)))
@@ -159,10 +164,10 @@ pub unsafe extern "C" fn ale_mixer_remove(mixer: *mut ale_mixer, participant: u6
     })
 }
 
-/// Gives 10 ms of a participant's audio, copied. Who gives none before a run is silent in it.
+/// Gives a frame of a participant's audio, copied. Who gives none before a run is silent in it.
 /// Real-time.
 ///
-/// Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+/// Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are a frame.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_mixer_input(
     mixer: *mut ale_mixer,
@@ -194,9 +199,9 @@ pub unsafe extern "C" fn ale_mixer_run(mixer: *mut ale_mixer) -> ale_status {
     })
 }
 
-/// Writes 10 ms of what a participant hears of the last run: all but itself. Real-time.
+/// Writes a frame of what a participant hears of the last run: all but itself. Real-time.
 ///
-/// Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+/// Can return ALE_ERR_NOT_FOUND, and ALE_ERR_INVALID_ARGUMENT unless samples are a frame.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_mixer_output(
     mixer: *mut ale_mixer,
@@ -212,7 +217,7 @@ pub unsafe extern "C" fn ale_mixer_output(
     })
 }
 
-/// Sets how loud the others hear a participant, as a factor from 0 to 8, by a ramp of 10 ms.
+/// Sets how loud the others hear a participant, as a factor from 0 to 8, by a ramp of a frame.
 /// Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND; ALE_ERR_INVALID_ARGUMENT for a factor out of range or NaN.
@@ -229,7 +234,7 @@ pub unsafe extern "C" fn ale_mixer_set_gain(
     })
 }
 
-/// Silences a participant for the others (not 0), or lets it be heard again, by a ramp of 10 ms.
+/// Silences a participant for the others (not 0), or lets it be heard again, by a ramp of a frame.
 /// Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND.
@@ -246,7 +251,7 @@ pub unsafe extern "C" fn ale_mixer_set_muted(
     })
 }
 
-/// Whether a participant hears anything (not 0), by a ramp of 10 ms. Real-time.
+/// Whether a participant hears anything (not 0), by a ramp of a frame. Real-time.
 ///
 /// Can return ALE_ERR_NOT_FOUND.
 #[unsafe(no_mangle)]
@@ -319,10 +324,10 @@ pub unsafe extern "C" fn ale_mixer_level(
     })
 }
 
-/// Adds 10 ms from elsewhere (music, another mixer's sum) to what everybody hears until the next
+/// Adds a frame from elsewhere (music, another mixer's sum) to what everybody hears until the next
 /// run. Real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+/// Can return ALE_ERR_INVALID_ARGUMENT unless samples are a frame.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_mixer_mix_in(
     mixer: *mut ale_mixer,
@@ -339,7 +344,7 @@ pub unsafe extern "C" fn ale_mixer_mix_in(
 /// Copies the sum of the last run, nothing limited: what other mixers are given by
 /// ale_mixer_mix_in, so that all together are one. Real-time.
 ///
-/// Can return ALE_ERR_INVALID_ARGUMENT unless samples are 10 ms.
+/// Can return ALE_ERR_INVALID_ARGUMENT unless samples are a frame.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ale_mixer_sum(
     mixer: *const ale_mixer,

@@ -49,6 +49,7 @@ impl Rates {
                     max_participants: config.max_members,
                     max_pair_gains: config.max_pair_gains,
                     limiter: config.limiter,
+                    frame_ms: 10,
                 };
                 Mixer::of_frames(&config, frames)
             }
@@ -59,6 +60,7 @@ impl Rates {
                 max_participants: 1,
                 max_pair_gains: 0,
                 limiter: false,
+                frame_ms: 10,
             }),
         };
         let mixers = [mixer(0)?, mixer(1)?, mixer(2)?, mixer(3)?];

@@ -11,6 +11,11 @@ use crate::within::Within;
 const ALIGNMENT: usize = 64;
 const ALIGNMENT_SAMPLES: usize = ALIGNMENT / size_of::<i16>();
 
+/// Columns that are worked on at a time: rows, sums and buses are padded to whole ones.
+pub(super) const CHUNK: usize = 16;
+/// That much of a row.
+pub(super) type Chunk = [i16; CHUNK];
+
 #[derive(Debug)]
 pub(super) struct Arena {
     memory: Box<[i16]>,
@@ -43,11 +48,10 @@ impl Arena {
     }
 
     /// The row and its padding.
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
     #[inline]
-    pub(super) fn padded_row(&self, index: usize) -> &[i16] {
+    pub(super) fn chunks(&self, index: usize) -> &[Chunk] {
         let start = self.start(index);
-        self.memory.span(start..start + self.stride)
+        self.memory.span(start..start + self.stride).as_chunks().0
     }
 
     #[inline]

@@ -10,7 +10,7 @@ use crate::names::names;
 #[non_exhaustive]
 pub enum MixerError {
     /// A rate that is not a multiple of 100 Hz up to 48 kHz (with a limiter, of 8 kHz), neither one
-    /// nor two channels, or a number of participants of 0 or above [`MAX_PARTICIPANTS`](super::MAX_PARTICIPANTS).
+    /// nor two channels, a frame of neither 10 nor 20 ms (20 at multiples of 1600 Hz), or a number of participants of 0 or above [`MAX_PARTICIPANTS`](super::MAX_PARTICIPANTS).
     InvalidConfig,
     /// All places, or all gains of one listener for one talker, are taken.
     Full,
@@ -18,7 +18,7 @@ pub enum MixerError {
     UnknownParticipant,
     /// A gain below 0, above [`MAX_GAIN`](super::MAX_GAIN), or not a number.
     InvalidGain,
-    /// A slice that is not 10 ms long.
+    /// A slice that is not a frame long.
     InvalidLength,
     /// A gain of a participant for itself: nobody hears itself.
     SameParticipant,
@@ -27,11 +27,13 @@ pub enum MixerError {
 impl fmt::Display for MixerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::InvalidConfig => "mixer rate, channels or number of participants out of range",
+            Self::InvalidConfig => {
+                "mixer rate, channels, frame or number of participants out of range"
+            }
             Self::Full => "mixer has no place left",
             Self::UnknownParticipant => "no such participant",
             Self::InvalidGain => "gain is negative, too large or not a number",
-            Self::InvalidLength => "PCM is not 10 ms long",
+            Self::InvalidLength => "PCM is not as long as a frame",
             Self::SameParticipant => "a participant does not hear itself",
         })
     }
@@ -58,6 +60,9 @@ pub struct MixerConfig {
     /// Whether a look-ahead limiter keeps sums below full scale. It delays what is heard by 2 ms.
     /// Without one, sums are clamped.
     pub limiter: bool,
+    /// Length of a frame, what is written, mixed and heard at a time: 10 ms, or 20. One of 20 costs two
+    /// thirds of two of 10; changes of a gain are ramps over a frame.
+    pub frame_ms: u8,
 }
 
 impl Default for MixerConfig {
@@ -68,6 +73,7 @@ impl Default for MixerConfig {
             max_participants: 16,
             max_pair_gains: 0,
             limiter: false,
+            frame_ms: 10,
         }
     }
 }

@@ -47,6 +47,12 @@ impl Gain {
         self.from == UNITY && self.to == UNITY
     }
 
+    /// Whether no sample becomes louder, so that what it adds to a sum fits where the sample was.
+    #[inline]
+    pub(super) fn only_softens(&self) -> bool {
+        self.from.max(self.to) <= UNITY
+    }
+
     /// The factors of the samples of a frame of `instants`, each of which has `channels` samples.
     #[inline]
     pub(super) fn ramp(&self, instants: usize, channels: u8) -> Ramp {

@@ -5,41 +5,51 @@
 //! On x86-64, rows are added up in tiles of 80 columns whose sums stay in registers while all rows pass.
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, and their loads and stores.
 
-use super::arena::Arena;
+use super::arena::{Arena, CHUNK, Chunk};
 use super::gain::{Ramp, apply};
 use crate::dsp::versions::{Unit, versions};
+use crate::within::Within;
 
-/// Columns that are worked on at a time: rows, sums and buses are padded to whole ones.
-pub(super) const CHUNK: usize = 16;
-/// Columns of a tile: 10 ms at 8 kHz.
+/// Columns of a tile: 10 ms at 8 kHz; with AVX-512, which has registers for it, 20.
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
 const TILE: usize = 5 * CHUNK;
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+const WIDE_TILE: usize = 2 * TILE;
 
-/// Adds `rows` to `sum`, and each row's energy (sum of squares) to its place in `energies`.
+/// A row of the arena that is added as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlainRow {
+    pub(super) index: u32,
+    /// Sum of its squares.
+    pub(super) energy: u64,
+}
+
+/// Adds `rows` to `sum`, and to each row's energy its own.
 #[inline]
-pub(super) fn accumulate(
-    unit: Unit,
-    sum: &mut [i32],
-    arena: &Arena,
-    rows: &[u32],
-    energies: &mut [u64],
-) {
+pub(super) fn accumulate(unit: Unit, sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
     match unit {
-        Unit::Baseline => accumulate_portable(sum, arena, rows, energies),
+        Unit::Baseline => accumulate_portable(sum, arena, rows),
         // SAFETY: a `Unit` other than the baseline is only made where the CPU has it.
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        Unit::Avx2 => unsafe { x86::accumulate_avx2(sum, arena, rows, energies) },
+        Unit::Avx2 => unsafe { x86::accumulate_avx2(sum, arena, rows) },
         // SAFETY: as above.
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        Unit::Avx512 => unsafe { x86::accumulate_avx512(sum, arena, rows, energies) },
+        Unit::Avx512 => unsafe { x86::accumulate_avx512(sum, arena, rows) },
     }
 }
 
 versions! {
     /// `mix += row * ramp`.
     pub(super) fn give_ramp(unit, mix: &mut [i32], row: &[i16], ramp: Ramp) = give_ramp_body;
+    /// Takes the bus apart for [`subtract`].
+    pub(super) fn split(unit, bus: &[i32], split: &mut [SplitChunk]) = split_body;
     /// `out = clamp(bus - row)`.
-    pub(super) fn subtract(unit, bus: &[i32], row: &[i16], out: &mut [i16]) = subtract_body;
+    pub(super) fn subtract(unit, split: &[SplitChunk], row: &[Chunk], out: &mut [i16]) = subtract_body;
+    /// As [`subtract`], late by as much as `held` is long and what it holds, which is none of it louder than `ceiling`;
+    /// `false` if what comes is, and `held` is as it was then.
+    pub(super) fn subtract_late(
+        unit, split: &[SplitChunk], row: &[Chunk], ceiling: u16, held: &mut [i32], out: &mut [i16]
+    ) -> bool = subtract_late_body;
     /// `out = clamp(bus - row * ramp)`.
     pub(super) fn subtract_ramp(unit, bus: &[i32], row: &[i16], ramp: Ramp, out: &mut [i16])
         = subtract_ramp_body;
@@ -52,13 +62,13 @@ versions! {
     pub(super) fn clamp(unit, bus: &[i32], out: &mut [i16]) = clamp_body;
     /// `mix -= row * ramp`.
     pub(super) fn take_ramp(unit, mix: &mut [i32], row: &[i16], ramp: Ramp) = take_ramp_body;
-    /// `out *= ramp`.
+    /// `out = clamp(out * ramp)`.
     pub(super) fn scale(unit, out: &mut [i16], ramp: Ramp) = scale_body;
 }
 
-fn accumulate_portable(sum: &mut [i32], arena: &Arena, rows: &[u32], energies: &mut [u64]) {
-    for (row, energy) in rows.iter().zip(energies) {
-        let row = arena.row(*row as usize);
+fn accumulate_portable(sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
+    for PlainRow { index, energy } in rows {
+        let row = arena.row(*index as usize);
         for (sum, sample) in sum.iter_mut().zip(row) {
             *sum = sum.wrapping_add(i32::from(*sample));
         }
@@ -71,11 +81,92 @@ fn saturate(value: i32) -> i16 {
     value.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
 }
 
-#[inline(always)]
-fn subtract_body(bus: &[i32], row: &[i16], out: &mut [i16]) {
-    for ((out, bus), own) in out.iter_mut().zip(bus).zip(row) {
-        *out = saturate(bus.wrapping_sub(i32::from(*own)));
+/// A chunk of the bus in two numbers of 16 bits a sample.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+pub(super) struct SplitChunk {
+    /// The bus, clamped.
+    fitting: Chunk,
+    /// What is beyond, clamped.
+    excess: Chunk,
+}
+
+impl SplitChunk {
+    /// `clamp(bus - own)`, in 16 bits, twice as many to a vector, and exact: `excess` is not 0 only where `fitting` is at its
+    /// limit, and has its sign. The difference saturates only at that same limit, where adding `excess` leaves it;
+    /// anywhere else it is exact, and so is the sum. An excess cut to 16 bits is more than any row takes away.
+    #[inline(always)]
+    fn without(&self, own: &Chunk) -> Chunk {
+        let mut heard = self.fitting;
+        for ((heard, own), excess) in heard.iter_mut().zip(own).zip(&self.excess) {
+            *heard = heard.saturating_sub(*own).saturating_add(*excess);
+        }
+        heard
     }
+}
+
+#[inline(always)]
+fn split_body(bus: &[i32], split: &mut [SplitChunk]) {
+    for (split, bus) in split.iter_mut().zip(bus.as_chunks::<CHUNK>().0) {
+        for ((fitting, excess), bus) in split.fitting.iter_mut().zip(&mut split.excess).zip(bus) {
+            *fitting = saturate(*bus);
+            *excess = saturate(bus.wrapping_sub(i32::from(*fitting)));
+        }
+    }
+}
+
+#[inline(always)]
+fn subtract_body(split: &[SplitChunk], row: &[Chunk], out: &mut [i16]) {
+    let (outs, rest) = out.as_chunks_mut::<CHUNK>();
+    let mut chunks = split.iter().zip(row);
+    for (out, (split, own)) in outs.iter_mut().zip(&mut chunks) {
+        *out = split.without(own);
+    }
+    if !rest.is_empty()
+        && let Some((split, own)) = chunks.next()
+    {
+        rest.copy_of(split.without(own).head(rest.len()));
+    }
+}
+
+#[inline(always)]
+fn subtract_late_body(
+    split: &[SplitChunk],
+    row: &[Chunk],
+    ceiling: u16,
+    held: &mut [i32],
+    out: &mut [i16],
+) -> bool {
+    let (held, whole) = held.as_chunks_mut::<CHUNK>();
+    let (first, rest) = out.as_chunks_mut::<CHUNK>().0.cut_mut(held.len());
+    if !whole.is_empty() {
+        return false;
+    }
+    let loudest_of = |loudest: Chunk, heard: &Chunk| {
+        let mut loudest = loudest.map(|sample| sample as u16);
+        for (loudest, heard) in loudest.iter_mut().zip(heard) {
+            *loudest = heard.unsigned_abs().max(*loudest);
+        }
+        loudest.map(|sample| sample as i16)
+    };
+    let mut loudest = [0; CHUNK];
+    let mut chunks = split.iter().zip(row);
+    for (out, (split, own)) in rest.iter_mut().zip(&mut chunks) {
+        *out = split.without(own);
+        loudest = loudest_of(loudest, out);
+    }
+    for (split, own) in chunks.clone().take(held.len()) {
+        loudest = loudest_of(loudest, &split.without(own));
+    }
+    // What was limited to 16 bits is above any ceiling.
+    if loudest.iter().any(|loudest| *loudest as u16 > ceiling) {
+        return false;
+    }
+    for ((out, held), (split, own)) in first.iter_mut().zip(held).zip(chunks) {
+        *out = held.map(|sample| sample as i16);
+        *held = split.without(own).map(i32::from);
+    }
+    true
 }
 
 #[inline(always)]
@@ -131,50 +222,43 @@ fn for_each_factor<T>(ramp: Ramp, samples: impl Iterator<Item = T>, each: impl F
 
 #[inline(always)]
 fn scale_body(out: &mut [i16], ramp: Ramp) {
-    for (index, out) in out.iter_mut().enumerate() {
-        *out = saturate(apply(*out, ramp.at(index)));
-    }
+    for_each_factor(ramp, out.iter_mut(), |out, factor| *out = saturate(apply(*out, factor)));
 }
 
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
 mod x86 {
     use core::arch::x86_64::*;
 
-    use super::{Arena, CHUNK, TILE};
+    use super::{Arena, CHUNK, PlainRow, TILE, WIDE_TILE};
 
-    /// Goes through `sum` in whole tiles and then in single chunks; `sum` is padded to whole chunks
+    /// Goes through `sum` in whole tiles, the widest first, and then in single chunks; `sum` is padded to whole chunks
     /// and so are the rows.
     macro_rules! tiles {
-        ($tile:ident, $sum:expr, $arena:expr, $rows:expr, $energies:expr) => {
-            let whole = $sum.len() / TILE * TILE;
-            let (tiles, rest) = $sum.split_at_mut(whole);
-            for (n, tile) in tiles.chunks_exact_mut(TILE).enumerate() {
-                $tile::<{ TILE / CHUNK }>(tile, $arena, n * TILE, $rows, $energies);
-            }
-            for (n, chunk) in rest.chunks_exact_mut(CHUNK).enumerate() {
-                $tile::<1>(chunk, $arena, whole + n * CHUNK, $rows, $energies);
+        ($tile:ident, [$($columns:expr),*], $sum:expr, $arena:expr, $rows:expr) => {
+            let (mut rest, mut first) = ($sum, 0);
+            $(
+                let (tiles, behind) = rest.as_chunks_mut::<{ $columns }>();
+                for tile in tiles {
+                    $tile::<{ $columns / CHUNK }>(tile, $arena, first, $rows);
+                    first += $columns / CHUNK;
+                }
+                rest = behind;
+            )*
+            for chunk in rest.as_chunks_mut::<CHUNK>().0 {
+                $tile::<1>(chunk, $arena, first, $rows);
+                first += 1;
             }
         };
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn accumulate_avx2(
-        sum: &mut [i32],
-        arena: &Arena,
-        rows: &[u32],
-        energies: &mut [u64],
-    ) {
-        tiles!(tile_avx2, sum, arena, rows, energies);
+    pub(super) fn accumulate_avx2(sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
+        tiles!(tile_avx2, [TILE], sum, arena, rows);
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-    pub(super) fn accumulate_avx512(
-        sum: &mut [i32],
-        arena: &Arena,
-        rows: &[u32],
-        energies: &mut [u64],
-    ) {
-        tiles!(tile_avx512, sum, arena, rows, energies);
+    pub(super) fn accumulate_avx512(sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
+        tiles!(tile_avx512, [WIDE_TILE, TILE], sum, arena, rows);
     }
 
     #[inline]
@@ -182,17 +266,16 @@ mod x86 {
     fn tile_avx2<const CHUNKS: usize>(
         sum: &mut [i32],
         arena: &Arena,
-        column: usize,
-        rows: &[u32],
-        energies: &mut [u64],
+        first: usize,
+        rows: &mut [PlainRow],
     ) {
         let mut sums = [[_mm256_setzero_si256(); 2]; CHUNKS];
         let low = _mm256_set1_epi64x(0xffff_ffff);
-        for (row, total) in rows.iter().zip(energies) {
-            let row = arena.padded_row(*row as usize);
-            let Some(row) = row.get(column..column + CHUNKS * CHUNK) else { return };
+        for PlainRow { index, energy: total } in rows {
+            let row = arena.chunks(*index as usize);
+            let Some(row) = row.get(first..first + CHUNKS) else { return };
             let mut energy = _mm256_setzero_si256();
-            for (chunk, sums) in row.as_chunks::<CHUNK>().0.iter().zip(&mut sums) {
+            for (chunk, sums) in row.iter().zip(&mut sums) {
                 // SAFETY: a chunk is 32 bytes; unaligned loads ask for no more.
                 let samples = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
                 let first = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(samples));
@@ -229,16 +312,15 @@ mod x86 {
     fn tile_avx512<const CHUNKS: usize>(
         sum: &mut [i32],
         arena: &Arena,
-        column: usize,
-        rows: &[u32],
-        energies: &mut [u64],
+        first: usize,
+        rows: &mut [PlainRow],
     ) {
         let mut sums = [_mm512_setzero_si512(); CHUNKS];
-        for (row, total) in rows.iter().zip(energies) {
-            let row = arena.padded_row(*row as usize);
-            let Some(row) = row.get(column..column + CHUNKS * CHUNK) else { return };
+        for PlainRow { index, energy: total } in rows {
+            let row = arena.chunks(*index as usize);
+            let Some(row) = row.get(first..first + CHUNKS) else { return };
             let mut energy = _mm512_setzero_si512();
-            for (chunk, sum) in row.as_chunks::<CHUNK>().0.iter().zip(&mut sums) {
+            for (chunk, sum) in row.iter().zip(&mut sums) {
                 // SAFETY: a chunk is 32 bytes; unaligned loads ask for no more.
                 let samples = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
                 *sum = _mm512_add_epi32(*sum, _mm512_cvtepi16_epi32(samples));

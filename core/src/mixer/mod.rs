@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! N-1 mixing: everybody hears the sum of the others.
 //!
-//! A [`Mixer`] works at one rate, 10 ms at a time. Input lies in a contiguous arena, a row a
+//! A [`Mixer`] works at one rate, a frame of 10 or 20 ms at a time. Input lies in a contiguous arena, a row a
 //! participant. [`Mixer::run`] adds the rows up in 32 bits and measures them; [`Mixer::output`]
 //! subtracts the listener's own contribution and only then limits, so that the output is
 //! `clamp(sum of the others' samples times their gains)` to the bit, for any number of
@@ -57,6 +57,7 @@ mod gain;
 mod kernel;
 pub(crate) mod limiter;
 mod orders;
+mod output;
 mod pairs;
 mod place;
 
@@ -64,13 +65,13 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use arena::Arena;
+use arena::{Arena, CHUNK};
 pub use config::{MixerConfig, MixerError, MixerStats, ParticipantId};
 pub use gain::MAX_GAIN;
-use kernel::CHUNK;
+use kernel::{PlainRow, SplitChunk};
 use limiter::Limiter;
 use pairs::Pairs;
-use place::Place;
+use place::{Place, Row};
 
 use crate::dsp::versions::Unit;
 use crate::within::{Within, push_in};
@@ -88,6 +89,40 @@ struct Held {
     /// The common limiter as it was before the last run, for who leaves it now.
     before: Limiter,
     before_samples: Box<[i32]>,
+}
+
+/// The bus in two numbers of 16 bits a sample ([`kernel::split`]), made when it is first asked for.
+#[derive(Debug)]
+struct Split {
+    chunks: Box<[SplitChunk]>,
+    ready: bool,
+}
+
+impl Split {
+    fn new(samples: usize) -> Self {
+        let chunks = vec![SplitChunk::default(); samples.div_ceil(CHUNK)].into_boxed_slice();
+        Self { chunks, ready: false }
+    }
+
+    /// The bus is another from here on.
+    #[inline]
+    fn forget(&mut self) {
+        self.ready = false;
+    }
+
+    #[inline(always)]
+    fn of(&mut self, unit: Unit, bus: &[i32]) -> &[SplitChunk] {
+        if !self.ready {
+            self.make(unit, bus);
+        }
+        &self.chunks
+    }
+
+    #[cold]
+    fn make(&mut self, unit: Unit, bus: &[i32]) {
+        self.ready = true;
+        kernel::split(unit, bus, &mut self.chunks);
+    }
 }
 
 /// What a participant says, and who hears it.
@@ -119,11 +154,13 @@ pub struct Mixer {
     /// What is heard by who contributes nothing, once somebody has asked.
     common: Box<[i16]>,
     common_ready: bool,
+    split: Split,
     pairs: Pairs,
+    /// Whether there were gains of single listeners in the last run.
+    paired: bool,
     held: Option<Held>,
-    /// The rows of a run whose samples are added as they are, and their energies.
-    plain: Vec<u32>,
-    energies: Vec<u64>,
+    /// The rows of a run whose samples are added as they are.
+    plain: Vec<PlainRow>,
     /// One listener's mix.
     mix: Box<[i32]>,
     unit: Unit,
@@ -138,10 +175,21 @@ impl Mixer {
     /// # Errors
     /// [`MixerError::InvalidConfig`].
     pub fn new(config: &MixerConfig) -> Result<Self, MixerError> {
-        Self::of_frames(config, 1)
+        let frames = match config.frame_ms {
+            10 => 1,
+            20 => 2,
+            _ => return Err(MixerError::InvalidConfig),
+        };
+        let mut mixer = Self::of_frames(config, frames)?;
+        mixer.set_frames(frames);
+        // Rows of other rates have room for 10 ms only.
+        if mixer.samples != mixer.ten_ms.0 * frames {
+            return Err(MixerError::InvalidConfig);
+        }
+        Ok(mixer)
     }
 
-    /// As [`Mixer::new`], with room for as many times 10 ms at once ([`Mixer::set_frames`]).
+    /// As [`Mixer::new`], with room for as many times 10 ms at once ([`Mixer::set_frames`]), whose frames begin with 10 ms.
     pub(crate) fn of_frames(config: &MixerConfig, frames: usize) -> Result<Self, MixerError> {
         let rate = config.sample_rate_hz;
         let places = config.max_participants;
@@ -178,7 +226,9 @@ impl Mixer {
             bus: vec![0; padded].into_boxed_slice(),
             common: vec![0; most].into_boxed_slice(),
             common_ready: false,
+            split: Split::new(padded),
             pairs: Pairs::new(config.max_pair_gains),
+            paired: false,
             held: config.limiter.then(|| Held {
                 samples: vec![0; places * block].into_boxed_slice(),
                 block,
@@ -188,7 +238,6 @@ impl Mixer {
                 before_samples: vec![0; block].into_boxed_slice(),
             }),
             plain: Vec::with_capacity(places),
-            energies: Vec::with_capacity(places),
             mix: vec![0; most].into_boxed_slice(),
             unit: Unit::widest(),
             stats: MixerStats::default(),
@@ -206,13 +255,13 @@ impl Mixer {
         self.arena.set_samples(self.samples);
     }
 
-    /// Samples of 10 ms, of all channels: the length of every input and output.
+    /// Samples of a frame, of all channels: the length of every input and output.
     #[inline]
     pub fn frame_samples(&self) -> usize {
         self.samples
     }
 
-    /// The participant's row, 10 ms to be written before the next [`Mixer::run`]. Who does not
+    /// The participant's row, a frame to be written before the next [`Mixer::run`]. Who does not
     /// call this between two runs is silent in the second.
     ///
     /// Real-time: yes.
@@ -231,8 +280,8 @@ impl Mixer {
         match self.places.get(id.index as usize) {
             Some(place) if place.taken && place.generation == id.generation => Said {
                 pcm: self.arena.row(id.index as usize),
-                muted: place.muted,
-                private: place.private,
+                muted: place.asked().muted,
+                private: place.asked().private,
             },
             _ => Said { pcm: &[], muted: true, private: true },
         }
@@ -246,41 +295,58 @@ impl Mixer {
         let (sum, bus) = (self.sum.head_mut(columns), self.bus.head_mut(columns));
         sum.fill(0);
         self.plain.clear();
-        self.energies.clear();
+        // Who hears a talker by a gain of its own needs the row as it was written.
+        self.paired = self.pairs.used > 0;
         for index in &self.present {
             let Some(place) = self.places.get_mut(*index as usize) else { continue };
             place.step();
             place.sounded = place.fresh;
-            place.mixed = place.fresh && !place.heard.is_silent();
+            place.row = Row::Apart;
             place.energy = 0;
-            if place.mixed && place.heard.is_unity() {
-                push_in(&mut self.plain, *index);
-                push_in(&mut self.energies, 0);
-            } else if place.fresh {
-                let row = self.arena.row(*index as usize);
-                place.energy = crate::dsp::level::energy_with(self.unit, row);
-                place.mixed &= place.energy != 0;
-                if place.mixed {
-                    let ramp = place.heard.ramp(self.instants, self.channels);
-                    kernel::give_ramp(self.unit, sum, row, ramp);
-                }
+            if !place.fresh {
+                continue;
             }
             place.fresh = false;
-            self.stats.rows_mixed += u64::from(place.mixed);
+            if place.heard.is_unity() {
+                place.row = Row::AsWritten;
+                push_in(&mut self.plain, PlainRow { index: *index, energy: 0 });
+                continue;
+            }
+            let row = self.arena.row_mut(*index as usize);
+            place.energy = crate::dsp::level::energy_with(self.unit, row);
+            if place.energy == 0 || place.heard.is_silent() {
+                continue;
+            }
+            let ramp = place.heard.ramp(self.instants, self.channels);
+            if place.heard.only_softens() && !self.paired {
+                place.row = Row::Applied;
+                kernel::scale(self.unit, row, ramp);
+                push_in(&mut self.plain, PlainRow { index: *index, energy: 0 });
+            } else {
+                place.row = Row::TimesGain;
+                self.stats.rows_mixed += 1;
+                kernel::give_ramp(self.unit, sum, row, ramp);
+            }
         }
-        let energies = &mut self.energies[..];
-        kernel::accumulate(self.unit, sum, &self.arena, &self.plain, energies);
-        for (index, energy) in self.plain.iter().zip(&self.energies) {
-            let Some(place) = self.places.get_mut(*index as usize) else { continue };
-            place.energy = *energy;
-            // Zeros add nothing, and who adds nothing hears the common mix.
-            place.mixed = *energy != 0;
+        self.stats.rows_mixed += self.plain.len() as u64;
+        kernel::accumulate(self.unit, sum, &self.arena, &mut self.plain);
+        for row in &self.plain {
+            let Some(place) = self.places.get_mut(row.index as usize) else { continue };
+            // Of a row that its gain has been applied to the energy is known as it was before.
+            if place.row == Row::AsWritten {
+                place.energy = row.energy;
+                // Zeros add nothing, and who adds nothing hears the common mix.
+                if row.energy == 0 {
+                    place.row = Row::Apart;
+                }
+            }
         }
         bus.copy_of(sum);
-        if self.pairs.used > 0 {
+        if self.paired {
             self.step_pairs();
         }
         self.common_ready = false;
+        self.split.forget();
         self.stats.runs += 1;
     }
 
@@ -316,7 +382,7 @@ impl Mixer {
         self.sum.head(self.samples)
     }
 
-    /// Adds 10 ms from elsewhere (another mixer's sum, music) to what everybody hears until the
+    /// Adds a frame from elsewhere (another mixer's sum, music) to what everybody hears until the
     /// next run. Values beyond 2^30 are clamped.
     ///
     /// Real-time: yes.
@@ -332,94 +398,8 @@ impl Mixer {
             *bus = bus.saturating_add((*sample).clamp(-LIMIT, LIMIT));
         }
         self.common_ready = false;
+        self.split.forget();
         Ok(())
-    }
-
-    /// Writes what the participant hears of the last run: all but itself, limited to 16 bits. With
-    /// a limiter, it is to be called once a run.
-    ///
-    /// Real-time: yes.
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`], [`MixerError::InvalidLength`]; `pcm` is not touched
-    /// then.
-    pub fn output(&mut self, id: ParticipantId, pcm: &mut [i16]) -> Result<(), MixerError> {
-        let (samples, limited) = (self.samples, self.held.is_some());
-        let place = self.place(id)?;
-        if pcm.len() != samples {
-            return Err(MixerError::InvalidLength);
-        }
-        if limited || !place.hears_plainly() {
-            return self.output_specially(id, pcm);
-        }
-        let mixed = place.mixed;
-        self.stats.outputs += 1;
-        if mixed {
-            kernel::subtract(self.unit, &self.bus, self.arena.row(id.index as usize), pcm);
-        } else {
-            pcm.copy_of(self.common());
-        }
-        Ok(())
-    }
-
-    /// As [`Mixer::output`], with gains, pair gains or a limiter.
-    fn output_specially(&mut self, id: ParticipantId, pcm: &mut [i16]) -> Result<(), MixerError> {
-        let place = *self.place(id)?;
-        self.stats.outputs += 1;
-        if self.held.is_some() {
-            self.output_limited(id.index, &place, pcm);
-        } else if place.pairs != pairs::NONE {
-            self.fill_mix(id.index, &place);
-            kernel::clamp(self.unit, self.mix.head(self.samples), pcm);
-        } else if !place.mixed {
-            pcm.copy_of(self.common());
-        } else {
-            let row = self.arena.row(id.index as usize);
-            if place.heard.is_unity() {
-                kernel::subtract(self.unit, &self.bus, row, pcm);
-            } else {
-                let ramp = place.heard.ramp(self.instants, self.channels);
-                kernel::subtract_ramp(self.unit, &self.bus, row, ramp, pcm);
-            }
-        }
-        if place.listening.is_silent() {
-            pcm.fill(0);
-        } else if !place.listening.is_unity() {
-            kernel::scale(self.unit, pcm, place.listening.ramp(self.instants, self.channels));
-        }
-        Ok(())
-    }
-
-    /// Whether the participant hears, of the last run, what everybody hears who contributes
-    /// nothing: then its output is [`Mixer::common`].
-    ///
-    /// # Errors
-    /// [`MixerError::UnknownParticipant`].
-    pub fn hears_common(&mut self, id: ParticipantId) -> Result<bool, MixerError> {
-        let limited = self.held.is_some();
-        let place = self.place(id)?;
-        Ok(place.hears_common() && (place.common || !limited))
-    }
-
-    /// The common mix of the last run: what is heard by who contributes nothing.
-    ///
-    /// Real-time: yes.
-    pub fn common(&mut self) -> &[i16] {
-        let common = self.common.head_mut(self.samples);
-        if !self.common_ready {
-            self.common_ready = true;
-            let bus = self.bus.head(self.samples);
-            match &mut self.held {
-                Some(held) => {
-                    held.before = held.common;
-                    held.before_samples.copy_of(&held.common_samples);
-                    let samples = &mut held.common_samples;
-                    held.common.process(self.unit, samples, bus, common);
-                }
-                None => kernel::clamp(self.unit, bus, common),
-            }
-        }
-        common
     }
 
     /// Level of a participant's input in the last run, before its gain, in -dBov (RFC 6464);
@@ -434,67 +414,13 @@ impl Mixer {
 
     /// As [`Mixer::level_dbov`], of who is heard by everybody in the last run; `None` for who is not.
     pub(crate) fn contribution_dbov(&self, id: ParticipantId) -> Option<u8> {
-        let place = self.places.get(id.index as usize).filter(|place| place.mixed)?;
+        let place = self.places.get(id.index as usize).filter(|place| place.is_mixed())?;
         Some(crate::dsp::level::dbov(place.energy, self.samples))
     }
 
     /// Counters.
     pub fn stats(&self) -> MixerStats {
         self.stats
-    }
-
-    /// As [`Mixer::output`], through the listener's limiter.
-    ///
-    /// A listener changes from the common limiter to one of its own by taking over its state, and
-    /// back when both are in the same state, so that neither change is heard.
-    fn output_limited(&mut self, index: u32, place: &Place, pcm: &mut [i16]) {
-        let _ = self.common();
-        let own_mix = place.mixed || place.pairs != pairs::NONE;
-        if place.common && !own_mix {
-            pcm.copy_of(self.common.head(self.samples));
-            return;
-        }
-        self.fill_mix(index, place);
-        let index = index as usize;
-        let (Some(held), Some(place)) = (&mut self.held, self.places.get_mut(index)) else {
-            return;
-        };
-        let samples = held.samples.span_mut(index * held.block..(index + 1) * held.block);
-        if place.common {
-            place.limiter = held.before;
-            samples.copy_of(&held.before_samples);
-        }
-        place.limiter.process(self.unit, samples, self.mix.head(self.samples), pcm);
-        place.common = !own_mix && place.limiter == held.common && *samples == *held.common_samples;
-    }
-
-    /// What one listener hears, unlimited.
-    fn fill_mix(&mut self, index: u32, place: &Place) {
-        let row = self.arena.row(index as usize);
-        let mix = self.mix.head_mut(self.samples);
-        if !place.mixed {
-            mix.copy_of(self.bus.head(self.samples));
-        } else if place.heard.is_unity() {
-            kernel::difference(self.unit, &self.bus, row, mix);
-        } else {
-            let ramp = place.heard.ramp(self.instants, self.channels);
-            kernel::difference_ramp(self.unit, &self.bus, row, ramp, mix);
-        }
-        let mut next = place.pairs;
-        while let Some(pair) = self.pairs.at(next) {
-            next = pair.next;
-            let Some(talker) = self.places.get(pair.talker.index as usize) else { continue };
-            if !talker.sounded || talker.generation != pair.talker.generation {
-                continue;
-            }
-            let row = self.arena.row(pair.talker.index as usize);
-            if talker.mixed {
-                let ramp = talker.heard.ramp(self.instants, self.channels);
-                kernel::take_ramp(self.unit, mix, row, ramp);
-            }
-            let ramp = pair.heard.ramp(self.instants, self.channels);
-            kernel::give_ramp(self.unit, mix, row, ramp);
-        }
     }
 
     /// Samples of a frame, in whole chunks.

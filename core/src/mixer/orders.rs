@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Who takes part in a mixer, and how each is heard and hears.
 
-use super::gain::Gain;
 use super::place::Place;
 use super::{Mixer, MixerError, ParticipantId, gain};
 use crate::within::{push_in, swap_out};
@@ -18,7 +17,8 @@ impl Mixer {
         let place = self.places.get_mut(index as usize).ok_or(MixerError::Full)?;
         let generation = place.generation;
         let position = self.present.len() as u32;
-        *place = Place { taken: true, position, ..Place::new(generation) };
+        *place = Place::new(generation);
+        (place.taken, place.position) = (true, position);
         push_in(&mut self.present, index);
         self.stats.participants += 1;
         Ok(ParticipantId { index, generation })
@@ -46,7 +46,7 @@ impl Mixer {
     }
 
     /// Sets how loud the others hear a participant, as a factor; the change is a ramp over the
-    /// next 10 ms.
+    /// next frame.
     ///
     /// Real-time: yes.
     ///
@@ -54,12 +54,12 @@ impl Mixer {
     /// [`MixerError::UnknownParticipant`], [`MixerError::InvalidGain`].
     pub fn set_gain(&mut self, id: ParticipantId, factor: f32) -> Result<(), MixerError> {
         let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
-        self.place(id)?.factor = factor;
+        self.place(id)?.ask(|asked| asked.factor = factor);
         Ok(())
     }
 
     /// Sets gain and muting of who has neither been heard nor heard anything yet: both begin in silence
-    /// and rise over the next 10 ms, since who comes may be speaking, and so may the others.
+    /// and rise over the next frame, since who comes may be speaking, and so may the others.
     ///
     /// Real-time: yes.
     ///
@@ -73,33 +73,32 @@ impl Mixer {
     ) -> Result<(), MixerError> {
         let factor = gain::fixed(factor).ok_or(MixerError::InvalidGain)?;
         let place = self.place(id)?;
-        (place.factor, place.muted) = (factor, muted);
-        (place.own, place.heard) = (Gain::steady(0), Gain::steady(0));
-        place.listening = Gain::steady(0);
+        place.ask(|asked| (asked.factor, asked.muted) = (factor, muted));
+        place.start_silent();
         Ok(())
     }
 
     /// Silences a participant for the others, or lets it be heard again, by a ramp over the next
-    /// 10 ms.
+    /// frame.
     ///
     /// Real-time: yes.
     ///
     /// # Errors
     /// [`MixerError::UnknownParticipant`].
     pub fn set_muted(&mut self, id: ParticipantId, muted: bool) -> Result<(), MixerError> {
-        self.place(id)?.muted = muted;
+        self.place(id)?.ask(|asked| asked.muted = muted);
         Ok(())
     }
 
     /// Whether a participant is among those that are heard just now, for whoever chooses speakers;
-    /// muting is apart from it. A change is a ramp over the next 10 ms.
+    /// muting is apart from it. A change is a ramp over the next frame.
     ///
     /// Real-time: yes.
     ///
     /// # Errors
     /// [`MixerError::UnknownParticipant`].
     pub fn set_selected(&mut self, id: ParticipantId, selected: bool) -> Result<(), MixerError> {
-        self.place(id)?.passed_over = !selected;
+        self.place(id)?.ask(|asked| asked.passed_over = !selected);
         Ok(())
     }
 
@@ -113,7 +112,7 @@ impl Mixer {
     pub fn input_mean_square(&mut self, id: ParticipantId) -> Result<f32, MixerError> {
         let (unit, samples) = (self.unit, self.samples as f32);
         let place = self.place(id)?;
-        if !place.fresh || place.muted {
+        if !place.fresh || place.asked().muted {
             return Ok(0.0);
         }
         let row = self.arena.row(id.index as usize);
@@ -127,7 +126,7 @@ impl Mixer {
     /// # Errors
     /// [`MixerError::UnknownParticipant`].
     pub fn set_listening(&mut self, id: ParticipantId, listening: bool) -> Result<(), MixerError> {
-        self.place(id)?.deaf = !listening;
+        self.place(id)?.ask(|asked| asked.deaf = !listening);
         Ok(())
     }
 
@@ -140,7 +139,7 @@ impl Mixer {
     /// # Errors
     /// [`MixerError::UnknownParticipant`].
     pub fn set_private(&mut self, id: ParticipantId, private: bool) -> Result<(), MixerError> {
-        self.place(id)?.private = private;
+        self.place(id)?.ask(|asked| asked.private = private);
         Ok(())
     }
 

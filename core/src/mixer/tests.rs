@@ -20,22 +20,23 @@ fn on_the_line((from, to): (i32, i32), index: usize, count: usize) -> i64 {
     i64::from(from) + ((step.round() as i64 * passed + (1 << 13)) >> 14)
 }
 
-/// What listener `me` must hear: each other's sample times its ramped gain, summed in 64 bits,
-/// then clamped.
-fn model(rows: &[Vec<i16>], gains: &[(i32, i32)], me: usize) -> Vec<i16> {
+/// What the others say to listener `me`: each one's sample times its ramped gain, summed in 64 bits.
+fn sums(rows: &[Vec<i16>], gains: &[(i32, i32)], me: usize) -> impl Iterator<Item = i64> {
     let count = rows[0].len();
-    (0..count)
-        .map(|i| {
-            let sum: i64 = (0..rows.len())
-                .filter(|other| *other != me)
-                .map(|other| {
-                    let factor = on_the_line(gains[other], i, count);
-                    (i64::from(rows[other][i]) * factor + 1024) >> 11
-                })
-                .sum();
-            sum.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
-        })
-        .collect()
+    (0..count).map(move |i| {
+        (0..rows.len())
+            .filter(|other| *other != me)
+            .map(|other| {
+                let factor = on_the_line(gains[other], i, count);
+                (i64::from(rows[other][i]) * factor + 1024) >> 11
+            })
+            .sum()
+    })
+}
+
+/// The same, clamped: what listener `me` must hear.
+fn model(rows: &[Vec<i16>], gains: &[(i32, i32)], me: usize) -> Vec<i16> {
+    sums(rows, gains, me).map(|sum| sum.clamp(-32_768, 32_767) as i16).collect()
 }
 
 fn row(seed: u64, count: usize) -> Vec<i16> {
@@ -57,11 +58,15 @@ proptest! {
     fn everyone_hears_exactly_the_clamped_sum_of_the_others(
         rate in prop::sample::select(vec![8_000_u32, 16_000, 32_000, 44_100, 48_000]),
         factors in prop::collection::vec(0.0_f32..=MAX_GAIN, 1..12),
-        muted in any::<u16>(), seed: u64, unity: bool,
+        muted in any::<u16>(), seed: u64, unity: bool, twenty: bool,
     ) {
-        let count = (rate / 100) as usize;
+        let frame_ms = if twenty && rate != 44_100 { 20 } else { 10 };
+        let count = (rate / 1_000) as usize * usize::from(frame_ms) + usize::from(rate == 44_100);
+        let config = MixerConfig {
+            sample_rate_hz: rate, max_participants: factors.len(), frame_ms, ..Default::default()
+        };
         for unit in Unit::available() {
-            let mut mixer = mixer(rate, factors.len());
+            let mut mixer = Mixer::new(&config).unwrap();
             mixer.unit = unit;
             let ids: Vec<_> = factors.iter().map(|_| mixer.add().unwrap()).collect();
             let rows: Vec<_> = (0..ids.len()).map(|i| row(seed ^ i as u64, count)).collect();
@@ -83,6 +88,52 @@ proptest! {
                     prop_assert_eq!(&heard, &model(&rows, &gains, i), "{:?}", unit);
                     let energy: u64 = rows[i].iter().map(|s| i64::from(*s).pow(2) as u64).sum();
                     prop_assert_eq!(mixer.places[id.index as usize].energy, energy);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_listener_hears_its_sum_through_a_limiter_of_its_own(
+        factors in prop::collection::vec(0.0_f32..=MAX_GAIN, 1..6),
+        loud in prop::collection::vec(any::<bool>(), 1..30), muted in any::<u8>(), seed: u64,
+        twenty: bool, rate in prop::sample::select(vec![8_000_u32, 16_000, 48_000]), unity: bool,
+    ) {
+        let frame_ms = if twenty { 20 } else { 10 };
+        let config = MixerConfig {
+            sample_rate_hz: rate, max_participants: factors.len(), frame_ms, limiter: true,
+            ..Default::default()
+        };
+        let count = (rate / 1_000) as usize * usize::from(frame_ms);
+        for unit in Unit::available() {
+            let mut mixer = Mixer::new(&config).unwrap();
+            mixer.unit = unit;
+            let ids: Vec<_> = factors.iter().map(|_| mixer.add().unwrap()).collect();
+            let mut gains = vec![(2048, 2048); ids.len()];
+            let mut limiters = vec![(Limiter::default(), vec![0; (rate / 500) as usize]); ids.len()];
+            for (frame, loud) in loud.iter().enumerate() {
+                let rows: Vec<Vec<i16>> = (0..ids.len())
+                    .map(|i| {
+                        let row = row(seed ^ (i * 31 + frame) as u64, count).into_iter();
+                        row.map(|sample| if *loud { sample } else { sample >> 5 }).collect()
+                    })
+                    .collect();
+                for (i, id) in ids.iter().enumerate() {
+                    let factor = if unity { 1.0 } else { factors[i] };
+                    mixer.set_gain(*id, factor).unwrap();
+                    mixer.set_muted(*id, muted >> i & 1 == 1).unwrap();
+                    let fixed = (factor * 2048.0).round_ties_even() as i32;
+                    gains[i] = (gains[i].1, if muted >> i & 1 == 1 { 0 } else { fixed });
+                    mixer.input(*id).unwrap().copy_from_slice(&rows[i]);
+                }
+                mixer.run();
+                for (i, id) in ids.iter().enumerate() {
+                    let mix: Vec<i32> = sums(&rows, &gains, i).map(|sum| sum as i32).collect();
+                    let (mut expected, mut heard) = (vec![0; count], vec![0; count]);
+                    let (limiter, held) = &mut limiters[i];
+                    limiter.process(Unit::Baseline, held, &mix, &mut expected);
+                    mixer.output(*id, &mut heard).unwrap();
+                    prop_assert_eq!(&heard, &expected, "listener {} in frame {}, {:?}", i, frame, unit);
                 }
             }
         }
@@ -194,6 +245,10 @@ fn wrong_arguments_have_an_error_each_and_change_nothing() {
     for (rate, places) in [(0, 1), (8_050, 1), (48_100, 1), (8_000, 0), (8_000, 8_193)] {
         let config =
             MixerConfig { sample_rate_hz: rate, max_participants: places, ..Default::default() };
+        assert_eq!(Mixer::new(&config).err(), Some(MixerError::InvalidConfig));
+    }
+    for (sample_rate_hz, frame_ms) in [(8_000, 0), (8_000, 15), (8_000, 30), (44_100, 20)] {
+        let config = MixerConfig { sample_rate_hz, frame_ms, ..Default::default() };
         assert_eq!(Mixer::new(&config).err(), Some(MixerError::InvalidConfig));
     }
     let mut mixer = mixer(8_000, 1);

@@ -85,6 +85,37 @@ static void who_hears_whom(void)
     ale_mixer_destroy(other);
 }
 
+static void a_frame_may_be_of_20_ms(void)
+{
+    ale_mixer_config config;
+    ale_mixer *mixer;
+    uint64_t talker, listener;
+    int16_t pcm[2 * SAMPLES], heard[2 * SAMPLES];
+    int n;
+
+    OK(ale_mixer_config_init(&config));
+    EXPECT(config.frame_ms == 10);
+    config.frame_ms = 15;
+    INVALID(ale_mixer_create(&config, &mixer));
+    config.frame_ms = 276; /* 20, if cut to a byte */
+    INVALID(ale_mixer_create(&config, &mixer));
+    config.frame_ms = 20;
+    config.sample_rate_hz = 44100;
+    INVALID(ale_mixer_create(&config, &mixer));
+    config.sample_rate_hz = 8000;
+    OK(ale_mixer_create(&config, &mixer));
+    OK(ale_mixer_add(mixer, &talker));
+    OK(ale_mixer_add(mixer, &listener));
+    for (n = 0; n < 2 * SAMPLES; n++) pcm[n] = (int16_t)(n - 70);
+    INVALID(ale_mixer_input(mixer, talker, pcm, SAMPLES));
+    OK(ale_mixer_input(mixer, talker, pcm, 2 * SAMPLES));
+    OK(ale_mixer_run(mixer));
+    INVALID(ale_mixer_output(mixer, listener, heard, SAMPLES));
+    OK(ale_mixer_output(mixer, listener, heard, 2 * SAMPLES));
+    for (n = 0; n < 2 * SAMPLES; n++) EXPECT(heard[n] == pcm[n]);
+    ale_mixer_destroy(mixer);
+}
+
 static void a_limiter_keeps_sums_below_full_scale(void)
 {
     ale_mixer_config config;
@@ -403,6 +434,7 @@ int main(void)
     shares();
     levels_both_ways();
     who_hears_whom();
+    a_frame_may_be_of_20_ms();
     a_limiter_keeps_sums_below_full_scale();
     few_rates();
     lines_and_speakers();

@@ -29,6 +29,7 @@ pub(super) unsafe fn call(objects: &mut Objects, input: &mut Input<'_>) {
                     &mut config.sample_rate_hz,
                     &mut config.channels,
                     &mut config.limiter,
+                    &mut config.frame_ms,
                 ]);
                 config.max_participants = input.number() % 64;
                 config.max_pair_gains = input.number() % 64;
