@@ -126,7 +126,8 @@ impl Worker {
         self.order(Order::Open(Box::new(path)));
     }
 
-    /// Changes what the packets of a line are marked with ([`Path::mark`]).
+    /// Changes what the packets of a line are marked with: a code point of differentiated services, 0 to 63 (RFC 2474), or
+    /// else the configuration's.
     pub fn mark(&self, id: u64, dscp: Option<u8>) {
         self.order(Order::Mark { id, dscp });
     }
