@@ -208,6 +208,16 @@ impl Sockets {
         }
     }
 
+    /// Has what is sent carry this code point of differentiated services, 0 to 63, or else the configuration's. A port of
+    /// many lines carries the latter always.
+    pub(crate) fn mark(&self, dscp: Option<u8>) {
+        let Self::Own(Pair { rtp, rtcp, lease: Lease { ports, .. } }) = self else { return };
+        for socket in [rtp, rtcp] {
+            // The system took one when the socket was bound.
+            let _ = mark(socket, ports.address, dscp.unwrap_or(ports.dscp));
+        }
+    }
+
     /// Sends the first `bytes` of a buffer by the port of RTP or RTCP; whether there was something to be sent, an
     /// address to send it to, and the system took it.
     pub(crate) fn send(

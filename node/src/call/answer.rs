@@ -25,6 +25,7 @@ struct Plan {
     speeches: Option<[Speech; 2]>,
     far_keying: Keying,
     far_role: Option<Role>,
+    dscp: Option<u8>,
 }
 
 impl Call {
@@ -140,6 +141,7 @@ fn plan(
         speeches,
         far_keying,
         far_role,
+        dscp: line.marking(&offer.flags)?,
     }))
 }
 
@@ -161,6 +163,7 @@ impl CallLine {
             Some(speech) => Formats::Only(speech.formats()),
             None => Formats::And(Vec::new()),
         };
+        self.dscp = plan.dscp;
         let (near, far) = self.both(by).ok_or(CallError::NoOffer)?;
         near.part(by_checks, room)?;
         let (near_keying, crypto) = if by_dtls {

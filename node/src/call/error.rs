@@ -43,6 +43,8 @@ pub enum CallError {
     LegChange(ControlError),
     /// What is to be played.
     Play(PlayError),
+    /// `TOS` is no byte.
+    Tos,
     /// The system has no random numbers.
     Random,
 }
@@ -66,6 +68,7 @@ impl core::fmt::Display for CallError {
             Self::Leg(error) => error.fmt(f),
             Self::LegChange(error) => error.fmt(f),
             Self::Play(error) => error.fmt(f),
+            Self::Tos => f.write_str("TOS is 0 to 255, or negative to leave it as it is"),
             Self::Random => f.write_str("The system has no random numbers"),
         }
     }

@@ -16,7 +16,7 @@ use super::peer::EndPeer;
 use super::voice::{self, Speech};
 use crate::keys::EndKeys;
 use crate::ng::command::Digit;
-use crate::ng::flags::Codecs;
+use crate::ng::flags::{Codecs, Flags};
 use crate::peer::Change;
 use crate::play::Player;
 use crate::ports::Sockets;
@@ -78,6 +78,8 @@ pub(crate) struct CallLine {
     path: Option<u64>,
     /// Whether RTCP shares RTP's port, at each end.
     muxed: [bool; 2],
+    /// What its packets are marked with, if not with what the configuration says: a code point, 0 to 63 (RFC 2474).
+    pub(super) dscp: Option<u8>,
     /// What its sessions are kept as for another process.
     checkpoint: Option<Vec<EndCheckpoint>>,
     /// What is spoken at each end, where that is not the same.
@@ -178,6 +180,17 @@ impl CallLine {
         Err(CallError::NotDone("A change of address family or interface within a call"))
     }
 
+    /// What its packets are to be marked with by an offer: as rtpengine does it, by what the configuration says if the
+    /// offer says nothing, and as before if it says a negative number.
+    pub(super) fn marking(&self, flags: &Flags) -> Result<Option<u8>, CallError> {
+        match flags.tos {
+            None => Ok(None),
+            Some(..0) => Ok(self.dscp),
+            // The two bits below are for congestion (RFC 3168).
+            Some(tos) => u8::try_from(tos).map(|tos| Some(tos >> 2)).map_err(|_| CallError::Tos),
+        }
+    }
+
     /// The end towards a party, and the other.
     pub(super) fn both(&mut self, party: usize) -> Option<(&mut LineEnd, &mut LineEnd)> {
         let [Some(first), Some(second)] = &mut self.ends else { return None };
@@ -246,13 +259,18 @@ impl CallLine {
         let id = room.next_path;
         room.next_path += 1;
         self.path = Some(id);
-        Path { id, ends }
+        let path = Path { id, ends };
+        if self.dscp.is_some() {
+            path.mark(self.dscp);
+        }
+        path
     }
 
     /// Tells the worker what has changed, if it has the line.
     pub(super) fn goes_on(&mut self, muxed: [bool; 2], worker: &Worker) -> bool {
         let Some(id) = self.path else { return false };
         worker.set_rtcp_mux(id, muxed);
+        worker.mark(id, self.dscp);
         for (n, end) in self.ends.iter_mut().flatten().enumerate() {
             if let Some(change) = end.change.take() {
                 worker.change_peer(id, n, change);
@@ -406,7 +424,7 @@ impl CallLine {
             worker.close(id);
         }
         self.ends = [None, None];
-        self.speeches = None;
+        (self.speeches, self.dscp) = (None, None);
         self.checkpoint = None;
     }
 }

@@ -153,6 +153,8 @@ struct Plan {
     /// Whether the party says anything, and hears.
     says: bool,
     hears: bool,
+    /// What its packets are marked with, if not with what the configuration says.
+    dscp: Option<u8>,
 }
 
 impl Call {
@@ -330,6 +332,7 @@ fn plan(
         Some(_) => return Err(CallError::NotDone("A change of codec in a conference")),
         None => voice::alone(&offered, &flags.codecs)?,
     };
+    let dscp = kept.marking(flags)?;
     let named = flags.direction.as_ref().map(|[near, _]| &near[..]);
     let interface = kept.interface(0, named, offered.ipv6, room)?;
     // On hold by address (RFC 3264 section 8.4) it takes nothing either.
@@ -339,7 +342,19 @@ fn plan(
     if let Some(video) = &mut video {
         video.sends &= !listens_only;
     }
-    Ok(Plan { session, number, offered, transport, by_dtls, speech, video, interface, says, hears })
+    Ok(Plan {
+        session,
+        number,
+        offered,
+        transport,
+        by_dtls,
+        speech,
+        video,
+        interface,
+        says,
+        hears,
+        dscp,
+    })
 }
 
 impl CallLine {
@@ -352,6 +367,7 @@ impl CallLine {
         room: &Room,
     ) -> Result<(RewrittenLine, bool), CallError> {
         let Plan { offered, transport, by_dtls, speech, .. } = plan;
+        self.dscp = plan.dscp;
         let near = self.only().ok_or(CallError::NoOffer)?;
         let (keying, crypto) = if *by_dtls {
             (Keying::Pending, Vec::new())

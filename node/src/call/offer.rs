@@ -134,6 +134,7 @@ fn plan(
     room: &Room,
 ) -> Result<Option<Plan>, CallError> {
     let LineKind::Rtp(transport) = line.kind else { return Ok(None) };
+    kept.marking(flags)?;
     let to = flags.transport.unwrap_or(transport);
     let other_keys = keys::any_usable(&line.crypto, flags);
     let by_dtls = peer::is_keyed_by_dtls(line, transport, other_keys);

@@ -41,6 +41,10 @@ pub struct CallRecord {
 pub struct LineRecord {
     /// Whether RTCP shares RTP's port, at each end.
     pub muxed: [bool; 2],
+    /// What its packets are marked with, if not with what the configuration says: a code point, 0 to 63 (RFC 2474). Left
+    /// out otherwise, so that an older version reads the record, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dscp: Option<u8>,
     /// Towards who offered first, and towards the other; of a member there is no other.
     pub ends: Vec<EndRecord>,
     /// What is spoken at each end, where voices are decoded.

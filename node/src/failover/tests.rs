@@ -59,6 +59,7 @@ fn record() -> CallRecord {
             None,
             Some(LineRecord {
                 muxed: [true, false],
+                dscp: Some(34),
                 ends: vec![end(30_000), end(30_002)],
                 spoken: vec![spoken],
             }),

@@ -144,6 +144,8 @@ pub struct Flags {
     pub media_address: Option<IpAddr>,
     /// Names of the interfaces on the side of who asks, and of the peer.
     pub direction: Option<[String; 2]>,
+    /// `TOS`: the byte that the call's packets are marked with (RFC 2474), or negative for as before.
+    pub tos: Option<i64>,
     /// See [`Codecs`].
     pub codecs: Codecs,
     /// The name of the conference that is meant.
@@ -228,7 +230,7 @@ impl Flags {
                         names.texts().for_each(|name| flags.codec(&operation, name));
                     }
                 }
-                key @ ("consent-notice" | "consent-until") => match value {
+                key @ ("consent-notice" | "consent-until" | "TOS") => match value {
                     Value::Integer(number) => flags.set(key, &number.to_string()),
                     text => text.texts().for_each(|value| flags.set(key, value)),
                 },
@@ -303,6 +305,10 @@ impl Flags {
             ("address-family", "IP6") => self.ipv6 = Some(true),
             ("media-address", _) => match value.parse() {
                 Ok(address) => self.media_address = Some(address),
+                Err(_) => self.unknown(value),
+            },
+            ("TOS", _) => match value.parse() {
+                Ok(tos) => self.tos = Some(tos),
                 Err(_) => self.unknown(value),
             },
             ("DTLS", "off" | "no" | "disable") => self.no_dtls = true,
@@ -411,6 +417,15 @@ mod tests {
         assert_eq!(found.unknown, ["no-such-flag", "no-such-key"]);
         found.unknown.clear();
         assert_eq!(found, Flags::default());
+    }
+
+    #[test]
+    fn a_number_is_one_in_bencode_and_in_words() {
+        assert_eq!(flags(b"d3:TOSi184ee").tos, Some(184));
+        assert_eq!(flags(b"d10:rtpp-flags6:TOS=-1e").tos, Some(-1));
+        assert_eq!(flags(b"d5:flagsl7:TOS=256ee").tos, Some(256));
+        let nonsense = flags(b"d3:TOS2:efe");
+        assert_eq!((nonsense.tos, &nonsense.unknown[..]), (None, &["ef".to_owned()][..]));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(super) enum Order {
     OpenMix(Box<Mix>),
     CloseMix(u64),
     Speak { mix: u64, path: u64 },
+    Mark { id: u64, dscp: Option<u8> },
     SetRtcpMux { id: u64, muxed: [bool; 2] },
     Relatch { id: u64, rtp: SocketAddr, rtcp: Option<SocketAddr> },
     SetPassing { id: u64, end: usize, passing: Passing },
@@ -123,6 +124,12 @@ impl Worker {
     /// it should be from.
     pub fn open(&self, path: Path) {
         self.order(Order::Open(Box::new(path)));
+    }
+
+    /// Changes what the packets of a line are marked with: a code point of differentiated services, 0 to 63 (RFC 2474), or
+    /// else the configuration's.
+    pub fn mark(&self, id: u64, dscp: Option<u8>) {
+        self.order(Order::Mark { id, dscp });
     }
 
     /// Changes whether RTCP goes out on RTP's port, at each end.

@@ -261,6 +261,11 @@ impl Forwarder {
                 Ok(Order::Speak { mix, path }) => {
                     self.stages.speak(&mut self.paths, mix, path);
                 }
+                Ok(Order::Mark { id, dscp }) => {
+                    if let Some(path) = self.path(id) {
+                        path.mark(dscp);
+                    }
+                }
                 Ok(Order::SetRtcpMux { id, muxed }) => {
                     for (end, muxed) in muxed.into_iter().enumerate() {
                         let facing = self.path(id).and_then(|path| path.ends.facing_mut(end));

@@ -167,6 +167,15 @@ impl Facing {
     }
 }
 
+impl Path {
+    /// Has what is sent at its ends carry this code point of differentiated services, 0 to 63, or else the
+    /// configuration's.
+    pub(crate) fn mark(&self, dscp: Option<u8>) {
+        let facings = (0..2).filter_map(|end| self.ends.facing(end));
+        facings.for_each(|facing| facing.sockets.mark(dscp));
+    }
+}
+
 impl Ends {
     /// What faces the peer at an end, if there is one.
     pub(super) fn facing(&self, end: usize) -> Option<&Facing> {

@@ -47,6 +47,7 @@ impl CallLine {
         let spoken = self.speeches.iter().flatten().chain(speech);
         Some(LineRecord {
             muxed: self.muxed,
+            dscp: self.dscp,
             ends: ends.collect::<Option<_>>()?,
             spoken: spoken.map(Speech::record).collect(),
         })
@@ -67,7 +68,7 @@ impl CallLine {
             let ((receiver, media), line, facing) = LineEnd::resume(end, muxed, room, make)?;
             Ok::<_, CallError>((line, facing, receiver, media))
         };
-        let mut line = Self { muxed: record.muxed, ..Self::default() };
+        let mut line = Self { muxed: record.muxed, dscp: record.dscp, ..Self::default() };
         let (ends, seated) = match (&record.ends[..], &spoken[..]) {
             ([first, second], []) => {
                 let relay = |end: &EndRecord, other: &EndRecord, muxed| {
