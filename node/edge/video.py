@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Video in a conference, by what is seen: two browsers without screens join by the page with a fake camera each, and each
 sees the other's picture, at first over a network that loses nothing and then over one that loses 3 percent each way. Then
-the same with each at a node of its own, whose conferences are one by a link over that network. At last one films in two sizes,
-and the other sees the one that it can take.
+the same with each at a node of its own, whose conferences are one by a link over that network. The page sends each picture
+in two sizes, and at last one sees the one that it can take.
 
 usage: video.py PROGRAM-OF-THE-NODE WORK-FOLDER
 Runs in a network of its own (unshare -n, root), so that nothing leaves the machine and no port is taken."""
@@ -98,19 +98,13 @@ FIGURES = """(async () => {
   const told = {};
   for (const one of (await window.peer.getStats()).values()) {
     if (one.type === "inbound-rtp" && one.kind === "video") told.seen = one;
-    if (one.type === "outbound-rtp" && one.kind === "video") told.shown = one;
+    // Of the sizes the one of which most was sent.
+    if (one.type === "outbound-rtp" && one.kind === "video" && !(told.shown?.framesEncoded > one.framesEncoded)) told.shown = one;
   }
   return JSON.stringify(told);
 })()"""
 
 
-# Films in two sizes (RFC 8853), of which a browser sends both at the page's 640x480.
-LAYERS = """RTCPeerConnection.prototype.addTrack = ((add) => function (track, ...streams) {
-  if (track.kind !== "video") return add.call(this, track, ...streams);
-  const sendEncodings = [
-    { rid: "h", maxBitrate: 700000 }, { rid: "l", maxBitrate: 150000, scaleResolutionDownBy: 2 }];
-  return this.addTransceiver(track, { streams, sendEncodings }).sender;
-})(RTCPeerConnection.prototype.addTrack)"""
 # Says that it takes 300 kbit/s at most.
 LESS = """window.fetch = ((fetch) => (path, options) => {
   const body = options?.body?.replace(/(m=video[^]*?c=[^]*?\\r\\n)/, "$1b=AS:300\\r\\n");
@@ -166,10 +160,10 @@ def meet(browsers, network, loss, seconds, pages=(PAGE, PAGE)):
 
 
 def sizes(browsers, network):
-    """The first films in two sizes: how wide the picture is that the second sees when it can take little, and when it can take all."""
+    """How wide the picture is that the second sees when it can take little, and when it can take all."""
     network.loss = 0
     ada, ben = browsers
-    enter(ada, "Ada", before=LAYERS)
+    enter(ada, "Ada")
     for before, width in ((LESS, 320), ("0", 640)):
         enter(ben, "Ben", before=before)
         seen = lambda: json.loads(ben.value(FIGURES)).get("seen", {})

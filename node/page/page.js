@@ -56,6 +56,12 @@ function showPicture(id, track) {
   at(id).hidden = !track;
 }
 
+/** The sizes that a camera's picture is sent in (RFC 8853), the largest first: who can't take the one is shown the other. */
+const SIZES = [
+  { rid: "h", maxBitrate: 700_000 },
+  { rid: "l", maxBitrate: 150_000, scaleResolutionDownBy: 2 },
+];
+
 /** Video both ways with a camera, without one only towards the page. */
 async function addVideo(peer) {
   if (at("camera").checked && !at("listen").checked) {
@@ -66,7 +72,7 @@ async function addVideo(peer) {
       throw say("noCamera");
     }
     const [track] = call.camera.getTracks();
-    peer.addTrack(track, call.camera);
+    peer.addTransceiver(track, { streams: [call.camera], sendEncodings: SIZES });
     showPicture("own", track);
   } else {
     peer.addTransceiver("video", { direction: "recvonly" });
