@@ -14,6 +14,7 @@ const ALIGNMENT_SAMPLES: usize = ALIGNMENT / size_of::<i16>();
 /// Columns that are worked on at a time: rows, sums and buses are padded to whole ones.
 pub(super) const CHUNK: usize = 16;
 /// That much of a row.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
 pub(super) type Chunk = [i16; CHUNK];
 
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl Arena {
     }
 
     /// The row and its padding.
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
     #[inline]
     pub(super) fn chunks(&self, index: usize) -> &[Chunk] {
         let start = self.start(index);

@@ -60,8 +60,8 @@ pub struct MixerConfig {
     /// Whether a look-ahead limiter keeps sums below full scale. It delays what is heard by 2 ms.
     /// Without one, sums are clamped.
     pub limiter: bool,
-    /// Length of a frame, what is written, mixed and heard at a time: 10 ms, or 20. One of 20 costs two
-    /// thirds of two of 10; changes of a gain are ramps over a frame.
+    /// Length of a frame, what is written, mixed and heard at a time: 10 ms, or 20. One of 20 takes a fifth
+    /// to a half less time than two of 10. Changes of a gain are ramps over a frame.
     pub frame_ms: u8,
 }
 

@@ -5,7 +5,9 @@
 //! On x86-64, rows are added up in tiles of 80 columns whose sums stay in registers while all rows pass.
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, and their loads and stores.
 
-use super::arena::{Arena, CHUNK, Chunk};
+use super::arena::Arena;
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+use super::arena::CHUNK;
 use super::gain::{Ramp, apply};
 use crate::dsp::versions::{Unit, versions};
 use crate::within::Within;
@@ -46,14 +48,14 @@ pub(super) fn accumulate<const MEASURE: bool>(
 versions! {
     /// `mix += row * ramp`.
     pub(super) fn give_ramp(unit, mix: &mut [i32], row: &[i16], ramp: Ramp) = give_ramp_body;
-    /// Takes the bus apart for [`subtract`].
-    pub(super) fn split(unit, bus: &[i32], split: &mut [SplitChunk]) = split_body;
+    /// `fitting = clamp(bus)`, `excess = clamp(bus - fitting)`: what [`subtract`] takes.
+    pub(super) fn split(unit, bus: &[i32], fitting: &mut [i16], excess: &mut [i16]) = split_body;
     /// `out = clamp(bus - row)`.
-    pub(super) fn subtract(unit, split: &[SplitChunk], row: &[Chunk], out: &mut [i16]) = subtract_body;
+    pub(super) fn subtract(unit, split: [&[i16]; 2], row: &[i16], out: &mut [i16]) = subtract_body;
     /// As [`subtract`], late by as much as `held` is long and what it holds, which is none of it louder than `ceiling`;
     /// `false` if what comes is, and `held` is as it was then.
     pub(super) fn subtract_late(
-        unit, split: &[SplitChunk], row: &[Chunk], ceiling: u16, held: &mut [i32], out: &mut [i16]
+        unit, split: [&[i16]; 2], row: &[i16], ceiling: u16, held: &mut [i32], out: &mut [i16]
     ) -> bool = subtract_late_body;
     /// `out = clamp(bus - row * ramp)`.
     pub(super) fn subtract_ramp(unit, bus: &[i32], row: &[i16], ramp: Ramp, out: &mut [i16])
@@ -88,90 +90,55 @@ fn saturate(value: i32) -> i16 {
     value.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
 }
 
-/// A chunk of the bus in two numbers of 16 bits a sample.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(align(64))]
-pub(super) struct SplitChunk {
-    /// The bus, clamped.
-    fitting: Chunk,
-    /// What is beyond, clamped.
-    excess: Chunk,
+#[inline(always)]
+fn split_body(bus: &[i32], fitting: &mut [i16], excess: &mut [i16]) {
+    for ((fitting, excess), bus) in fitting.iter_mut().zip(excess).zip(bus) {
+        *fitting = saturate(*bus);
+        *excess = saturate(bus.wrapping_sub(i32::from(*fitting)));
+    }
 }
 
-impl SplitChunk {
-    /// `clamp(bus - own)`, in 16 bits, twice as many to a vector, and exact: `excess` is not 0 only where `fitting` is at its
-    /// limit, and has its sign. The difference saturates only at that same limit, where adding `excess` leaves it;
-    /// anywhere else it is exact, and so is the sum. An excess cut to 16 bits is more than any row takes away.
-    #[inline(always)]
-    fn without(&self, own: &Chunk) -> Chunk {
-        let mut heard = self.fitting;
-        for ((heard, own), excess) in heard.iter_mut().zip(own).zip(&self.excess) {
-            *heard = heard.saturating_sub(*own).saturating_add(*excess);
-        }
-        heard
-    }
+/// `clamp(bus - own)`, in 16 bits, twice as many to a vector, and exact: `excess` is not 0 only where `fitting` is at its
+/// limit, and has its sign. The difference saturates only at that same limit, where adding `excess` leaves it;
+/// anywhere else it is exact, and so is the sum. An excess cut to 16 bits is more than any row takes away.
+#[inline(always)]
+fn without((fitting, (excess, own)): (&i16, (&i16, &i16))) -> i16 {
+    fitting.saturating_sub(*own).saturating_add(*excess)
 }
 
 #[inline(always)]
-fn split_body(bus: &[i32], split: &mut [SplitChunk]) {
-    for (split, bus) in split.iter_mut().zip(bus.as_chunks::<CHUNK>().0) {
-        for ((fitting, excess), bus) in split.fitting.iter_mut().zip(&mut split.excess).zip(bus) {
-            *fitting = saturate(*bus);
-            *excess = saturate(bus.wrapping_sub(i32::from(*fitting)));
-        }
-    }
-}
-
-#[inline(always)]
-fn subtract_body(split: &[SplitChunk], row: &[Chunk], out: &mut [i16]) {
-    let (outs, rest) = out.as_chunks_mut::<CHUNK>();
-    let ((split, split_behind), (row, row_behind)) = (split.cut(outs.len()), row.cut(outs.len()));
-    for (out, (split, own)) in outs.iter_mut().zip(split.iter().zip(row)) {
-        *out = split.without(own);
-    }
-    if !rest.is_empty()
-        && let (Some(split), Some(own)) = (split_behind.first(), row_behind.first())
-    {
-        rest.copy_of(split.without(own).head(rest.len()));
+fn subtract_body([fitting, excess]: [&[i16]; 2], row: &[i16], out: &mut [i16]) {
+    for (out, at) in out.iter_mut().zip(fitting.iter().zip(excess.iter().zip(row))) {
+        *out = without(at);
     }
 }
 
 #[inline(always)]
 fn subtract_late_body(
-    split: &[SplitChunk],
-    row: &[Chunk],
+    [fitting, excess]: [&[i16]; 2],
+    row: &[i16],
     ceiling: u16,
     held: &mut [i32],
     out: &mut [i16],
 ) -> bool {
-    let (held, whole) = held.as_chunks_mut::<CHUNK>();
-    let (first, rest) = out.as_chunks_mut::<CHUNK>().0.cut_mut(held.len());
-    if !whole.is_empty() {
-        return false;
+    let early = out.len().saturating_sub(held.len());
+    let late = fitting.past(early).iter().zip(excess.past(early).iter().zip(row.past(early)));
+    let mut loudest = 0;
+    for at in late.clone() {
+        loudest = without(at).unsigned_abs().max(loudest);
     }
-    let loudest_of = |loudest: Chunk, heard: &Chunk| {
-        let mut loudest = loudest.map(|sample| sample as u16);
-        for (loudest, heard) in loudest.iter_mut().zip(heard) {
-            *loudest = heard.unsigned_abs().max(*loudest);
-        }
-        loudest.map(|sample| sample as i16)
-    };
-    let mut loudest = [0; CHUNK];
-    let mut chunks = split.iter().zip(row);
-    for (out, (split, own)) in rest.iter_mut().zip(&mut chunks) {
-        *out = split.without(own);
-        loudest = loudest_of(loudest, out);
-    }
-    for (split, own) in chunks.clone().take(held.len()) {
-        loudest = loudest_of(loudest, &split.without(own));
+    let (first, rest) = out.cut_mut(held.len());
+    for (out, at) in rest.iter_mut().zip(fitting.iter().zip(excess.iter().zip(row))) {
+        *out = without(at);
+        loudest = out.unsigned_abs().max(loudest);
     }
     // What was limited to 16 bits is above any ceiling.
-    if loudest.iter().any(|loudest| *loudest as u16 > ceiling) {
+    if loudest > ceiling {
         return false;
     }
-    for ((out, held), (split, own)) in first.iter_mut().zip(held).zip(chunks) {
-        *out = held.map(|sample| sample as i16);
-        *held = split.without(own).map(i32::from);
+    for ((out, held), at) in first.iter_mut().zip(held).zip(late) {
+        *out = *held as i16;
+        *held = i32::from(without(at));
     }
     true
 }

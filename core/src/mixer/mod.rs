@@ -68,7 +68,7 @@ use alloc::vec::Vec;
 use arena::{Arena, CHUNK};
 pub use config::{MixerConfig, MixerError, MixerStats, ParticipantId};
 pub use gain::MAX_GAIN;
-use kernel::{PlainRow, SplitChunk};
+use kernel::PlainRow;
 use limiter::Limiter;
 use pairs::Pairs;
 use place::{Place, Row};
@@ -94,14 +94,15 @@ struct Held {
 /// The bus in two numbers of 16 bits a sample ([`kernel::split`]), made when it is first asked for.
 #[derive(Debug)]
 struct Split {
-    chunks: Box<[SplitChunk]>,
+    fitting: Box<[i16]>,
+    excess: Box<[i16]>,
     ready: bool,
 }
 
 impl Split {
     fn new(samples: usize) -> Self {
-        let chunks = vec![SplitChunk::default(); samples.div_ceil(CHUNK)].into_boxed_slice();
-        Self { chunks, ready: false }
+        let [fitting, excess] = [(); 2].map(|()| vec![0; samples].into_boxed_slice());
+        Self { fitting, excess, ready: false }
     }
 
     /// The bus is another from here on.
@@ -111,17 +112,17 @@ impl Split {
     }
 
     #[inline(always)]
-    fn of(&mut self, unit: Unit, bus: &[i32]) -> &[SplitChunk] {
+    fn of(&mut self, unit: Unit, bus: &[i32]) -> [&[i16]; 2] {
         if !self.ready {
             self.make(unit, bus);
         }
-        &self.chunks
+        [&self.fitting, &self.excess].map(|plane| plane.head(bus.len()))
     }
 
     #[cold]
     fn make(&mut self, unit: Unit, bus: &[i32]) {
         self.ready = true;
-        kernel::split(unit, bus, &mut self.chunks);
+        kernel::split(unit, bus, &mut self.fitting, &mut self.excess);
     }
 }
 
@@ -227,7 +228,7 @@ impl Mixer {
             bus: vec![0; padded].into_boxed_slice(),
             common: vec![0; most].into_boxed_slice(),
             common_ready: false,
-            split: Split::new(padded),
+            split: Split::new(most),
             pairs: Pairs::new(config.max_pair_gains),
             paired: false,
             held: config.limiter.then(|| Held {

@@ -110,8 +110,8 @@ impl Mixer {
     /// What everybody hears but one, whose row it is, without a limiter.
     #[inline]
     fn subtract(&mut self, index: u32, pcm: &mut [i16]) {
-        let split = self.split.of(self.unit, self.bus.head(self.columns()));
-        kernel::subtract(self.unit, split, self.arena.chunks(index as usize), pcm);
+        let split = self.split.of(self.unit, self.bus.head(self.samples));
+        kernel::subtract(self.unit, split, self.arena.row(index as usize), pcm);
     }
 
     /// As [`Mixer::output`], through the listener's limiter.
@@ -148,15 +148,14 @@ impl Mixer {
     /// As [`Mixer::output_limited`] where nothing is to be limited, in 16 bits; `false` where something is, and nothing has
     /// changed then.
     fn output_at_rest(&mut self, index: u32, pcm: &mut [i16]) -> bool {
-        let columns = self.columns();
         let (Some(held), Some(place)) = (&mut self.held, self.places.get(index as usize)) else {
             return false;
         };
         if !matches!(place.row, Row::AsWritten | Row::Applied) || !place.limiter.is_at_rest() {
             return false;
         }
-        let split = self.split.of(self.unit, self.bus.head(columns));
-        let row = self.arena.chunks(index as usize);
+        let split = self.split.of(self.unit, self.bus.head(self.samples));
+        let row = self.arena.row(index as usize);
         let samples = block_of(&mut held.samples, held.block, index);
         kernel::subtract_late(self.unit, split, row, limiter::CEILING as u16, samples, pcm)
     }
