@@ -264,8 +264,8 @@ impl Mixer {
         self.samples
     }
 
-    /// The participant's row, a frame to be written before the next [`Mixer::run`]. Who does not
-    /// call this between two runs is silent in the second.
+    /// The participant's row, a whole frame to be written before the next [`Mixer::run`], after which it may hold
+    /// something else. Who does not call this between two runs is silent in the second.
     ///
     /// Real-time: yes.
     ///
