@@ -50,9 +50,11 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new(line: VideoLine) -> Option<Self> {
+        let ssrc = random::ssrc(true)?;
         let start = Start {
-            ssrc: random::ssrc(true)?,
-            repair_ssrc: random::ssrc(true)?,
+            ssrc,
+            // Both are sent under one key, so that they must never be the same.
+            repair_ssrc: ssrc ^ 1,
             sequences: [random::number()? as u16 >> 1, random::number()? as u16 >> 1],
             timestamp: random::number()?,
         };
