@@ -19,29 +19,59 @@ const TILE: usize = 5 * CHUNK;
 const WIDE_TILE: usize = 2 * TILE;
 
 /// A row of the arena that is added as it is.
+pub(super) trait PlainRow {
+    /// Whether it is to be measured, too.
+    const MEASURED: bool;
+    fn index(&self) -> usize;
+    /// Adds to its energy (sum of squares).
+    fn add_energy(&mut self, energy: u64);
+}
+
+/// One whose energy is known.
+impl PlainRow for u32 {
+    const MEASURED: bool = false;
+
+    #[inline(always)]
+    fn index(&self) -> usize {
+        *self as usize
+    }
+
+    #[inline(always)]
+    fn add_energy(&mut self, _: u64) {}
+}
+
+/// One that is to be measured.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PlainRow {
+pub(super) struct Unmeasured {
     pub(super) index: u32,
-    /// Sum of its squares.
     pub(super) energy: u64,
 }
 
-/// Adds `rows` to `sum`; if it is to `MEASURE`, adds to each row's energy its own.
+impl PlainRow for Unmeasured {
+    const MEASURED: bool = true;
+
+    #[inline(always)]
+    fn index(&self) -> usize {
+        self.index as usize
+    }
+
+    #[inline(always)]
+    fn add_energy(&mut self, energy: u64) {
+        self.energy += energy;
+    }
+}
+
+/// Adds `rows` to `sum`, and to the energies of those that are to be measured their own.
 #[inline]
-pub(super) fn accumulate<const MEASURE: bool>(
-    unit: Unit,
-    sum: &mut [i32],
-    arena: &Arena,
-    rows: &mut [PlainRow],
-) {
+pub(super) fn accumulate<R: PlainRow>(unit: Unit, sum: &mut [i32], arena: &Arena, rows: &mut [R]) {
     match unit {
-        Unit::Baseline => accumulate_portable::<MEASURE>(sum, arena, rows),
+        Unit::Baseline => accumulate_portable(sum, arena, rows),
         // SAFETY: a `Unit` other than the baseline is only made where the CPU has it.
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        Unit::Avx2 => unsafe { x86::accumulate_avx2::<MEASURE>(sum, arena, rows) },
+        Unit::Avx2 => unsafe { x86::accumulate_avx2(sum, arena, rows) },
         // SAFETY: as above.
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        Unit::Avx512 => unsafe { x86::accumulate_avx512::<MEASURE>(sum, arena, rows) },
+        Unit::Avx512 => unsafe { x86::accumulate_avx512(sum, arena, rows) },
     }
 }
 
@@ -73,14 +103,14 @@ versions! {
     pub(super) fn scale(unit, out: &mut [i16], ramp: Ramp) = scale_body;
 }
 
-fn accumulate_portable<const MEASURE: bool>(sum: &mut [i32], arena: &Arena, rows: &mut [PlainRow]) {
-    for PlainRow { index, energy } in rows {
-        let row = arena.row(*index as usize);
+fn accumulate_portable<R: PlainRow>(sum: &mut [i32], arena: &Arena, rows: &mut [R]) {
+    for plain in rows {
+        let row = arena.row(plain.index());
         for (sum, sample) in sum.iter_mut().zip(row) {
             *sum = sum.wrapping_add(i32::from(*sample));
         }
-        if MEASURE {
-            *energy += crate::dsp::level::energy_with(Unit::Baseline, row);
+        if R::MEASURED {
+            plain.add_energy(crate::dsp::level::energy_with(Unit::Baseline, row));
         }
     }
 }
@@ -213,48 +243,40 @@ mod x86 {
             $(
                 let (tiles, behind) = rest.as_chunks_mut::<{ $columns }>();
                 for tile in tiles {
-                    $tile::<MEASURE, { $columns / CHUNK }>(tile, $arena, first, $rows);
+                    $tile::<R, { $columns / CHUNK }>(tile, $arena, first, $rows);
                     first += $columns / CHUNK;
                 }
                 rest = behind;
             )*
             for chunk in rest.as_chunks_mut::<CHUNK>().0 {
-                $tile::<MEASURE, 1>(chunk, $arena, first, $rows);
+                $tile::<R, 1>(chunk, $arena, first, $rows);
                 first += 1;
             }
         };
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn accumulate_avx2<const MEASURE: bool>(
-        sum: &mut [i32],
-        arena: &Arena,
-        rows: &mut [PlainRow],
-    ) {
+    pub(super) fn accumulate_avx2<R: PlainRow>(sum: &mut [i32], arena: &Arena, rows: &mut [R]) {
         tiles!(tile_avx2, [TILE], sum, arena, rows);
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-    pub(super) fn accumulate_avx512<const MEASURE: bool>(
-        sum: &mut [i32],
-        arena: &Arena,
-        rows: &mut [PlainRow],
-    ) {
+    pub(super) fn accumulate_avx512<R: PlainRow>(sum: &mut [i32], arena: &Arena, rows: &mut [R]) {
         tiles!(tile_avx512, [WIDE_TILE, TILE], sum, arena, rows);
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn tile_avx2<const MEASURE: bool, const CHUNKS: usize>(
+    fn tile_avx2<R: PlainRow, const CHUNKS: usize>(
         sum: &mut [i32],
         arena: &Arena,
         first: usize,
-        rows: &mut [PlainRow],
+        rows: &mut [R],
     ) {
         let mut sums = [[_mm256_setzero_si256(); 2]; CHUNKS];
         let low = _mm256_set1_epi64x(0xffff_ffff);
-        for PlainRow { index, energy: total } in rows {
-            let row = arena.chunks(*index as usize);
+        for plain in rows {
+            let row = arena.chunks(plain.index());
             let Some(row) = row.get(first..first + CHUNKS) else { return };
             let mut energy = _mm256_setzero_si256();
             for (chunk, sums) in row.iter().zip(&mut sums) {
@@ -264,14 +286,14 @@ mod x86 {
                 let second = _mm256_cvtepi16_epi32(_mm256_extracti128_si256::<1>(samples));
                 sums[0] = _mm256_add_epi32(sums[0], first);
                 sums[1] = _mm256_add_epi32(sums[1], second);
-                if MEASURE {
+                if R::MEASURED {
                     // Two squares fit 32 bits unsigned.
                     let squares = _mm256_madd_epi16(samples, samples);
                     energy = _mm256_add_epi64(energy, _mm256_and_si256(squares, low));
                     energy = _mm256_add_epi64(energy, _mm256_srli_epi64::<32>(squares));
                 }
             }
-            if !MEASURE {
+            if !R::MEASURED {
                 continue;
             }
             let halves = _mm_add_epi64(
@@ -279,7 +301,7 @@ mod x86 {
                 _mm256_extracti128_si256::<1>(energy),
             );
             let whole = _mm_add_epi64(halves, _mm_unpackhi_epi64(halves, halves));
-            *total += _mm_cvtsi128_si64(whole) as u64;
+            plain.add_energy(_mm_cvtsi128_si64(whole) as u64);
         }
         for (chunk, sums) in sum.as_chunks_mut::<CHUNK>().0.iter_mut().zip(&sums) {
             let (halves, _) = chunk.as_chunks_mut::<8>();
@@ -296,31 +318,31 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-    fn tile_avx512<const MEASURE: bool, const CHUNKS: usize>(
+    fn tile_avx512<R: PlainRow, const CHUNKS: usize>(
         sum: &mut [i32],
         arena: &Arena,
         first: usize,
-        rows: &mut [PlainRow],
+        rows: &mut [R],
     ) {
         let mut sums = [_mm512_setzero_si512(); CHUNKS];
-        for PlainRow { index, energy: total } in rows {
-            let row = arena.chunks(*index as usize);
+        for plain in rows {
+            let row = arena.chunks(plain.index());
             let Some(row) = row.get(first..first + CHUNKS) else { return };
             let mut energy = _mm512_setzero_si512();
             for (chunk, sum) in row.iter().zip(&mut sums) {
                 // SAFETY: a chunk is 32 bytes; unaligned loads ask for no more.
                 let samples = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
                 *sum = _mm512_add_epi32(*sum, _mm512_cvtepi16_epi32(samples));
-                if MEASURE {
+                if R::MEASURED {
                     // Two squares fit 32 bits unsigned.
                     let squares = _mm256_madd_epi16(samples, samples);
                     energy = _mm512_add_epi64(energy, _mm512_cvtepu32_epi64(squares));
                 }
             }
-            if !MEASURE {
+            if !R::MEASURED {
                 continue;
             }
-            *total += _mm512_reduce_add_epi64(energy) as u64;
+            plain.add_energy(_mm512_reduce_add_epi64(energy) as u64);
         }
         for (chunk, sum) in sum.as_chunks_mut::<CHUNK>().0.iter_mut().zip(&sums) {
             let address = chunk.as_mut_ptr().cast();

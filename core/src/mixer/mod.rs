@@ -68,7 +68,7 @@ use alloc::vec::Vec;
 use arena::{Arena, CHUNK};
 pub use config::{MixerConfig, MixerError, MixerStats, ParticipantId};
 pub use gain::MAX_GAIN;
-use kernel::PlainRow;
+use kernel::Unmeasured;
 use limiter::Limiter;
 use pairs::Pairs;
 use place::{Place, Row};
@@ -161,8 +161,8 @@ pub struct Mixer {
     paired: bool,
     held: Option<Held>,
     /// The rows of a run whose samples are added as they are: those that are to be measured, and the others.
-    unmeasured: Vec<PlainRow>,
-    measured: Vec<PlainRow>,
+    unmeasured: Vec<Unmeasured>,
+    measured: Vec<u32>,
     /// One listener's mix.
     mix: Box<[i32]>,
     unit: Unit,
@@ -323,13 +323,14 @@ impl Mixer {
                 continue;
             }
             place.fresh = false;
-            let plain = PlainRow { index: *index, energy: 0 };
             if place.heard.is_unity() {
                 // Zeros add nothing, and who adds nothing hears the common mix.
                 match (place.measured, place.energy) {
                     (true, 0) => continue,
-                    (true, _) => push_in(&mut self.measured, plain),
-                    (false, _) => push_in(&mut self.unmeasured, plain),
+                    (true, _) => push_in(&mut self.measured, *index),
+                    (false, _) => {
+                        push_in(&mut self.unmeasured, Unmeasured { index: *index, energy: 0 });
+                    }
                 }
                 place.row = Row::AsWritten;
                 continue;
@@ -345,7 +346,7 @@ impl Mixer {
             if place.heard.only_softens() && !self.paired {
                 place.row = Row::Applied;
                 kernel::scale(self.unit, row, ramp);
-                push_in(&mut self.measured, plain);
+                push_in(&mut self.measured, *index);
             } else {
                 place.row = Row::TimesGain;
                 self.stats.rows_mixed += 1;
@@ -353,8 +354,8 @@ impl Mixer {
             }
         }
         self.stats.rows_mixed += (self.unmeasured.len() + self.measured.len()) as u64;
-        kernel::accumulate::<false>(self.unit, sum, &self.arena, &mut self.measured);
-        kernel::accumulate::<true>(self.unit, sum, &self.arena, &mut self.unmeasured);
+        kernel::accumulate(self.unit, sum, &self.arena, &mut self.measured);
+        kernel::accumulate(self.unit, sum, &self.arena, &mut self.unmeasured);
         for row in &self.unmeasured {
             let Some(place) = self.places.get_mut(row.index as usize) else { continue };
             place.energy = row.energy;
