@@ -227,7 +227,7 @@ pub(super) fn overhearing(lines: [&Line; 2]) -> Result<LegConfig, CallError> {
         }
     }
     let first = understood.first().ok_or(CallError::UnknownCodecs)?;
-    let ssrc = random::number().ok_or(CallError::Random)?;
+    let ssrc = random::ssrc(false).ok_or(CallError::Random)?;
     let mut config = LegConfig::plain(ssrc, first.payload_type, first.codec.clone());
     config.sample_rate_hz = Some(first.codec.format().sample_rate_hz);
     config.receive = understood;
