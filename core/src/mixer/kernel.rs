@@ -2,7 +2,7 @@
 //! The loops of the mixer, for every vector unit. All is integer arithmetic, so the width changes no
 //! bit, and tests hold the copies to that.
 //!
-//! On x86-64, rows are added up in tiles of 80 columns whose sums stay in registers while all rows pass.
+//! On x86-64, rows are added up in tiles of 80 or 160 columns whose sums stay in registers while all rows pass.
 #![allow(unsafe_code)] // Calls of functions compiled for a vector unit, and their loads and stores.
 
 use super::arena::Arena;

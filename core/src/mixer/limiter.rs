@@ -8,7 +8,7 @@
 //!
 //! Floating point, but each sample is one multiplication of its own and peaks are integers, so
 //! every vector unit gives the same bits.
-#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it.
+#![allow(unsafe_code)] // Calls of functions compiled for a vector unit, after asking for it, and their loads and stores.
 
 use core::num::NonZeroUsize;
 

@@ -332,7 +332,7 @@ impl Mixer {
                         push_in(&mut self.unmeasured, Unmeasured { index: *index, energy: 0 });
                     }
                 }
-                place.row = Row::AsWritten;
+                place.row = Row::Added;
                 continue;
             }
             let row = self.arena.row_mut(*index as usize);
@@ -344,7 +344,7 @@ impl Mixer {
             }
             let ramp = place.heard.ramp(self.instants, self.channels);
             if place.heard.only_softens() && !self.paired {
-                place.row = Row::Applied;
+                place.row = Row::Added;
                 kernel::scale(self.unit, row, ramp);
                 push_in(&mut self.measured, *index);
             } else {

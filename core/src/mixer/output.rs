@@ -53,7 +53,7 @@ impl Mixer {
         } else {
             match place.row {
                 Row::Apart => pcm.copy_of(self.common()),
-                Row::AsWritten | Row::Applied => self.subtract(id.index, pcm),
+                Row::Added => self.subtract(id.index, pcm),
                 Row::TimesGain => {
                     let row = self.arena.row(id.index as usize);
                     let ramp = place.heard.ramp(self.instants, self.channels);
@@ -151,7 +151,7 @@ impl Mixer {
         let (Some(held), Some(place)) = (&mut self.held, self.places.get(index as usize)) else {
             return false;
         };
-        if !matches!(place.row, Row::AsWritten | Row::Applied) || !place.limiter.is_at_rest() {
+        if place.row != Row::Added || !place.limiter.is_at_rest() {
             return false;
         }
         let split = self.split.of(self.unit, self.bus.head(self.samples));
@@ -166,7 +166,7 @@ impl Mixer {
         let mix = self.mix.head_mut(self.samples);
         match place.row {
             Row::Apart => mix.copy_of(self.bus.head(self.samples)),
-            Row::AsWritten | Row::Applied => kernel::difference(self.unit, &self.bus, row, mix),
+            Row::Added => kernel::difference(self.unit, &self.bus, row, mix),
             Row::TimesGain => {
                 let ramp = place.heard.ramp(self.instants, self.channels);
                 kernel::difference_ramp(self.unit, &self.bus, row, ramp, mix);

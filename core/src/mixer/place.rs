@@ -21,10 +21,8 @@ pub(super) struct Asked {
 pub(super) enum Row {
     /// Nothing was added.
     Apart,
-    /// The row was added as it was written.
-    AsWritten,
-    /// Its gain has been applied to the row itself: what is there was added.
-    Applied,
+    /// What is in the row was added: as it was written, or with its gain applied to the row itself.
+    Added,
     /// It was added times its gain, which the row is without.
     TimesGain,
 }
